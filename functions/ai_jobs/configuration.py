@@ -1,0 +1,120 @@
+"""Settings from environment variables, read once and checked at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ai_jobs.errors import ConfigurationError
+
+LOCAL_ENDPOINT_URL = "http://localhost:4566"
+
+
+def required(name: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The variable's value.
+
+    Raises:
+        ConfigurationError: when it is unset or empty; the error names it.
+    """
+    value = environment.get(name, "").strip()
+    if not value:
+        raise ConfigurationError(name, "is not set: give it a value in the environment of this process")
+    return value
+
+
+def integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str] = os.environ) -> int:
+    """The variable as a whole number from `minimum` to `maximum`.
+
+    Raises:
+        ConfigurationError: when it is unset, no whole number, or out of range.
+    """
+    text = required(name, environment)
+    try:
+        value = int(text)
+    except ValueError:
+        raise ConfigurationError(name, f"is {text!r}: it must be a whole number") from None
+    if not minimum <= value <= maximum:
+        raise ConfigurationError(name, f"is {value}: it must be from {minimum} to {maximum}")
+    return value
+
+
+def request_queue_url() -> str:
+    """URL of the request queue, from `AI_JOB_REQUEST_QUEUE_URL`. Raises ConfigurationError."""
+    return required("AI_JOB_REQUEST_QUEUE_URL")
+
+
+def response_queue_url() -> str:
+    """URL of the response queue, from `AI_JOB_RESPONSE_QUEUE_URL`. Raises ConfigurationError."""
+    return required("AI_JOB_RESPONSE_QUEUE_URL")
+
+
+def endpoint_url(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The endpoint to give to boto3: the local AWS when `USE_LOCAL_AWS=true`, else None.
+
+    None leaves the choice to boto3, which reads `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` by itself
+    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html). Where one of them is set it is the
+    more exact wish, and `USE_LOCAL_AWS` gives way.
+
+    Raises:
+        ConfigurationError: when `USE_LOCAL_AWS` is neither true nor false.
+    """
+    local = environment.get("USE_LOCAL_AWS", "").strip().lower()
+    if local not in ("", "true", "false"):
+        raise ConfigurationError("USE_LOCAL_AWS", f"is {local!r}: it must be true or false")
+    named = any(name.startswith("AWS_ENDPOINT_URL") and value for name, value in environment.items())
+    return LOCAL_ENDPOINT_URL if local == "true" and not named else None
+
+
+@dataclass(frozen=True)
+class ProcessorSettings:
+    """What the processor function needs to know; times are in seconds."""
+
+    request_queue_url: str
+    request_dlq_url: str
+    response_queue_url: str
+    table_name: str
+    config_application: str
+    config_environment: str
+    config_profile: str
+    config_max_age_seconds: int
+    visibility_timeout_seconds: int
+    max_receive_count: int
+    default_deadline_seconds: int
+    max_backoff_seconds: int
+    retention_days: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ProcessorSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        return cls(
+            request_queue_url=required("AI_JOB_REQUEST_QUEUE_URL", environment),
+            request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
+            response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
+            config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
+            config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
+            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
+            visibility_timeout_seconds=integer("AI_JOB_VISIBILITY_TIMEOUT_SECONDS", 1, 43_200, environment),
+            max_receive_count=integer("AI_JOB_MAX_RECEIVE_COUNT", 1, 1000, environment),
+            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
+            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+        )
+
+
+@dataclass(frozen=True)
+class ResultHandlerSettings:
+    """What the result handler function needs to know."""
+
+    response_dlq_url: str
+    table_name: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ResultHandlerSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing."""
+        return cls(
+            response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+        )

@@ -1,0 +1,105 @@
+"""What can go wrong with a job, and what the system then does: the one table of error classes and codes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """How a failure is handled; the classes are those of the contract (docs/how-it-works.md)."""
+
+    INVALID = "invalid"
+    """The job itself is wrong: it is `failed` at once. No retry, no dead letter."""
+
+    OPERATOR = "operator"
+    """The set-up is wrong: `failed` at once and to the DLQ; a redrive after the fix succeeds."""
+
+    THROTTLED = "throttled"
+    """Something is busy: a delayed copy takes the message's place. Costs no receive; ends at the deadline."""
+
+    TRANSIENT = "transient"
+    """May pass: tried again after a back-off, within maxReceiveCount."""
+
+    EXHAUSTED = "exhausted"
+    """The last receive or the deadline is used up: `failed`, and to the DLQ."""
+
+    NOT_A_JOB = "not_a_job"
+    """The message can't be tied to a job of its own: to the DLQ, no row is written."""
+
+
+CODES: dict[str, ErrorClass] = {
+    "INVALID_MESSAGE": ErrorClass.INVALID,
+    "UNKNOWN_JOB_TYPE": ErrorClass.INVALID,
+    "INVALID_INPUT": ErrorClass.INVALID,
+    "UNDEFINED_FIELD": ErrorClass.INVALID,
+    "INPUT_TOO_LONG": ErrorClass.INVALID,
+    "GUARDRAIL_INTERVENED": ErrorClass.INVALID,
+    "CONTENT_FILTERED": ErrorClass.INVALID,
+    "RESULT_TOO_LARGE": ErrorClass.INVALID,
+    "UNSUPPORTED_SCHEMA_VERSION": ErrorClass.OPERATOR,
+    "INVALID_CONFIGURATION": ErrorClass.OPERATOR,
+    "INVALID_PROMPT": ErrorClass.OPERATOR,
+    "MODEL_ACCESS_DENIED": ErrorClass.OPERATOR,
+    "MODEL_NOT_FOUND": ErrorClass.OPERATOR,
+    "MODEL_REQUEST_REJECTED": ErrorClass.OPERATOR,
+    "DEPENDENCY_REFUSED": ErrorClass.OPERATOR,
+    "MODEL_THROTTLED": ErrorClass.THROTTLED,
+    "DEPENDENCY_UNAVAILABLE": ErrorClass.THROTTLED,
+    "NOT_ENOUGH_TIME": ErrorClass.THROTTLED,
+    "MODEL_TIMEOUT": ErrorClass.TRANSIENT,
+    "MODEL_ERROR": ErrorClass.TRANSIENT,
+    "MODEL_UNREACHABLE": ErrorClass.TRANSIENT,
+    "MALFORMED_MODEL_ANSWER": ErrorClass.TRANSIENT,
+    "INTERNAL_ERROR": ErrorClass.TRANSIENT,
+    "RETRIES_EXHAUSTED": ErrorClass.EXHAUSTED,
+    "DEADLINE_EXCEEDED": ErrorClass.EXHAUSTED,
+    "NOT_A_JOB": ErrorClass.NOT_A_JOB,
+    "NOT_A_RESULT": ErrorClass.NOT_A_JOB,
+    "JOB_UNKNOWN": ErrorClass.NOT_A_JOB,
+    "JOB_ID_CONFLICT": ErrorClass.NOT_A_JOB,
+}
+"""Every code that a job's `error` or a dead letter can carry, and its class."""
+
+
+class JobError(Exception):
+    """A failure of one job, with a code from `CODES`.
+
+    Args:
+        code: a key of `CODES`; it decides the error class.
+        message: for the person who submitted the job; never repeats input or model text.
+        field: the field at fault as a dotted path, such as `input.bedrooms`.
+
+    Raises:
+        KeyError: when the code is not in the table.
+    """
+
+    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.error_class = CODES[code]
+        self.message = message
+        self.field = field
+
+    def to_body(self) -> dict[str, str]:
+        """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
+        body = {"code": self.code, "message": self.message}
+        if self.field is not None:
+            body["field"] = self.field
+        return body
+
+
+class ConfigurationError(Exception):
+    """A setting of the process is missing or wrong; the process must not start.
+
+    Args:
+        variable: the environment variable's name.
+        problem: what is wrong and how to mend it.
+    """
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable} {problem}")
+        self.variable = variable
+
+
+class AIJobsError(Exception):
+    """The queues or the jobs table could not do what was asked of them (the cause is chained)."""

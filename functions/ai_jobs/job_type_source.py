@@ -1,0 +1,88 @@
+"""Where the job types come from: AWS AppConfig, with the last good configuration kept for bad times."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.parameters import AppConfigProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from ai_jobs.clients import get_appconfigdata_client
+from ai_jobs.errors import JobError
+from ai_jobs.job_types import JobTypes
+
+logger = Logger()
+
+
+class JobTypeSource:
+    """Reads the job types from AppConfig, at most once per `max_age_seconds`.
+
+    Powertools' provider holds the AppConfig session but serves nothing when a call fails, and does not recover from
+    a session token that has expired (they last 24 hours). This class goes around both: it tries once more with a new
+    session, then serves the last good configuration.
+    """
+
+    def __init__(
+        self,
+        application: str,
+        environment: str,
+        profile: str,
+        max_age_seconds: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._application = application
+        self._environment = environment
+        self._profile = profile
+        self._max_age_seconds = max_age_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._provider: AppConfigProvider | None = None
+        self._last_good: JobTypes | None = None
+        self._fresh_until = float("-inf")
+
+    def get(self) -> JobTypes:
+        """The current job types.
+
+        Raises:
+            JobError: `DEPENDENCY_UNAVAILABLE` when AppConfig gives nothing and there is no earlier value;
+                `INVALID_CONFIGURATION` when the first document can't be used.
+        """
+        with self._lock:
+            if self._last_good is None or self._clock() >= self._fresh_until:
+                self._last_good = self._read_or_keep(self._last_good)
+                self._fresh_until = self._clock() + self._max_age_seconds
+            return self._last_good
+
+    def _read_or_keep(self, last_good: JobTypes | None) -> JobTypes:
+        try:
+            return JobTypes.from_document(self._fetch())
+        except JobError as error:
+            if last_good is None:
+                raise
+            logger.warning("job types could not be refreshed, the last good ones stay", extra={"errorCode": error.code})
+            return last_good
+
+    def _fetch(self) -> bytes:
+        try:
+            return self._fetch_once()
+        except (GetParameterError, KeyError):
+            self._provider = None
+        try:
+            return self._fetch_once()
+        except (GetParameterError, KeyError) as error:
+            # A KeyError is how Powertools says that AppConfig sent no content (nothing is deployed yet).
+            self._provider = None
+            raise JobError("DEPENDENCY_UNAVAILABLE", f"AppConfig gave no job types ({type(error).__name__})") from error
+
+    def _fetch_once(self) -> bytes:
+        if self._provider is None:
+            self._provider = AppConfigProvider(
+                environment=self._environment,
+                application=self._application,
+                boto3_client=get_appconfigdata_client(),
+            )
+        content = self._provider.get(self._profile, force_fetch=True)
+        return content if isinstance(content, bytes) else str(content).encode()

@@ -1,0 +1,260 @@
+"""The queues: send, receive, delete, count, and what a worker needs beyond that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ai_jobs import configuration, timestamps
+from ai_jobs.clients import get_sqs_client
+from ai_jobs.errors import AIJobsError
+from ai_jobs.messages import MAX_MESSAGE_BYTES, AIJobMessage, AIJobResultMessage
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
+
+MAX_DELAY_SECONDS = 900
+"""The longest delay of one SQS message."""
+
+_MAX_VISIBILITY_SECONDS = 43_200
+_BATCH_LIMIT = 10
+
+
+@dataclass(frozen=True)
+class ReceivedMessage:
+    """A message taken from a queue.
+
+    Attributes:
+        attributes: its string message attributes by name.
+        system_attributes: SQS's own, such as `SentTimestamp` and `ApproximateReceiveCount`.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    attributes: dict[str, str]
+    system_attributes: dict[str, str]
+
+    @classmethod
+    def from_lambda_record(cls, record: Mapping[str, Any]) -> ReceivedMessage:
+        """The message in a record of the event that Lambda's SQS trigger passes to a function.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
+        """
+        attributes = record.get("messageAttributes", {})
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            attributes={name: value["stringValue"] for name, value in attributes.items() if value.get("stringValue")},
+            system_attributes=dict(record["attributes"]),
+        )
+
+    @property
+    def sent_at(self) -> datetime:
+        """When SQS took the message."""
+        return timestamps.from_epoch_milliseconds(self.system_attributes["SentTimestamp"])
+
+    @property
+    def receive_count(self) -> int:
+        """How often it was received, this time included; SQS dead-letters it after maxReceiveCount."""
+        return int(self.system_attributes["ApproximateReceiveCount"])
+
+    @property
+    def group_id(self) -> str | None:
+        """The fair queue's group it was sent with."""
+        return self.system_attributes.get("MessageGroupId")
+
+
+@dataclass(frozen=True)
+class QueueMessageCount:
+    """How many messages a queue holds; SQS's figures are approximate.
+
+    Attributes:
+        visible: ready to be received.
+        in_flight: received and not yet deleted.
+        delayed: not yet visible.
+    """
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.visible + self.in_flight + self.delayed
+
+
+@contextmanager
+def _reported(action: str, queue_url: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise AIJobsError(f"cannot {action} {queue_url}: {error}") from error
+
+
+def to_message_attributes(attributes: Mapping[str, str]) -> dict[str, MessageAttributeValueTypeDef]:
+    """`{Name: text}` in SQS's form. Empty values are left out, since SQS refuses them."""
+    return {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text}
+
+
+def size_of(body: str, attributes: Mapping[str, str]) -> int:
+    """Bytes that a message counts for: its body and its attributes' names, types and values."""
+    texts = [body, *(part for name, text in attributes.items() for part in (name, "String", text))]
+    return sum(len(text.encode()) for text in texts)
+
+
+def send_message(
+    queue_url: str, body: str, attributes: Mapping[str, str], group_id: str | None = None, delay_seconds: int = 0
+) -> str:
+    """Put one message on a queue.
+
+    Args:
+        group_id: the fair queue's group (`MessageGroupId`), so that one user's backlog does not hold up the others.
+        delay_seconds: 0 to 900.
+
+    Returns:
+        SQS's message id.
+
+    Raises:
+        ValueError: when it is over 262,144 bytes, or the delay is out of range.
+        AIJobsError: when SQS can't be reached or refuses.
+    """
+    if not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
+        raise ValueError(f"delay_seconds is {delay_seconds}: it must be from 0 to {MAX_DELAY_SECONDS}")
+    size = size_of(body, attributes)
+    if size > MAX_MESSAGE_BYTES:
+        raise ValueError(f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content")
+    arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
+    if delay_seconds:
+        arguments["DelaySeconds"] = delay_seconds
+    with _reported("send to", queue_url):
+        answer = get_sqs_client().send_message(
+            QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
+        )
+    return answer["MessageId"]
+
+
+def send_ai_job_request(message: AIJobMessage, *, queue_url: str | None = None, delay_seconds: int = 0) -> str:
+    """Submit a job by putting it on the request queue.
+
+    Args:
+        message: the job; its fields were checked when it was made.
+        queue_url: the queue, `AI_JOB_REQUEST_QUEUE_URL` by default.
+        delay_seconds: how long it stays hidden from the workers, 0 to 900.
+
+    Returns:
+        SQS's message id (the job is known by `message.job_id`).
+
+    Raises:
+        ConfigurationError: when no URL is given and the variable is unset.
+        ValueError, AIJobsError: as `send_message` does.
+    """
+    url = queue_url or configuration.request_queue_url()
+    return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
+
+
+def send_ai_job_result(message: AIJobResultMessage, *, queue_url: str | None = None) -> str:
+    """Report the outcome of a job by putting it on the response queue (`AI_JOB_RESPONSE_QUEUE_URL` by default).
+
+    Returns and raises as `send_ai_job_request` does.
+    """
+    url = queue_url or configuration.response_queue_url()
+    return send_message(url, message.to_body(), message.attributes(), message.user_id)
+
+
+def receive_messages(
+    queue_url: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_timeout_seconds: int | None = None
+) -> list[ReceivedMessage]:
+    """Take up to `max_messages` (1 to 10) messages, waiting up to `wait_seconds` (0 to 20) for the first.
+
+    They stay hidden from other readers for the queue's visibility timeout, or the one given; delete each one that is
+    done with. Raises AIJobsError when SQS can't be reached or refuses.
+    """
+    arguments: dict[str, Any] = {}
+    if visibility_timeout_seconds is not None:
+        arguments["VisibilityTimeout"] = visibility_timeout_seconds
+    with _reported("receive from", queue_url):
+        answer = get_sqs_client().receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=max_messages,
+            WaitTimeSeconds=wait_seconds,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+            **arguments,
+        )
+    return [_received(message) for message in answer.get("Messages", [])]
+
+
+def _received(message: MessageTypeDef) -> ReceivedMessage:
+    attributes = message.get("MessageAttributes", {})
+    return ReceivedMessage(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes={name: value["StringValue"] for name, value in attributes.items() if "StringValue" in value},
+        system_attributes={str(name): value for name, value in message.get("Attributes", {}).items()},
+    )
+
+
+def delete_message(queue_url: str, receipt_handle: str) -> None:
+    """Remove a received message for good. Raises AIJobsError when SQS can't be reached or refuses."""
+    with _reported("delete from", queue_url):
+        get_sqs_client().delete_message(QueueUrl=queue_url, ReceiptHandle=receipt_handle)
+
+
+def get_queue_attributes(queue_url: str) -> dict[str, str]:
+    """Every attribute of the queue by its SQS name. Raises AIJobsError when SQS can't be reached or refuses."""
+    with _reported("read the attributes of", queue_url):
+        answer = get_sqs_client().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    return {str(name): value for name, value in answer["Attributes"].items()}
+
+
+def get_queue_message_count(queue_url: str) -> QueueMessageCount:
+    """How many messages the queue holds. Raises AIJobsError when SQS can't be reached or refuses."""
+    attributes = get_queue_attributes(queue_url)
+    return QueueMessageCount(
+        visible=int(attributes["ApproximateNumberOfMessages"]),
+        in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+        delayed=int(attributes["ApproximateNumberOfMessagesDelayed"]),
+    )
+
+
+def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None:
+    """Hide a received message for `seconds` from now (cut to SQS's 12 hours). Raises AIJobsError."""
+    with _reported("change the visibility of a message in", queue_url):
+        get_sqs_client().change_message_visibility(
+            QueueUrl=queue_url,
+            ReceiptHandle=receipt_handle,
+            VisibilityTimeout=max(0, min(seconds, _MAX_VISIBILITY_SECONDS)),
+        )
+
+
+def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], seconds: int) -> list[str]:
+    """Hide received messages for `seconds` from now, ten a call.
+
+    Returns:
+        SQS's error code for each message that it did not hide.
+
+    Raises:
+        AIJobsError: when SQS can't be reached or refuses a call as a whole.
+    """
+    handles = list(receipt_handles)
+    codes: list[str] = []
+    for start in range(0, len(handles), _BATCH_LIMIT):
+        with _reported("change the visibility of messages in", queue_url):
+            answer = get_sqs_client().change_message_visibility_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+                    for index, handle in enumerate(handles[start : start + _BATCH_LIMIT])
+                ],
+            )
+        codes += [failure["Code"] for failure in answer.get("Failed", [])]
+    return codes

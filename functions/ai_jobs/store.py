@@ -1,0 +1,363 @@
+"""The jobs table: one row a job, changed only by conditional writes (contract.md, Lifecycle)."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Any, cast
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ai_jobs import timestamps
+from ai_jobs.aws_errors import dependency_error
+from ai_jobs.clients import get_dynamodb_client
+from ai_jobs.messages import AIJobResultMessage, ReceivedJob
+
+OPEN_SHARDS = 10
+"""Partitions of the index of open jobs: one constant key would be a hot partition."""
+
+USER_SORT_KEY = "createdAt#jobId"
+"""Range key of the index by user: newest first, and unique."""
+
+Row = dict[str, Any]
+
+
+class JobStatus(StrEnum):
+    """The states of a job (contract.md, Lifecycle)."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class ClaimTerms:
+    """What a worker asks for when it claims a job.
+
+    Attributes:
+        lease_expires_at: when another worker may take the job over: the end of this invocation.
+        deadline_seconds: how long the job may take, counted from its submission or its redrive.
+        grace_seconds: how long after its deadline an open job counts as stalled.
+        config_version: the job type configuration in force, if it is known.
+    """
+
+    lease_expires_at: datetime
+    deadline_seconds: int
+    grace_seconds: int
+    config_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The job is this worker's until its lease ends.
+
+    Attributes:
+        attempt: the number of this attempt; it goes with every later write, so that a late one is told apart.
+        deadline_at: until when the job may run.
+    """
+
+    attempt: int
+    deadline_at: datetime
+
+
+@dataclass(frozen=True)
+class Running:
+    """Another worker holds the job until `lease_expires_at`."""
+
+    lease_expires_at: datetime
+
+
+class Refusal(Enum):
+    """Why a job can't be claimed, other than that it is running."""
+
+    FINISHED = "finished"
+    CONFLICT = "conflict"
+
+
+class Applied(Enum):
+    """What became of a result."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"
+    SUPERSEDED = "superseded"
+    UNKNOWN_JOB = "unknown job"
+
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def _to_item(values: Row) -> dict[str, Any]:
+    return {name: _serializer.serialize(value) for name, value in values.items()}
+
+
+def _to_row(item: dict[str, Any]) -> Row:
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+class _RefusedError(Exception):
+    """A condition did not hold; `row` is what stood there instead (None: no row)."""
+
+    def __init__(self, row: Row | None) -> None:
+        super().__init__("the condition did not hold")
+        self.row = row
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One conditional UpdateItem, its names and values as they stand in the row.
+
+    Attributes:
+        condition: may use `#status`, `#error` and `:name` for each of `values`.
+        increment: a number to raise by one, from 0 where there is none yet.
+    """
+
+    assign: Row
+    condition: str
+    values: Row
+    assign_if_absent: Row = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    increment: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of UpdateItem. DynamoDB refuses a declared name that no expression uses."""
+        given = self.assign | self.assign_if_absent
+        names = {name: f"#n{index}" for index, name in enumerate([*given, *self.remove])}
+        sets = [f"{names[name]} = :{names[name][1:]}" for name in self.assign]
+        sets += [f"{names[name]} = if_not_exists({names[name]}, :{names[name][1:]})" for name in self.assign_if_absent]
+        values = self.values | {names[name][1:]: value for name, value in given.items()}
+        if self.increment:
+            sets.append(f"{self.increment} = if_not_exists({self.increment}, :zero) + :one")
+            values |= {"zero": 0, "one": 1}
+        expression = "SET " + ", ".join(sets)
+        if self.remove:
+            expression += " REMOVE " + ", ".join(names[name] for name in self.remove)
+        in_condition = {f"#{name}": name for name in ("status", "error") if f"#{name}" in self.condition}
+        return {
+            "UpdateExpression": expression,
+            "ConditionExpression": self.condition,
+            "ExpressionAttributeNames": {placeholder: name for name, placeholder in names.items()} | in_condition,
+            "ExpressionAttributeValues": _to_item({f":{name}": value for name, value in values.items()}),
+        }
+
+
+# What a job that is open again must not keep from its last end.
+_OUTCOME = ("completedAt", "result", "resultLocation", "error", "model", "usage")
+_OPEN_ONLY = ("leaseExpiresAt", "openShard", "dueAt")
+
+
+class JobStore:
+    """Reads and writes rows of the jobs table.
+
+    Every method raises JobError `DEPENDENCY_UNAVAILABLE` when DynamoDB is down or throttles, `DEPENDENCY_REFUSED` when
+    it refuses (permissions, a missing table).
+
+    Args:
+        table_name: the jobs table.
+        retention_days: how long after its last claim a row is kept.
+        clock: gives the current time.
+    """
+
+    def __init__(
+        self, table_name: str, retention_days: int = 30, clock: Callable[[], datetime] = timestamps.now
+    ) -> None:
+        self._table_name = table_name
+        self._retention = timedelta(days=retention_days)
+        self._clock = clock
+
+    def get(self, job_id: str) -> Row | None:
+        """The row, read consistently; None when there is none or it has expired (TTL deletes days later)."""
+        try:
+            answer = get_dynamodb_client().get_item(
+                TableName=self._table_name, Key=_to_item({"jobId": job_id}), ConsistentRead=True
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+        row = _to_row(answer["Item"]) if "Item" in answer else None
+        return None if row is None or self._expired(row) else row
+
+    def claim(self, job: ReceivedJob, message_id: str, terms: ClaimTerms) -> Claimed | Running | Refusal:
+        """Take the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
+        now = self._clock()
+        holding = self._holding(job, message_id, terms, now)
+        origin = _origin(job)
+        try:
+            row = self._update(
+                job.job_id,
+                _Update(
+                    assign=holding,
+                    assign_if_absent=origin | _schedule(job.created_at, now, terms),
+                    increment="attempt",
+                    condition="attribute_not_exists(jobId) OR (payloadHash = :hash AND "
+                    "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now)))",
+                    values={
+                        "hash": job.payload_hash,
+                        "queued": JobStatus.QUEUED,
+                        "processing": JobStatus.PROCESSING,
+                        "now": timestamps.to_text(now),
+                    },
+                ),
+            )
+        except _RefusedError as refused:
+            found = refused.row
+            expired = found is not None and self._expired(found)
+            if found is None or not (expired or _reopens(job, found)):
+                return self._refusal(job, found)
+            started_over = holding | _schedule(now, now, terms) | {"attempt": 1}
+            if expired:
+                return self._start_over(job, found, started_over | origin, {})
+            return self._start_over(job, found, started_over, origin)
+        return _claimed(row)
+
+    def _start_over(
+        self, job: ReceivedJob, found: Row, assign: Row, assign_if_absent: Row
+    ) -> Claimed | Running | Refusal:
+        try:
+            row = self._update(
+                job.job_id,
+                _Update(
+                    assign=assign,
+                    assign_if_absent=assign_if_absent,
+                    remove=_OUTCOME,
+                    condition="#status = :status AND updatedAt = :updatedAt",
+                    values={"status": found["status"], "updatedAt": found["updatedAt"]},
+                ),
+            )
+        except _RefusedError as refused:
+            return self._refusal(job, refused.row)
+        return _claimed(row)
+
+    def _refusal(self, job: ReceivedJob, found: Row | None) -> Running | Refusal:
+        if found is None:  # deleted in this very moment: the next receive will claim it
+            return Running(self._clock())
+        if found.get("payloadHash") != job.payload_hash:
+            return Refusal.CONFLICT
+        if found["status"] == JobStatus.PROCESSING:
+            return Running(timestamps.from_text(found["leaseExpiresAt"]))
+        return Refusal.FINISHED
+
+    def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> Row:
+        values = {
+            "userId": job.user_id,
+            "jobType": job.job_type,
+            "status": JobStatus.PROCESSING,
+            "updatedAt": timestamps.to_text(now),
+            "payloadHash": job.payload_hash,
+            "messageId": message_id,
+            "leaseExpiresAt": timestamps.to_text(terms.lease_expires_at),
+            # A checksum rather than hash(): the same shard in every process.
+            "openShard": zlib.crc32(job.job_id.encode()) % OPEN_SHARDS,
+            "expiresAt": int((now + self._retention).timestamp()),
+        }
+        optional = {"traceId": job.trace_id, "configVersion": terms.config_version}
+        return values | {name: value for name, value in optional.items() if value}
+
+    def release(self, job_id: str, attempt: int) -> bool:
+        """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours."""
+        try:
+            self._update(
+                job_id,
+                _Update(
+                    assign={"status": JobStatus.QUEUED, "updatedAt": timestamps.to_text(self._clock())},
+                    remove=("leaseExpiresAt",),
+                    condition="#status = :processing AND attempt = :attempt",
+                    values={"processing": JobStatus.PROCESSING, "attempt": attempt},
+                ),
+            )
+        except _RefusedError:
+            return False
+        return True
+
+    def apply_result(self, message: AIJobResultMessage) -> Applied:
+        """Write the outcome of an attempt to its row, if that attempt is still the job's latest.
+
+        A terminal state is final, but for `JOB_STALLED`, which a late result of the same attempt replaces.
+        """
+        outcome = _outcome(message)
+        try:
+            self._update(
+                message.job_id,
+                _Update(
+                    assign=outcome | {"updatedAt": timestamps.to_text(self._clock())},
+                    remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name not in outcome),
+                    # `queued` with the same attempt: the job was given back, yet its result came through after all.
+                    condition="attempt = :attempt AND "
+                    "(#status IN (:processing, :queued) OR (#status = :failed AND #error.code = :stalled))",
+                    values={
+                        "attempt": message.attempt,
+                        "processing": JobStatus.PROCESSING,
+                        "queued": JobStatus.QUEUED,
+                        "failed": JobStatus.FAILED,
+                        "stalled": "JOB_STALLED",
+                    },
+                ),
+            )
+        except _RefusedError as refused:
+            if refused.row is None:
+                return Applied.UNKNOWN_JOB
+            return Applied.REPEATED if refused.row.get("attempt") == message.attempt else Applied.SUPERSEDED
+        return Applied.APPLIED
+
+    def _expired(self, row: Row) -> bool:
+        return "expiresAt" in row and float(row["expiresAt"]) <= self._clock().timestamp()
+
+    def _update(self, job_id: str, update: _Update) -> Row:
+        client = get_dynamodb_client()
+        try:
+            answer = client.update_item(
+                TableName=self._table_name,
+                Key=_to_item({"jobId": job_id}),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **update.arguments(),
+            )
+        except client.exceptions.ConditionalCheckFailedException as error:
+            # The stubs do not know the row that ReturnValuesOnConditionCheckFailure adds.
+            item = cast("dict[str, Any] | None", error.response.get("Item"))
+            raise _RefusedError(_to_row(item) if item else None) from None
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+        return _to_row(answer["Attributes"])
+
+
+def _origin(job: ReceivedJob) -> Row:
+    created_at = timestamps.to_text(job.created_at)
+    return {"createdAt": created_at, USER_SORT_KEY: f"{created_at}#{job.job_id}"}
+
+
+def _schedule(since: datetime, now: datetime, terms: ClaimTerms) -> Row:
+    deadline_at = since + timedelta(seconds=terms.deadline_seconds)
+    return {
+        "startedAt": timestamps.to_text(now),
+        "deadlineAt": timestamps.to_text(deadline_at),
+        "dueAt": timestamps.to_text(deadline_at + timedelta(seconds=terms.grace_seconds)),
+    }
+
+
+def _reopens(job: ReceivedJob, found: Row) -> bool:
+    """A redrive: the row failed, and the message was sent after that. A late first message heals ENQUEUE_FAILED."""
+    if found["status"] != JobStatus.FAILED or found.get("payloadHash") != job.payload_hash:
+        return False
+    never_enqueued: bool = found.get("error", {}).get("code") == "ENQUEUE_FAILED"
+    return never_enqueued or job.sent_at > timestamps.from_text(found["completedAt"])
+
+
+def _claimed(row: Row) -> Claimed:
+    return Claimed(attempt=int(row["attempt"]), deadline_at=timestamps.from_text(row["deadlineAt"]))
+
+
+def _outcome(message: AIJobResultMessage) -> Row:
+    documents = {"result": message.result, "resultLocation": message.result_location, "error": message.error}
+    # DynamoDB knows no floats, only decimals.
+    exact = json.loads(json.dumps(documents), parse_float=Decimal)
+    outcome = {name: document for name, document in exact.items() if document is not None}
+    outcome |= {name: outcome["result"][name] for name in ("model", "usage") if name in outcome.get("result", {})}
+    return outcome | {"status": message.status, "completedAt": timestamps.to_text(message.timestamp)}

@@ -1,0 +1,52 @@
+"""What the API shows of a job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ai_jobs import timestamps
+from ai_jobs.store import Row
+
+_SHOWN = (
+    "jobId",
+    "userId",
+    "jobType",
+    "status",
+    "createdAt",
+    "startedAt",
+    "updatedAt",
+    "completedAt",
+    "deadlineAt",
+    "result",
+    "error",
+    "model",
+    "usage",
+    "traceId",
+)
+
+
+def job_view(row: Row) -> dict[str, Any]:
+    """The answer of `GET /jobs/{jobId}`: fields that the job does not have (yet) are left out."""
+    view = {name: _plain(row[name]) for name in _SHOWN if name in row}
+    view["attempts"] = int(row.get("attempt", 0))
+    if "expiresAt" in row:
+        view["expiresAt"] = timestamps.to_text(datetime.fromtimestamp(int(row["expiresAt"]), UTC))
+    return view
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """The shape of every error of the API."""
+    return {"error": {"code": code, "message": message}}
+
+
+def _plain(value: Any) -> Any:
+    """DynamoDB's decimals as JSON numbers."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,1 @@
+"""The processor function: works on the jobs of the request queue."""

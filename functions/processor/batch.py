@@ -1,0 +1,70 @@
+"""One batch: all its jobs at once, since each of them does little but wait for the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from ai_jobs.clients import MAX_POOL_CONNECTIONS
+from ai_jobs.errors import AIJobsError, JobError
+from ai_jobs.job_type_source import JobTypeSource
+from ai_jobs.job_types import JobTypes
+from ai_jobs.queues import ReceivedMessage, change_visibility_of_all
+from ai_jobs.safe_logging import describe
+from processor.worker import Disposition, Worker
+
+logger = Logger()
+
+
+def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: JobTypeSource) -> list[str]:
+    """Work on every record and return the message ids that must come back to the queue.
+
+    A job that is still waiting for its model shortly before the function's end is among them: were it waited for,
+    the time-out would bring back the whole batch.
+    """
+    messages = [ReceivedMessage.from_lambda_record(record) for record in records]
+    _hide(messages, worker.settings.request_queue_url, worker.settings.visibility_timeout_seconds)
+    job_types = _job_types(source)
+    pool = ThreadPoolExecutor(max_workers=min(len(messages), MAX_POOL_CONNECTIONS) or 1)
+    try:
+        futures = [pool.submit(worker.work_on, message, job_types) for message in messages]
+        wait(futures, timeout=worker.seconds_left())
+        pairs = zip(messages, futures, strict=True)
+        return [message.message_id for message, future in pairs if _must_come_back(message, future)]
+    finally:
+        # Threads can't be ended: one that is still waiting is left behind, and the attempt number on all that it
+        # may yet write keeps it from doing harm.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _hide(messages: Sequence[ReceivedMessage], queue_url: str, seconds: int) -> None:
+    """Give the jobs the whole visibility timeout: its clock has been running since the poll, before the window."""
+    try:
+        codes = change_visibility_of_all(queue_url, [message.receipt_handle for message in messages], seconds)
+    except AIJobsError as error:
+        codes = [type(error.__cause__).__name__]
+    if codes:
+        # Not fatal: should a message show up again too early, the lease on its row keeps a second worker away.
+        logger.warning("visibility could not be extended", extra={"errorCodes": codes})
+
+
+def _job_types(source: JobTypeSource) -> JobTypes | JobError:
+    try:
+        return source.get()
+    except JobError as error:
+        logger.error("job types are not available", extra={"errorCode": error.code})
+        return error
+
+
+def _must_come_back(message: ReceivedMessage, future: Future[Disposition]) -> bool:
+    if not future.done():
+        logger.error("job outlived the function", extra={"messageId": message.message_id})
+        return True
+    error = future.exception()
+    if error is not None:
+        logger.error("message could not be worked on", extra={"messageId": message.message_id} | describe(error))
+        return True
+    return future.result() is Disposition.COMES_BACK

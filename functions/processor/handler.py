@@ -1,0 +1,34 @@
+"""Entry point of the processor Lambda."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from ai_jobs import timestamps
+from ai_jobs.configuration import ProcessorSettings
+from ai_jobs.job_type_source import JobTypeSource
+from ai_jobs.store import JobStore
+from processor.batch import process_batch
+from processor.worker import Worker
+
+logger = Logger()
+settings = ProcessorSettings.from_environment()
+store = JobStore(settings.table_name, settings.retention_days)
+job_types = JobTypeSource(
+    settings.config_application,
+    settings.config_environment,
+    settings.config_profile,
+    settings.config_max_age_seconds,
+)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Work on one batch from the request queue; the answer names the messages that must come back."""
+    ends_at = timestamps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    failed = process_batch(event["Records"], Worker(settings, store, ends_at), job_types)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,0 +1,250 @@
+"""One message of the request queue, from receipt to verdict."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Literal
+
+from aws_lambda_powertools import Logger
+
+from ai_jobs import timestamps
+from ai_jobs.configuration import ProcessorSettings
+from ai_jobs.dead_letters import send_to_dlq
+from ai_jobs.errors import AIJobsError, ErrorClass, JobError
+from ai_jobs.job_types import JobTypes
+from ai_jobs.messages import AIJobResultMessage, JobResult, ReceivedJob
+from ai_jobs.model import call_model
+from ai_jobs.queues import ReceivedMessage, change_visibility, send_ai_job_result, send_message
+from ai_jobs.safe_logging import describe
+from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal, Running
+
+logger = Logger()
+
+MARGIN_SECONDS = 10
+"""What a function keeps back for sending results after the last model call; modules/ai-jobs checks that it fits."""
+
+_RETRY_BASE_SECONDS = 30
+_THROTTLE_BASE_SECONDS = 10
+_THROTTLE_COUNT = "ThrottleCount"
+
+
+class Disposition(Enum):
+    """What becomes of the message."""
+
+    DONE = "done"
+    COMES_BACK = "comes back"
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A claimed job, or one whose claim failed (`claim` is None)."""
+
+    message: ReceivedMessage
+    job: ReceivedJob
+    started_at: datetime
+    claim: Claimed | None = None
+
+    def log_fields(self) -> dict[str, Any]:
+        fields = {"jobId": self.job.job_id, "userId": self.job.user_id, "jobType": self.job.job_type}
+        return fields | ({"attempt": self.claim.attempt} if self.claim else {})
+
+
+class Worker:
+    """Works on messages within one invocation of the function; safe to share between its threads.
+
+    Args:
+        ends_at: when Lambda will end this invocation; the leases end then.
+        model: makes the model call.
+        clock: gives the current time.
+        jitter: picks a number of seconds between two bounds.
+    """
+
+    def __init__(
+        self,
+        settings: ProcessorSettings,
+        store: JobStore,
+        ends_at: datetime,
+        model: Callable[..., JobResult] = call_model,
+        clock: Callable[[], datetime] = timestamps.now,
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._ends_at = ends_at
+        self._model = model
+        self._clock = clock
+        self._jitter = jitter
+
+    def seconds_left(self) -> float:
+        """How long jobs may still be waited for before the results of the rest are in danger."""
+        return max(0.0, (self._ends_at - self._clock()).total_seconds() - MARGIN_SECONDS / 2)
+
+    def work_on(self, message: ReceivedMessage, job_types: JobTypes | JobError) -> Disposition:
+        """Bring one message to its verdict.
+
+        Args:
+            job_types: the configuration, or why there is none.
+
+        Raises:
+            AIJobsError: when SQS took neither result, copy nor dead letter: the message must come back.
+        """
+        try:
+            job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
+        except JobError as error:
+            logger.error("message is no job", extra={"messageId": message.message_id, "errorCode": error.code})
+            send_to_dlq(self.settings.request_dlq_url, message, None, error, self._clock())
+            return Disposition.DONE
+        attempt = _Attempt(message, job, self._clock())
+        try:
+            claim = self._store.claim(job, message.message_id, self._terms(job, job_types))
+        except JobError as error:
+            return self._settle(attempt, error)
+        if isinstance(claim, Claimed):
+            return self._attempt(replace(attempt, claim=claim), claim, job_types)
+        return self._stand_back(attempt, claim)
+
+    def _terms(self, job: ReceivedJob, job_types: JobTypes | JobError) -> ClaimTerms:
+        return ClaimTerms(
+            lease_expires_at=self._ends_at,
+            deadline_seconds=job.deadline_seconds(self.settings.default_deadline_seconds),
+            grace_seconds=2 * self.settings.visibility_timeout_seconds,
+            config_version=job_types.version if isinstance(job_types, JobTypes) else None,
+        )
+
+    def _stand_back(self, attempt: _Attempt, claim: Running | Refusal) -> Disposition:
+        message, fields = attempt.message, attempt.log_fields()
+        if isinstance(claim, Running):
+            # Not deleted: it may be the only copy left if the worker that runs the job is killed.
+            wait = (claim.lease_expires_at - self._clock()).total_seconds() + 1
+            logger.info("job is running elsewhere, message deferred", extra=fields)
+            change_visibility(self.settings.request_queue_url, message.receipt_handle, int(wait))
+            return Disposition.COMES_BACK
+        if claim is Refusal.FINISHED:
+            logger.info("job is finished, repeated message dropped", extra=fields)
+            return Disposition.DONE
+        error = JobError("JOB_ID_CONFLICT", "another job has this jobId: choose a new one", "jobId")
+        logger.error("job id is taken by another job", extra=fields | {"errorCode": error.code})
+        send_to_dlq(self.settings.request_dlq_url, message, attempt.job.job_id, error, self._clock())
+        return Disposition.DONE
+
+    def _attempt(self, attempt: _Attempt, claim: Claimed, job_types: JobTypes | JobError) -> Disposition:
+        try:
+            result = self._run(attempt.job, claim, job_types)
+            self._report(attempt, claim, "completed", result=result.to_document())
+        except JobError as error:
+            return self._settle(attempt, error)
+        except AIJobsError:
+            # The result is lost with this attempt, so the job must be free for the next.
+            self._release(attempt)
+            raise
+        except Exception as error:  # noqa: BLE001  # the boundary: a bug must not keep the job's lease
+            logger.error("job broke the worker", extra=attempt.log_fields() | describe(error))
+            return self._settle(attempt, JobError("INTERNAL_ERROR", "the worker broke on this job"))
+        logger.info("job completed", extra=attempt.log_fields() | {"model": result.model})
+        return Disposition.DONE
+
+    def _run(self, job: ReceivedJob, claim: Claimed, job_types: JobTypes | JobError) -> JobResult:
+        checked = job.validated()
+        if isinstance(job_types, JobError):
+            raise JobError(job_types.code, job_types.message)
+        job_type = job_types.get(checked.job_type)
+        prompt = job_type.prepare(checked.input)
+        if self._clock() >= claim.deadline_at:
+            deadline = timestamps.to_text(claim.deadline_at)
+            raise JobError("DEADLINE_EXCEEDED", f"the job could not be started by {deadline}")
+        if (self._ends_at - self._clock()).total_seconds() < job_type.timeout_seconds + MARGIN_SECONDS:
+            raise JobError("NOT_ENOUGH_TIME", "the function has not enough time left for this model call")
+        return self._model(job_type, prompt)
+
+    def _report(
+        self,
+        attempt: _Attempt,
+        claim: Claimed,
+        status: Literal["completed", "failed"],
+        *,
+        result: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> None:
+        now = self._clock()
+        message = AIJobResultMessage(
+            job_id=attempt.job.job_id,
+            user_id=attempt.job.user_id,
+            job_type=attempt.job.job_type,
+            status=status,
+            attempt=claim.attempt,
+            result=result,
+            error=error,
+            timestamp=now,
+            processing_time=round((now - attempt.started_at).total_seconds() * 1000),
+            trace_id=attempt.job.trace_id,
+        )
+        try:
+            send_ai_job_result(message, queue_url=self.settings.response_queue_url)
+        except ValueError as too_large:
+            reason = "the result is larger than a message may be: lower the job type's max_tokens"
+            raise JobError("RESULT_TOO_LARGE", reason) from too_large
+
+    def _settle(self, attempt: _Attempt, error: JobError) -> Disposition:
+        """Do what the error's class asks for (ai_jobs.errors)."""
+        final = self._exhausted(attempt, error) or error
+        logger.warning(
+            "attempt failed",
+            extra=attempt.log_fields()
+            | {"errorCode": final.code, "errorClass": final.error_class, "field": final.field, "cause": error.code},
+        )
+        if final.error_class is ErrorClass.THROTTLED:
+            return self._postpone(attempt)
+        if final.error_class is ErrorClass.TRANSIENT:
+            return self._retry(attempt)
+        if attempt.claim:
+            self._report(attempt, attempt.claim, "failed", error=final.to_body())
+        if final.error_class is not ErrorClass.INVALID:
+            send_to_dlq(self.settings.request_dlq_url, attempt.message, attempt.job.job_id, final, self._clock())
+        return Disposition.DONE
+
+    def _exhausted(self, attempt: _Attempt, error: JobError) -> JobError | None:
+        last = f"last error {error.code}: {error.message}"
+        if error.error_class is ErrorClass.THROTTLED and self._clock() >= self._deadline(attempt):
+            return JobError("DEADLINE_EXCEEDED", f"gave up at the job's deadline; {last}")
+        receives = attempt.message.receive_count
+        if error.error_class is ErrorClass.TRANSIENT and receives >= self.settings.max_receive_count:
+            return JobError("RETRIES_EXHAUSTED", f"gave up after {receives} attempts; {last}")
+        return None
+
+    def _deadline(self, attempt: _Attempt) -> datetime:
+        if attempt.claim:
+            return attempt.claim.deadline_at
+        job = attempt.job
+        return job.created_at + timedelta(seconds=job.deadline_seconds(self.settings.default_deadline_seconds))
+
+    def _postpone(self, attempt: _Attempt) -> Disposition:
+        """Let a delayed copy take the message's place: waiting out a throttle must not cost a receive."""
+        message, job = attempt.message, attempt.job
+        count = int(message.attributes.get(_THROTTLE_COUNT, "0")) + 1
+        ceiling = min(self.settings.max_backoff_seconds, _THROTTLE_BASE_SECONDS * 2 ** min(count - 1, 10))
+        attributes = message.attributes | {"JobId": job.job_id, _THROTTLE_COUNT: str(count)}
+        delay = int(self._jitter(1, max(1, ceiling)))
+        send_message(self.settings.request_queue_url, message.body, attributes, job.user_id, delay)
+        self._release(attempt)
+        return Disposition.DONE
+
+    def _retry(self, attempt: _Attempt) -> Disposition:
+        ceiling = min(self.settings.max_backoff_seconds, _RETRY_BASE_SECONDS * 2 ** (attempt.message.receive_count - 1))
+        self._release(attempt)
+        change_visibility(
+            self.settings.request_queue_url, attempt.message.receipt_handle, int(self._jitter(ceiling / 2, ceiling))
+        )
+        return Disposition.COMES_BACK
+
+    def _release(self, attempt: _Attempt) -> None:
+        if attempt.claim is None:
+            return
+        try:
+            self._store.release(attempt.job.job_id, attempt.claim.attempt)
+        except JobError as error:
+            # Not fatal: the lease ends with this invocation.
+            logger.warning("lease not released", extra=attempt.log_fields() | {"errorCode": error.code})

@@ -1,0 +1,23 @@
+"""Entry point of the result handler Lambda."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from ai_jobs.configuration import ResultHandlerSettings
+from ai_jobs.store import JobStore
+from result_handler.batch import apply_batch
+
+logger = Logger()
+settings = ResultHandlerSettings.from_environment()
+store = JobStore(settings.table_name)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Apply one batch of results; the answer names the messages that must come back."""
+    failed = apply_batch(event["Records"], store, settings.response_dlq_url)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

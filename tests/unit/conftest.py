@@ -1,0 +1,212 @@
+"""What the unit tests share: fake AWS with the system's queues and table, records, and a clock that stands still."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ai_jobs import clients
+from ai_jobs.configuration import ProcessorSettings
+from ai_jobs.job_types import JobTypes
+from ai_jobs.messages import JobResult, Usage
+from ai_jobs.queues import ReceivedMessage
+from ai_jobs.store import JobStore
+
+START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _fake_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test may reach a real account, and no client may outlive its test's fake one."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):  # boto3 reads the first, Lambda sets the second
+        monkeypatch.setenv(name, "eu-west-1")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "USE_LOCAL_AWS", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "unit-tests")
+    makers = (
+        clients.get_sqs_client,
+        clients.get_dynamodb_client,
+        clients.get_appconfigdata_client,
+        clients.get_bedrock_client,
+    )
+    for maker in makers:
+        maker.cache_clear()
+    yield
+    for maker in makers:
+        maker.cache_clear()
+
+
+@dataclass
+class Clock:
+    """A clock that moves when told to."""
+
+    time: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def forward(self, **parts: float) -> None:
+        self.time += timedelta(**parts)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def _create_table(name: str) -> None:
+    keys = {"jobId": "S", "userId": "S", "createdAt#jobId": "S", "openShard": "N", "dueAt": "S"}
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": hash_key, "KeyType": "HASH"},
+                    {"AttributeName": range_key, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index, hash_key, range_key in (
+                ("by-user", "userId", "createdAt#jobId"),
+                ("open-jobs", "openShard", "dueAt"),
+            )
+        ],
+    )
+
+
+@pytest.fixture
+def aws() -> Iterator[SimpleNamespace]:
+    """A fake account with the four queues and the jobs table; its attributes are their URLs and name."""
+    with mock_aws():
+        sqs = boto3.client("sqs")
+        urls = {
+            name: sqs.create_queue(QueueName=name.replace("_", "-"))["QueueUrl"]
+            for name in ("request_queue", "response_queue", "request_dlq", "response_dlq")
+        }
+        _create_table("jobs")
+        yield SimpleNamespace(table="jobs", **urls)
+
+
+@pytest.fixture
+def settings(aws: SimpleNamespace) -> ProcessorSettings:
+    return ProcessorSettings(
+        request_queue_url=aws.request_queue,
+        request_dlq_url=aws.request_dlq,
+        response_queue_url=aws.response_queue,
+        table_name=aws.table,
+        config_application="application",
+        config_environment="environment",
+        config_profile="profile",
+        config_max_age_seconds=60,
+        visibility_timeout_seconds=900,
+        max_receive_count=3,
+        default_deadline_seconds=21_600,
+        max_backoff_seconds=900,
+        retention_days=30,
+    )
+
+
+@pytest.fixture
+def store(aws: SimpleNamespace, clock: Clock) -> JobStore:
+    return JobStore(aws.table, retention_days=30, clock=clock)
+
+
+@pytest.fixture
+def body() -> Callable[..., str]:
+    """Makes the body of a request message; keyword arguments replace fields, None drops one."""
+
+    def make(**fields: Any) -> str:
+        document = {"jobId": "job-1", "userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}} | fields
+        return json.dumps({name: value for name, value in document.items() if value is not None})
+
+    return make
+
+
+@pytest.fixture
+def record(clock: Clock) -> Callable[..., dict[str, Any]]:
+    """Makes a record of a Lambda event, each with a message id of its own."""
+    numbers = itertools.count(1)
+
+    def make(
+        body: str, *, receive_count: int = 1, sent_at: datetime | None = None, receipt_handle: str = "", **attributes: str
+    ) -> dict[str, Any]:
+        number = next(numbers)
+        return {
+            "messageId": f"message-{number}",
+            "receiptHandle": receipt_handle or f"receipt-{number}",
+            "body": body,
+            "attributes": {
+                "ApproximateReceiveCount": str(receive_count),
+                "SentTimestamp": str(int((sent_at or clock()).timestamp() * 1000)),
+                "MessageGroupId": "user-1",
+            },
+            "messageAttributes": {
+                name: {"stringValue": value, "dataType": "String"} for name, value in attributes.items()
+            },
+            "eventSource": "aws:sqs",
+        }
+
+    return make
+
+
+@pytest.fixture
+def received(record: Callable[..., dict[str, Any]]) -> Callable[..., ReceivedMessage]:
+    """Makes a received message, as `record` does."""
+    return lambda *args, **kwargs: ReceivedMessage.from_lambda_record(record(*args, **kwargs))
+
+
+@pytest.fixture
+def type_document() -> dict[str, Any]:
+    """One job type as it stands in the configuration document."""
+    return {
+        "modelId": "amazon.nova-lite-v1:0",
+        "systemPrompt": "You greet people in {{ language }}.",
+        "prompt": "Greet {{ name }}.",
+        "maxTokens": 100,
+        "timeoutSeconds": 60,
+        "inputSchema": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"type": "string"}, "language": {"type": "string", "default": "English"}},
+            "additionalProperties": False,
+        },
+    }
+
+
+@pytest.fixture
+def job_types(type_document: dict[str, Any]) -> JobTypes:
+    return JobTypes.from_document(json.dumps({"version": "v1", "jobTypes": {"greeting": type_document}}))
+
+
+@pytest.fixture
+def result() -> JobResult:
+    return JobResult("Hello, Ada.", "amazon.nova-lite-v1:0", Usage(12, 5), "end_turn", truncated=False)
+
+
+@pytest.fixture
+def messages_in() -> Callable[[str], list[ReceivedMessage]]:
+    """Everything that is visible in a queue."""
+    from ai_jobs.queues import receive_messages
+
+    def read(queue_url: str) -> list[ReceivedMessage]:
+        found: list[ReceivedMessage] = []
+        while batch := receive_messages(queue_url, wait_seconds=0):
+            found += batch
+        return found
+
+    return read

@@ -1,0 +1,85 @@
+"""R-C1: the queue functions, and R-T1: a submitted job is in the queue."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ai_jobs import (
+    AIJobMessage,
+    AIJobResultMessage,
+    AIJobsError,
+    delete_message,
+    get_queue_attributes,
+    get_queue_message_count,
+    receive_messages,
+    send_ai_job_request,
+    send_ai_job_result,
+)
+from ai_jobs.queues import change_visibility_of_all, send_message, size_of
+
+
+def test_a_submitted_job_is_in_the_queue(aws, monkeypatch):  # R-C1 R-T1
+    monkeypatch.setenv("AI_JOB_REQUEST_QUEUE_URL", aws.request_queue)
+    job = AIJobMessage("user-1", "greeting", {"name": "Ada"})
+    message_id = send_ai_job_request(job)
+    (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+    assert message.message_id == message_id
+    assert json.loads(message.body)["jobId"] == job.job_id
+    assert message.attributes == job.attributes()
+    assert message.group_id == "user-1"
+    assert message.receive_count == 1
+
+
+def test_a_result_is_in_the_response_queue(aws):  # R-C1
+    send_ai_job_result(
+        AIJobResultMessage("j", "u", "greeting", "failed", error={"code": "X", "message": "y"}),
+        queue_url=aws.response_queue,
+    )
+    (message,) = receive_messages(aws.response_queue, wait_seconds=0)
+    assert message.attributes == {"JobId": "j", "UserId": "u", "Status": "failed"}
+
+
+def test_counts_and_deletes(aws):  # R-C1
+    for number in range(3):
+        send_message(aws.request_queue, str(number), {})
+    send_message(aws.request_queue, "later", {}, delay_seconds=60)
+    taken = receive_messages(aws.request_queue, max_messages=1, wait_seconds=0)
+    count = get_queue_message_count(aws.request_queue)
+    assert (count.visible, count.in_flight, count.delayed, count.total) == (2, 1, 1, 4)
+    delete_message(aws.request_queue, taken[0].receipt_handle)
+    assert get_queue_message_count(aws.request_queue).total == 3
+    assert get_queue_attributes(aws.request_queue)["QueueArn"].endswith(":request-queue")
+
+
+def test_more_than_ten_messages_are_hidden_at_once(aws):
+    for number in range(12):
+        send_message(aws.request_queue, str(number), {})
+    handles = [m.receipt_handle for _ in range(2) for m in receive_messages(aws.request_queue, wait_seconds=0)]
+    assert len(handles) == 12
+    assert change_visibility_of_all(aws.request_queue, handles, 0) == []
+    assert get_queue_message_count(aws.request_queue).visible == 12
+    assert len(change_visibility_of_all(aws.request_queue, ["unknown"], 0)) == 1
+
+
+def test_a_refusal_says_what_was_tried(aws):
+    with pytest.raises(AIJobsError, match="cannot receive from .*missing"):
+        receive_messages(aws.request_queue.replace("request-queue", "missing"), wait_seconds=0)
+
+
+def test_what_sqs_would_refuse_is_refused_before(aws):
+    with pytest.raises(ValueError, match="262145 bytes.*at most 262144"):
+        send_message(aws.request_queue, "ü" * 131_072 + "x", {})
+    with pytest.raises(ValueError, match="delay_seconds is 901"):
+        send_message(aws.request_queue, "x", {}, delay_seconds=901)
+
+
+def test_attributes_count_towards_the_size():
+    assert size_of("ü", {"Name": "value"}) == 2 + len("Name") + len("String") + len("value")
+
+
+def test_empty_attributes_are_left_out(aws):
+    send_message(aws.request_queue, "x", {"JobId": "j", "TraceId": ""})
+    (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+    assert message.attributes == {"JobId": "j"}
