@@ -47,6 +47,12 @@ def _failure(error: JobError, job_id: str) -> Response[str]:
     return _answer(503, error_body("STORE_UNAVAILABLE", "the job can't be read now: try again"), {"Retry-After": "2"})
 
 
+@app.not_found
+def no_route(_error: Exception) -> Response[str]:
+    """A route that the REST API sends here, but this release does not know."""
+    return _answer(404, error_body("NOT_FOUND", "there is nothing at this path"))
+
+
 @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools leaves this one untyped
 def broken(error: Exception) -> Response[str]:
     """Whatever else happens, the caller gets the API's own error shape."""

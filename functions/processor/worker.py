@@ -194,7 +194,7 @@ class Worker:
         logger.warning(
             "attempt failed",
             extra=attempt.log_fields()
-            | {"errorCode": final.code, "errorClass": final.error_class, "field": final.field, "cause": error.code},
+            | {"errorCode": final.code, "errorClass": final.error_class, "cause": error.code},
         )
         if final.error_class is ErrorClass.THROTTLED:
             return self._postpone(attempt)

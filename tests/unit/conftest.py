@@ -143,7 +143,12 @@ def record(clock: Clock) -> Callable[..., dict[str, Any]]:
     numbers = itertools.count(1)
 
     def make(
-        body: str, *, receive_count: int = 1, sent_at: datetime | None = None, receipt_handle: str = "", **attributes: str
+        body: str,
+        *,
+        receive_count: int = 1,
+        sent_at: datetime | None = None,
+        receipt_handle: str = "",
+        **attributes: str,
     ) -> dict[str, Any]:
         number = next(numbers)
         return {

@@ -14,14 +14,18 @@ SENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
 def parse(document, attributes=None, message_id="sqs-id"):
-    return ReceivedJob.parse(document if isinstance(document, str) else json.dumps(document), attributes or {}, message_id, SENT)
+    return ReceivedJob.parse(
+        document if isinstance(document, str) else json.dumps(document), attributes or {}, message_id, SENT
+    )
 
 
 GOOD = {"userId": "user-1", "jobType": "greeting", "input": {}}
 
 
 def test_a_request_is_camel_case_json_with_its_attributes():  # R-C2
-    message = AIJobMessage("u@x", "greeting", {"a": 1}, job_id="j:1", timestamp=SENT, trace_id="t-1", deadline_seconds=60)
+    message = AIJobMessage(
+        "u@x", "greeting", {"a": 1}, job_id="j:1", timestamp=SENT, trace_id="t-1", deadline_seconds=60
+    )
     assert json.loads(message.to_body()) == {
         "schemaVersion": 1,
         "jobId": "j:1",
@@ -98,14 +102,17 @@ def test_a_bad_field_is_named(field, value):
     with pytest.raises(JobError) as caught:
         AIJobMessage(**fields)
     assert caught.value.code == "INVALID_MESSAGE"
-    assert caught.value.field == {
-        "user_id": "userId",
-        "job_id": "jobId",
-        "job_type": "jobType",
-        "trace_id": "traceId",
-        "input": "input",
-        "deadline_seconds": "deadlineSeconds",
-    }[field]
+    assert (
+        caught.value.field
+        == {
+            "user_id": "userId",
+            "job_id": "jobId",
+            "job_type": "jobType",
+            "trace_id": "traceId",
+            "input": "input",
+            "deadline_seconds": "deadlineSeconds",
+        }[field]
+    )
 
 
 def test_the_id_comes_from_body_then_attribute_then_sqs():

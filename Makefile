@@ -1,0 +1,84 @@
+# `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-terraform test-integration lint format docs package \
+	local-up local-down local-outputs plan apply clean environment-given
+
+ENVIRONMENTS := development staging production
+PYTHON := .venv/bin/python
+TERRAFORM := scripts/terraform
+READY := .venv/.ready
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## Bring everything up on this machine and run one job of each type
+	@$(PYTHON) -m scripts.demo
+
+test: test-unit test-terraform test-integration ## Run all tests
+
+test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
+	@$(PYTHON) -m pytest -q -p no:terraform tests/unit $(PYTEST_ARGS)
+
+test-terraform: ## Run the Terraform tests of the modules (plans only, no account)
+	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
+	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.
+
+test-integration: $(READY) package ## Run the integration tests on a local AWS of their own
+	@$(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/integration tests/integration $(PYTEST_ARGS)
+
+lint: $(READY) ## Check style, types, Terraform, shell scripts and the generated docs
+	@$(PYTHON) -m ruff check --quiet .
+	@$(PYTHON) -m ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }
+	@$(PYTHON) -m mypy --no-error-summary
+	@.venv/bin/shellcheck scripts/uv scripts/terraform .ci/run
+	@$(TERRAFORM) fmt -check -diff -recursive . || { echo "not formatted: run make format" >&2; exit 1; }
+	@for root in local $(ENVIRONMENTS); do \
+		$(TERRAFORM) -chdir="environments/$$root" init -backend=false -input=false -lockfile=readonly >/dev/null && \
+		$(TERRAFORM) -chdir="environments/$$root" validate >/dev/null || exit 1; \
+	done
+	@$(PYTHON) -m scripts.module_docs --check
+	@echo "lint: nothing to complain about"
+
+format: $(READY) ## Format Python and Terraform
+	@$(PYTHON) -m ruff check --quiet --fix . || true
+	@$(PYTHON) -m ruff format --quiet .
+	@$(TERRAFORM) fmt -recursive .
+
+docs: $(READY) ## Write the inputs and outputs tables of the modules' READMEs
+	@$(PYTHON) -m scripts.module_docs
+
+package: $(READY) ## Build the Lambda zips in dist/
+	@$(PYTHON) -m scripts.package
+
+local-up: $(READY) ## Start the local AWS and apply environments/local (port: AI_JOBS_LOCAL_PORT)
+	@$(PYTHON) -m scripts.local_stack up
+
+local-down: $(READY) ## Stop the local AWS and forget what was applied to it
+	@$(PYTHON) -m scripts.local_stack down
+
+local-outputs: $(READY) ## Print the local stack's Terraform outputs as JSON
+	@$(PYTHON) -m scripts.local_stack outputs
+
+plan: environment-given package ## Plan an environment on AWS: make plan ENV=development
+	@$(TERRAFORM) -chdir="environments/$(ENV)" init -input=false -backend-config=backend.hcl
+	@$(TERRAFORM) -chdir="environments/$(ENV)" plan $(TF_ARGS)
+
+apply: environment-given package ## Apply an environment on AWS: make apply ENV=development
+	@$(TERRAFORM) -chdir="environments/$(ENV)" init -input=false -backend-config=backend.hcl
+	@$(TERRAFORM) -chdir="environments/$(ENV)" apply $(TF_ARGS)
+
+environment-given:
+	@$(if $(filter $(ENV),$(ENVIRONMENTS)),:,echo 'ENV is "$(ENV)"; give one of $(ENVIRONMENTS), for instance: \
+		make plan ENV=development (the local environment: make local-up)' >&2; exit 1)
+	@[ -f "environments/$(ENV)/backend.hcl" ] || { \
+		echo "environments/$(ENV)/backend.hcl is missing: it says where the state is (bucket, key, region);" >&2; \
+		echo "copy environments/$(ENV)/backend.hcl.example and fill it in" >&2; exit 1; }
+
+clean: $(READY) ## Stop the local stack and remove all that was built
+	@$(PYTHON) -m scripts.local_stack down
+	@rm -rf dist build .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find environments tests examples -name .terraform -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml uv.lock .python-version scripts/uv
+	@scripts/uv sync --frozen --quiet
+	@touch $(READY)

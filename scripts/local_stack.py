@@ -1,0 +1,147 @@
+"""The whole system on this machine: the local AWS with environments/local applied to it.
+
+    python -m scripts.local_stack up | down | outputs
+
+`up` does only what is needed: what runs is reused, and nothing is applied when nothing changed. `outputs` prints the
+Terraform outputs as JSON, {name: value}, and nothing else on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from scripts import local_aws, package
+from scripts.project import DIST, LOCAL, LOCAL_ENVIRONMENT, ROOT, TERRAFORM, Failure, local_environment, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripts.local_aws import Instance
+
+STATE = LOCAL_ENVIRONMENT / "terraform.tfstate"
+# Says what was applied, and to which instance: a MiniStack that was started anew is empty, whatever the state says.
+APPLIED = LOCAL / "applied.json"
+LOG = LOCAL / "terraform.log"
+
+
+def up() -> Instance:
+    """Brings the stack up, or up to date, and returns the local AWS that it is on."""
+    if package.build():
+        _say("packaged the functions")
+    instance = local_aws.start(port=local_aws.port_from_environment())
+    applied = _applied()
+    if applied.get("instance") == instance.identity and not STATE.exists():
+        # What is there can no longer be managed; start over.
+        local_aws.stop()
+        instance = local_aws.start(port=instance.port)
+    if applied.get("instance") != instance.identity:
+        _drop_state()
+    inputs = _inputs_digest(instance)
+    if applied == {"instance": instance.identity, "inputs": inputs}:
+        return instance
+    _remember(instance, inputs=None)
+    _apply(instance)
+    _remember(instance, inputs)
+    return instance
+
+
+def down() -> bool:
+    """Stops the local AWS and forgets what was applied to it; False when it did not run."""
+    stopped = local_aws.stop()
+    _drop_state()
+    return stopped
+
+
+def outputs() -> dict[str, Any]:
+    """The outputs of environments/local as {name: value}."""
+    instance = local_aws.status()
+    if instance is None or _applied().get("instance") != instance.identity:
+        raise Failure("the local stack is not up: run make local-up")
+    done = _terraform(instance, "output", "-json")
+    if done.returncode:
+        raise Failure(f"terraform output failed:\n{done.stderr}")
+    return {name: output["value"] for name, output in json.loads(done.stdout).items()}
+
+
+def _applied() -> dict[str, str | None]:
+    try:
+        applied: dict[str, str | None] = json.loads(APPLIED.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return applied
+
+
+def _remember(instance: Instance, inputs: str | None) -> None:
+    APPLIED.write_text(json.dumps({"instance": instance.identity, "inputs": inputs}), encoding="utf-8")
+
+
+def _drop_state() -> None:
+    for path in (STATE, STATE.with_name("terraform.tfstate.backup"), APPLIED):
+        path.unlink(missing_ok=True)
+
+
+def _inputs_digest(instance: Instance) -> str:
+    """Of all that shapes the stack: the HCL, the zips, the variables of the caller and where the local AWS listens."""
+    digest = hashlib.sha256(instance.endpoint_url.encode())
+    digest.update((DIST / "manifest.json").read_bytes())
+    for name in sorted(os.environ):
+        if name.startswith("TF_VAR_"):
+            digest.update(f"{name}={os.environ[name]}\0".encode())
+    for path in _source_files():
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _source_files() -> list[Path]:
+    ours = (path for folder in (ROOT / "modules", LOCAL_ENVIRONMENT) for path in folder.rglob("*"))
+    return sorted(
+        path
+        for path in ours
+        if path.is_file() and ".terraform" not in path.parts and not path.name.startswith("terraform.tfstate")
+    )
+
+
+def _apply(instance: Instance) -> None:
+    started = time.monotonic()
+    _say(f"applying environments/local to {instance.endpoint_url} (a minute or two, most of it waiting for queues)")
+    with LOG.open("w", encoding="utf-8") as log:
+        for arguments in (("init",), ("apply", "-auto-approve", "-parallelism=30")):
+            done = _terraform(instance, *arguments, "-input=false", "-no-color")
+            log.write(done.stdout + done.stderr)
+            if done.returncode:
+                raise Failure(f"terraform {arguments[0]} failed:\n{done.stderr.strip()}\nAll of its output: {LOG}")
+    _say(f"applied in {time.monotonic() - started:.0f} s")
+
+
+def _terraform(instance: Instance, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = local_environment(instance.endpoint_url) | {"TF_VAR_endpoint_url": instance.endpoint_url}
+    command = [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m scripts.local_stack", description="The system on this machine.")
+    parser.add_argument("command", choices=["up", "down", "outputs"])
+    command = parser.parse_args().command
+    if command == "up":
+        instance = up()
+        print(f"the stack is up at {instance.endpoint_url}; its outputs: make local-outputs; stop it: make local-down")
+    elif command == "down":
+        print("the local stack is stopped" if down() else "the local stack was not running")
+    else:
+        print(json.dumps(outputs(), indent=2))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,130 @@
+"""Writes the inputs and outputs tables of modules/*/README.md, between two markers; --check only compares.
+
+    python -m scripts.module_docs [--check]
+
+It reads what `terraform fmt` writes, line by line, instead of parsing HCL: so a type stands in the table as its author
+laid it out, comments included. A README without the markers gets them at its end, a module without a README gets one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scripts.project import ROOT, Failure, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BEGIN = "<!-- BEGIN inputs and outputs (generated: make docs) -->"
+END = "<!-- END inputs and outputs -->"
+BLOCK = re.compile(r'^(variable|output) "([^"]+)" \{$')
+ATTRIBUTE = re.compile(r"^  (\w+)\s+= (.*)$")
+HEREDOC = re.compile(r"^<<-?(\w+)$")
+
+
+@dataclass
+class Block:
+    """A variable or an output with the source text of its attributes."""
+
+    kind: str
+    name: str
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def description(self) -> str:
+        text = self.attributes.get("description", "")
+        lines = text.splitlines()
+        if lines and HEREDOC.match(lines[0]):
+            return " ".join(line.strip() for line in lines[1:-1]).strip()
+        return str(json.loads(text)) if text else ""
+
+
+def blocks(source: str) -> Iterator[Block]:
+    """The variables and outputs of a formatted file. Only what belongs to an attribute is indented deeper than it."""
+    block: Block | None = None
+    name = ""
+    for line in source.splitlines():
+        if block is None:
+            if match := BLOCK.match(line):
+                block, name = Block(match[1], match[2]), ""
+        elif line == "}":
+            yield block
+            block = None
+        elif match := ATTRIBUTE.match(line):
+            name = match[1]
+            block.attributes[name] = match[2]
+        elif name and re.match(r"^(   |  [\])}]|$)|^\s*[A-Z]+$", line):
+            block.attributes[name] += f"\n{line.removeprefix('  ')}"
+        else:
+            name = ""  # a nested block, such as a validation
+
+
+def tables(module: Path) -> str:
+    """The two tables of a module, in Markdown."""
+    found = [block for path in sorted(module.glob("*.tf")) for block in blocks(path.read_text(encoding="utf-8"))]
+    variables = [block for block in found if block.kind == "variable"]
+    outputs = [block for block in found if block.kind == "output"]
+    lines: list[str] = []
+    if variables:
+        lines += ["### Inputs", "", "| name | description | type | default |", "|---|---|---|---|"]
+        lines += [
+            f"| `{block.name}` | {_cell(block.description)} | {_code(block.attributes.get('type', 'any'))} "
+            f"| {_code(block.attributes['default']) if 'default' in block.attributes else '*required*'} |"
+            for block in variables
+        ]
+    if outputs:
+        lines += [""] if lines else []
+        lines += ["### Outputs", "", "| name | description |", "|---|---|"]
+        lines += [f"| `{block.name}` | {_cell(block.description)} |" for block in outputs]
+    return "\n".join(lines)
+
+
+def with_tables(readme: str, text: str) -> str:
+    """The README with the text between its markers."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        before, after = f"{readme.rstrip()}\n\n", "\n"
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _code(source: str) -> str:
+    source = source.rstrip()
+    if "\n" not in source and "|" not in source:
+        return f"`{source}`"
+    escaped = html.escape(source, quote=False).replace("|", "&#124;").replace("\n", "<br>")
+    return f"<pre>{escaped}</pre>"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m scripts.module_docs", description="Inputs and outputs tables.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail when a table is out of date")
+    check = parser.parse_args().check
+    outdated = []
+    for module in sorted(path.parent for path in (ROOT / "modules").glob("*/main.tf")):
+        path = module / "README.md"
+        readme = path.read_text(encoding="utf-8") if path.exists() else f"# {module.name}\n"
+        updated = with_tables(readme, tables(module))
+        if path.exists() and updated == readme:
+            continue
+        outdated.append(path.relative_to(ROOT).as_posix())
+        if not check:
+            path.write_text(updated, encoding="utf-8")
+    if outdated and check:
+        raise Failure(f"out of date: {', '.join(outdated)}. Run: make docs")
+    for name in outdated:
+        print(f"wrote {name}")
+
+
+if __name__ == "__main__":
+    run(main)

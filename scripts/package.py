@@ -1,0 +1,318 @@
+"""Builds the Lambda zips dist/{processor,result_handler,jobs_api}.zip and dist/manifest.json.
+
+    python -m scripts.package
+
+The versions come from uv.lock, and the same source gives the same bytes on every machine: files are sorted, times and
+modes fixed, byte code is compiled with paths that do not depend on the folder. Compiled modules are left out, so that
+one zip serves arm64 and x86_64.
+
+Byte code is in the zips because Lambda's task folder is read-only: what is missing is compiled at every cold start,
+which makes it two to three times as long. It must match the runtime's minor version, hence Python 3.13 exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from scripts.project import DIST, ROOT, Failure, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+RUNTIME_VERSION = (3, 13)
+RUNTIME = "python3.13"
+TASK_FOLDER = "/var/task"
+MAX_ZIP_BYTES = 5_000_000
+# The earliest time that a zip can hold.
+FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+BUILD = ROOT / "build"
+
+# What only the processor needs of the extra `functions`: prompts and input schemas.
+PROCESSOR_ONLY = ("jinja2", "fastjsonschema")
+# MarkupSafe falls back to pure Python without its accelerator.
+OPTIONAL_COMPILED = ("markupsafe/_speedups",)
+COMPILED_SUFFIXES = {".so", ".pyd", ".dylib", ".dll"}
+BOTOCORE_DATA = PurePosixPath("botocore/data")
+BOTOCORE_COMMON_DATA = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
+UNUSED_FOLDERS = tuple(
+    PurePosixPath(folder)
+    for folder in (
+        "boto3/data",
+        "boto3/examples",
+        "dateutil/zoneinfo",  # a copy of the time zone database; botocore uses the system's
+        "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+        # These need libraries that are not bundled (pydantic, aws-encryption-sdk, avro, pyjwt).
+        "aws_lambda_powertools/utilities/auth_alpha",
+        "aws_lambda_powertools/utilities/data_masking",
+        "aws_lambda_powertools/utilities/kafka",
+        "aws_lambda_powertools/utilities/parser",
+    )
+)
+UNUSED_SUFFIXES = {".c", ".pyi", ".typed"} | COMPILED_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One zip: the function's own package and `ai_jobs`, its dependencies, botocore's data for its services."""
+
+    name: str
+    services: frozenset[str]
+    pruned: tuple[str, ...] = ()
+
+    @property
+    def handler(self) -> str:
+        return f"{self.name}.handler.handler"
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ("ai_jobs", self.name)
+
+
+BUNDLES = (
+    Bundle("processor", frozenset({"appconfigdata", "bedrock-runtime", "dynamodb", "sqs", "sts"})),
+    Bundle("result_handler", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
+    Bundle("jobs_api", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
+)
+
+
+def build() -> bool:
+    """Builds what is not up to date; True when the zips were written."""
+    if sys.version_info[:2] != RUNTIME_VERSION:
+        raise Failure(f"the zips hold byte code for {RUNTIME}, but this is Python {sys.version.split()[0]}")
+    inputs = _inputs_digest()
+    if _is_up_to_date(inputs):
+        return False
+    DIST.mkdir(exist_ok=True)
+    site = _dependencies()
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        sources = _compiled_sources(Path(folder))
+        with ThreadPoolExecutor() as pool:
+            functions = dict(pool.map(lambda bundle: (bundle.name, _write_bundle(bundle, sources, site)), BUNDLES))
+    manifest = {
+        "inputs_sha256": inputs,
+        # Where two machines disagree about a zip's bytes, one of these differs.
+        "built_with": {"python": sys.version.split()[0], "zlib": zlib.ZLIB_RUNTIME_VERSION},
+        "functions": functions,
+    }
+    _manifest_path().write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return True
+
+
+def read_manifest() -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(_manifest_path().read_text(encoding="utf-8"))
+    return manifest
+
+
+def _manifest_path() -> Path:
+    return DIST / "manifest.json"
+
+
+def _is_up_to_date(inputs: str) -> bool:
+    try:
+        manifest = read_manifest()
+        return manifest["inputs_sha256"] == inputs and all(
+            hashlib.sha256((DIST / function["file"]).read_bytes()).hexdigest() == function["sha256"]
+            for function in manifest["functions"].values()
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _inputs_digest() -> str:
+    digest = hashlib.sha256(_dependencies_key().encode())
+    for package in sorted({package for bundle in BUNDLES for package in bundle.packages}):
+        for path in _source_files(package):
+            digest.update(
+                f"{path.relative_to(ROOT).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest()
+            )
+    return digest.hexdigest()
+
+
+def _dependencies_key() -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (ROOT / "uv.lock", Path(__file__)):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source_files(package: str) -> list[Path]:
+    folder = ROOT / "functions" / package
+    if not (folder / "__init__.py").is_file():
+        raise Failure(f"functions/{package} is no Python package: it has no __init__.py")
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _dependencies() -> Path:
+    """The folder with all dependencies, installed and compiled; kept in build/ until uv.lock or this script changes."""
+    site = BUILD / f"dependencies-{_dependencies_key()[:12]}"
+    if site.is_dir():
+        return site
+    BUILD.mkdir(exist_ok=True)
+    for old in BUILD.glob("dependencies-*"):
+        shutil.rmtree(old)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        requirements = Path(folder) / "requirements.txt"
+        requirements.write_text(_export(), encoding="utf-8")
+        installed = Path(folder) / "site"
+        _uv(
+            *("pip", "install", "--target", str(installed), "--python", sys.executable),
+            *("--python-version", "3.13", "--python-platform", "aarch64-manylinux2014"),
+            *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--requirement", str(requirements)),
+        )
+        _refuse_compiled_modules(installed)
+        _compile(installed)
+        installed.rename(site)
+    return site
+
+
+def _export(*options: str) -> str:
+    selection = ("--frozen", "--no-dev", "--no-emit-project", "--extra", "functions")
+    return _uv("export", "--no-header", "--no-annotate", *selection, *options)
+
+
+def _uv(*arguments: str) -> str:
+    command = [str(ROOT / "scripts" / "uv"), *arguments, "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"uv {arguments[0]} failed:\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def _refuse_compiled_modules(site: Path) -> None:
+    for path in site.rglob("*"):
+        name = path.relative_to(site).as_posix()
+        if path.suffix in COMPILED_SUFFIXES and not name.startswith(OPTIONAL_COMPILED):
+            raise Failure(
+                f"{name} is compiled: the zips must be pure Python to run on arm64 and x86_64 alike. "
+                "Use another library, or list the file in OPTIONAL_COMPILED if its package works without it."
+            )
+
+
+def _compiled_sources(folder: Path) -> Path:
+    for package in {package for bundle in BUNDLES for package in bundle.packages}:
+        for path in _source_files(package):
+            target = folder / path.relative_to(ROOT / "functions")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    _compile(folder)
+    return folder
+
+
+def _compile(folder: Path) -> None:
+    # In a process of its own with nothing imported: whether a string is written as shared depends on what the process
+    # has interned before, so a process that has, say, botocore loaded would write other bytes.
+    options = ("-q", "-f", "-o", "0", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", TASK_FOLDER)
+    command = [sys.executable, "-I", "-S", "-m", "compileall", *options, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"a source file does not compile:\n{done.stdout}{done.stderr}")
+
+
+def _write_bundle(bundle: Bundle, sources: Path, site: Path) -> dict[str, Any]:
+    wanted = _wanted_distributions(bundle)
+    distributions = [
+        distribution
+        for distribution in importlib.metadata.distributions(path=[str(site)])
+        if _normalised(distribution.name) in wanted
+    ]
+    files = dict(_own_files(bundle, sources))
+    for distribution in distributions:
+        files.update(_distribution_files(distribution, site, bundle.services))
+    data = _zip(files, DIST / f"{bundle.name}.zip")
+    digest = hashlib.sha256(data)
+    return {
+        "name": bundle.name,
+        "file": f"{bundle.name}.zip",
+        "sha256": digest.hexdigest(),
+        "base64sha256": base64.b64encode(digest.digest()).decode(),
+        "bytes": len(data),
+        "handler": bundle.handler,
+        "runtime": RUNTIME,
+        "dependencies": dict(sorted((_normalised(found.name), found.version) for found in distributions)),
+    }
+
+
+def _wanted_distributions(bundle: Bundle) -> set[str]:
+    options = [option for name in bundle.pruned for option in ("--prune", name)]
+    lines = _export("--no-hashes", *options).splitlines()
+    return {_normalised(line.split("==")[0]) for line in lines if "==" in line}
+
+
+def _normalised(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _own_files(bundle: Bundle, sources: Path) -> Iterator[tuple[str, Path]]:
+    for package in bundle.packages:
+        for path in (sources / package).rglob("*"):
+            if path.is_file() and path.suffix not in UNUSED_SUFFIXES:
+                yield path.relative_to(sources).as_posix(), path
+
+
+def _distribution_files(
+    distribution: importlib.metadata.Distribution, site: Path, services: Iterable[str]
+) -> Iterator[tuple[str, Path]]:
+    for file in distribution.files or ():
+        name = PurePosixPath(file.as_posix())
+        if not is_needed(name, services):
+            continue
+        yield str(name), site / name
+        if name.suffix == ".py":
+            byte_code = Path(importlib.util.cache_from_source(str(site / name), optimization=""))
+            yield byte_code.relative_to(site).as_posix(), byte_code
+
+
+def is_needed(name: PurePosixPath, services: Iterable[str]) -> bool:
+    """Does a function that uses these AWS services need this file of a dependency?"""
+    top = name.parts[0]
+    if top.endswith(".dist-info"):
+        # importlib.metadata reads the version from METADATA, and the licences go where the code goes.
+        return name.name == "METADATA" or name.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE", "COPYING"))
+    if top in {"..", "bin"} or "tests" in name.parts or name.suffix in UNUSED_SUFFIXES:
+        return False
+    if name.is_relative_to(BOTOCORE_DATA):
+        data = name.relative_to(BOTOCORE_DATA).parts
+        return (data[0] in services and "examples-1" not in name.name) or name.name in BOTOCORE_COMMON_DATA
+    return not any(name.is_relative_to(folder) for folder in UNUSED_FOLDERS)
+
+
+def _zip(files: dict[str, Path], target: Path) -> bytes:
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, FIXED_TIME)
+            entry.create_system = 3  # Unix, whatever system builds
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+    data = partial.read_bytes()
+    if len(data) > MAX_ZIP_BYTES:
+        partial.unlink()
+        raise Failure(f"{target.name} would have {len(data):,} bytes; at most {MAX_ZIP_BYTES:,} are allowed")
+    partial.replace(target)
+    return data
+
+
+def main() -> None:
+    if not build():
+        print("dist/: nothing changed")
+        return
+    for function in read_manifest()["functions"].values():
+        print(f"dist/{function['file']:<20} {function['bytes'] / 1e6:.2f} MB  sha256 {function['sha256'][:16]}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""What the commands share: where things are, how they fail, and the environment of everything that runs locally."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = ROOT / "dist"
+LOCAL = ROOT / ".local"
+TERRAFORM = ROOT / "scripts" / "terraform"
+LOCAL_ENVIRONMENT = ROOT / "environments" / "local"
+CREDENTIALS_FILE = LOCAL_ENVIRONMENT / "credentials.env"
+
+
+class Failure(Exception):  # noqa: N818 - it is what the user reads, not an error of the program
+    """Ends a command with a message for its user and no traceback."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a command's main function; a Failure becomes a message on stderr and exit code 1."""
+    try:
+        main()
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def credentials() -> dict[str, str]:
+    """The fake keys and the region of the local AWS, from environments/local/credentials.env."""
+    lines = CREDENTIALS_FILE.read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("=", 1) for line in map(str.strip, lines) if line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def local_environment(endpoint_url: str | None = None, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for everything that talks to the local AWS.
+
+    Nothing of the caller's AWS set-up gets in: no profile, key, token, region, endpoint or configuration file, so no
+    local command can ever reach a real account. Loopback is kept away from any proxy.
+    """
+    caller = os.environ if base is None else base
+    environment = {name: value for name, value in caller.items() if not _belongs_to_the_caller(name)}
+    environment |= credentials()
+    environment |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if endpoint_url:
+        environment["AWS_ENDPOINT_URL"] = endpoint_url
+    for name in ("NO_PROXY", "no_proxy"):
+        environment[name] = ",".join(filter(None, [caller.get(name), "127.0.0.1", "localhost"]))
+    return environment
+
+
+def _belongs_to_the_caller(name: str) -> bool:
+    # A workspace or data folder that the caller chose for another root would make terraform lose the local state.
+    return name.startswith("AWS_") or name in {"TF_WORKSPACE", "TF_DATA_DIR"}

@@ -1,0 +1,99 @@
+"""R-J1, R-J2: the mapping templates of POST /jobs, evaluated by a Velocity engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, quote_plus
+
+import airspeed
+import pytest
+
+TEMPLATES = Path(__file__).parents[2] / "modules/api/templates"
+REQUEST = TEMPLATES.joinpath("post_jobs_request.vtl").read_text().removesuffix("\n")
+RESPONSE = TEMPLATES.joinpath("post_jobs_response.vtl").read_text()
+
+
+class Input:
+    """API Gateway's `$input`: the raw body, and simple paths into it."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def path(self, expression):
+        value = json.loads(self.body)
+        for name in expression.removeprefix("$.").split("."):
+            value = value[name]
+        return value
+
+
+UTIL = SimpleNamespace(urlEncode=lambda text: quote_plus(str(text)))
+
+
+def form(body):
+    rendered = airspeed.Template(REQUEST).merge({"input": Input(body), "util": UTIL})
+    assert rendered == rendered.strip()
+    return parse_qs(rendered, keep_blank_values=True, strict_parsing=True)
+
+
+def body(**fields):
+    return json.dumps({"userId": "user-1", "jobType": "blog-post", "input": {}} | fields, ensure_ascii=False)
+
+
+def test_the_call_is_send_message_with_group_and_attributes():  # R-J1
+    text = body()
+    assert form(text) == {
+        "Action": ["SendMessage"],
+        "MessageBody": [text],
+        "MessageGroupId": ["user-1"],
+        "MessageAttribute.1.Name": ["UserId"],
+        "MessageAttribute.1.Value.DataType": ["String"],
+        "MessageAttribute.1.Value.StringValue": ["user-1"],
+        "MessageAttribute.2.Name": ["JobType"],
+        "MessageAttribute.2.Value.DataType": ["String"],
+        "MessageAttribute.2.Value.StringValue": ["blog-post"],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a&Action=DeleteQueue&QueueUrl=x",
+        "1 + 1 = 2",
+        "100 % %26 %0A",
+        "\"double\" 'single' `back`",
+        "naïve Ümlaut 日本語 🏠",
+        "line\nbreak\r\ntab\t",
+        "$input.body #set($x = 1) ${util} #if(true)x#end $!x ## comment",
+        "x" * 200_000,
+    ],
+    ids=["ampersand", "plus", "percent", "quotes", "unicode", "newlines", "velocity", "200 KB"],
+)
+def test_nothing_in_a_body_can_change_the_call(text):  # R-J1
+    whole = body(input={"text": text, text[:20]: 1}, traceId="t")
+    parameters = form(whole)
+    assert parameters["MessageBody"] == [whole]
+    assert parameters["Action"] == ["SendMessage"]
+    assert len(parameters) == 9
+
+
+@pytest.mark.parametrize("hostile", ["u&MessageGroupId=other", "u&Action=PurgeQueue", "a b", "ü", '"', "$util"])
+def test_a_hostile_user_id_stays_one_value(hostile):
+    """The gateway's model refuses these before; the template does not lean on it."""
+    parameters = form(body(userId=hostile, jobType=hostile))
+    assert parameters["MessageGroupId"] == parameters["MessageAttribute.1.Value.StringValue"] == [hostile]
+    assert parameters["MessageAttribute.2.Value.StringValue"] == [hostile]
+    assert len(parameters) == 9
+
+
+def test_there_is_no_branch_in_the_template():
+    assert "#" not in REQUEST
+
+
+def test_the_answer_gives_the_message_id_as_job_id_and_says_where_to_look():  # R-J2
+    answer = json.dumps({"SendMessageResponse": {"SendMessageResult": {"MessageId": "6f6a-1"}}})
+    context = {"path": "/v1/jobs", "responseOverride": {"header": {}}}
+    rendered = airspeed.Template(RESPONSE).merge({"input": Input(answer), "util": UTIL, "context": context})
+    assert json.loads(rendered) == {"jobId": "6f6a-1", "status": "queued"}
+    assert context["responseOverride"]["header"] == {"Location": "/v1/jobs/6f6a-1"}

@@ -1,0 +1,136 @@
+"""Job types from AppConfig: cached, kept in bad times, fetched anew with a fresh session."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from ai_jobs import JobError, job_type_source
+from ai_jobs.job_type_source import JobTypeSource
+
+
+class FakeAppConfig:
+    """An AppConfig data client: sessions, tokens used once, and no content when nothing has changed."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.error: Exception | None = None
+        self.sessions = self.polls = 0
+        self.valid_token = ""
+        self.sent = b""
+
+    def start_configuration_session(self, **wanted):
+        if self.error:
+            raise self.error
+        assert wanted == {
+            "ApplicationIdentifier": "application",
+            "EnvironmentIdentifier": "environment",
+            "ConfigurationProfileIdentifier": "profile",
+        }
+        self.sessions += 1
+        self.sent = b""
+        self.valid_token = f"session-{self.sessions}"
+        return {"InitialConfigurationToken": self.valid_token}
+
+    def get_latest_configuration(self, *, ConfigurationToken):  # noqa: N803  # boto3's own spelling
+        if self.error:
+            raise self.error
+        if ConfigurationToken != self.valid_token:
+            raise ClientError({"Error": {"Code": "BadRequestException"}}, "GetLatestConfiguration")
+        self.polls += 1
+        self.valid_token += "+"
+        news, self.sent = (b"" if self.content == self.sent else self.content), self.content
+        return {"Configuration": io.BytesIO(news), "NextPollConfigurationToken": self.valid_token}
+
+
+def document(version: str, type_document) -> bytes:
+    return json.dumps({"version": version, "jobTypes": {"greeting": type_document}}).encode()
+
+
+@pytest.fixture
+def appconfig(monkeypatch, type_document):
+    fake = FakeAppConfig(document("v1", type_document))
+    monkeypatch.setattr(job_type_source, "get_appconfigdata_client", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def clock():
+    class Seconds:
+        now = 0.0
+
+        def __call__(self) -> float:
+            return self.now
+
+    return Seconds()
+
+
+@pytest.fixture
+def source(appconfig, clock):
+    return JobTypeSource("application", "environment", "profile", 60, clock)
+
+
+def test_it_is_read_once_a_minute(source, appconfig, clock, type_document):
+    assert source.get().version == "v1"
+    appconfig.content = document("v2", type_document)
+    clock.now = 59
+    assert source.get().version == "v1"
+    clock.now = 60
+    assert source.get().version == "v2"
+    assert (appconfig.sessions, appconfig.polls) == (1, 2)
+
+
+def test_no_news_keeps_the_old_ones(source, clock):
+    source.get()
+    clock.now = 60
+    assert source.get().version == "v1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "GetLatestConfiguration"),
+        EndpointConnectionError(endpoint_url="http://x"),
+    ],
+)
+def test_the_last_good_value_outlives_an_outage(source, appconfig, clock, error, type_document):
+    source.get()
+    appconfig.error = error
+    clock.now = 60
+    assert source.get().version == "v1"
+    appconfig.error, appconfig.content = None, document("v2", type_document)
+    clock.now = 120
+    assert source.get().version == "v2"
+
+
+def test_an_expired_token_is_replaced_by_a_new_session_at_once(source, appconfig, clock, type_document):
+    source.get()
+    appconfig.valid_token = "elsewhere"
+    appconfig.content = document("v2", type_document)
+    clock.now = 60
+    assert source.get().version == "v2"
+    assert appconfig.sessions == 2
+
+
+def test_a_broken_document_does_not_replace_a_good_one(source, appconfig, clock):
+    source.get()
+    appconfig.content = b"{"
+    clock.now = 60
+    assert source.get().version == "v1"
+
+
+def test_without_any_value_the_jobs_must_wait(source, appconfig):
+    appconfig.error = EndpointConnectionError(endpoint_url="http://x")
+    with pytest.raises(JobError) as caught:
+        source.get()
+    assert (caught.value.code, caught.value.error_class) == ("DEPENDENCY_UNAVAILABLE", "throttled")
+
+
+def test_nothing_deployed_yet_is_waited_out_too(source, appconfig):
+    appconfig.content = b""
+    with pytest.raises(JobError) as caught:
+        source.get()
+    assert caught.value.code == "DEPENDENCY_UNAVAILABLE"

@@ -1,0 +1,137 @@
+"""R-J4: the model call, and what becomes of each way it can fail."""
+
+from __future__ import annotations
+
+import json
+from unittest import mock
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
+
+from ai_jobs import JobError, model
+from ai_jobs.clients import get_bedrock_client
+from ai_jobs.errors import CODES
+from ai_jobs.job_types import JobTypes, Prompt
+from ai_jobs.model import call_model
+
+ANSWER = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "Hello, "}, {"text": "Ada."}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 12, "outputTokens": 5, "totalTokens": 17},
+}
+PROMPT = Prompt(system="Be kind.", user="Greet Ada.")
+
+
+@pytest.fixture
+def bedrock(monkeypatch):
+    client = mock.Mock()
+    client.converse.return_value = ANSWER
+    monkeypatch.setattr(model, "get_bedrock_client", mock.Mock(return_value=client))
+    return client
+
+
+def job_type(type_document, **changes):
+    return JobTypes.from_document(json.dumps({"version": "1", "jobTypes": {"t": type_document | changes}})).get("t")
+
+
+def test_the_call_says_all_that_the_type_says(bedrock, type_document):  # R-J4
+    configured = job_type(type_document, temperature=0.2, guardrail={"id": "g", "version": "3"})
+    result = call_model(configured, PROMPT)
+    bedrock.converse.assert_called_once_with(
+        modelId="amazon.nova-lite-v1:0",
+        messages=[{"role": "user", "content": [{"text": "Greet Ada."}]}],
+        system=[{"text": "Be kind."}],
+        inferenceConfig={"maxTokens": 100, "temperature": 0.2},
+        guardrailConfig={"guardrailIdentifier": "g", "guardrailVersion": "3"},
+    )
+    assert result.to_document() == {
+        "text": "Hello, Ada.",
+        "model": "amazon.nova-lite-v1:0",
+        "usage": {"inputTokens": 12, "outputTokens": 5},
+        "stopReason": "end_turn",
+        "truncated": False,
+    }
+
+
+def test_what_the_type_leaves_out_is_not_sent(bedrock, type_document):
+    call_model(job_type(type_document, systemPrompt=None), Prompt(system=None, user="x"))
+    assert bedrock.converse.call_args.kwargs["inferenceConfig"] == {"maxTokens": 100}
+    assert {"system", "guardrailConfig"}.isdisjoint(bedrock.converse.call_args.kwargs)
+
+
+def test_the_client_has_the_types_timeout_and_tries_once(type_document):
+    config = get_bedrock_client(60).meta.config
+    assert config.read_timeout == 60
+    assert config.retries["total_max_attempts"] == 1
+    assert get_bedrock_client(60) is get_bedrock_client(60)
+    assert get_bedrock_client(60) is not get_bedrock_client(61)
+
+
+def test_running_into_max_tokens_is_a_result_that_says_so(bedrock, type_document):
+    bedrock.converse.return_value = ANSWER | {"stopReason": "max_tokens"}
+    assert call_model(job_type(type_document), PROMPT).truncated
+
+
+def refused(code, status, message=""):
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "Converse")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "error_class"),
+    [
+        (refused("ThrottlingException", 429), "MODEL_THROTTLED", "throttled"),
+        (refused("ServiceUnavailableException", 503), "MODEL_THROTTLED", "throttled"),
+        (refused("ModelNotReadyException", 429), "MODEL_THROTTLED", "throttled"),
+        (refused("Whatever", 429), "MODEL_THROTTLED", "throttled"),
+        (refused("ModelTimeoutException", 408), "MODEL_TIMEOUT", "transient"),
+        (refused("ModelErrorException", 424), "MODEL_ERROR", "transient"),
+        (refused("InternalServerException", 500), "MODEL_ERROR", "transient"),
+        (refused("Whatever", 502), "MODEL_ERROR", "transient"),
+        (ReadTimeoutError(endpoint_url="http://x"), "MODEL_TIMEOUT", "transient"),
+        (EndpointConnectionError(endpoint_url="http://x"), "MODEL_UNREACHABLE", "transient"),
+        (ResponseParserError("nonsense"), "MALFORMED_MODEL_ANSWER", "transient"),
+        (refused("AccessDeniedException", 403), "MODEL_ACCESS_DENIED", "operator"),
+        (refused("ResourceNotFoundException", 404), "MODEL_NOT_FOUND", "operator"),
+        (refused("ValidationException", 400, "temperature is not supported"), "MODEL_REQUEST_REJECTED", "operator"),
+        (refused("ValidationException", 400, "Input is too long for requested model"), "INPUT_TOO_LONG", "invalid"),
+    ],
+)
+def test_each_failure_has_its_class(bedrock, type_document, error, code, error_class):
+    bedrock.converse.side_effect = error
+    with pytest.raises(JobError) as caught:
+        call_model(job_type(type_document), PROMPT)
+    assert (caught.value.code, caught.value.error_class) == (code, error_class)
+
+
+def test_an_operator_gets_awss_own_words(bedrock, type_document):
+    bedrock.converse.side_effect = refused(
+        "AccessDeniedException", 403, "not authorized to perform: bedrock:InvokeModel"
+    )
+    with pytest.raises(JobError, match="not authorized to perform: bedrock:InvokeModel"):
+        call_model(job_type(type_document), PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"stopReason": "guardrail_intervened"}, "GUARDRAIL_INTERVENED"),
+        ({"stopReason": "content_filtered"}, "CONTENT_FILTERED"),
+        ({"stopReason": "tool_use"}, "MALFORMED_MODEL_ANSWER"),
+        ({"output": {}}, "MALFORMED_MODEL_ANSWER"),
+        ({"output": {"message": {"content": []}}}, "MALFORMED_MODEL_ANSWER"),
+        ({"usage": None}, "MALFORMED_MODEL_ANSWER"),
+    ],
+)
+def test_an_answer_without_a_usable_text_is_no_result(bedrock, type_document, change, code):
+    bedrock.converse.return_value = ANSWER | change
+    with pytest.raises(JobError) as caught:
+        call_model(job_type(type_document), PROMPT)
+    assert caught.value.code == code
+
+
+def test_no_code_without_a_class():
+    with pytest.raises(KeyError):
+        JobError("MADE_UP", "x")
+    assert set(CODES.values()) == {"invalid", "operator", "throttled", "transient", "exhausted", "not_a_job"}

@@ -1,0 +1,425 @@
+"""The processor: R-J4, R-E1, R-E2, R-T2, R-T4, and what becomes of each class of failure."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+
+from ai_jobs import AIJobsError, JobError
+from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
+from processor import worker as worker_module
+from processor.batch import process_batch
+from processor.worker import Disposition, Worker
+
+
+class Source:
+    """Job types that are at hand, or the reason why they are not."""
+
+    def __init__(self, job_types):
+        self.job_types = job_types
+
+    def get(self):
+        if isinstance(self.job_types, JobError):
+            raise self.job_types
+        return self.job_types
+
+
+class Model:
+    """Answers every call with a result, or fails as the input's name says."""
+
+    def __init__(self, result):
+        self.result = result
+        self.prompts = []
+
+    def __call__(self, job_type, prompt):
+        self.prompts.append(prompt.user)
+        code = prompt.user.removeprefix("Greet ").removesuffix(".")
+        if code == "BUG":
+            raise RuntimeError("secret prompt text")
+        if code.isupper():
+            raise JobError(code, f"the model said {code}")
+        return self.result
+
+
+@pytest.fixture
+def model(result):
+    return Model(result)
+
+
+@pytest.fixture
+def worker(settings, store, clock, model):
+    return Worker(settings, store, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high)
+
+
+@pytest.fixture
+def in_queue(aws, body):
+    """Sends a message to the request queue and receives it, as Lambda would."""
+
+    def make(text=None, attributes=None, *, receives=1, **fields):
+        send_message(aws.request_queue, text if text is not None else body(**fields), attributes or {}, "user-1")
+        for _ in range(receives - 1):
+            receive_messages(aws.request_queue, wait_seconds=0, visibility_timeout_seconds=0)
+        (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+        return message
+
+    return make
+
+
+@pytest.fixture
+def outcomes(aws, messages_in):
+    return lambda: [json.loads(message.body) for message in messages_in(aws.response_queue)]
+
+
+@pytest.fixture
+def dead_letters(aws, messages_in):
+    return lambda: messages_in(aws.request_dlq)
+
+
+def test_a_job_becomes_a_result(worker, job_types, received, body, model, outcomes, store, clock):  # R-J4 R-T2
+    assert worker.work_on(received(body(traceId="t-1")), job_types) is Disposition.DONE
+    assert model.prompts == ["Greet Ada."]
+    assert outcomes() == [
+        {
+            "schemaVersion": 1,
+            "jobId": "job-1",
+            "userId": "user-1",
+            "jobType": "greeting",
+            "attempt": 1,
+            "status": "completed",
+            "result": {
+                "text": "Hello, Ada.",
+                "model": "amazon.nova-lite-v1:0",
+                "usage": {"inputTokens": 12, "outputTokens": 5},
+                "stopReason": "end_turn",
+                "truncated": False,
+            },
+            "timestamp": "2026-01-31T12:00:00.000Z",
+            "processingTime": 0,
+            "traceId": "t-1",
+        }
+    ]
+    found = store.get("job-1")
+    assert (found["status"], found["configVersion"]) == ("processing", "v1")
+    assert found["leaseExpiresAt"] == "2026-01-31T12:15:00.000Z", "the lease ends with the invocation"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "field"),
+    [
+        ({"jobType": "poem"}, "UNKNOWN_JOB_TYPE", "jobType"),
+        ({"input": {}}, "INVALID_INPUT", "input.name"),
+        ({"input": "Ada"}, "INVALID_MESSAGE", "input"),
+        ({"deadlineSeconds": -1}, "INVALID_MESSAGE", "deadlineSeconds"),
+        ({"input": {"name": "GUARDRAIL_INTERVENED"}}, "GUARDRAIL_INTERVENED", None),
+    ],
+)
+def test_an_invalid_job_fails_at_once(worker, job_types, received, body, outcomes, dead_letters, fields, code, field):
+    assert worker.work_on(received(body(**fields)), job_types) is Disposition.DONE
+    (outcome,) = outcomes()
+    assert (outcome["status"], outcome["error"]["code"]) == ("failed", code)
+    assert outcome["error"].get("field") == field
+    assert dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"input": {"name": "MODEL_ACCESS_DENIED"}}, "MODEL_ACCESS_DENIED"),
+        ({"schemaVersion": 2}, "UNSUPPORTED_SCHEMA_VERSION"),
+    ],
+)
+def test_an_operators_error_fails_the_job_and_keeps_the_message(
+    worker, job_types, in_queue, outcomes, dead_letters, fields, code
+):
+    message = in_queue(attributes={"UserId": "user-1", "JobType": "greeting"}, **fields)
+    assert worker.work_on(message, job_types) is Disposition.DONE
+    assert outcomes()[0]["error"]["code"] == code
+    (letter,) = dead_letters()
+    assert letter.body == message.body
+    assert letter.attributes.pop("ErrorMessage")
+    assert letter.attributes == {
+        "UserId": "user-1",
+        "JobType": "greeting",
+        "JobId": "job-1",
+        "ErrorCode": code,
+        "Attempts": "1",
+        "FailedAt": "2026-01-31T12:00:00.000Z",
+    }
+    assert letter.group_id == "user-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("no json", "no JSON"), ("{}", "userId"), ('{"userId": "a b"}', "userId")]
+)
+def test_what_is_no_job_goes_to_the_dlq_with_the_reason(
+    worker, job_types, received, dead_letters, outcomes, text, reason
+):
+    message = received(text, Color="red")
+    assert worker.work_on(message, job_types) is Disposition.DONE
+    (letter,) = dead_letters()
+    assert letter.body == text
+    assert letter.attributes["ErrorCode"] == "NOT_A_JOB"
+    assert reason in letter.attributes["ErrorMessage"]
+    assert letter.attributes["JobId"] == message.message_id
+    assert letter.attributes["Color"] == "red"
+    assert outcomes() == []
+
+
+def test_a_dead_letter_has_at_most_ten_attributes_and_no_character_that_sqs_refuses(
+    worker, job_types, received, dead_letters
+):
+    strange = {f"A{number}": "x" for number in range(10)}
+    worker.work_on(received('{"userId": "\\u0000\\uffff' + "x" * 500 + '"}', **strange), job_types)
+    (letter,) = dead_letters()
+    assert len(letter.attributes) == 10
+    assert len(letter.attributes["ErrorMessage"]) <= 256
+
+
+def test_a_throttled_job_waits_as_a_copy_and_costs_no_receive(
+    worker, job_types, in_queue, aws, messages_in, store, clock
+):
+    message = in_queue(
+        attributes={"UserId": "user-1", "JobType": "greeting"}, jobId=None, input={"name": "MODEL_THROTTLED"}
+    )
+    assert worker.work_on(message, job_types) is Disposition.DONE, "the original may go, since the copy is there"
+    assert get_queue_message_count(aws.request_queue).delayed == 1
+    assert store.get(message.message_id)["status"] == "queued"
+
+
+def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_queue, monkeypatch, settings):
+    sent = []
+    monkeypatch.setattr(worker_module, "send_message", lambda *args: sent.append(args))
+    message = in_queue(
+        attributes={"UserId": "user-1", "JobType": "greeting"}, jobId=None, input={"name": "MODEL_THROTTLED"}
+    )
+    worker.work_on(message, job_types)
+    ((url, text, attributes, group, delay),) = sent
+    assert (url, text, group) == (settings.request_queue_url, message.body, "user-1")
+    assert attributes == {
+        "UserId": "user-1",
+        "JobType": "greeting",
+        "JobId": message.message_id,
+        "ThrottleCount": "1",
+    }
+    assert delay == 10
+
+
+@pytest.mark.parametrize(("count", "delay"), [("1", 20), ("4", 160), ("30", 900)])
+def test_the_wait_grows_to_its_cap(worker, job_types, received, body, monkeypatch, count, delay):
+    sent = []
+    monkeypatch.setattr(worker_module, "send_message", lambda *args: sent.append(args))
+    worker.work_on(received(body(input={"name": "MODEL_THROTTLED"}), ThrottleCount=count), job_types)
+    assert sent[0][-1] == delay
+
+
+def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clock, outcomes, dead_letters):
+    class SlowModel(Model):
+        def __call__(self, job_type, prompt):
+            clock.forward(hours=7)
+            return super().__call__(job_type, prompt)
+
+    worker._model = SlowModel(model.result)
+    worker.work_on(in_queue(timestamp="2026-01-31T12:00:00Z", input={"name": "MODEL_THROTTLED"}), job_types)
+    assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
+    assert dead_letters()[0].attributes["ErrorCode"] == "DEADLINE_EXCEEDED"
+
+
+def test_a_job_past_its_deadline_calls_no_model(worker, job_types, received, body, model, outcomes, dead_letters):
+    worker.work_on(received(body(deadlineSeconds=60, timestamp="2026-01-31T11:00:00Z")), job_types)
+    assert model.prompts == []
+    assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
+    assert len(dead_letters()) == 1
+
+
+def test_no_model_call_that_could_outlive_the_function(settings, store, clock, model, job_types, in_queue, aws):
+    worker = Worker(settings, store, clock() + timedelta(seconds=69), model, clock, jitter=lambda low, high: high)
+    assert worker.work_on(in_queue(), job_types) is Disposition.DONE
+    assert model.prompts == []
+    assert get_queue_message_count(aws.request_queue).delayed == 1
+
+
+def test_missing_job_types_are_waited_out(worker, in_queue, aws, store):
+    unavailable = JobError("DEPENDENCY_UNAVAILABLE", "AppConfig gave no job types")
+    assert worker.work_on(in_queue(), unavailable) is Disposition.DONE
+    assert get_queue_message_count(aws.request_queue).delayed == 1
+    assert store.get("job-1")["status"] == "queued"
+
+
+def test_a_transient_failure_comes_back_after_a_back_off(
+    worker, job_types, in_queue, outcomes, dead_letters, store, monkeypatch
+):  # R-E1
+    waits = []
+    monkeypatch.setattr(worker_module, "change_visibility", lambda url, handle, seconds: waits.append(seconds))
+    assert worker.work_on(in_queue(input={"name": "MODEL_ERROR"}), job_types) is Disposition.COMES_BACK
+    assert waits == [30]
+    assert store.get("job-1")["status"] == "queued", "the lease is given back"
+    assert (outcomes(), dead_letters()) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["MODEL_ERROR", "MODEL_TIMEOUT", "MALFORMED_MODEL_ANSWER", "BUG"])
+def test_the_last_receive_fails_the_job_and_dead_letters_it(
+    worker, job_types, in_queue, outcomes, dead_letters, store, name
+):  # R-E1
+    message = in_queue(receives=3, input={"name": name})
+    assert message.receive_count == 3
+    assert worker.work_on(message, job_types) is Disposition.DONE
+    (outcome,) = outcomes()
+    assert outcome["error"]["code"] == "RETRIES_EXHAUSTED"
+    assert ("INTERNAL_ERROR" if name == "BUG" else name) in outcome["error"]["message"]
+    (letter,) = dead_letters()
+    assert (letter.attributes["ErrorCode"], letter.attributes["Attempts"]) == ("RETRIES_EXHAUSTED", "3")
+
+
+def test_a_duplicate_of_a_running_job_waits_for_the_lease(
+    worker, job_types, in_queue, model, clock, dead_letters, monkeypatch, settings, store
+):
+    waits = []
+    monkeypatch.setattr(worker_module, "change_visibility", lambda url, handle, seconds: waits.append(seconds))
+
+    class Interrupted(Model):
+        def __call__(self, job_type, prompt):
+            clock.forward(minutes=5)
+            other = Worker(settings, store, clock() + timedelta(minutes=15), model, clock)
+            assert other.work_on(duplicate, job_types) is Disposition.COMES_BACK
+            return super().__call__(job_type, prompt)
+
+    original, duplicate = in_queue(), in_queue()
+    worker._model = Interrupted(model.result)
+    assert worker.work_on(original, job_types) is Disposition.DONE
+    assert waits == [601]
+    assert model.prompts == [], "the second worker called no model"
+    assert dead_letters() == []
+
+
+def test_a_duplicate_of_a_finished_job_is_dropped(worker, job_types, in_queue, model, outcomes, store, aws):
+    from ai_jobs import AIJobResultMessage
+
+    first, second = in_queue(), in_queue()
+    worker.work_on(first, job_types)
+    store.apply_result(AIJobResultMessage.from_body(json.dumps(outcomes()[0])))
+    assert worker.work_on(second, job_types) is Disposition.DONE
+    assert len(model.prompts) == 1
+
+
+def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
+    worker, job_types, in_queue, model, dead_letters, outcomes, store
+):
+    worker.work_on(in_queue(), job_types)
+    before = store.get("job-1")
+    assert worker.work_on(in_queue(input={"name": "Bob"}), job_types) is Disposition.DONE
+    assert model.prompts == ["Greet Ada."]
+    assert dead_letters()[0].attributes["ErrorCode"] == "JOB_ID_CONFLICT"
+    assert len(outcomes()) == 1
+    assert store.get("job-1") == before
+
+
+def test_a_result_too_large_for_a_message_is_a_failure_that_says_so(worker, job_types, received, body, model, outcomes):
+    from dataclasses import replace
+
+    worker._model = Model(replace(model.result, text="x" * 262_144))
+    assert worker.work_on(received(body()), job_types) is Disposition.DONE
+    assert outcomes()[0]["error"]["code"] == "RESULT_TOO_LARGE"
+
+
+def test_a_result_that_can_not_be_sent_is_no_success(worker, job_types, received, body, store, monkeypatch):
+    def down(*args, **kwargs):
+        raise AIJobsError("SQS is down")
+
+    monkeypatch.setattr(worker_module, "send_ai_job_result", down)
+    with pytest.raises(AIJobsError):
+        worker.work_on(received(body()), job_types)
+    assert store.get("job-1")["status"] == "queued", "free for the next attempt"
+
+
+def test_an_unreachable_table_is_waited_out_without_a_row(settings, clock, model, job_types, in_queue, aws):
+    class Down:
+        def claim(self, *args):
+            raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
+
+    worker = Worker(settings, Down(), clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high)
+    assert worker.work_on(in_queue(timestamp="2026-01-31T12:00:00Z"), job_types) is Disposition.DONE
+    assert get_queue_message_count(aws.request_queue).delayed == 1
+    assert model.prompts == []
+
+
+def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, result, job_types, record, body):  # R-T4
+    together = threading.Barrier(10, timeout=20)
+
+    def model(job_type, prompt):
+        together.wait()  # breaks unless all ten are here at once
+        return result
+
+    worker = Worker(settings, store, clock() + timedelta(minutes=15), model, clock)
+    records = [record(body(jobId=f"job-{number}")) for number in range(10)]
+    assert process_batch(records, worker, Source(job_types)) == []
+
+
+def test_a_mixed_batch_brings_back_only_its_failures(worker, job_types, record, body, in_queue):  # R-E2 R-T4
+    names = ["Ada", "MODEL_ERROR", "Bob", "BUG", "GUARDRAIL_INTERVENED", "MODEL_THROTTLED"]
+    records = []
+    for name in names:
+        message = in_queue(jobId=f"job-{name}", input={"name": name})
+        records.append(record(message.body, receipt_handle=message.receipt_handle))
+    failed = process_batch(records, worker, Source(job_types))
+    by_id = {item["messageId"]: json.loads(item["body"])["input"]["name"] for item in records}
+    assert [by_id[message_id] for message_id in failed] == ["MODEL_ERROR", "BUG"]
+
+
+def test_the_first_act_is_to_hide_every_message_for_the_whole_timeout(
+    worker, job_types, aws, body, record, model, monkeypatch
+):
+    from processor import batch
+
+    acts = []
+    monkeypatch.setattr(batch, "change_visibility_of_all", lambda *args: acts.append(args) or [])
+    monkeypatch.setattr(worker, "work_on", lambda *args: acts.append("work") or Disposition.DONE)
+    process_batch([record(body(), receipt_handle="a"), record(body(), receipt_handle="b")], worker, Source(job_types))
+    assert acts == [(aws.request_queue, ["a", "b"], 900), "work", "work"]
+
+
+def test_a_visibility_that_can_not_be_extended_stops_nothing(worker, job_types, record, body, outcomes):
+    assert process_batch([record(body(), receipt_handle="gone")], worker, Source(job_types)) == []
+    assert len(outcomes()) == 1
+
+
+def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, clock, result, job_types, record, body):
+    stuck = threading.Event()
+
+    def model(job_type, prompt):
+        if prompt.user == "Greet Stuck.":
+            clock.forward(minutes=15)  # so that the batch stops waiting
+            stuck.wait(20)
+        return result
+
+    ends_at = clock() + timedelta(minutes=15)
+    worker = Worker(settings, store, ends_at, model, clock)
+    worker.seconds_left = lambda: 2.0
+    records = [record(body(jobId="a")), record(body(jobId="b", input={"name": "Stuck"}))]
+    try:
+        assert process_batch(records, worker, Source(job_types)) == [records[1]["messageId"]]
+    finally:
+        stuck.set()
+
+
+def test_an_empty_batch_is_no_error(worker, job_types):
+    assert process_batch([], worker, Source(job_types)) == []
+
+
+def test_logs_tell_the_job_but_never_its_content(worker, job_types, record, body, monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(worker_module.logger.registered_handler, "stream", written)
+    names = ["Secret-Ada", "BUG", "MODEL_ERROR", "GUARDRAIL_INTERVENED"]
+    records = [record(body(jobId=f"job-{name}", input={"name": name})) for name in names]
+    records += [record(body(jobId="x", input={"name": "Secret-Bob", "secret-color": "red"})), record("secret garbage")]
+    process_batch(records, worker, Source(job_types))
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    about_job = [line for line in lines if line.get("jobId") == "job-Secret-Ada"]
+    assert about_job
+    assert (about_job[0]["userId"], about_job[0]["jobType"]) == ("user-1", "greeting")
+    text = written.getvalue().replace("job-Secret-Ada", "")
+    for content in ("Secret", "secret", "Hello", "Greet"):
+        assert content not in text

@@ -1,0 +1,143 @@
+"""R-J5: the result handler."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from ai_jobs import AIJobResultMessage, ConfigurationError, JobError
+from ai_jobs.messages import ReceivedJob
+from ai_jobs.store import ClaimTerms
+from result_handler.batch import apply_batch
+
+
+def result(job_id="job-1", text="hi", attempt=1):
+    return AIJobResultMessage(job_id, "user-1", "greeting", "completed", attempt=attempt, result={"text": text})
+
+
+@pytest.fixture
+def claimed(store, clock, body):
+    def make(job_id="job-1"):
+        job = ReceivedJob.parse(body(jobId=job_id), {}, "m", clock())
+        store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 60, 60))
+
+    return make
+
+
+def test_a_result_reaches_its_row(claimed, store, record, aws):  # R-J5
+    claimed()
+    assert apply_batch([record(result().to_body())], store, aws.response_dlq) == []
+    assert store.get("job-1")["result"] == {"text": "hi"}
+
+
+def test_repeated_and_late_results_change_nothing_and_are_done_with(claimed, store, record, aws, messages_in):  # R-J5
+    claimed()
+    repeated = [record(result().to_body()), record(result(text="other").to_body()), record(result(attempt=2).to_body())]
+    assert apply_batch(repeated, store, aws.response_dlq) == []
+    assert store.get("job-1")["result"] == {"text": "hi"}
+    assert messages_in(aws.response_dlq) == []
+
+
+@pytest.mark.parametrize("text", ["no json", "{}", '{"jobId": "a b"}'])
+def test_what_is_no_result_goes_to_the_dlq(store, record, aws, messages_in, text):
+    assert apply_batch([record(text, JobId="job-9")], store, aws.response_dlq) == []
+    (letter,) = messages_in(aws.response_dlq)
+    assert (letter.body, letter.attributes["ErrorCode"], letter.attributes["JobId"]) == (text, "NOT_A_RESULT", "job-9")
+
+
+def test_a_result_without_a_row_is_kept_where_an_operator_sees_it(store, record, aws, messages_in):
+    assert apply_batch([record(result().to_body())], store, aws.response_dlq) == []
+    assert messages_in(aws.response_dlq)[0].attributes["ErrorCode"] == "JOB_UNKNOWN"
+
+
+def test_only_what_failed_comes_back(claimed, store, record, aws, monkeypatch):  # R-E2
+    for number in range(3):
+        claimed(f"job-{number}")
+    apply = store.apply_result
+
+    def flaky(message):
+        if message.job_id == "job-1":
+            raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB throttles")
+        return apply(message)
+
+    monkeypatch.setattr(store, "apply_result", flaky)
+    records = [record(result(f"job-{number}").to_body()) for number in range(3)]
+    assert apply_batch(records, store, aws.response_dlq) == [records[1]["messageId"]]
+    assert store.get("job-2")["status"] == "completed"
+
+
+@pytest.fixture
+def handlers(monkeypatch):
+    """Imports a handler module anew, as a cold start does."""
+    monkeypatch.setenv("AI_JOB_TABLE_NAME", "jobs")
+
+    def load(name):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    return load
+
+
+CONTEXT = SimpleNamespace(
+    function_name="f",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:f",
+    aws_request_id="r",
+    get_remaining_time_in_millis=lambda: 900_000,
+)
+
+
+def test_the_handler_answers_in_lambdas_terms(handlers, claimed, record, aws, monkeypatch):
+    claimed()
+    monkeypatch.setenv("AI_JOB_RESPONSE_DLQ_URL", aws.response_dlq)
+    handler = handlers("result_handler.handler").handler
+    assert handler({"Records": [record(result().to_body())]}, CONTEXT) == {"batchItemFailures": []}
+    monkeypatch.setenv("AI_JOB_TABLE_NAME", "missing")
+    failing = record(result().to_body())
+    answer = handlers("result_handler.handler").handler({"Records": [failing]}, CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": failing["messageId"]}]}
+
+
+@pytest.mark.parametrize(
+    ("module", "variable"),
+    [
+        ("processor.handler", "AI_JOB_REQUEST_QUEUE_URL"),
+        ("result_handler.handler", "AI_JOB_RESPONSE_DLQ_URL"),
+        ("jobs_api.handler", "AI_JOB_TABLE_NAME"),
+    ],
+)
+def test_a_function_does_not_start_without_its_settings(handlers, monkeypatch, module, variable):  # R-C3
+    monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ConfigurationError, match=variable):
+        handlers(module)
+
+
+def test_the_processors_handler_works_on_a_batch(handlers, aws, record, body, monkeypatch):
+    for name, value in {
+        "AI_JOB_REQUEST_QUEUE_URL": aws.request_queue,
+        "AI_JOB_REQUEST_DLQ_URL": aws.request_dlq,
+        "AI_JOB_RESPONSE_QUEUE_URL": aws.response_queue,
+        "AI_JOB_CONFIG_APPLICATION": "a",
+        "AI_JOB_CONFIG_ENVIRONMENT": "e",
+        "AI_JOB_CONFIG_PROFILE": "p",
+        "AI_JOB_CONFIG_MAX_AGE_SECONDS": "60",
+        "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900",
+        "AI_JOB_MAX_RECEIVE_COUNT": "3",
+        "AI_JOB_DEFAULT_DEADLINE_SECONDS": "60",
+        "AI_JOB_MAX_BACKOFF_SECONDS": "900",
+        "AI_JOB_RETENTION_DAYS": "30",
+    }.items():
+        monkeypatch.setenv(name, value)
+    module = handlers("processor.handler")
+    broken = JobError("INVALID_CONFIGURATION", "no types")
+
+    def fail():
+        raise broken
+
+    monkeypatch.setattr(module.job_types, "get", fail)
+    assert module.handler({"Records": [record(body())]}, CONTEXT) == {"batchItemFailures": []}
+    assert module.store.get("job-1")["status"] == "processing"

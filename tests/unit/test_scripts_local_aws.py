@@ -1,0 +1,92 @@
+"""Starting and stopping the local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts import local_aws
+from scripts.project import Failure
+
+HEALTH = "/_ministack/health"
+
+
+def health(instance: local_aws.Instance) -> int:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(instance.endpoint_url + HEALTH, timeout=5) as response:
+        return int(response.status)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind((local_aws.HOST, 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_an_instance_runs_until_the_context_ends(tmp_path: Path) -> None:
+    with local_aws.running(tmp_path) as instance:
+        assert health(instance) == 200
+        assert local_aws.status(tmp_path) == instance
+        assert local_aws.start(tmp_path) == instance, "what runs is reused"
+        assert (tmp_path / "tmp").is_dir()
+    assert local_aws.status(tmp_path) is None
+    assert not (tmp_path / "tmp").exists()
+    with pytest.raises(OSError, match="refused"):
+        health(instance)
+
+
+def test_a_taken_port_is_named_with_the_variable_that_changes_it(tmp_path: Path, taken_port: int) -> None:
+    with pytest.raises(Failure, match=rf"port {taken_port} .*AI_JOBS_LOCAL_PORT={taken_port + 1}"):
+        local_aws.start(tmp_path, taken_port)
+
+
+def test_a_state_file_of_a_process_that_is_gone_is_no_instance(tmp_path: Path) -> None:
+    state = {"pid": os.getpid(), "identity": "the same id, another process", "port": 4566}
+    (tmp_path / "ministack.json").write_text(json.dumps(state))
+    assert local_aws.status(tmp_path) is None
+    assert local_aws.stop(tmp_path) is False, "a process that is not ours is left alone: it is this very one"
+    assert not (tmp_path / "ministack.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "not json", "{}", '{"pid": 1}', "[]"])
+def test_a_broken_state_file_is_no_instance(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ministack.json").write_text(text)
+    assert local_aws.status(tmp_path) is None
+
+
+def test_a_start_that_fails_shows_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_aws, "DEFAULT_PORT", 0)
+    monkeypatch.setattr(local_aws.sys, "executable", "/bin/false")
+    with pytest.raises(Failure, match="did not start"):
+        local_aws.start(tmp_path)
+    assert local_aws.status(tmp_path) is None
+
+
+@pytest.mark.parametrize(("text", "port"), [("", None), ("4567", 4567)])
+def test_the_port_comes_from_the_variable(monkeypatch: pytest.MonkeyPatch, text: str, port: int | None) -> None:
+    monkeypatch.setenv("AI_JOBS_LOCAL_PORT", text)
+    assert local_aws.port_from_environment() == port
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http"])
+def test_a_port_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("AI_JOBS_LOCAL_PORT", text)
+    with pytest.raises(Failure, match=f'AI_JOBS_LOCAL_PORT is "{text}"'):
+        local_aws.port_from_environment()
+
+
+def test_settings_for_another_ministack_do_not_reach_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("MINISTACK_REGION", "LOCALSTACK_HOSTNAME", "PERSIST_STATE", "SERVICES", "PYTHONPATH"):
+        monkeypatch.setenv(name, "x")
+    environment = local_aws._environment(4566, tmp_path)
+    assert not {"MINISTACK_REGION", "LOCALSTACK_HOSTNAME", "PERSIST_STATE", "SERVICES", "PYTHONPATH"} & set(environment)
+    assert environment["AUTH"] == "true"
+    assert environment["BIND_HOST"] == "127.0.0.1"

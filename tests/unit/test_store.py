@@ -1,0 +1,258 @@
+"""The lifecycle of a row (contract.md): claims, leases, results, redrives."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from ai_jobs import AIJobResultMessage, JobError
+from ai_jobs.messages import ReceivedJob
+from ai_jobs.store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
+
+
+@pytest.fixture
+def claim(store, clock, body):
+    """Claims job-1 with a lease of 15 minutes; keyword arguments change the message."""
+
+    def make(*, sent_at=None, message_id="message-1", **fields):
+        job = ReceivedJob.parse(body(**fields), {}, message_id, sent_at or clock())
+        terms = ClaimTerms(clock() + timedelta(minutes=15), 21_600, 1800, "v1")
+        return store.claim(job, message_id, terms)
+
+    return make
+
+
+@pytest.fixture
+def finish(store, clock):
+    """Applies an outcome to job-1."""
+
+    def make(status="completed", attempt=1, code="BROKEN", **fields):
+        fields = fields or (
+            {"result": {"text": "hi", "model": "m", "usage": {"inputTokens": 1, "outputTokens": 2}}}
+            if status == "completed"
+            else {"error": {"code": code, "message": "x"}}
+        )
+        message = AIJobResultMessage(
+            "job-1", "user-1", "greeting", status, attempt=attempt, timestamp=clock(), **fields
+        )
+        return store.apply_result(message)
+
+    return make
+
+
+def row(store):
+    return store.get("job-1")
+
+
+def test_a_claim_writes_the_whole_open_row(store, claim, clock):
+    assert claim(traceId="t-1") == Claimed(attempt=1, deadline_at=clock() + timedelta(hours=6))
+    found = row(store)
+    assert 0 <= found.pop("openShard") <= 9
+    assert len(found.pop("payloadHash")) == 64
+    assert found == {
+        "jobId": "job-1",
+        "userId": "user-1",
+        "jobType": "greeting",
+        "status": "processing",
+        "createdAt": "2026-01-31T12:00:00.000Z",
+        "createdAt#jobId": "2026-01-31T12:00:00.000Z#job-1",
+        "startedAt": "2026-01-31T12:00:00.000Z",
+        "updatedAt": "2026-01-31T12:00:00.000Z",
+        "attempt": 1,
+        "messageId": "message-1",
+        "leaseExpiresAt": "2026-01-31T12:15:00.000Z",
+        "deadlineAt": "2026-01-31T18:00:00.000Z",
+        "dueAt": "2026-01-31T18:30:00.000Z",
+        "configVersion": "v1",
+        "traceId": "t-1",
+        "expiresAt": int((clock() + timedelta(days=30)).timestamp()),
+    }
+
+
+def test_a_claim_is_one_write_and_no_read(store, claim, monkeypatch):
+    from ai_jobs import clients
+
+    calls = []
+    clients.get_dynamodb_client().meta.events.register("before-call.*.*", lambda model, **_: calls.append(model.name))
+    claim()
+    assert calls == ["UpdateItem"]
+
+
+def test_a_running_job_has_one_worker(claim, clock):
+    claim()
+    clock.forward(minutes=14)
+    assert claim(message_id="a duplicate") == Running(clock() + timedelta(minutes=1))
+
+
+def test_a_lease_that_ran_out_lets_the_next_worker_in(store, claim, clock):
+    first = claim()
+    clock.forward(minutes=15)
+    assert claim() == Claimed(attempt=2, deadline_at=first.deadline_at)
+    assert row(store)["createdAt"] == row(store)["startedAt"] == "2026-01-31T12:00:00.000Z"
+
+
+def test_a_released_job_can_be_claimed_at_once(store, claim):
+    claim()
+    assert store.release("job-1", 1)
+    assert row(store)["status"] == "queued"
+    assert "leaseExpiresAt" not in row(store)
+    assert claim().attempt == 2
+
+
+def test_only_the_holder_can_release(store, claim, clock):
+    claim()
+    clock.forward(minutes=15)
+    claim()
+    assert not store.release("job-1", 1)
+    assert row(store)["status"] == "processing"
+
+
+def test_a_result_closes_the_row(store, claim, finish, clock):  # R-J5
+    claim()
+    clock.forward(seconds=5)
+    assert finish() is Applied.APPLIED
+    found = row(store)
+    assert (found["status"], found["completedAt"]) == ("completed", "2026-01-31T12:00:05.000Z")
+    assert found["result"]["text"] == "hi"
+    assert (found["model"], found["usage"]) == ("m", {"inputTokens": 1, "outputTokens": 2})
+    assert {"openShard", "dueAt", "leaseExpiresAt", "error"}.isdisjoint(found)
+
+
+def test_a_failure_closes_the_row_with_its_reason(store, claim, finish):  # R-J5
+    claim()
+    finish("failed", error={"code": "INVALID_INPUT", "message": "no", "field": "input.name"})
+    found = row(store)
+    assert (found["status"], found["error"]["field"]) == ("failed", "input.name")
+    assert "result" not in found
+
+
+def test_fractions_in_a_result_are_kept(store, claim, finish):
+    claim()
+    finish(result={"text": "", "score": 0.1})
+    assert str(row(store)["result"]["score"]) == "0.1"
+
+
+@pytest.mark.parametrize("late", ["completed", "failed"])
+def test_a_terminal_state_is_never_overwritten(store, claim, finish, late):  # R-J5
+    claim()
+    finish()
+    before = row(store)
+    assert finish(late) is Applied.REPEATED
+    assert row(store) == before
+
+
+def test_a_result_of_an_older_attempt_is_dropped(store, claim, finish, clock):
+    claim()
+    clock.forward(minutes=15)
+    claim()
+    assert finish(attempt=1) is Applied.SUPERSEDED
+    assert row(store)["status"] == "processing"
+    assert finish(attempt=2) is Applied.APPLIED
+
+
+def test_a_result_that_comes_after_the_release_still_counts(store, claim, finish):
+    claim()
+    store.release("job-1", 1)
+    assert finish() is Applied.APPLIED
+    assert claim() is Refusal.FINISHED
+
+
+def test_a_late_result_heals_a_stalled_job(store, claim, finish):
+    claim()
+    finish("failed", code="JOB_STALLED")
+    assert finish(attempt=1) is Applied.APPLIED
+    assert row(store)["status"] == "completed"
+    assert "error" not in row(store)
+
+
+def test_a_result_without_a_row_is_told_apart(finish):
+    assert finish() is Applied.UNKNOWN_JOB
+
+
+def test_a_finished_job_is_not_run_again(claim, finish, clock):
+    sent = clock()
+    claim()
+    finish()
+    clock.forward(minutes=20)
+    assert claim(sent_at=sent) is Refusal.FINISHED
+    assert claim(sent_at=clock()) is Refusal.FINISHED, "a completed job is final, whenever the message was sent"
+
+
+def test_the_same_id_with_another_payload_never_runs(store, claim, finish, clock):
+    claim()
+    before = row(store)
+    assert claim(input={"name": "Bob"}) is Refusal.CONFLICT
+    assert claim(userId="user-2") is Refusal.CONFLICT
+    assert row(store) == before
+    finish("failed")
+    clock.forward(minutes=1)
+    assert claim(input={"name": "Bob"}) is Refusal.CONFLICT
+
+
+def test_a_redrive_opens_a_failed_job_again(store, claim, finish, clock):
+    sent = clock()
+    claim()
+    store.release("job-1", 1)
+    claim()
+    clock.forward(hours=7)
+    finish("failed", attempt=2)
+    assert claim(sent_at=sent) is Refusal.FINISHED, "a message from before the failure is only a duplicate"
+    clock.forward(seconds=1)
+    assert claim() == Claimed(attempt=1, deadline_at=clock() + timedelta(hours=6))
+    found = row(store)
+    assert (found["status"], found["createdAt"]) == ("processing", "2026-01-31T12:00:00.000Z")
+    assert {"error", "completedAt"}.isdisjoint(found)
+    assert {"openShard", "dueAt"} <= set(found)
+
+
+def test_a_late_first_message_heals_a_failed_enqueue(claim, finish, clock):
+    sent = clock()
+    claim()
+    clock.forward(minutes=1)
+    finish("failed", code="ENQUEUE_FAILED")
+    assert claim(sent_at=sent).attempt == 1
+
+
+def test_an_expired_row_counts_as_gone(store, claim, finish, clock):
+    claim()
+    finish()
+    clock.forward(days=30)
+    assert row(store) is None
+    assert claim(input={"name": "Bob"}).attempt == 1
+    assert row(store)["createdAt"] == "2026-03-02T12:00:00.000Z"
+    assert "result" not in row(store)
+
+
+def test_an_unknown_job_has_no_row(store):
+    assert store.get("nobody") is None
+
+
+def test_open_jobs_are_spread_over_the_shards(store, clock, body):
+    terms = ClaimTerms(clock() + timedelta(minutes=15), 60, 60)
+    shards = set()
+    for number in range(100):
+        job = ReceivedJob.parse(body(jobId=f"job-{number}"), {}, "m", clock())
+        store.claim(job, "m", terms)
+        shards.add(int(store.get(f"job-{number}")["openShard"]))
+    assert shards == set(range(10))
+
+
+@pytest.mark.parametrize("table", ["missing"])
+def test_a_refusal_is_an_operators_matter(aws, claim, table):
+    store = JobStore(table)
+    with pytest.raises(JobError) as caught:
+        store.get("job-1")
+    assert (caught.value.code, caught.value.error_class) == ("DEPENDENCY_REFUSED", "operator")
+
+
+def test_an_outage_is_waited_out(aws, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    from ai_jobs import clients
+
+    clients.get_dynamodb_client.cache_clear()
+    boto3.DEFAULT_SESSION = None
+    with pytest.raises(JobError) as caught:
+        JobStore("jobs").get("job-1")
+    assert (caught.value.code, caught.value.error_class) == ("DEPENDENCY_UNAVAILABLE", "throttled")
