@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration lint format docs package \
+.PHONY: help demo test test-unit test-terraform test-integration benchmark lint format docs package \
 	local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
@@ -25,6 +25,9 @@ test-terraform: ## Run the Terraform tests of the modules (plans only, no accoun
 
 test-integration: $(READY) package ## Run the integration tests on a local AWS of their own
 	@$(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/integration tests/integration $(PYTEST_ARGS)
+
+benchmark: $(READY) ## Time a batch of ten one-second jobs
+	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py
 
 lint: $(READY) ## Check style, types, Terraform, shell scripts and the generated docs
 	@$(PYTHON) -m ruff check --quiet .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -20,27 +20,38 @@ if TYPE_CHECKING:
 MAX_POOL_CONNECTIONS = 50
 """Sockets a client keeps, and so the bound on the jobs that one process works on at once."""
 
-_CONNECT_TIMEOUT_SECONDS = 5
+# Longer than SQS's longest poll (20 s).
+_SQS_READ_TIMEOUT_SECONDS = 25
 
-# Longer than SQS's longest poll (20 s), shorter than any visibility timeout worth having.
-_READ_TIMEOUT_SECONDS = 30
+# A healthy table or configuration answers in milliseconds. An unhealthy one must be told apart while there is time
+# left to say so: two attempts stay below the shortest function's timeout (jobs_api, 10 s).
+_DATA_READ_TIMEOUT_SECONDS = 3
 
 # Creating a client goes through boto3's default session, which is not safe to use from two threads at once
 # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html); the clients themselves are.
 _creation = threading.Lock()
 
 
-def _config(read_timeout: float, attempts: int) -> Config:
-    return Config(
-        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-        read_timeout=read_timeout,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=MAX_POOL_CONNECTIONS,
-        user_agent_extra="ai-jobs",
+@functools.cache
+def _create(service: str, read_timeout_seconds: int, attempts: int) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]  # the stubs know each service's client by its literal name only
+        endpoint_url=configuration.endpoint_url(),
+        config=Config(
+            connect_timeout=1,
+            read_timeout=read_timeout_seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=MAX_POOL_CONNECTIONS,
+            user_agent_extra="ai-jobs",
+        ),
     )
 
 
-@functools.cache
+def _client(service: str, read_timeout_seconds: int, attempts: int) -> Any:
+    with _creation:
+        return _create(service, read_timeout_seconds, attempts)
+
+
 def get_sqs_client() -> SQSClient:
     """The process's SQS client; `USE_LOCAL_AWS` and `AWS_ENDPOINT_URL` say where it points.
 
@@ -48,32 +59,33 @@ def get_sqs_client() -> SQSClient:
         ConfigurationError: when `USE_LOCAL_AWS` is neither true nor false.
         botocore.exceptions.NoRegionError: when no region is configured.
     """
-    with _creation:
-        return boto3.client("sqs", endpoint_url=configuration.endpoint_url(), config=_config(_READ_TIMEOUT_SECONDS, 3))
+    client: SQSClient = _client("sqs", _SQS_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
 
 
-@functools.cache
 def get_dynamodb_client() -> DynamoDBClient:
     """The process's DynamoDB client. Raises as `get_sqs_client` does."""
-    with _creation:
-        return boto3.client("dynamodb", endpoint_url=configuration.endpoint_url(), config=_config(10, 3))
+    client: DynamoDBClient = _client("dynamodb", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    return client
 
 
-@functools.cache
 def get_appconfigdata_client() -> AppConfigDataClient:
     """The process's AppConfig data client. Raises as `get_sqs_client` does."""
-    with _creation:
-        return boto3.client("appconfigdata", endpoint_url=configuration.endpoint_url(), config=_config(10, 2))
+    client: AppConfigDataClient = _client("appconfigdata", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    return client
 
 
-@functools.cache
 def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:
     """The Bedrock client for this read time-out: botocore has no time-out per call, so there is one client for each.
 
     It tries once: a retry inside botocore would bill the model a second time behind the retry policy's back.
     Raises as `get_sqs_client` does.
     """
+    client: BedrockRuntimeClient = _client("bedrock-runtime", read_timeout_seconds, attempts=1)
+    return client
+
+
+def forget_clients() -> None:
+    """Make the next call of each function above create its client anew, from the environment as it is then."""
     with _creation:
-        return boto3.client(
-            "bedrock-runtime", endpoint_url=configuration.endpoint_url(), config=_config(read_timeout_seconds, 1)
-        )
+        _create.cache_clear()

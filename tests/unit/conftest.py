@@ -34,17 +34,9 @@ def _fake_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "USE_LOCAL_AWS", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "unit-tests")
-    makers = (
-        clients.get_sqs_client,
-        clients.get_dynamodb_client,
-        clients.get_appconfigdata_client,
-        clients.get_bedrock_client,
-    )
-    for maker in makers:
-        maker.cache_clear()
+    clients.forget_clients()
     yield
-    for maker in makers:
-        maker.cache_clear()
+    clients.forget_clients()
 
 
 @dataclass

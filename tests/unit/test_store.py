@@ -251,7 +251,7 @@ def test_an_outage_is_waited_out(aws, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     from ai_jobs import clients
 
-    clients.get_dynamodb_client.cache_clear()
+    clients.forget_clients()
     boto3.DEFAULT_SESSION = None
     with pytest.raises(JobError) as caught:
         JobStore("jobs").get("job-1")
