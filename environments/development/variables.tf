@@ -1,0 +1,67 @@
+variable "region" {
+  description = "AWS region of the environment."
+  type        = string
+  default     = "us-east-1"
+  nullable    = false
+}
+
+variable "name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bayon-coagent"
+  nullable    = false
+}
+
+variable "packages" {
+  description = "Where the zips are: the directory of `make package`, or a bucket (with the version of each object)."
+  type = object({
+    directory = optional(string)
+    s3 = optional(object({
+      bucket   = string
+      prefix   = optional(string, "")
+      versions = optional(map(string), {})
+    }))
+  })
+  default  = { directory = "../../dist" }
+  nullable = false
+}
+
+variable "default_model_id" {
+  description = "The model of every job type that names none. Outside us-east-1 most models are called through the inference profile of the geography, e.g. eu.amazon.nova-lite-v1:0."
+  type        = string
+  default     = "amazon.nova-lite-v1:0"
+  nullable    = false
+}
+
+variable "job_types" {
+  description = "Job types of your own, as modules/ai-jobs takes them."
+  type = map(object({
+    model_id        = optional(string)
+    system_prompt   = optional(string)
+    prompt          = string
+    max_tokens      = optional(number, 2048)
+    temperature     = optional(number)
+    timeout_seconds = optional(number, 120)
+    guardrail = optional(object({
+      id      = string
+      version = string
+    }))
+    input_schema = string
+  }))
+  default  = {}
+  nullable = false
+}
+
+variable "api_access_logs" {
+  description = "Write the API's access log. Needs the account's API Gateway logging role (aws_api_gateway_account)."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags for every resource, besides those of the module."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

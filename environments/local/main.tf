@@ -1,0 +1,40 @@
+module "ai_jobs" {
+  source = "../../modules/ai-jobs"
+
+  name        = var.name
+  environment = var.environment
+  tags        = var.tags
+
+  packages = { directory = var.packages_directory }
+
+  # The emulator speaks HTTP, and evaluates queue policies.
+  require_tls = false
+
+  # What is local can be thrown away, and rebuilt from nothing.
+  table = {
+    deletion_protection    = false
+    point_in_time_recovery = false
+  }
+
+  # Jobs are worked on as they come: nobody waits for a batch on one machine.
+  processor = { batching_window_seconds = 0 }
+
+  job_types = var.job_types
+  logs      = { level = "INFO", retention_days = 1 }
+}
+
+# AWS authorises Converse as bedrock:InvokeModel, which the module grants; MiniStack asks for an action of its own.
+# What only the emulator wants is granted here, in its environment, and nowhere else.
+resource "aws_iam_role_policy" "emulated_converse" {
+  name = "emulated-converse"
+  role = module.ai_jobs.processor_role_name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["bedrock:Converse"]
+      Resource = ["*"]
+    }]
+  })
+}

@@ -1,0 +1,114 @@
+output "request_queue_url" {
+  description = "URL of the request queue."
+  value       = module.ai_jobs.request_queue_url
+}
+
+output "request_queue_arn" {
+  description = "ARN of the request queue."
+  value       = module.ai_jobs.request_queue_arn
+}
+
+output "response_queue_url" {
+  description = "URL of the response queue."
+  value       = module.ai_jobs.response_queue_url
+}
+
+output "response_queue_arn" {
+  description = "ARN of the response queue."
+  value       = module.ai_jobs.response_queue_arn
+}
+
+output "request_dlq_url" {
+  description = "URL of the request dead-letter queue."
+  value       = module.ai_jobs.request_dlq_url
+}
+
+output "request_dlq_arn" {
+  description = "ARN of the request dead-letter queue."
+  value       = module.ai_jobs.request_dlq_arn
+}
+
+output "response_dlq_url" {
+  description = "URL of the response dead-letter queue."
+  value       = module.ai_jobs.response_dlq_url
+}
+
+output "response_dlq_arn" {
+  description = "ARN of the response dead-letter queue."
+  value       = module.ai_jobs.response_dlq_arn
+}
+
+output "api_url" {
+  description = "URL of the API's stage: POST <api_url>/jobs, GET <api_url>/jobs/{jobId}."
+  value       = module.ai_jobs.api_url
+}
+
+output "api_id" {
+  description = "Id of the REST API."
+  value       = module.ai_jobs.api_id
+}
+
+output "api_stage_name" {
+  description = "Name of the API's stage."
+  value       = module.ai_jobs.api_stage_name
+}
+
+output "api_execution_arn" {
+  description = "ARN to allow execute-api:Invoke on, e.g. <api_execution_arn>/POST/jobs."
+  value       = module.ai_jobs.api_execution_arn
+}
+
+output "processor_function_name" {
+  description = "Name of the function that works on the jobs."
+  value       = module.ai_jobs.processor_function_name
+}
+
+output "result_handler_function_name" {
+  description = "Name of the function that writes the results."
+  value       = module.ai_jobs.result_handler_function_name
+}
+
+output "jobs_api_function_name" {
+  description = "Name of the function that answers GET /jobs/{jobId}."
+  value       = module.ai_jobs.jobs_api_function_name
+}
+
+output "table_name" {
+  description = "Name of the jobs table."
+  value       = module.ai_jobs.table_name
+}
+
+output "table_arn" {
+  description = "ARN of the jobs table."
+  value       = module.ai_jobs.table_arn
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic that the alarms notify: subscribe to it."
+  value       = module.ai_jobs.alarm_topic_arn
+}
+
+output "config_application_id" {
+  description = "Id of the AppConfig application that holds the job types."
+  value       = module.ai_jobs.config_application_id
+}
+
+output "config_environment_id" {
+  description = "Id of the AppConfig environment."
+  value       = module.ai_jobs.config_environment_id
+}
+
+output "config_profile_id" {
+  description = "Id of the AppConfig configuration profile."
+  value       = module.ai_jobs.config_profile_id
+}
+
+output "job_types" {
+  description = "Names of the configured job types."
+  value       = module.ai_jobs.job_types
+}
+
+output "processor_role_name" {
+  description = "Name of the processor's role: attach a policy of your own to it where a model needs more permissions."
+  value       = module.ai_jobs.processor_role_name
+}

@@ -1,0 +1,11 @@
+terraform {
+  # 1.11: the S3 backend locks natively.
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7"
+    }
+  }
+}

@@ -1,0 +1,21 @@
+module "api" {
+  source = "../api"
+
+  name                   = local.names.api
+  stage_name             = var.api.stage_name
+  authorization          = var.api.authorization
+  throttling_rate_limit  = var.api.throttling_rate_limit
+  throttling_burst_limit = var.api.throttling_burst_limit
+  access_logs            = var.api.access_logs
+  log_retention_days     = var.logs.retention_days
+
+  request_queue = { name = module.request_queue.name, arn = module.request_queue.arn }
+  jobs_function = { name = module.jobs_api.name, invoke_arn = module.jobs_api.invoke_arn }
+  kms_key_arn   = var.kms_key_arn
+
+  role_name                = local.names.post_jobs_role
+  role_path                = var.iam.role_path
+  permissions_boundary_arn = var.iam.permissions_boundary_arn
+
+  tags = local.tags
+}

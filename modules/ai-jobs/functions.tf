@@ -1,0 +1,204 @@
+locals {
+  # The zips of `make package`: in a folder, or in a bucket under the same names.
+  packages = {
+    for name in ["processor", "result_handler", "jobs_api"] : name => {
+      path = var.packages.directory == null ? null : "${var.packages.directory}/${name}.zip"
+      s3 = var.packages.s3 == null ? null : {
+        bucket  = var.packages.s3.bucket
+        key     = join("/", compact([trim(var.packages.s3.prefix, "/"), "${name}.zip"]))
+        version = lookup(var.packages.s3.versions, name, null)
+      }
+    }
+  }
+
+  # SQS and DynamoDB use a customer key in the name of whoever calls them.
+  key_statements = var.kms_key_arn == null ? [] : [{
+    sid        = "UseCustomerKey"
+    actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources  = [var.kms_key_arn]
+    conditions = {}
+  }]
+}
+
+module "processor" {
+  source = "../function"
+
+  name        = local.names.processor
+  description = "Works on AI jobs: request queue -> Bedrock -> response queue."
+  handler     = "processor.handler.handler"
+  package     = local.packages["processor"]
+
+  timeout_seconds      = var.processor.timeout_seconds
+  memory_mb            = var.processor.memory_mb
+  reserved_concurrency = var.processor.reserved_concurrency
+
+  environment_variables = {
+    POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
+    POWERTOOLS_LOG_LEVEL              = var.logs.level
+    AI_JOB_REQUEST_QUEUE_URL          = module.request_queue.url
+    AI_JOB_REQUEST_DLQ_URL            = module.request_queue.dlq_url
+    AI_JOB_RESPONSE_QUEUE_URL         = module.response_queue.url
+    AI_JOB_TABLE_NAME                 = module.store.name
+    AI_JOB_CONFIG_APPLICATION         = module.job_types.application_id
+    AI_JOB_CONFIG_ENVIRONMENT         = module.job_types.environment_id
+    AI_JOB_CONFIG_PROFILE             = module.job_types.profile_id
+    AI_JOB_CONFIG_MAX_AGE_SECONDS     = tostring(var.jobs.config_max_age_seconds)
+    AI_JOB_VISIBILITY_TIMEOUT_SECONDS = tostring(module.request_queue.visibility_timeout_seconds)
+    AI_JOB_MAX_RECEIVE_COUNT          = tostring(module.request_queue.max_receive_count)
+    AI_JOB_DEFAULT_DEADLINE_SECONDS   = tostring(var.jobs.default_deadline_seconds)
+    AI_JOB_MAX_BACKOFF_SECONDS        = tostring(var.jobs.max_backoff_seconds)
+    AI_JOB_RETENTION_DAYS             = tostring(var.jobs.retention_days)
+  }
+
+  statements = concat(
+    [
+      {
+        sid = "WorkOnRequests"
+        actions = [
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+          # A job that the model throttled goes back as a delayed copy.
+          "sqs:SendMessage",
+        ]
+        resources  = [module.request_queue.arn]
+        conditions = {}
+      },
+      {
+        sid        = "SendResultsAndGivenUpJobs"
+        actions    = ["sqs:SendMessage"]
+        resources  = [module.response_queue.arn, module.request_queue.dlq_arn]
+        conditions = {}
+      },
+      {
+        sid        = "KeepJobs"
+        actions    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        resources  = [module.store.arn]
+        conditions = {}
+      },
+      {
+        sid     = "ReadJobTypes"
+        actions = ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
+        resources = [join("/", [
+          "arn:${local.partition}:appconfig:${local.region}:${local.account_id}:application",
+          module.job_types.application_id, "environment", module.job_types.environment_id,
+          "configuration", module.job_types.profile_id,
+        ])]
+        conditions = {}
+      },
+    ],
+    local.model_statements,
+    local.key_statements,
+  )
+
+  queue_trigger = {
+    queue_arn               = module.request_queue.arn
+    batch_size              = var.processor.batch_size
+    batching_window_seconds = var.processor.batching_window_seconds
+    maximum_concurrency     = var.processor.maximum_concurrency
+    enabled                 = var.processor.enabled
+  }
+
+  # The first job must find its type.
+  trigger_after = [module.job_types.deployment_arn]
+
+  role_name                = local.names.processor_role
+  role_path                = var.iam.role_path
+  permissions_boundary_arn = var.iam.permissions_boundary_arn
+  log_retention_days       = var.logs.retention_days
+  tags                     = local.tags
+}
+
+module "result_handler" {
+  source = "../function"
+
+  name        = local.names.result_handler
+  description = "Writes the results of AI jobs: response queue -> jobs table."
+  handler     = "result_handler.handler.handler"
+  package     = local.packages["result_handler"]
+
+  timeout_seconds      = var.result_handler.timeout_seconds
+  memory_mb            = var.result_handler.memory_mb
+  reserved_concurrency = var.result_handler.reserved_concurrency
+
+  environment_variables = {
+    POWERTOOLS_SERVICE_NAME   = "ai-job-result-handler"
+    POWERTOOLS_LOG_LEVEL      = var.logs.level
+    AI_JOB_RESPONSE_QUEUE_URL = module.response_queue.url
+    AI_JOB_RESPONSE_DLQ_URL   = module.response_queue.dlq_url
+    AI_JOB_TABLE_NAME         = module.store.name
+  }
+
+  statements = concat(
+    [
+      {
+        sid = "WorkOnResults"
+        actions = [
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+        ]
+        resources  = [module.response_queue.arn]
+        conditions = {}
+      },
+      {
+        sid        = "SendGivenUpResults"
+        actions    = ["sqs:SendMessage"]
+        resources  = [module.response_queue.dlq_arn]
+        conditions = {}
+      },
+      {
+        sid        = "WriteResults"
+        actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        resources  = [module.store.arn]
+        conditions = {}
+      },
+    ],
+    local.key_statements,
+  )
+
+  queue_trigger = {
+    queue_arn               = module.response_queue.arn
+    batch_size              = var.result_handler.batch_size
+    batching_window_seconds = var.result_handler.batching_window_seconds
+    maximum_concurrency     = var.result_handler.maximum_concurrency
+    enabled                 = var.result_handler.enabled
+  }
+
+  role_name                = local.names.result_handler_role
+  role_path                = var.iam.role_path
+  permissions_boundary_arn = var.iam.permissions_boundary_arn
+  log_retention_days       = var.logs.retention_days
+  tags                     = local.tags
+}
+
+module "jobs_api" {
+  source = "../function"
+
+  name        = local.names.jobs_api
+  description = "Answers GET /jobs/{jobId} from the jobs table."
+  handler     = "jobs_api.handler.handler"
+  package     = local.packages["jobs_api"]
+
+  timeout_seconds      = var.jobs_api.timeout_seconds
+  memory_mb            = var.jobs_api.memory_mb
+  reserved_concurrency = var.jobs_api.reserved_concurrency
+
+  environment_variables = {
+    POWERTOOLS_SERVICE_NAME = "ai-jobs-api"
+    POWERTOOLS_LOG_LEVEL    = var.logs.level
+    AI_JOB_TABLE_NAME       = module.store.name
+  }
+
+  statements = concat(
+    [{
+      sid        = "ReadJobs"
+      actions    = ["dynamodb:GetItem"]
+      resources  = [module.store.arn]
+      conditions = {}
+    }],
+    local.key_statements,
+  )
+
+  role_name                = local.names.jobs_api_role
+  role_path                = var.iam.role_path
+  permissions_boundary_arn = var.iam.permissions_boundary_arn
+  log_retention_days       = var.logs.retention_days
+  tags                     = local.tags
+}

@@ -1,0 +1,30 @@
+# Every name that the module derives, in one place: what follows var.name, and how long AWS lets the
+# whole be. (Suffixes rather than whole names, because the rule is checked by var.name's own
+# validation, which may not depend on anything that depends on var.name.)
+
+locals {
+  name_rules = {
+    request_queue  = { kind = "SQS queue", limit = 80, suffix = "-ai-job-request-${var.environment}" }
+    request_dlq    = { kind = "SQS queue", limit = 80, suffix = "-ai-job-request-dlq-${var.environment}" }
+    response_queue = { kind = "SQS queue", limit = 80, suffix = "-ai-job-response-${var.environment}" }
+    response_dlq   = { kind = "SQS queue", limit = 80, suffix = "-ai-job-response-dlq-${var.environment}" }
+
+    processor      = { kind = "Lambda function", limit = 64, suffix = "-ai-job-processor-${var.environment}" }
+    result_handler = { kind = "Lambda function", limit = 64, suffix = "-ai-job-result-handler-${var.environment}" }
+    jobs_api       = { kind = "Lambda function", limit = 64, suffix = "-ai-jobs-api-${var.environment}" }
+
+    # IAM is global: without the region a second region of the same environment could not be built.
+    processor_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}" }
+    result_handler_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}" }
+    jobs_api_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}" }
+    post_jobs_role      = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}" }
+
+    table       = { kind = "DynamoDB table", limit = 255, suffix = "-ai-jobs-${var.environment}" }
+    api         = { kind = "REST API", limit = 1024, suffix = "-ai-jobs-${var.environment}" }
+    config      = { kind = "AppConfig application", limit = 64, suffix = "-ai-jobs-${var.environment}" }
+    deployment  = { kind = "AppConfig deployment strategy", limit = 64, suffix = "-ai-jobs-${var.environment}-at-once" }
+    alarm_topic = { kind = "SNS topic", limit = 256, suffix = "-ai-job-alarms-${var.environment}" }
+  }
+
+  names = { for key, rule in local.name_rules : key => "${var.name}${rule.suffix}" }
+}

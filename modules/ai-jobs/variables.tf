@@ -1,0 +1,577 @@
+# ---------------------------------------------------------------------------------------------------
+# Names, tags, packages
+# ---------------------------------------------------------------------------------------------------
+
+variable "name" {
+  description = "First part of every name, and the tag Application."
+  type        = string
+  default     = "bayon-coagent"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name))
+    error_message = "name is \"${var.name}\": use lower-case letters, digits and single hyphens, starting with a letter."
+  }
+
+  validation {
+    condition = alltrue([for rule in values(local.name_rules) : length("${var.name}${rule.suffix}") <= rule.limit])
+    error_message = join(" ", [
+      "Names that would be too long:",
+      "${join(", ", [for rule in values(local.name_rules) : "${var.name}${rule.suffix} (${rule.kind}: ${length("${var.name}${rule.suffix}")} characters, at most ${rule.limit})" if length("${var.name}${rule.suffix}") > rule.limit])}.",
+      "Shorten name (\"${var.name}\") or environment (\"${var.environment}\").",
+    ])
+  }
+}
+
+variable "environment" {
+  description = "Last part of every name, and the tag Environment, e.g. production."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.environment))
+    error_message = "environment is \"${var.environment}\": use lower-case letters, digits and single hyphens, starting with a letter."
+  }
+}
+
+variable "tags" {
+  description = "Tags for every resource, besides Environment, Application and Service. A tag of the same name given here wins."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(distinct([for key in keys(merge(local.own_tags, var.tags)) : lower(key)])) == length(merge(local.own_tags, var.tags))
+    error_message = "tags has keys that differ only in upper and lower case, among ${join(", ", keys(merge(local.own_tags, var.tags)))}: IAM refuses them. Environment, Application and Service are set by the module; use the same spelling to replace one."
+  }
+}
+
+variable "packages" {
+  description = <<-EOT
+    Where the zips of `make package` are (processor.zip, result_handler.zip, jobs_api.zip): either a local directory, or a bucket
+    in the same region. versions holds the S3 object version of each zip by processor, result_handler and jobs_api: without them
+    a new zip under the same key is not noticed.
+  EOT
+  type = object({
+    directory = optional(string)
+    s3 = optional(object({
+      bucket   = string
+      prefix   = optional(string, "")
+      versions = optional(map(string), {})
+    }))
+  })
+  nullable = false
+
+  validation {
+    condition     = (var.packages.directory == null) != (var.packages.s3 == null)
+    error_message = "packages has ${var.packages.directory == null ? "neither directory nor s3" : "both directory (${var.packages.directory}) and s3"}: give exactly one of them."
+  }
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.packages.s3.versions), []), ["processor", "result_handler", "jobs_api"])) == 0
+    error_message = "packages.s3.versions has the keys ${join(", ", try(keys(var.packages.s3.versions), []))}: allowed are processor, result_handler and jobs_api."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Security
+# ---------------------------------------------------------------------------------------------------
+
+variable "require_tls" {
+  description = "Deny calls to the queues over plain HTTP. Turn it off only for a local emulator without TLS."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "Customer KMS key for the queues and the table; null means SSE-SQS and the AWS managed key. Its key policy must let the functions' roles use it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn is \"${coalesce(var.kms_key_arn, "-")}\": give the ARN of a key (arn:aws:kms:<region>:<account>:key/<id>), not its id or alias: it is also named in IAM policies."
+  }
+}
+
+variable "iam" {
+  description = "Path and permissions boundary of every role."
+  type = object({
+    role_path                = optional(string, "/")
+    permissions_boundary_arn = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.iam.role_path))
+    error_message = "iam.role_path is \"${var.iam.role_path}\": it must begin and end with a slash, e.g. /platform/."
+  }
+
+  validation {
+    condition     = var.iam.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.iam.permissions_boundary_arn))
+    error_message = "iam.permissions_boundary_arn is \"${coalesce(var.iam.permissions_boundary_arn, "-")}\": give the ARN of a managed policy (arn:aws:iam::<account>:policy/<name>)."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Queues
+#
+# AWS recommends a visibility timeout of six times the function's timeout plus the batching window.
+# That is not enforced, and the default is one time: the clock starts at the poll, but the processor's
+# first act on a message is to set its visibility to the whole timeout again, and it stops a margin
+# before its own end. What is enforced is what Lambda itself refuses.
+# ---------------------------------------------------------------------------------------------------
+
+variable "request_queue" {
+  description = "The queue of jobs and its dead-letter queue."
+  type = object({
+    visibility_timeout_seconds    = optional(number, 900)
+    message_retention_seconds     = optional(number, 1209600)
+    dlq_message_retention_seconds = optional(number, 1209600)
+    receive_wait_time_seconds     = optional(number, 20)
+    max_receive_count             = optional(number, 3)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.request_queue.visibility_timeout_seconds >= 0 && var.request_queue.visibility_timeout_seconds <= 43200 && floor(var.request_queue.visibility_timeout_seconds) == var.request_queue.visibility_timeout_seconds
+    error_message = "request_queue.visibility_timeout_seconds is ${var.request_queue.visibility_timeout_seconds}: SQS takes whole seconds from 0 to 43200 (12 hours)."
+  }
+
+  validation {
+    condition     = var.request_queue.visibility_timeout_seconds >= var.processor.timeout_seconds
+    error_message = "request_queue.visibility_timeout_seconds is ${var.request_queue.visibility_timeout_seconds}, processor.timeout_seconds is ${var.processor.timeout_seconds}: Lambda refuses a queue whose messages come back while the function still works on them. Raise the visibility timeout to ${var.processor.timeout_seconds} or more, or lower the function's timeout."
+  }
+
+  validation {
+    condition     = var.request_queue.message_retention_seconds >= 60 && var.request_queue.message_retention_seconds <= 1209600 && floor(var.request_queue.message_retention_seconds) == var.request_queue.message_retention_seconds
+    error_message = "request_queue.message_retention_seconds is ${var.request_queue.message_retention_seconds}: SQS takes whole seconds from 60 to 1209600 (14 days)."
+  }
+
+  validation {
+    condition     = var.request_queue.dlq_message_retention_seconds >= 60 && var.request_queue.dlq_message_retention_seconds <= 1209600 && floor(var.request_queue.dlq_message_retention_seconds) == var.request_queue.dlq_message_retention_seconds
+    error_message = "request_queue.dlq_message_retention_seconds is ${var.request_queue.dlq_message_retention_seconds}: SQS takes whole seconds from 60 to 1209600 (14 days)."
+  }
+
+  validation {
+    condition     = var.request_queue.dlq_message_retention_seconds >= var.request_queue.message_retention_seconds
+    error_message = "request_queue.dlq_message_retention_seconds is ${var.request_queue.dlq_message_retention_seconds}, message_retention_seconds is ${var.request_queue.message_retention_seconds}: a dead-lettered message keeps the time it was first sent, so it could expire on arrival. Give the dead-letter queue at least the retention of its queue."
+  }
+
+  validation {
+    condition     = var.request_queue.receive_wait_time_seconds >= 0 && var.request_queue.receive_wait_time_seconds <= 20 && floor(var.request_queue.receive_wait_time_seconds) == var.request_queue.receive_wait_time_seconds
+    error_message = "request_queue.receive_wait_time_seconds is ${var.request_queue.receive_wait_time_seconds}: SQS takes whole seconds from 0 to 20."
+  }
+
+  validation {
+    condition     = var.request_queue.max_receive_count >= 1 && var.request_queue.max_receive_count <= 1000 && floor(var.request_queue.max_receive_count) == var.request_queue.max_receive_count
+    error_message = "request_queue.max_receive_count is ${var.request_queue.max_receive_count}: SQS takes a whole number from 1 to 1000."
+  }
+}
+
+variable "response_queue" {
+  description = "The queue of results and its dead-letter queue."
+  type = object({
+    visibility_timeout_seconds    = optional(number, 300)
+    message_retention_seconds     = optional(number, 1209600)
+    dlq_message_retention_seconds = optional(number, 1209600)
+    receive_wait_time_seconds     = optional(number, 20)
+    max_receive_count             = optional(number, 3)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.response_queue.visibility_timeout_seconds >= 0 && var.response_queue.visibility_timeout_seconds <= 43200 && floor(var.response_queue.visibility_timeout_seconds) == var.response_queue.visibility_timeout_seconds
+    error_message = "response_queue.visibility_timeout_seconds is ${var.response_queue.visibility_timeout_seconds}: SQS takes whole seconds from 0 to 43200 (12 hours)."
+  }
+
+  validation {
+    condition     = var.response_queue.visibility_timeout_seconds >= var.result_handler.timeout_seconds
+    error_message = "response_queue.visibility_timeout_seconds is ${var.response_queue.visibility_timeout_seconds}, result_handler.timeout_seconds is ${var.result_handler.timeout_seconds}: Lambda refuses a queue whose messages come back while the function still works on them. Raise the visibility timeout to ${var.result_handler.timeout_seconds} or more, or lower the function's timeout."
+  }
+
+  validation {
+    condition     = var.response_queue.message_retention_seconds >= 60 && var.response_queue.message_retention_seconds <= 1209600 && floor(var.response_queue.message_retention_seconds) == var.response_queue.message_retention_seconds
+    error_message = "response_queue.message_retention_seconds is ${var.response_queue.message_retention_seconds}: SQS takes whole seconds from 60 to 1209600 (14 days)."
+  }
+
+  validation {
+    condition     = var.response_queue.dlq_message_retention_seconds >= 60 && var.response_queue.dlq_message_retention_seconds <= 1209600 && floor(var.response_queue.dlq_message_retention_seconds) == var.response_queue.dlq_message_retention_seconds
+    error_message = "response_queue.dlq_message_retention_seconds is ${var.response_queue.dlq_message_retention_seconds}: SQS takes whole seconds from 60 to 1209600 (14 days)."
+  }
+
+  validation {
+    condition     = var.response_queue.dlq_message_retention_seconds >= var.response_queue.message_retention_seconds
+    error_message = "response_queue.dlq_message_retention_seconds is ${var.response_queue.dlq_message_retention_seconds}, message_retention_seconds is ${var.response_queue.message_retention_seconds}: a dead-lettered message keeps the time it was first sent, so it could expire on arrival. Give the dead-letter queue at least the retention of its queue."
+  }
+
+  validation {
+    condition     = var.response_queue.receive_wait_time_seconds >= 0 && var.response_queue.receive_wait_time_seconds <= 20 && floor(var.response_queue.receive_wait_time_seconds) == var.response_queue.receive_wait_time_seconds
+    error_message = "response_queue.receive_wait_time_seconds is ${var.response_queue.receive_wait_time_seconds}: SQS takes whole seconds from 0 to 20."
+  }
+
+  validation {
+    condition     = var.response_queue.max_receive_count >= 1 && var.response_queue.max_receive_count <= 1000 && floor(var.response_queue.max_receive_count) == var.response_queue.max_receive_count
+    error_message = "response_queue.max_receive_count is ${var.response_queue.max_receive_count}: SQS takes a whole number from 1 to 1000."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Functions
+# ---------------------------------------------------------------------------------------------------
+
+variable "processor" {
+  description = <<-EOT
+    The function that works on the jobs. maximum_concurrency (times batch_size) is how many model calls run at once: it protects
+    the model's quota. 3008 MB is the most that a new AWS account allows. enabled = false pauses the work; jobs stay in the queue.
+  EOT
+  type = object({
+    timeout_seconds         = optional(number, 900)
+    memory_mb               = optional(number, 3008)
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 5)
+    maximum_concurrency     = optional(number, 10)
+    reserved_concurrency    = optional(number)
+    enabled                 = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.processor.timeout_seconds >= 1 && var.processor.timeout_seconds <= 900 && floor(var.processor.timeout_seconds) == var.processor.timeout_seconds
+    error_message = "processor.timeout_seconds is ${var.processor.timeout_seconds}: Lambda takes whole seconds from 1 to 900."
+  }
+
+  validation {
+    condition     = var.processor.memory_mb >= 128 && var.processor.memory_mb <= 10240 && floor(var.processor.memory_mb) == var.processor.memory_mb
+    error_message = "processor.memory_mb is ${var.processor.memory_mb}: Lambda takes whole megabytes from 128 to 10240 (to 3008 in a new account)."
+  }
+
+  validation {
+    condition     = var.processor.batch_size >= 1 && var.processor.batch_size <= 10000 && floor(var.processor.batch_size) == var.processor.batch_size
+    error_message = "processor.batch_size is ${var.processor.batch_size}: Lambda takes a whole number from 1 to 10000."
+  }
+
+  validation {
+    condition     = var.processor.batching_window_seconds >= 0 && var.processor.batching_window_seconds <= 300 && floor(var.processor.batching_window_seconds) == var.processor.batching_window_seconds
+    error_message = "processor.batching_window_seconds is ${var.processor.batching_window_seconds}: Lambda takes whole seconds from 0 to 300."
+  }
+
+  validation {
+    condition     = var.processor.batch_size <= 10 || var.processor.batching_window_seconds >= 1
+    error_message = "processor.batch_size is ${var.processor.batch_size} with a batching_window_seconds of ${var.processor.batching_window_seconds}: Lambda wants a window of at least 1 second for a batch of more than 10. Set the window, or a batch of at most 10."
+  }
+
+  validation {
+    condition     = var.processor.maximum_concurrency >= 2 && var.processor.maximum_concurrency <= 1000 && floor(var.processor.maximum_concurrency) == var.processor.maximum_concurrency
+    error_message = "processor.maximum_concurrency is ${var.processor.maximum_concurrency}: Lambda takes a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.processor.reserved_concurrency == null ? true : var.processor.reserved_concurrency >= 1 && floor(var.processor.reserved_concurrency) == var.processor.reserved_concurrency
+    error_message = "processor.reserved_concurrency is ${var.processor.reserved_concurrency == null ? "null" : var.processor.reserved_concurrency}: give a whole number from 1, or null. To stop the function use enabled = false: a reserve of 0 sends what is received to the dead-letter queue."
+  }
+
+  validation {
+    condition     = var.processor.reserved_concurrency == null ? true : var.processor.maximum_concurrency <= var.processor.reserved_concurrency
+    error_message = "processor.maximum_concurrency is ${var.processor.maximum_concurrency}, reserved_concurrency is ${var.processor.reserved_concurrency == null ? "null" : var.processor.reserved_concurrency}: the queue would start more than the function may run, and what Lambda throttles ends in the dead-letter queue. Lower maximum_concurrency, or raise the reserve or leave it out."
+  }
+
+  validation {
+    condition = alltrue([for type in values(local.job_types) : type.timeout_seconds < var.processor.timeout_seconds - local.job_timeout_margin_seconds])
+    error_message = join(" ", [
+      "processor.timeout_seconds is ${var.processor.timeout_seconds}, and it needs ${local.job_timeout_margin_seconds} seconds more than the model call. Too long for it:",
+      "${join(", ", [for name, type in local.job_types : "${name} (timeout_seconds ${type.timeout_seconds})" if type.timeout_seconds >= var.processor.timeout_seconds - local.job_timeout_margin_seconds])}.",
+      "Lower timeout_seconds of those job types below ${var.processor.timeout_seconds - local.job_timeout_margin_seconds}, or raise the function's timeout.",
+    ])
+  }
+}
+
+variable "result_handler" {
+  description = "The function that writes the results to the table."
+  type = object({
+    timeout_seconds         = optional(number, 30)
+    memory_mb               = optional(number, 512)
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 0)
+    maximum_concurrency     = optional(number, 10)
+    reserved_concurrency    = optional(number)
+    enabled                 = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.result_handler.timeout_seconds >= 1 && var.result_handler.timeout_seconds <= 900 && floor(var.result_handler.timeout_seconds) == var.result_handler.timeout_seconds
+    error_message = "result_handler.timeout_seconds is ${var.result_handler.timeout_seconds}: Lambda takes whole seconds from 1 to 900."
+  }
+
+  validation {
+    condition     = var.result_handler.memory_mb >= 128 && var.result_handler.memory_mb <= 10240 && floor(var.result_handler.memory_mb) == var.result_handler.memory_mb
+    error_message = "result_handler.memory_mb is ${var.result_handler.memory_mb}: Lambda takes whole megabytes from 128 to 10240 (to 3008 in a new account)."
+  }
+
+  validation {
+    condition     = var.result_handler.batch_size >= 1 && var.result_handler.batch_size <= 10000 && floor(var.result_handler.batch_size) == var.result_handler.batch_size
+    error_message = "result_handler.batch_size is ${var.result_handler.batch_size}: Lambda takes a whole number from 1 to 10000."
+  }
+
+  validation {
+    condition     = var.result_handler.batching_window_seconds >= 0 && var.result_handler.batching_window_seconds <= 300 && floor(var.result_handler.batching_window_seconds) == var.result_handler.batching_window_seconds
+    error_message = "result_handler.batching_window_seconds is ${var.result_handler.batching_window_seconds}: Lambda takes whole seconds from 0 to 300."
+  }
+
+  validation {
+    condition     = var.result_handler.batch_size <= 10 || var.result_handler.batching_window_seconds >= 1
+    error_message = "result_handler.batch_size is ${var.result_handler.batch_size} with a batching_window_seconds of ${var.result_handler.batching_window_seconds}: Lambda wants a window of at least 1 second for a batch of more than 10. Set the window, or a batch of at most 10."
+  }
+
+  validation {
+    condition     = var.result_handler.maximum_concurrency >= 2 && var.result_handler.maximum_concurrency <= 1000 && floor(var.result_handler.maximum_concurrency) == var.result_handler.maximum_concurrency
+    error_message = "result_handler.maximum_concurrency is ${var.result_handler.maximum_concurrency}: Lambda takes a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.result_handler.reserved_concurrency == null ? true : var.result_handler.reserved_concurrency >= 1 && floor(var.result_handler.reserved_concurrency) == var.result_handler.reserved_concurrency
+    error_message = "result_handler.reserved_concurrency is ${var.result_handler.reserved_concurrency == null ? "null" : var.result_handler.reserved_concurrency}: give a whole number from 1, or null. To stop the function use enabled = false: a reserve of 0 sends what is received to the dead-letter queue."
+  }
+
+  validation {
+    condition     = var.result_handler.reserved_concurrency == null ? true : var.result_handler.maximum_concurrency <= var.result_handler.reserved_concurrency
+    error_message = "result_handler.maximum_concurrency is ${var.result_handler.maximum_concurrency}, reserved_concurrency is ${var.result_handler.reserved_concurrency == null ? "null" : var.result_handler.reserved_concurrency}: the queue would start more than the function may run, and what Lambda throttles ends in the dead-letter queue. Lower maximum_concurrency, or raise the reserve or leave it out."
+  }
+}
+
+variable "jobs_api" {
+  description = "The function that answers GET /jobs/{jobId}."
+  type = object({
+    timeout_seconds      = optional(number, 10)
+    memory_mb            = optional(number, 512)
+    reserved_concurrency = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.jobs_api.timeout_seconds >= 1 && var.jobs_api.timeout_seconds <= 29 && floor(var.jobs_api.timeout_seconds) == var.jobs_api.timeout_seconds
+    error_message = "jobs_api.timeout_seconds is ${var.jobs_api.timeout_seconds}: give whole seconds from 1 to 29; API Gateway does not wait longer."
+  }
+
+  validation {
+    condition     = var.jobs_api.memory_mb >= 128 && var.jobs_api.memory_mb <= 10240 && floor(var.jobs_api.memory_mb) == var.jobs_api.memory_mb
+    error_message = "jobs_api.memory_mb is ${var.jobs_api.memory_mb}: Lambda takes whole megabytes from 128 to 10240 (to 3008 in a new account)."
+  }
+
+  validation {
+    condition     = var.jobs_api.reserved_concurrency == null ? true : var.jobs_api.reserved_concurrency >= 1 && floor(var.jobs_api.reserved_concurrency) == var.jobs_api.reserved_concurrency
+    error_message = "jobs_api.reserved_concurrency is ${var.jobs_api.reserved_concurrency == null ? "null" : var.jobs_api.reserved_concurrency}: give a whole number from 1, or null."
+  }
+}
+
+variable "logs" {
+  description = "Level of the functions' logs, and how long all logs are kept."
+  type = object({
+    level          = optional(string, "INFO")
+    retention_days = optional(number, 30)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.logs.level)
+    error_message = "logs.level is \"${var.logs.level}\": use DEBUG, INFO, WARNING, ERROR or CRITICAL."
+  }
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.logs.retention_days)
+    error_message = "logs.retention_days is ${var.logs.retention_days}: CloudWatch Logs takes 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# API, table, jobs
+# ---------------------------------------------------------------------------------------------------
+
+variable "api" {
+  description = <<-EOT
+    The REST API. authorization is AWS_IAM (signed requests of principals with execute-api:Invoke) or NONE. access_logs needs the
+    account's API Gateway logging role (aws_api_gateway_account), of which there is one per account and region.
+  EOT
+  type = object({
+    authorization          = optional(string, "AWS_IAM")
+    stage_name             = optional(string, "v1")
+    throttling_rate_limit  = optional(number, 100)
+    throttling_burst_limit = optional(number, 200)
+    access_logs            = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["AWS_IAM", "NONE"], var.api.authorization)
+    error_message = "api.authorization is \"${var.api.authorization}\": use AWS_IAM or NONE."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,128}$", var.api.stage_name))
+    error_message = "api.stage_name is \"${var.api.stage_name}\": use 1 to 128 letters, digits, hyphens and underscores."
+  }
+
+  validation {
+    condition     = var.api.throttling_rate_limit > 0
+    error_message = "api.throttling_rate_limit is ${var.api.throttling_rate_limit}: give more than 0 requests a second; with 0 the API refuses everything."
+  }
+
+  validation {
+    condition     = var.api.throttling_burst_limit >= 1 && floor(var.api.throttling_burst_limit) == var.api.throttling_burst_limit
+    error_message = "api.throttling_burst_limit is ${var.api.throttling_burst_limit}: give a whole number from 1; with 0 the API refuses everything."
+  }
+}
+
+variable "table" {
+  description = "The jobs table. deletion_protection must be turned off, and applied, before the environment can be destroyed."
+  type = object({
+    deletion_protection    = optional(bool, true)
+    point_in_time_recovery = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "jobs" {
+  description = <<-EOT
+    Rules for all jobs: how long a finished job can be read, the deadline of a job that brings none, the longest wait between two
+    tries when the model throttles, and how old a function's copy of the job types may get.
+  EOT
+  type = object({
+    retention_days           = optional(number, 30)
+    default_deadline_seconds = optional(number, 21600)
+    max_backoff_seconds      = optional(number, 900)
+    config_max_age_seconds   = optional(number, 60)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.jobs.retention_days >= 1 && floor(var.jobs.retention_days) == var.jobs.retention_days
+    error_message = "jobs.retention_days is ${var.jobs.retention_days}: give a whole number of days from 1."
+  }
+
+  validation {
+    condition     = var.jobs.default_deadline_seconds >= 1 && var.jobs.default_deadline_seconds <= 1209600 && floor(var.jobs.default_deadline_seconds) == var.jobs.default_deadline_seconds
+    error_message = "jobs.default_deadline_seconds is ${var.jobs.default_deadline_seconds}: give whole seconds from 1 to 1209600 (14 days), the longest that a queue keeps a job."
+  }
+
+  validation {
+    condition     = var.jobs.max_backoff_seconds >= 1 && var.jobs.max_backoff_seconds <= 900 && floor(var.jobs.max_backoff_seconds) == var.jobs.max_backoff_seconds
+    error_message = "jobs.max_backoff_seconds is ${var.jobs.max_backoff_seconds}: give whole seconds from 1 to 900, the longest that SQS delays a message."
+  }
+
+  validation {
+    condition     = var.jobs.config_max_age_seconds >= 15 && var.jobs.config_max_age_seconds <= 3600 && floor(var.jobs.config_max_age_seconds) == var.jobs.config_max_age_seconds
+    error_message = "jobs.config_max_age_seconds is ${var.jobs.config_max_age_seconds}: give whole seconds from 15, the shortest poll interval of AppConfig, to 3600."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Job types
+# ---------------------------------------------------------------------------------------------------
+
+variable "default_model_id" {
+  description = "The model of every job type that names none: a model id, the id of a cross-region inference profile (eu.…, us.…, global.…), or an ARN."
+  type        = string
+  default     = "amazon.nova-lite-v1:0"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._:/-]+$", var.default_model_id))
+    error_message = "default_model_id is \"${var.default_model_id}\": give a Bedrock model id, an inference profile id or an ARN, e.g. amazon.nova-lite-v1:0."
+  }
+}
+
+variable "builtin_job_types" {
+  description = "Offer the built-in job types blog-post, social-media, listing-description and market-update."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "job_types" {
+  description = <<-EOT
+    Job types by name, added to the built-in ones; one with the name of a built-in type replaces it as a whole. prompt and
+    system_prompt are Jinja2 templates over the fields of the job's input: {{ field }}. input_schema is a JSON Schema (draft-04)
+    as a JSON string: jsonencode({...}) or file("..."). temperature = null leaves it to the model; some refuse the parameter.
+  EOT
+  type = map(object({
+    model_id        = optional(string)
+    system_prompt   = optional(string)
+    prompt          = string
+    max_tokens      = optional(number, 2048)
+    temperature     = optional(number)
+    timeout_seconds = optional(number, 120)
+    guardrail = optional(object({
+      id      = string
+      version = string
+    }))
+    input_schema = string
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.job_types) : can(regex("^[a-z0-9][a-z0-9-]{0,63}$", name))])
+    error_message = "job_types has the names ${join(", ", [for name in keys(var.job_types) : "\"${name}\"" if !can(regex("^[a-z0-9][a-z0-9-]{0,63}$", name))])}: use 1 to 64 lower-case letters, digits and hyphens, not starting with a hyphen."
+  }
+
+  validation {
+    condition     = length(var.job_types) > 0 || var.builtin_job_types
+    error_message = "There is no job type at all: builtin_job_types is false and job_types is empty. Give at least one, or keep the built-in ones."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : type.model_id == null || can(regex("^[A-Za-z0-9._:/-]+$", type.model_id))])
+    error_message = "model_id of ${join(", ", [for name, type in var.job_types : "${name} (\"${coalesce(type.model_id, "-")}\")" if !(type.model_id == null || can(regex("^[A-Za-z0-9._:/-]+$", type.model_id)))])}: give a Bedrock model id, an inference profile id or an ARN, or leave it out for default_model_id."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : trimspace(type.prompt) != ""])
+    error_message = "prompt is empty in ${join(", ", [for name, type in var.job_types : name if trimspace(type.prompt) == ""])}: a job type needs a prompt."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : type.system_prompt == null ? true : trimspace(type.system_prompt) != ""])
+    error_message = "system_prompt is empty in ${join(", ", [for name, type in var.job_types : name if type.system_prompt == null ? false : trimspace(type.system_prompt) == ""])}: Bedrock refuses an empty one. Write one or leave it out."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : type.max_tokens >= 1 && floor(type.max_tokens) == type.max_tokens])
+    error_message = "max_tokens of ${join(", ", [for name, type in var.job_types : "${name} (${type.max_tokens})" if !(type.max_tokens >= 1 && floor(type.max_tokens) == type.max_tokens)])}: give a whole number from 1, as small as the longest useful answer; the model's quota reserves it at every start."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : type.temperature == null ? true : type.temperature >= 0 && type.temperature <= 1])
+    error_message = "temperature of ${join(", ", [for name, type in var.job_types : "${name} (${type.temperature})" if type.temperature == null ? false : type.temperature < 0 || type.temperature > 1])}: give a number from 0 to 1, or leave it out."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : type.timeout_seconds >= 1 && floor(type.timeout_seconds) == type.timeout_seconds])
+    error_message = "timeout_seconds of ${join(", ", [for name, type in var.job_types : "${name} (${type.timeout_seconds})" if !(type.timeout_seconds >= 1 && floor(type.timeout_seconds) == type.timeout_seconds)])}: give whole seconds from 1."
+  }
+
+  validation {
+    condition = alltrue([
+      for type in values(var.job_types) : type.guardrail == null ? true :
+      can(regex("^([a-z0-9]+|arn:[^:]+:bedrock:[^:]+:[0-9]{12}:guardrail/[a-z0-9]+)$", type.guardrail.id)) && can(regex("^([1-9][0-9]{0,7}|DRAFT)$", type.guardrail.version))
+    ])
+    error_message = "guardrail of ${join(", ", [for name, type in var.job_types : "${name} (id \"${type.guardrail.id}\", version \"${type.guardrail.version}\")" if type.guardrail == null ? false : !(can(regex("^([a-z0-9]+|arn:[^:]+:bedrock:[^:]+:[0-9]{12}:guardrail/[a-z0-9]+)$", type.guardrail.id)) && can(regex("^([1-9][0-9]{0,7}|DRAFT)$", type.guardrail.version)))])}: id is the guardrail's id or ARN, version a number or DRAFT."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : can(keys(jsondecode(type.input_schema)))])
+    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if !can(keys(jsondecode(type.input_schema)))])} is not a JSON object: give a JSON Schema (draft-04) as a JSON string, e.g. jsonencode({ type = \"object\", ... })."
+  }
+}

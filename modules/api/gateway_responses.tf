@@ -1,0 +1,111 @@
+# What the gateway itself answers, in the same shape as every other error. These templates know no
+# VTL, only $context values.
+#
+# $context.error.messageString is a JSON string with its quotation marks (and the only one that can
+# be null), so it is inserted as it is. $context.error.validationErrorString has none, and its text
+# is full of them: [object has missing required properties (["userId"])]. Inside quotation marks the
+# gateway escapes them: answers of live gateways that are printed in public repositories, raw from
+# curl, show \" in that place (aws-samples/serverless-patterns, apigw-eventbridge-schema-validation).
+# Without quotation marks, as some templates have it, the list of messages only looks like JSON and
+# breaks every client. The rest of the caution is in the model: its patterns hold neither quotation
+# marks nor backslashes, and there are no enums, so a message repeats little that needs escaping.
+
+locals {
+  context_message = "$context.error.messageString"
+
+  # message is JSON: a quoted string, or the context value that is one already.
+  gateway_responses = {
+    BAD_REQUEST_BODY = {
+      status  = "400", code = "BAD_REQUEST"
+      message = jsonencode("The request body is not a valid job: $context.error.validationErrorString")
+    }
+    BAD_REQUEST_PARAMETERS = {
+      status = "400", code = "BAD_REQUEST", message = local.context_message
+    }
+    UNSUPPORTED_MEDIA_TYPE = {
+      status  = "415", code = "UNSUPPORTED_MEDIA_TYPE"
+      message = jsonencode("The body must be JSON, sent with the header Content-Type: application/json.")
+    }
+    REQUEST_TOO_LARGE = {
+      status  = "413", code = "REQUEST_TOO_LARGE"
+      message = jsonencode("The request is too large: a job may have at most 256 KiB.")
+    }
+    UNAUTHORIZED = {
+      status = "401", code = "UNAUTHORIZED", message = local.context_message
+    }
+    ACCESS_DENIED = {
+      status = "403", code = "FORBIDDEN", message = local.context_message
+    }
+    MISSING_AUTHENTICATION_TOKEN = {
+      status  = "403", code = "FORBIDDEN"
+      message = jsonencode("The request is not signed, or there is nothing at this path. Sign it with SigV4 (service execute-api), and use POST /jobs or GET /jobs/{jobId}.")
+    }
+    INVALID_SIGNATURE = {
+      status = "403", code = "FORBIDDEN", message = local.context_message
+    }
+    EXPIRED_TOKEN = {
+      status = "403", code = "FORBIDDEN", message = local.context_message
+    }
+    INVALID_API_KEY = {
+      status = "403", code = "FORBIDDEN", message = jsonencode("The API key is missing or not valid.")
+    }
+    WAF_FILTERED = {
+      status = "403", code = "FORBIDDEN", message = jsonencode("The request was blocked by the firewall (AWS WAF).")
+    }
+    RESOURCE_NOT_FOUND = {
+      status  = "404", code = "NOT_FOUND"
+      message = jsonencode("There is nothing at this path: use POST /jobs or GET /jobs/{jobId}.")
+    }
+    THROTTLED = {
+      status  = "429", code = "THROTTLED", message = jsonencode("Too many requests at once. Try again in a moment.")
+      headers = { Retry-After = "1" }
+    }
+    QUOTA_EXCEEDED = {
+      status = "429", code = "QUOTA_EXCEEDED", message = jsonencode("The quota of the usage plan is used up.")
+    }
+    AUTHORIZER_FAILURE = {
+      status = "500", code = "INTERNAL_ERROR", message = jsonencode("The authorizer failed. Try again.")
+    }
+    AUTHORIZER_CONFIGURATION_ERROR = {
+      status = "500", code = "INTERNAL_ERROR", message = jsonencode("The authorizer of the API is not set up correctly.")
+    }
+    API_CONFIGURATION_ERROR = {
+      status = "500", code = "INTERNAL_ERROR", message = jsonencode("The API is not set up correctly.")
+    }
+    INTEGRATION_FAILURE = {
+      status  = "502", code = "INTERNAL_ERROR"
+      message = jsonencode("The service behind the API could not be reached. Whether a job was queued is not known.")
+    }
+    INTEGRATION_TIMEOUT = {
+      status  = "504", code = "TIMEOUT"
+      message = jsonencode("The service behind the API did not answer in time. Whether a job was queued is not known.")
+    }
+    # The remaining ones keep the gateway's status. What has no type of its own among the 4xx is credentials
+    # that AWS does not know (403).
+    DEFAULT_4XX = {
+      status = null, code = "FORBIDDEN", message = local.context_message
+    }
+    DEFAULT_5XX = {
+      status = null, code = "INTERNAL_ERROR", message = jsonencode("The request failed because of a fault on our side.")
+    }
+  }
+
+  gateway_response_templates = {
+    for type, response in local.gateway_responses :
+    type => "{\"error\": {\"code\": \"${response.code}\", \"message\": ${response.message}}}"
+  }
+}
+
+resource "aws_api_gateway_gateway_response" "this" {
+  for_each = local.gateway_responses
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  response_type = each.key
+  status_code   = each.value.status
+
+  response_parameters = {
+    for name, value in lookup(each.value, "headers", {}) : "gatewayresponse.header.${name}" => "'${value}'"
+  }
+
+  response_templates = { "application/json" = local.gateway_response_templates[each.key] }
+}

@@ -1,0 +1,48 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  # Static bodies of errors, all of one shape: {"error": {"code", "message"}}.
+  error_bodies = {
+    message_refused = jsonencode({ error = {
+      code    = "MESSAGE_REFUSED"
+      message = "The queue refused the job: the body may have at most 256 KiB, and no characters but those of XML 1.0 (no U+FFFE, U+FFFF or lone surrogates)."
+    } })
+    queue_unavailable = jsonencode({ error = {
+      code    = "QUEUE_UNAVAILABLE"
+      message = "The queue did not take the job because of a fault on our side. Try again."
+    } })
+    method_not_allowed = jsonencode({ error = {
+      code    = "METHOD_NOT_ALLOWED"
+      message = "There is no such method here: use POST /jobs and GET /jobs/{jobId}."
+    } })
+  }
+}
+
+resource "aws_api_gateway_rest_api" "this" {
+  name        = var.name
+  description = "Submits AI jobs and returns their results."
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_api_gateway_resource" "jobs" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_rest_api.this.root_resource_id
+  path_part   = "jobs"
+}
+
+resource "aws_api_gateway_resource" "job" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.jobs.id
+  path_part   = "{jobId}"
+}

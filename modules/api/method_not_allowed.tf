@@ -1,0 +1,76 @@
+# Without these an unknown method is answered with 403 "Missing Authentication Token", which sends
+# people looking at their credentials.
+
+locals {
+  method_not_allowed = {
+    root = { resource_id = aws_api_gateway_rest_api.this.root_resource_id, allow = null }
+    jobs = { resource_id = aws_api_gateway_resource.jobs.id, allow = "POST" }
+    job  = { resource_id = aws_api_gateway_resource.job.id, allow = "GET" }
+  }
+
+  # A mock takes its status from its request template, which is chosen by content type: a body of a
+  # type that is not listed gets 415. WHEN_NO_MATCH would read the status out of the caller's body.
+  method_not_allowed_content_types = [
+    "application/json",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+  ]
+}
+
+# No authorization, on purpose: there is nothing behind these methods, and a role that may call
+# exactly POST and GET would see 403 instead of the explanation.
+resource "aws_api_gateway_method" "not_allowed" {
+  for_each = local.method_not_allowed
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  resource_id   = each.value.resource_id
+  http_method   = "ANY"
+  authorization = "NONE"
+}
+
+resource "aws_api_gateway_integration" "not_allowed" {
+  for_each = local.method_not_allowed
+
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  resource_id          = each.value.resource_id
+  http_method          = aws_api_gateway_method.not_allowed[each.key].http_method
+  type                 = "MOCK"
+  passthrough_behavior = "NEVER"
+  request_templates = {
+    for content_type in local.method_not_allowed_content_types : content_type => jsonencode({ statusCode = 405 })
+  }
+
+  # Without meaning for a mock, but a change would replace it: some gateways report a value nobody set.
+  lifecycle {
+    ignore_changes = [integration_http_method]
+  }
+}
+
+resource "aws_api_gateway_method_response" "not_allowed" {
+  for_each = local.method_not_allowed
+
+  rest_api_id         = aws_api_gateway_rest_api.this.id
+  resource_id         = each.value.resource_id
+  http_method         = aws_api_gateway_method.not_allowed[each.key].http_method
+  status_code         = "405"
+  response_models     = { "application/json" = "Empty" }
+  response_parameters = each.value.allow == null ? null : { "method.response.header.Allow" = true }
+}
+
+resource "aws_api_gateway_integration_response" "not_allowed" {
+  for_each = local.method_not_allowed
+
+  rest_api_id         = aws_api_gateway_rest_api.this.id
+  resource_id         = each.value.resource_id
+  http_method         = aws_api_gateway_method.not_allowed[each.key].http_method
+  status_code         = aws_api_gateway_method_response.not_allowed[each.key].status_code
+  response_parameters = each.value.allow == null ? null : { "method.response.header.Allow" = "'${each.value.allow}'" }
+  response_templates  = { "application/json" = local.error_bodies.method_not_allowed }
+
+  # A replaced integration has lost its responses.
+  lifecycle {
+    replace_triggered_by = [aws_api_gateway_integration.not_allowed[each.key]]
+  }
+}

@@ -1,0 +1,100 @@
+locals {
+  # A deployment is a snapshot, and goes out only when its triggers change. Hashed are the values that
+  # reach the API's methods and answers from outside, what is computed from them, and the files that
+  # define the rest: a method or a response cannot be added or changed without changing one of them.
+  # Values rather than whole resources: they are known at plan time, and the provider's own
+  # attributes may change between a plan and the next without any change of the API.
+  api_shape = {
+    authorization     = var.authorization
+    request_queue_uri = local.request_queue_uri
+    jobs_function_arn = var.jobs_function.invoke_arn
+    role_arn          = aws_iam_role.post_jobs.arn
+    model             = local.job_request_schema
+    request_template  = local.post_jobs_request_template
+    post_responses    = local.post_jobs_responses
+    error_bodies      = local.error_bodies
+    gateway_responses = [local.gateway_responses, local.gateway_response_templates]
+    sources = {
+      for name in ["main.tf", "post_jobs.tf", "get_job.tf", "method_not_allowed.tf", "gateway_responses.tf"] :
+      name => filesha1("${path.module}/${name}")
+    }
+  }
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+
+  triggers = {
+    redeployment = sha1(jsonencode(local.api_shape))
+  }
+
+  # The stage points at the old deployment until the new one is there.
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [
+    aws_api_gateway_integration.post_jobs,
+    aws_api_gateway_integration_response.post_jobs,
+    aws_api_gateway_integration.get_job,
+    aws_api_gateway_integration.not_allowed,
+    aws_api_gateway_integration_response.not_allowed,
+    aws_api_gateway_gateway_response.this,
+  ]
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  count = var.access_logs ? 1 : 0
+
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_api_gateway_stage" "this" {
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  deployment_id        = aws_api_gateway_deployment.this.id
+  stage_name           = var.stage_name
+  xray_tracing_enabled = true
+
+  # Only on request: it fails in an account without a logging role (aws_api_gateway_account). There is
+  # one such role per account and region, so that a module must not set it behind the account's back.
+  dynamic "access_log_settings" {
+    for_each = aws_cloudwatch_log_group.access
+
+    content {
+      destination_arn = access_log_settings.value.arn
+      # No error text: a validation error repeats parts of the body.
+      format = jsonencode({
+        requestId          = "$context.requestId"
+        extendedRequestId  = "$context.extendedRequestId"
+        xrayTraceId        = "$context.xrayTraceId"
+        requestTime        = "$context.requestTime"
+        sourceIp           = "$context.identity.sourceIp"
+        callerArn          = "$context.identity.userArn"
+        httpMethod         = "$context.httpMethod"
+        path               = "$context.path"
+        status             = "$context.status"
+        errorType          = "$context.error.responseType"
+        integrationStatus  = "$context.integration.status"
+        integrationLatency = "$context.integration.latency"
+        responseLatency    = "$context.responseLatency"
+        responseLength     = "$context.responseLength"
+      })
+    }
+  }
+
+  tags = var.tags
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  # Execution logs stay off: they hold whole bodies, and need the account's logging role as well.
+  settings {
+    throttling_rate_limit  = var.throttling_rate_limit
+    throttling_burst_limit = var.throttling_burst_limit
+  }
+}

@@ -1,0 +1,139 @@
+locals {
+  package_is_local = var.package.path != null
+
+  # What every function needs on top of the statements of the caller. logs:CreateLogGroup is left
+  # out: the group is ours, with a retention; a function that could create it would do so without.
+  base_statements = [
+    {
+      Sid      = "WriteOwnLogs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+    },
+    {
+      Sid    = "WriteTraces"
+      Effect = "Allow"
+      Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      # X-Ray knows no resource-level permissions.
+      Resource = ["*"]
+    },
+  ]
+
+  caller_statements = [
+    for statement in var.statements : merge(
+      {
+        Sid      = statement.sid
+        Effect   = "Allow"
+        Action   = statement.actions
+        Resource = statement.resources
+      },
+      length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
+    )
+  ]
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_iam_role" "this" {
+  name                 = var.role_name
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "Execution role of the function ${var.name}."
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "function"
+  role = aws_iam_role.this.id
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat(local.base_statements, local.caller_statements)
+  })
+}
+
+resource "aws_lambda_function" "this" {
+  function_name = var.name
+  description   = var.description
+  role          = aws_iam_role.this.arn
+
+  runtime       = "python3.13"
+  handler       = var.handler
+  architectures = ["arm64"]
+
+  filename = var.package.path
+  # try(), because without the file the hash would fail first, and its message says nothing about
+  # how to get the file. The precondition below does.
+  source_code_hash = local.package_is_local ? try(filebase64sha256(var.package.path), null) : null
+
+  s3_bucket         = try(var.package.s3.bucket, null)
+  s3_key            = try(var.package.s3.key, null)
+  s3_object_version = try(var.package.s3.version, null)
+
+  timeout                        = var.timeout_seconds
+  memory_size                    = var.memory_mb
+  reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
+
+  environment {
+    variables = var.environment_variables
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = !local.package_is_local || try(fileexists(var.package.path), false)
+      error_message = "The zip of ${var.name} is missing: ${coalesce(var.package.path, "-")} does not exist. Run `make package` first, or give the packages by S3."
+    }
+  }
+
+  # Lambda checks on creation that the role may do what the configuration asks for.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "queue" {
+  count = var.queue_trigger == null ? 0 : 1
+
+  event_source_arn = var.queue_trigger.queue_arn
+  function_name    = aws_lambda_function.this.arn
+  enabled          = var.queue_trigger.enabled
+
+  batch_size                         = var.queue_trigger.batch_size
+  maximum_batching_window_in_seconds = var.queue_trigger.batching_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  # This, not reserved concurrency, is what limits a queue's function: reserved concurrency below
+  # what the poller wants makes Lambda throttle, and throttled receives end in the DLQ.
+  scaling_config {
+    maximum_concurrency = var.queue_trigger.maximum_concurrency
+  }
+
+  tags = var.tags
+
+  # Without sqs:ReceiveMessage in force Lambda refuses the mapping. The second dependency is the
+  # caller's: whatever has to be there before the first message is worked on.
+  depends_on = [aws_iam_role_policy.this, var.trigger_after]
+}

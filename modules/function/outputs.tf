@@ -1,0 +1,49 @@
+output "name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "invoke_arn" {
+  description = "ARN by which API Gateway calls the function."
+  value       = aws_lambda_function.this.invoke_arn
+}
+
+output "environment_variables" {
+  description = "Environment variables of the function."
+  value       = aws_lambda_function.this.environment[0].variables
+}
+
+output "log_group_name" {
+  description = "Name of the function's log group."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "role_arn" {
+  description = "ARN of the function's role."
+  value       = aws_iam_role.this.arn
+}
+
+output "role_name" {
+  description = "Name of the function's role."
+  value       = aws_iam_role.this.name
+}
+
+output "role_policy" {
+  description = "The policy of the function's role, as JSON."
+  value       = aws_iam_role_policy.this.policy
+}
+
+output "trigger_queue_arn" {
+  description = "ARN of the queue that triggers the function; null without a trigger."
+  value       = one(aws_lambda_event_source_mapping.queue[*].event_source_arn)
+}
+
+output "trigger_id" {
+  description = "UUID of the queue trigger; null without a trigger."
+  value       = one(aws_lambda_event_source_mapping.queue[*].uuid)
+}

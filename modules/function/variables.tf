@@ -1,0 +1,124 @@
+variable "name" {
+  description = "Name of the function."
+  type        = string
+  nullable    = false
+}
+
+variable "description" {
+  description = "What the function does, as the console shows it."
+  type        = string
+  nullable    = false
+}
+
+variable "handler" {
+  description = "Entry point, e.g. processor.handler.handler."
+  type        = string
+  nullable    = false
+}
+
+variable "package" {
+  description = "The zip: either a local path, or an object in S3 (with a version, for a bucket that keeps versions)."
+  type = object({
+    path = optional(string)
+    s3 = optional(object({
+      bucket  = string
+      key     = string
+      version = optional(string)
+    }))
+  })
+  nullable = false
+
+  validation {
+    condition     = (var.package.path == null) != (var.package.s3 == null)
+    error_message = "package has ${var.package.path == null ? "neither path nor s3" : "both path (${var.package.path}) and s3"}: give exactly one of them."
+  }
+}
+
+variable "environment_variables" {
+  description = "Environment variables of the function."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "statements" {
+  description = "What the function's role may do, besides writing its own logs and traces."
+  type = list(object({
+    sid        = string
+    actions    = list(string)
+    resources  = list(string)
+    conditions = optional(map(map(list(string))), {})
+  }))
+  default  = []
+  nullable = false
+}
+
+variable "timeout_seconds" {
+  description = "Timeout of the function."
+  type        = number
+  nullable    = false
+}
+
+variable "memory_mb" {
+  description = "Memory of the function."
+  type        = number
+  nullable    = false
+}
+
+variable "reserved_concurrency" {
+  description = "Reserved concurrency; null reserves nothing (new accounts cannot reserve any)."
+  type        = number
+  default     = null
+}
+
+variable "queue_trigger" {
+  description = "The queue that triggers the function; null means none. enabled = false pauses it."
+  type = object({
+    queue_arn               = string
+    batch_size              = number
+    batching_window_seconds = number
+    maximum_concurrency     = number
+    enabled                 = optional(bool, true)
+  })
+  default = null
+}
+
+variable "trigger_after" {
+  description = "Values of resources that must exist before the queue trigger is created."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "role_name" {
+  description = "Name of the function's role. IAM names are global: include the region."
+  type        = string
+  nullable    = false
+}
+
+variable "role_path" {
+  description = "IAM path of the role."
+  type        = string
+  default     = "/"
+  nullable    = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role; null means none."
+  type        = string
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "How long the function's log is kept."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of everything that the module creates."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

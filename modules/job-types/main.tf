@@ -1,0 +1,93 @@
+locals {
+  # The keys are the ones that the functions read; a null is left out, because for the model "no
+  # temperature" and "temperature null" are different things.
+  job_types = {
+    for name, type in var.job_types : name => merge(
+      {
+        modelId        = type.model_id
+        prompt         = type.prompt
+        maxTokens      = type.max_tokens
+        timeoutSeconds = type.timeout_seconds
+        inputSchema    = jsondecode(type.input_schema)
+      },
+      type.system_prompt == null ? {} : { systemPrompt = type.system_prompt },
+      type.temperature == null ? {} : { temperature = type.temperature },
+      type.guardrail == null ? {} : { guardrail = { id = type.guardrail.id, version = type.guardrail.version } },
+    )
+  }
+
+  document = jsonencode({
+    version  = substr(sha256(jsonencode(local.job_types)), 0, 12)
+    jobTypes = local.job_types
+  })
+
+  # Re-encoded without the white space: AppConfig counts it.
+  validator = jsonencode(jsondecode(file("${path.module}/document.schema.json")))
+}
+
+resource "aws_appconfig_application" "this" {
+  name        = var.name
+  description = "Configuration of the AI job service."
+  tags        = var.tags
+}
+
+resource "aws_appconfig_environment" "this" {
+  name           = var.environment
+  application_id = aws_appconfig_application.this.id
+  tags           = var.tags
+}
+
+resource "aws_appconfig_configuration_profile" "this" {
+  name           = var.profile_name
+  description    = "Job types: models, prompts, limits and input schemas."
+  application_id = aws_appconfig_application.this.id
+  location_uri   = "hosted"
+  type           = "AWS.Freeform"
+
+  validator {
+    type    = "JSON_SCHEMA"
+    content = local.validator
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.validator) <= 32768
+      error_message = "The validator has ${length(local.validator)} characters, AppConfig takes at most 32768: shorten ${path.module}/document.schema.json."
+    }
+  }
+}
+
+resource "aws_appconfig_hosted_configuration_version" "this" {
+  application_id           = aws_appconfig_application.this.id
+  configuration_profile_id = aws_appconfig_configuration_profile.this.configuration_profile_id
+  content_type             = "application/json"
+  content                  = local.document
+
+  # Every change is a new version; the old one is in use until the new one is deployed.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# The predefined AllAtOnce bakes for ten minutes, and a second change in that time is refused (409).
+resource "aws_appconfig_deployment_strategy" "at_once" {
+  name                           = var.strategy_name
+  description                    = "All at once, without a bake time."
+  deployment_duration_in_minutes = 0
+  final_bake_time_in_minutes     = 0
+  growth_factor                  = 100
+  growth_type                    = "LINEAR"
+  replicate_to                   = "NONE"
+  tags                           = var.tags
+}
+
+resource "aws_appconfig_deployment" "this" {
+  application_id           = aws_appconfig_application.this.id
+  environment_id           = aws_appconfig_environment.this.environment_id
+  configuration_profile_id = aws_appconfig_configuration_profile.this.configuration_profile_id
+  configuration_version    = aws_appconfig_hosted_configuration_version.this.version_number
+  deployment_strategy_id   = aws_appconfig_deployment_strategy.at_once.id
+  tags                     = var.tags
+}

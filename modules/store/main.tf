@@ -1,0 +1,77 @@
+# The projections are the contract: DynamoDB cannot change one without rebuilding its index, so they
+# list every attribute that a listing or the reconciler reads. Results and error texts stay out: they
+# are large, and a list of jobs does not show them.
+resource "aws_dynamodb_table" "this" {
+  name         = var.name
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "jobId"
+
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "jobId"
+    type = "S"
+  }
+
+  attribute {
+    name = "userId"
+    type = "S"
+  }
+
+  # One attribute that holds both values, so that jobs of the same millisecond keep a stable order.
+  attribute {
+    name = "createdAt#jobId"
+    type = "S"
+  }
+
+  attribute {
+    name = "openShard"
+    type = "N"
+  }
+
+  attribute {
+    name = "dueAt"
+    type = "S"
+  }
+
+  global_secondary_index {
+    name            = "by-user"
+    hash_key        = "userId"
+    range_key       = "createdAt#jobId"
+    projection_type = "INCLUDE"
+    non_key_attributes = [
+      "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "attempt",
+      "deadlineAt", "model", "usage", "configVersion", "traceId", "expiresAt",
+    ]
+  }
+
+  # Sparse: a row leaves this index when its job is terminal, because openShard is removed then.
+  # Sharded: one constant key would be one hot partition.
+  global_secondary_index {
+    name            = "open-jobs"
+    hash_key        = "openShard"
+    range_key       = "dueAt"
+    projection_type = "INCLUDE"
+    non_key_attributes = [
+      "status", "attempt", "userId", "jobType", "createdAt", "startedAt", "messageId",
+      "leaseExpiresAt", "deadlineAt",
+    ]
+  }
+
+  ttl {
+    attribute_name = "expiresAt"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = var.point_in_time_recovery
+  }
+
+  # Without a customer key this is the AWS managed key aws/dynamodb.
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+
+  tags = var.tags
+}

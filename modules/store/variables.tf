@@ -1,0 +1,32 @@
+variable "name" {
+  description = "Name of the table."
+  type        = string
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the table, also by terraform destroy."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "point_in_time_recovery" {
+  description = "Keep 35 days of continuous backups."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "Customer KMS key of the table; null means the AWS managed key."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the table."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
