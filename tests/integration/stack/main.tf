@@ -1,0 +1,62 @@
+# The system as the integration tests want it: modules/ai-jobs with times that are short enough to wait for.
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7"
+    }
+  }
+}
+
+# The local AWS, and no other account: see environments/local/providers.tf.
+provider "aws" {
+  region                      = "us-east-1"
+  allowed_account_ids         = ["000000000000"]
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+}
+
+module "ai_jobs" {
+  source = "../../../modules/ai-jobs"
+
+  name        = "integration"
+  environment = "test"
+  packages    = { directory = "${path.module}/../../../dist" }
+
+  # Plain HTTP to the local AWS, as in environments/local.
+  require_tls = false
+  table       = { deletion_protection = false, point_in_time_recovery = false }
+
+  request_queue  = { visibility_timeout_seconds = 25 }
+  processor      = { timeout_seconds = 25, batching_window_seconds = 0 }
+  response_queue = { visibility_timeout_seconds = 30 }
+  jobs           = { max_backoff_seconds = 1 }
+
+  builtin_job_types = false
+  job_types = {
+    echo = {
+      prompt          = "{{ text }}"
+      max_tokens      = 100
+      timeout_seconds = 5
+      input_schema = jsonencode({
+        type                 = "object"
+        required             = ["text"]
+        properties           = { text = { type = "string" } }
+        additionalProperties = false
+      })
+    }
+  }
+}
+
+output "request_queue_url" { value = module.ai_jobs.request_queue_url }
+output "response_queue_url" { value = module.ai_jobs.response_queue_url }
+output "request_dlq_url" { value = module.ai_jobs.request_dlq_url }
+output "response_dlq_url" { value = module.ai_jobs.response_dlq_url }
+output "api_id" { value = module.ai_jobs.api_id }
+output "api_stage_name" { value = module.ai_jobs.api_stage_name }
+output "table_name" { value = module.ai_jobs.table_name }
+output "processor_function_name" { value = module.ai_jobs.processor_function_name }
+output "result_handler_function_name" { value = module.ai_jobs.result_handler_function_name }
