@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ai_jobs import timestamps
 from ai_jobs.errors import JobError
-from ai_jobs.queues import ReceivedMessage, send_message
+from ai_jobs.queues import ReceivedMessage, send_message, with_more_attributes
 
 _REASON_LIMIT = 256
 
@@ -32,10 +32,4 @@ def send_to_dlq(dlq_url: str, message: ReceivedMessage, job_id: str | None, erro
         "Attempts": str(message.receive_count),
         "FailedAt": timestamps.to_text(now),
     }
-    send_message(dlq_url, message.body, _within_ten(message.attributes, reason), message.group_id)
-
-
-def _within_ten(own: dict[str, str], reason: dict[str, str]) -> dict[str, str]:
-    """The attributes together: SQS takes ten, so of a stranger's message only the first ones are kept."""
-    kept = [name for name in own if name not in reason][: 10 - len(reason)]
-    return {name: own[name] for name in kept} | reason
+    send_message(dlq_url, message.body, with_more_attributes(message.attributes, reason), message.group_id)

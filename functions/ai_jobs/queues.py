@@ -23,6 +23,7 @@ MAX_DELAY_SECONDS = 900
 
 _MAX_VISIBILITY_SECONDS = 43_200
 _BATCH_LIMIT = 10
+_ATTRIBUTE_LIMIT = 10
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def _reported(action: str, queue_url: str) -> Iterator[None]:
 def to_message_attributes(attributes: Mapping[str, str]) -> dict[str, MessageAttributeValueTypeDef]:
     """`{Name: text}` in SQS's form. Empty values are left out, since SQS refuses them."""
     return {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text}
+
+
+def with_more_attributes(own: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Both together. SQS takes ten attributes, so of a stranger's message only the first ones are kept."""
+    kept = [name for name in own if name not in more][: _ATTRIBUTE_LIMIT - len(more)]
+    return {name: own[name] for name in kept} | dict(more)
 
 
 def size_of(body: str, attributes: Mapping[str, str]) -> int:

@@ -18,7 +18,13 @@ from ai_jobs.errors import AIJobsError, ErrorClass, JobError
 from ai_jobs.job_types import JobTypes
 from ai_jobs.messages import AIJobResultMessage, JobResult, ReceivedJob
 from ai_jobs.model import call_model
-from ai_jobs.queues import ReceivedMessage, change_visibility, send_ai_job_result, send_message
+from ai_jobs.queues import (
+    ReceivedMessage,
+    change_visibility,
+    send_ai_job_result,
+    send_message,
+    with_more_attributes,
+)
 from ai_jobs.safe_logging import describe
 from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal, Running
 
@@ -51,6 +57,11 @@ class _Attempt:
     def log_fields(self) -> dict[str, Any]:
         fields = {"jobId": self.job.job_id, "userId": self.job.user_id, "jobType": self.job.job_type}
         return fields | ({"attempt": self.claim.attempt} if self.claim else {})
+
+
+def _throttles_so_far(message: ReceivedMessage) -> int:
+    text = message.attributes.get(_THROTTLE_COUNT, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 class Worker:
@@ -224,11 +235,16 @@ class Worker:
     def _postpone(self, attempt: _Attempt) -> Disposition:
         """Let a delayed copy take the message's place: waiting out a throttle must not cost a receive."""
         message, job = attempt.message, attempt.job
-        count = int(message.attributes.get(_THROTTLE_COUNT, "0")) + 1
+        count = _throttles_so_far(message) + 1
         ceiling = min(self.settings.max_backoff_seconds, _THROTTLE_BASE_SECONDS * 2 ** min(count - 1, 10))
-        attributes = message.attributes | {"JobId": job.job_id, _THROTTLE_COUNT: str(count)}
+        more = {"JobId": job.job_id, _THROTTLE_COUNT: str(count)}
+        attributes = with_more_attributes(message.attributes, more)
         delay = int(self._jitter(1, max(1, ceiling)))
-        send_message(self.settings.request_queue_url, message.body, attributes, job.user_id, delay)
+        try:
+            send_message(self.settings.request_queue_url, message.body, attributes, job.user_id, delay)
+        except ValueError:
+            # So close to SQS's limit that these two attributes are too much: it has to wait as it is.
+            return self._retry(attempt)
         self._release(attempt)
         return Disposition.DONE
 

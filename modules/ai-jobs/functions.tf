@@ -97,6 +97,9 @@ module "processor" {
     enabled                 = var.processor.enabled
   }
 
+  # A job that the model throttles goes around as delayed copies until its deadline.
+  sends_to_own_queue = true
+
   # The first job must find its type.
   trigger_after = [module.job_types.deployment_arn]
 

@@ -114,6 +114,16 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
+# Lambda follows a message through the functions that pass it on, and after some 16 rounds takes it for
+# a runaway loop: it dead-letters the message and stops the function from being invoked with it.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+resource "aws_lambda_function_recursion_config" "this" {
+  count = var.sends_to_own_queue ? 1 : 0
+
+  function_name  = aws_lambda_function.this.function_name
+  recursive_loop = "Allow"
+}
+
 resource "aws_lambda_event_source_mapping" "queue" {
   count = var.queue_trigger == null ? 0 : 1
 
@@ -135,5 +145,5 @@ resource "aws_lambda_event_source_mapping" "queue" {
 
   # Without sqs:ReceiveMessage in force Lambda refuses the mapping. The second dependency is the
   # caller's: whatever has to be there before the first message is worked on.
-  depends_on = [aws_iam_role_policy.this, var.trigger_after]
+  depends_on = [aws_iam_role_policy.this, aws_lambda_function_recursion_config.this, var.trigger_after]
 }

@@ -83,6 +83,13 @@ variable "queue_trigger" {
   default = null
 }
 
+variable "sends_to_own_queue" {
+  description = "The function puts messages back into the queue that triggers it, on purpose and with an end to it."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "trigger_after" {
   description = "Values of resources that must exist before the queue trigger is created."
   type        = list(string)

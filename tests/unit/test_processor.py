@@ -208,12 +208,20 @@ def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_qu
     assert delay == 10
 
 
-@pytest.mark.parametrize(("count", "delay"), [("1", 20), ("4", 160), ("30", 900)])
+@pytest.mark.parametrize(("count", "delay"), [("1", 20), ("4", 160), ("30", 900), ("many", 10)])
 def test_the_wait_grows_to_its_cap(worker, job_types, received, body, monkeypatch, count, delay):
     sent = []
     monkeypatch.setattr(worker_module, "send_message", lambda *args: sent.append(args))
     worker.work_on(received(body(input={"name": "MODEL_THROTTLED"}), ThrottleCount=count), job_types)
     assert sent[0][-1] == delay
+
+
+def test_a_job_too_large_for_the_copys_attributes_waits_as_it_is(worker, job_types, in_queue, body, store, aws):
+    empty = len(body(input={"name": "MODEL_THROTTLED"}, note=""))
+    message = in_queue(body(input={"name": "MODEL_THROTTLED"}, note="x" * (262_144 - empty)))
+    assert worker.work_on(message, job_types) is Disposition.COMES_BACK
+    assert store.get("job-1")["status"] == "queued"
+    assert get_queue_message_count(aws.request_queue).total == 1
 
 
 def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clock, outcomes, dead_letters):
