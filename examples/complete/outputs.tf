@@ -1,9 +1,14 @@
 output "api_url" {
-  description = "URL of the API's stage: POST <api_url>/jobs, GET <api_url>/jobs/{jobId}."
+  description = "URL to submit jobs to: POST <api_url>/jobs."
   value       = module.ai_jobs.api_url
 }
 
-output "use_policy_arn" {
-  description = "ARN of the policy to attach to the roles that submit and read jobs."
+output "use_ai_jobs_policy_arn" {
+  description = "Policy to attach to the roles of the API's clients."
   value       = aws_iam_policy.use_ai_jobs.arn
+}
+
+output "job_types" {
+  description = "Names of the configured job types."
+  value       = module.ai_jobs.job_types
 }

@@ -1,23 +1,25 @@
-variable "package_bucket" {
-  description = "Bucket with the zips of the release, in the region of the service, with versioning."
+variable "region" {
+  description = "AWS region."
+  type        = string
+  default     = "eu-west-1"
+  nullable    = false
+}
+
+variable "packages_bucket" {
+  description = "Bucket, in the same region, that holds the zips of make package."
   type        = string
   nullable    = false
 }
 
 variable "package_versions" {
-  description = "S3 object version of each zip: processor, result_handler, jobs_api."
+  description = "Object version of each zip by processor, result_handler and jobs_api; the release pipeline knows them."
   type        = map(string)
+  default     = {}
   nullable    = false
 }
 
-variable "on_call_email" {
-  description = "Address that receives the alarms."
+variable "alarm_email" {
+  description = "Who hears of jobs in a dead-letter queue."
   type        = string
   nullable    = false
-}
-
-variable "permissions_boundary_arn" {
-  description = "Permissions boundary that the account demands of every role; null means none."
-  type        = string
-  default     = null
 }

@@ -286,7 +286,7 @@ variable "processor" {
     error_message = join(" ", [
       "processor.timeout_seconds is ${var.processor.timeout_seconds}, and it needs ${local.job_timeout_margin_seconds} seconds more than the model call. Too long for it:",
       "${join(", ", [for name, type in local.job_types : "${name} (timeout_seconds ${type.timeout_seconds})" if type.timeout_seconds >= var.processor.timeout_seconds - local.job_timeout_margin_seconds])}.",
-      "Lower timeout_seconds of those job types below ${var.processor.timeout_seconds - local.job_timeout_margin_seconds}, or raise the function's timeout.",
+      "Lower timeout_seconds of those job types below ${var.processor.timeout_seconds - local.job_timeout_margin_seconds}, or raise the function's timeout (900 at most).",
     ])
   }
 }

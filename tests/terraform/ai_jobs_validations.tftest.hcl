@@ -1,0 +1,673 @@
+# Every rule of the composition refuses what breaks it. A run breaks one rule of each variable in expect_failures, so
+# that no rule hides behind another; variables whose rules do not look at each other share a run, because a run costs a
+# second. What is just allowed is in ai_jobs.tftest.hcl (settings_given).
+
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+}
+
+variables {
+  environment = "test"
+  packages    = { s3 = { bucket = "releases" } }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Names
+# ---------------------------------------------------------------------------------------------------
+
+run "name_with_capitals" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    name = "Acme"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "environment_with_underscore" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    environment = "pre_prod"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "name_too_long" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    environment = "north-east-preproduction"
+    name        = "platform" # the result handler's role gets 65 characters, 64 is the most
+  }
+
+  expect_failures = [var.name]
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Queues, tags, packages, security
+# ---------------------------------------------------------------------------------------------------
+
+run "queue_rules_1" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { visibility_timeout_seconds = 43201 } # above 12 hours
+    response_queue = { visibility_timeout_seconds = 900.5 } # no whole seconds
+    tags           = { environment = "prd" }                # differs from Environment in case only
+    packages       = {}                                     # neither directory nor s3
+    kms_key_arn    = "alias/jobs"                           # no ARN
+  }
+
+  expect_failures = [var.request_queue, var.response_queue, var.tags, var.packages, var.kms_key_arn]
+}
+
+# Lambda itself refuses a queue whose messages come back while the function still works on them.
+run "queue_rules_2" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { visibility_timeout_seconds = 899 }                              # below the processor's timeout
+    response_queue = { visibility_timeout_seconds = 29 }                               # below the result handler's timeout
+    tags           = { Team = "a", team = "b" }                                        # differ in case only
+    packages       = { directory = "fixtures/packages", s3 = { bucket = "releases" } } # both
+    iam            = { role_path = "platform" }                                        # no slashes
+  }
+
+  expect_failures = [var.request_queue, var.response_queue, var.tags, var.packages, var.iam]
+}
+
+run "queue_rules_3" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { message_retention_seconds = 59 }                               # below a minute
+    response_queue = { message_retention_seconds = 60.5 }                             # no whole seconds
+    packages       = { s3 = { bucket = "releases", versions = { procesor = "v1" } } } # no such zip
+    iam            = { permissions_boundary_arn = "boundary" }                        # no ARN
+  }
+
+  expect_failures = [var.request_queue, var.response_queue, var.packages, var.iam]
+}
+
+run "queue_rules_4" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { message_retention_seconds = 60, dlq_message_retention_seconds = 60.5 } # no whole seconds
+    response_queue = { dlq_message_retention_seconds = 1209601 }                              # above 14 days
+  }
+
+  expect_failures = [var.request_queue, var.response_queue]
+}
+
+# A dead-lettered message keeps the time it was first sent: it could expire on arrival.
+run "queue_rules_5" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { dlq_message_retention_seconds = 1209599 } # below the queue's
+    response_queue = { dlq_message_retention_seconds = 1209599 } # below the queue's
+  }
+
+  expect_failures = [var.request_queue, var.response_queue]
+}
+
+run "queue_rules_6" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { receive_wait_time_seconds = -1 }
+    response_queue = { receive_wait_time_seconds = 21 }
+  }
+
+  expect_failures = [var.request_queue, var.response_queue]
+}
+
+run "queue_rules_7" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { max_receive_count = 0 }
+    response_queue = { max_receive_count = 1001 }
+  }
+
+  expect_failures = [var.request_queue, var.response_queue]
+}
+
+run "queue_rules_8" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { receive_wait_time_seconds = 0.5 } # no whole seconds
+    response_queue = { max_receive_count = 2.5 }         # no whole number
+  }
+
+  expect_failures = [var.request_queue, var.response_queue]
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Functions
+# ---------------------------------------------------------------------------------------------------
+
+run "function_rules_1" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    request_queue  = { visibility_timeout_seconds = 1000 }
+    processor      = { timeout_seconds = 901 }
+    result_handler = { timeout_seconds = 0 }
+    jobs_api       = { timeout_seconds = 30 } # API Gateway waits 29
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_2" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    response_queue = { visibility_timeout_seconds = 1000 }
+    processor      = { timeout_seconds = 899.5 }
+    result_handler = { timeout_seconds = 901 }
+    jobs_api       = { timeout_seconds = 0 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_3" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { memory_mb = 127 }
+    result_handler = { memory_mb = 10241 }
+    jobs_api       = { memory_mb = 512.5 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_4" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { batch_size = 0 }
+    result_handler = { batch_size = 10001, batching_window_seconds = 1 }
+    jobs_api       = { memory_mb = 127 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_5" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { batching_window_seconds = -1 }
+    result_handler = { batching_window_seconds = 301 }
+    jobs_api       = { memory_mb = 10241 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_6" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { batch_size = 11, batching_window_seconds = 0 } # more than 10 want a window
+    result_handler = { batch_size = 11 }                              # the same; 0 is the default
+    jobs_api       = { timeout_seconds = 9.5 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_7" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { maximum_concurrency = 1 }
+    result_handler = { maximum_concurrency = 1001 }
+  }
+
+  expect_failures = [var.processor, var.result_handler]
+}
+
+# What Lambda throttles for want of a reserve ends in the dead-letter queue.
+run "function_rules_8" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { maximum_concurrency = 3, reserved_concurrency = 2 }
+    result_handler = { maximum_concurrency = 3, reserved_concurrency = 2 }
+    jobs_api       = { reserved_concurrency = 0 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_9" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { reserved_concurrency = 10.5 }
+    result_handler = { reserved_concurrency = 10.5 }
+    jobs_api       = { reserved_concurrency = 1.5 }
+  }
+
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
+}
+
+run "function_rules_10" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { batch_size = 1.5 }
+    result_handler = { batching_window_seconds = 1.5 }
+  }
+
+  expect_failures = [var.processor, var.result_handler]
+}
+
+run "function_rules_11" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor      = { maximum_concurrency = 2.5 }
+    result_handler = { timeout_seconds = 28.5 }
+  }
+
+  expect_failures = [var.processor, var.result_handler]
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Job types, logs, API, jobs
+# ---------------------------------------------------------------------------------------------------
+
+run "job_type_rules_1" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { Summary = { prompt = "{{ text }}", input_schema = "{}" } } # capitals in the name
+    logs      = { level = "TRACE" }
+    api       = { authorization = "COGNITO" }
+    jobs      = { retention_days = 0 }
+  }
+
+  expect_failures = [var.job_types, var.logs, var.api, var.jobs]
+}
+
+run "job_type_rules_2" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { a2345678901234567890123456789012345678901234567890123456789012345 = { prompt = "{{ text }}", input_schema = "{}" } } # 65 characters
+    logs      = { retention_days = 2 }                                                                                                 # not one of the numbers that CloudWatch takes
+    api       = { stage_name = "v 1" }
+    jobs      = { retention_days = 1.5 }
+  }
+
+  expect_failures = [var.job_types, var.logs, var.api, var.jobs]
+}
+
+run "job_type_rules_3" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    builtin_job_types = false
+    job_types         = {}                            # no job type at all
+    api               = { throttling_rate_limit = 0 } # refuses everything
+    jobs              = { default_deadline_seconds = 0 }
+  }
+
+  expect_failures = [var.job_types, var.api, var.jobs]
+}
+
+run "job_type_rules_4" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", model_id = "nova lite", input_schema = "{}" } }
+    api       = { throttling_burst_limit = 0 }         # refuses everything
+    jobs      = { default_deadline_seconds = 1209601 } # above 14 days
+  }
+
+  expect_failures = [var.job_types, var.api, var.jobs]
+}
+
+run "job_type_rules_5" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = " ", input_schema = "{}" } } # empty
+    api       = { throttling_burst_limit = 1.5 }
+    jobs      = { default_deadline_seconds = 1.5 }
+  }
+
+  expect_failures = [var.job_types, var.api, var.jobs]
+}
+
+run "job_type_rules_6" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", system_prompt = "", input_schema = "{}" } }
+    jobs      = { max_backoff_seconds = 0 }
+  }
+
+  expect_failures = [var.job_types, var.jobs]
+}
+
+run "job_type_rules_7" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", max_tokens = 0, input_schema = "{}" } }
+    jobs      = { max_backoff_seconds = 901 } # SQS delays no longer than 900
+  }
+
+  expect_failures = [var.job_types, var.jobs]
+}
+
+run "job_type_rules_8" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", max_tokens = 1.5, input_schema = "{}" } }
+    jobs      = { max_backoff_seconds = 1.5 }
+  }
+
+  expect_failures = [var.job_types, var.jobs]
+}
+
+run "job_type_rules_9" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", temperature = 1.1, input_schema = "{}" } }
+    jobs      = { config_max_age_seconds = 14 } # AppConfig wants 15
+  }
+
+  expect_failures = [var.job_types, var.jobs]
+}
+
+run "job_type_rules_10" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", temperature = -0.1, input_schema = "{}" } }
+    jobs      = { config_max_age_seconds = 3601 }
+  }
+
+  expect_failures = [var.job_types, var.jobs]
+}
+
+run "job_type_rules_11" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", timeout_seconds = 0, input_schema = "{}" } }
+    jobs      = { config_max_age_seconds = 15.5 }
+  }
+
+  expect_failures = [var.job_types, var.jobs]
+}
+
+run "job_type_rules_12" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", timeout_seconds = 1.5, input_schema = "{}" } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+run "job_type_rules_13" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", guardrail = { id = "My Guardrail", version = "1" }, input_schema = "{}" } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+run "job_type_rules_14" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", guardrail = { id = "abc123", version = "latest" }, input_schema = "{}" } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+run "job_type_rules_15" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", input_schema = "{type: object}" } } # no JSON
+  }
+
+  expect_failures = [var.job_types]
+}
+
+run "job_type_rules_16" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", input_schema = "[]" } } # no JSON object
+  }
+
+  expect_failures = [var.job_types]
+}
+
+run "default_model_with_spaces" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    default_model_id = "nova lite"
+  }
+
+  expect_failures = [var.default_model_id]
+}
+
+# 15 s before the function's own 900 results could no longer be sent: 884 is the most.
+run "job_type_timeout_within_the_margin" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", timeout_seconds = 885, input_schema = "{}" } }
+    processor = { timeout_seconds = 900 }
+  }
+
+  expect_failures = [var.processor]
+}
+
+# blog-post has 180 s, so 196 is the least.
+run "processor_timeout_too_short_for_a_builtin_job_type" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor = { timeout_seconds = 195 }
+  }
+
+  expect_failures = [var.processor]
+}

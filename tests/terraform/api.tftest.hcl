@@ -1,0 +1,578 @@
+# The api leaf: POST /jobs into the queue, GET /jobs/{jobId} from a function.
+# What its two mapping templates do is tested by a Velocity engine in tests/unit/test_api_templates.py.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+
+  mock_resource "aws_api_gateway_rest_api" {
+    defaults = {
+      id               = "abc123"
+      root_resource_id = "root"
+      execution_arn    = "arn:aws:execute-api:eu-west-1:123456789012:abc123"
+    }
+  }
+  override_resource {
+    target = aws_api_gateway_resource.jobs
+    values = { id = "jobs" }
+  }
+  override_resource {
+    target = aws_api_gateway_resource.job
+    values = { id = "job" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/post-test-eu-west-1", id = "post-test-eu-west-1" }
+  }
+  mock_resource "aws_api_gateway_request_validator" {
+    defaults = { id = "validator" }
+  }
+  mock_resource "aws_api_gateway_deployment" {
+    defaults = { id = "deployment" }
+  }
+  mock_resource "aws_api_gateway_stage" {
+    defaults = {
+      arn           = "arn:aws:apigateway:eu-west-1::/restapis/abc123/stages/v1"
+      invoke_url    = "https://abc123.execute-api.eu-west-1.amazonaws.com/v1"
+      execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:abc123/v1"
+    }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:access" }
+  }
+}
+
+variables {
+  name          = "api-test"
+  role_name     = "post-test-eu-west-1"
+  request_queue = { name = "request-test", arn = "arn:aws:sqs:eu-west-1:123456789012:request-test" }
+  jobs_function = {
+    name       = "jobs-api-test"
+    invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:jobs-api-test/invocations"
+  }
+  tags = { Environment = "test", Team = "jobs" }
+}
+
+run "post_jobs" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  # R-J1: straight to SQS.
+  assert {
+    condition = (
+      aws_api_gateway_method.post_jobs.http_method == "POST" && aws_api_gateway_method.post_jobs.resource_id == aws_api_gateway_resource.jobs.id &&
+      aws_api_gateway_resource.jobs.path_part == "jobs" && aws_api_gateway_resource.jobs.parent_id == aws_api_gateway_rest_api.this.root_resource_id
+    )
+    error_message = "The method must be POST /jobs."
+  }
+  assert {
+    condition = (
+      aws_api_gateway_integration.post_jobs.http_method == "POST" && aws_api_gateway_integration.post_jobs.resource_id == aws_api_gateway_resource.jobs.id &&
+      aws_api_gateway_integration.post_jobs.type == "AWS" && aws_api_gateway_integration.post_jobs.integration_http_method == "POST" &&
+      aws_api_gateway_integration.post_jobs.uri == "arn:aws:apigateway:eu-west-1:sqs:path/123456789012/request-test"
+    )
+    error_message = "POST /jobs must go to the request queue, without compute in between: ${aws_api_gateway_integration.post_jobs.uri}"
+  }
+  assert {
+    condition     = !strcontains(lower(aws_api_gateway_integration.post_jobs.uri), "lambda")
+    error_message = "There must be no function between POST /jobs and the queue."
+  }
+  assert {
+    condition     = aws_api_gateway_integration.post_jobs.passthrough_behavior == "NEVER" && keys(aws_api_gateway_integration.post_jobs.request_templates) == tolist(["application/json"])
+    error_message = "A body of another content type was not validated, and must not reach the queue."
+  }
+  assert {
+    condition     = aws_api_gateway_integration.post_jobs.request_parameters == tomap({ "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'" })
+    error_message = "SQS reads the call as a form."
+  }
+  assert {
+    condition = alltrue([
+      for part in ["Action=SendMessage&", "&MessageBody=$util.urlEncode($input.body)&", "&MessageGroupId="] :
+      strcontains(aws_api_gateway_integration.post_jobs.request_templates["application/json"], part)
+    ])
+    error_message = "The call must be SendMessage with the encoded body, and the user as its group."
+  }
+  assert {
+    condition     = !can(regex("\\s", aws_api_gateway_integration.post_jobs.request_templates["application/json"])) && !strcontains(aws_api_gateway_integration.post_jobs.request_templates["application/json"], "#")
+    error_message = "White space would become part of a parameter, and a branch is one too many here."
+  }
+
+  # R-J1: validated.
+  assert {
+    condition = (
+      aws_api_gateway_method.post_jobs.request_validator_id == aws_api_gateway_request_validator.body.id && aws_api_gateway_request_validator.body.validate_request_body &&
+      aws_api_gateway_method.post_jobs.request_models == tomap({ "application/json" = aws_api_gateway_model.job_request.name })
+    )
+    error_message = "The body of POST /jobs must be validated by the model."
+  }
+  assert {
+    condition     = aws_api_gateway_model.job_request.content_type == "application/json" && jsondecode(aws_api_gateway_model.job_request.schema)["$schema"] == "http://json-schema.org/draft-04/schema#"
+    error_message = "The model must be JSON Schema draft-04, the only one that API Gateway knows."
+  }
+  assert {
+    condition = (
+      jsondecode(aws_api_gateway_model.job_request.schema).type == "object" &&
+      toset(jsondecode(aws_api_gateway_model.job_request.schema).required) == toset(["userId", "jobType", "input"]) &&
+      jsondecode(aws_api_gateway_model.job_request.schema).additionalProperties == false
+    )
+    error_message = "The model must want userId, jobType and input, and nothing that it does not know."
+  }
+  # Without jobId: it is the answer's.
+  assert {
+    condition = { for name, rule in jsondecode(aws_api_gateway_model.job_request.schema).properties : name => rule.type } == {
+      deadlineSeconds = "integer"
+      input           = "object"
+      jobType         = "string"
+      traceId         = "string"
+      userId          = "string"
+    }
+    error_message = "The model must have exactly the agreed fields."
+  }
+  assert {
+    condition = (
+      jsondecode(aws_api_gateway_model.job_request.schema).properties.deadlineSeconds.minimum == 1 &&
+      jsondecode(aws_api_gateway_model.job_request.schema).properties.deadlineSeconds.maximum == 14 * 24 * 3600
+    )
+    error_message = "A deadline must be between a second and 14 days."
+  }
+  assert {
+    condition = { for name, rule in jsondecode(aws_api_gateway_model.job_request.schema).properties : name => rule.pattern if can(rule.pattern) } == {
+      jobType = "^[a-z0-9][a-z0-9-]{0,63}$"
+      traceId = "^[A-Za-z0-9._:=;-]{1,256}$"
+      userId  = "^[A-Za-z0-9._:@-]{1,128}$"
+    }
+    error_message = "The patterns are not those that the worker applies."
+  }
+  # What the validator finds wrong is quoted in the answer, which knows no escaping: see gateway_responses.tf.
+  assert {
+    condition = alltrue([
+      for rule in values(jsondecode(aws_api_gateway_model.job_request.schema).properties) :
+      !can(rule.enum) && !can(regex("[\"\\\\]", try(rule.pattern, "")))
+    ])
+    error_message = "The model's rules must hold no quotation marks, backslashes or enums."
+  }
+
+  # R-J2: the default is the success, and SQS's refusals are told apart before it.
+  assert {
+    condition = {
+      for key, response in aws_api_gateway_integration_response.post_jobs :
+      response.status_code => coalesce(response.selection_pattern, "default")
+    } == { "202" = "default", "400" = "4\\d{2}", "503" = "5\\d{2}" }
+    error_message = "The answers of POST /jobs must be 202 by default, 400 and 503."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for status in ["400", "401", "403", "404", "413", "429", "499", "500", "502", "503", "504", "599"] : [
+        for answer in [[
+          for response in aws_api_gateway_integration_response.post_jobs : response.status_code
+          if can(regex("^(?:${coalesce(response.selection_pattern, "default")})$", status))
+        ]] : length(answer) == 1 && !startswith(join(" ", answer), "2")
+      ]
+    ]))
+    error_message = "Some refusal of SQS would be answered as a success, or by two answers."
+  }
+  assert {
+    condition = alltrue([
+      for response in aws_api_gateway_integration_response.post_jobs :
+      !can(regex("^(?:${coalesce(response.selection_pattern, "default")})$", "200"))
+    ])
+    error_message = "SQS's 200 must be answered by the default."
+  }
+  assert {
+    condition = alltrue([
+      for key, response in aws_api_gateway_integration_response.post_jobs :
+      response.http_method == "POST" && response.resource_id == aws_api_gateway_resource.jobs.id &&
+      aws_api_gateway_method_response.post_jobs[key].status_code == response.status_code
+    ])
+    error_message = "Every answer must be declared on POST /jobs."
+  }
+  assert {
+    condition = alltrue([
+      for part in ["\"jobId\": \"$jobId\"", "\"status\": \"queued\"", "$context.responseOverride.header.Location"] :
+      strcontains(aws_api_gateway_integration_response.post_jobs["202"].response_templates["application/json"], part)
+    ])
+    error_message = "202 must give the job's id and status, and where to look."
+  }
+  assert {
+    condition     = aws_api_gateway_method_response.post_jobs["202"].response_parameters == tomap({ "method.response.header.Location" = true })
+    error_message = "202 must declare the Location header."
+  }
+  assert {
+    condition = {
+      for status in ["400", "503"] : status => jsondecode(aws_api_gateway_integration_response.post_jobs[status].response_templates["application/json"]).error.code
+    } == { "400" = "MESSAGE_REFUSED", "503" = "QUEUE_UNAVAILABLE" }
+    error_message = "SQS's refusals must have their own codes."
+  }
+  assert {
+    condition     = strcontains(jsondecode(aws_api_gateway_integration_response.post_jobs["400"].response_templates["application/json"]).error.message, "256 KiB")
+    error_message = "MESSAGE_REFUSED must say how large a job may be."
+  }
+
+  # The role can do one thing.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.post_jobs.policy).Statement == [{
+      Sid      = "SendJobs"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = ["arn:aws:sqs:eu-west-1:123456789012:request-test"]
+    }]
+    error_message = "The role may do more than send to the request queue: ${aws_iam_role_policy.post_jobs.policy}"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.post_jobs.assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "apigateway.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+    error_message = "Only API Gateway may take the role."
+  }
+  assert {
+    condition = (
+      aws_api_gateway_integration.post_jobs.credentials == aws_iam_role.post_jobs.arn && aws_iam_role_policy.post_jobs.role == aws_iam_role.post_jobs.id &&
+      aws_iam_role.post_jobs.name == "post-test-eu-west-1" && aws_iam_role.post_jobs.path == "/" && aws_iam_role.post_jobs.permissions_boundary == null
+    )
+    error_message = "POST /jobs must send in the name of the role, which has neither path nor boundary by default."
+  }
+}
+
+run "the_rest_of_the_api" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  assert {
+    condition     = aws_api_gateway_rest_api.this.name == "api-test" && aws_api_gateway_rest_api.this.endpoint_configuration[0].types == tolist(["REGIONAL"])
+    error_message = "The API must be regional."
+  }
+
+  # R-J6
+  assert {
+    condition = (
+      aws_api_gateway_method.get_job.http_method == "GET" && aws_api_gateway_method.get_job.resource_id == aws_api_gateway_resource.job.id &&
+      aws_api_gateway_resource.job.path_part == "{jobId}" && aws_api_gateway_resource.job.parent_id == aws_api_gateway_resource.jobs.id
+    )
+    error_message = "The method must be GET /jobs/{jobId}."
+  }
+  assert {
+    condition = (
+      aws_api_gateway_integration.get_job.resource_id == aws_api_gateway_resource.job.id && aws_api_gateway_integration.get_job.http_method == "GET" &&
+      aws_api_gateway_integration.get_job.type == "AWS_PROXY" && aws_api_gateway_integration.get_job.integration_http_method == "POST" &&
+      aws_api_gateway_integration.get_job.uri == var.jobs_function.invoke_arn
+    )
+    error_message = "GET /jobs/{jobId} must call the function; Lambda is called by POST."
+  }
+  assert {
+    condition = (
+      aws_lambda_permission.get_job.function_name == "jobs-api-test" && aws_lambda_permission.get_job.action == "lambda:InvokeFunction" &&
+      aws_lambda_permission.get_job.principal == "apigateway.amazonaws.com" &&
+      aws_lambda_permission.get_job.source_arn == "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/jobs/*"
+    )
+    error_message = "This API, on this path only, must be allowed to call the function."
+  }
+  assert {
+    condition     = aws_api_gateway_method.post_jobs.authorization == "AWS_IAM" && aws_api_gateway_method.get_job.authorization == "AWS_IAM"
+    error_message = "Both methods must want signed requests by default."
+  }
+
+  # Every other method says so, instead of 403 "Missing Authentication Token".
+  assert {
+    condition     = { for key, method in aws_api_gateway_method.not_allowed : method.resource_id => method.http_method } == { root = "ANY", jobs = "ANY", job = "ANY" }
+    error_message = "The root and both resources must have a method ANY."
+  }
+  assert {
+    condition = alltrue([
+      for key, integration in aws_api_gateway_integration.not_allowed :
+      integration.type == "MOCK" && integration.http_method == "ANY" && integration.passthrough_behavior == "NEVER" &&
+      integration.resource_id == aws_api_gateway_method.not_allowed[key].resource_id
+    ])
+    error_message = "ANY must be answered by a mock, which does not read the caller's body."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for integration in aws_api_gateway_integration.not_allowed : [
+        for content_type in ["application/json", "application/octet-stream", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"] :
+        jsondecode(integration.request_templates[content_type]) == { statusCode = 405 }
+      ]
+    ]))
+    error_message = "A body of any usual content type must be answered with 405."
+  }
+  assert {
+    condition = { for key, response in aws_api_gateway_integration_response.not_allowed : response.resource_id => [
+      response.http_method, response.status_code, aws_api_gateway_method_response.not_allowed[key].status_code,
+      jsondecode(response.response_templates["application/json"]).error.code,
+      try(response.response_parameters["method.response.header.Allow"], "none"),
+      ] } == {
+      root = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "none"]
+      jobs = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'POST'"]
+      job  = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'GET'"]
+    }
+    error_message = "ANY must be answered with 405, the reason, and the method that is allowed."
+  }
+
+  assert {
+    condition = (
+      aws_api_gateway_stage.this.stage_name == "v1" && aws_api_gateway_stage.this.deployment_id == aws_api_gateway_deployment.this.id &&
+      aws_api_gateway_stage.this.xray_tracing_enabled
+    )
+    error_message = "The stage must be v1, traced, and show the deployment."
+  }
+  # It fails in an account without a logging role, which a module must not set.
+  assert {
+    condition     = length(aws_api_gateway_stage.this.access_log_settings) == 0 && length(aws_cloudwatch_log_group.access) == 0
+    error_message = "There must be no access log unless it is asked for."
+  }
+  assert {
+    condition     = !can(regex("resource \"aws_api_gateway_account\"", join("\n", [for name in fileset(path.module, "*.tf") : file("${path.module}/${name}")])))
+    error_message = "The account's logging role is not the module's to set."
+  }
+  assert {
+    condition = (
+      aws_api_gateway_method_settings.all.method_path == "*/*" && aws_api_gateway_method_settings.all.stage_name == aws_api_gateway_stage.this.stage_name &&
+      aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 100 && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 200
+    )
+    error_message = "Every method must be throttled to 100 requests a second, 200 at once."
+  }
+
+  # R-Q5
+  assert {
+    condition = alltrue([
+      for tags in [aws_api_gateway_rest_api.this.tags, aws_api_gateway_stage.this.tags, aws_iam_role.post_jobs.tags] : tags == tomap(var.tags)
+    ])
+    error_message = "The API, its stage and its role must carry the tags."
+  }
+
+  assert {
+    condition = (
+      output.id == "abc123" && output.stage_name == "v1" && output.invoke_url == aws_api_gateway_stage.this.invoke_url && output.stage_arn == aws_api_gateway_stage.this.arn &&
+      output.execution_arn == aws_api_gateway_stage.this.execution_arn && output.role_policy == aws_iam_role_policy.post_jobs.policy
+    )
+    error_message = "The outputs must describe the API and its stage."
+  }
+}
+
+run "gateway_responses" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  assert {
+    condition = { for type, response in aws_api_gateway_gateway_response.this : response.response_type => [
+      coalesce(response.status_code, "kept"), regex("\"code\": \"([A-Z_]+)\"", response.response_templates["application/json"])[0],
+      ] } == {
+      ACCESS_DENIED                  = ["403", "FORBIDDEN"]
+      API_CONFIGURATION_ERROR        = ["500", "INTERNAL_ERROR"]
+      AUTHORIZER_CONFIGURATION_ERROR = ["500", "INTERNAL_ERROR"]
+      AUTHORIZER_FAILURE             = ["500", "INTERNAL_ERROR"]
+      BAD_REQUEST_BODY               = ["400", "BAD_REQUEST"]
+      BAD_REQUEST_PARAMETERS         = ["400", "BAD_REQUEST"]
+      DEFAULT_4XX                    = ["kept", "FORBIDDEN"]
+      DEFAULT_5XX                    = ["kept", "INTERNAL_ERROR"]
+      EXPIRED_TOKEN                  = ["403", "FORBIDDEN"]
+      INTEGRATION_FAILURE            = ["502", "INTERNAL_ERROR"]
+      INTEGRATION_TIMEOUT            = ["504", "TIMEOUT"]
+      INVALID_API_KEY                = ["403", "FORBIDDEN"]
+      INVALID_SIGNATURE              = ["403", "FORBIDDEN"]
+      MISSING_AUTHENTICATION_TOKEN   = ["403", "FORBIDDEN"]
+      QUOTA_EXCEEDED                 = ["429", "QUOTA_EXCEEDED"]
+      REQUEST_TOO_LARGE              = ["413", "REQUEST_TOO_LARGE"]
+      RESOURCE_NOT_FOUND             = ["404", "NOT_FOUND"]
+      THROTTLED                      = ["429", "THROTTLED"]
+      UNAUTHORIZED                   = ["401", "UNAUTHORIZED"]
+      UNSUPPORTED_MEDIA_TYPE         = ["415", "UNSUPPORTED_MEDIA_TYPE"]
+      WAF_FILTERED                   = ["403", "FORBIDDEN"]
+    }
+    error_message = "The statuses and codes of the gateway's own answers are not the agreed ones."
+  }
+
+  # With the values that the gateway puts in: messageString comes with its quotation marks, or is null;
+  # validationErrorString comes without, and is escaped.
+  assert {
+    condition = alltrue(flatten([
+      for response in aws_api_gateway_gateway_response.this : [
+        for message in ["null", jsonencode("It's a \"quoted\" \\ message")] : [
+          for body in [jsondecode(replace(replace(response.response_templates["application/json"],
+            "$context.error.messageString", message),
+            "$context.error.validationErrorString", "[object has missing required properties ([\\\"userId\\\"])]"
+          ))] : keys(body) == ["error"] && keys(body.error) == ["code", "message"]
+        ]
+      ]
+    ]))
+    error_message = "Some answer of the gateway is not {\"error\": {\"code\", \"message\"}}."
+  }
+  assert {
+    condition = alltrue([
+      for response in aws_api_gateway_gateway_response.this :
+      !strcontains(replace(replace(response.response_templates["application/json"], "$context.error.messageString", ""), "$context.error.validationErrorString", ""), "$")
+    ])
+    error_message = "Gateway responses know no VTL, only $context values; the test above knows two of them."
+  }
+  assert {
+    condition     = strcontains(aws_api_gateway_gateway_response.this["BAD_REQUEST_BODY"].response_templates["application/json"], "$context.error.validationErrorString")
+    error_message = "A refused body must be answered with what is wrong."
+  }
+  assert {
+    condition = alltrue([
+      for type, response in aws_api_gateway_gateway_response.this :
+      keys(response.response_templates) == tolist(["application/json"]) && response.rest_api_id == "abc123" &&
+      try(response.response_parameters["gatewayresponse.header.Retry-After"], "none") == (type == "THROTTLED" ? "'1'" : "none")
+    ])
+    error_message = "Every answer must be JSON and of this API, and THROTTLED say when to try again."
+  }
+}
+
+run "every_value_can_be_changed" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    stage_name               = "v2"
+    authorization            = "NONE"
+    throttling_rate_limit    = 7
+    throttling_burst_limit   = 9
+    access_logs              = true
+    log_retention_days       = 14
+    kms_key_arn              = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    role_path                = "/platform/"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_api_gateway_stage.this.stage_name == "v2" && output.stage_name == "v2"
+    error_message = "The stage must have the given name."
+  }
+  assert {
+    condition     = aws_api_gateway_method.post_jobs.authorization == "NONE" && aws_api_gateway_method.get_job.authorization == "NONE"
+    error_message = "Both methods must have the given authorization."
+  }
+  assert {
+    condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 7 && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 9
+    error_message = "The methods must be throttled to the given limits."
+  }
+  assert {
+    condition     = aws_iam_role.post_jobs.path == "/platform/" && aws_iam_role.post_jobs.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The role must have the given path and permissions boundary."
+  }
+
+  # R-Q6: SQS uses a customer key in the name of the sender.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.post_jobs.policy).Statement == [
+      { Sid = "SendJobs", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [var.request_queue.arn] },
+      { Sid = "UseQueueKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = [var.kms_key_arn] },
+    ]
+    error_message = "The role must be allowed to use the queue's key, and nothing else: ${aws_iam_role_policy.post_jobs.policy}"
+  }
+
+  assert {
+    condition = (
+      [for group in aws_cloudwatch_log_group.access : [group.name, group.retention_in_days]] == [["/aws/apigateway/api-test", 14]] &&
+      aws_cloudwatch_log_group.access[0].tags == tomap(var.tags) &&
+      aws_api_gateway_stage.this.access_log_settings[*].destination_arn == tolist([aws_cloudwatch_log_group.access[0].arn])
+    )
+    error_message = "The access log must go to a group of its own, with the given retention."
+  }
+  # A validation error repeats parts of the body.
+  assert {
+    condition = alltrue([
+      for value in values(jsondecode(aws_api_gateway_stage.this.access_log_settings[0].format)) :
+      startswith(value, "$context.") && !can(regex("error\\.(message|validation)|authorizer", value))
+    ])
+    error_message = "The access log must be JSON, and hold nothing of the body."
+  }
+}
+
+# A deployment is a snapshot: whatever shapes the API must be in the hash that makes a new one.
+run "deployment" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  # All of them other than the defaults and the other runs' values.
+  variables {
+    authorization = "NONE"
+    request_queue = { name = "other-test", arn = "arn:aws:sqs:eu-west-1:123456789012:other-test" }
+    jobs_function = {
+      name       = "other-api-test"
+      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:other-api-test/invocations"
+    }
+  }
+
+  assert {
+    condition     = aws_api_gateway_deployment.this.triggers == tomap({ redeployment = sha1(jsonencode(local.api_shape)) })
+    error_message = "The deployment must go out when the shape of the API changes."
+  }
+
+  # The values that come from outside.
+  assert {
+    condition = (
+      local.api_shape.authorization == aws_api_gateway_method.post_jobs.authorization && local.api_shape.authorization == aws_api_gateway_method.get_job.authorization &&
+      local.api_shape.request_queue_uri == aws_api_gateway_integration.post_jobs.uri && local.api_shape.role_arn == aws_api_gateway_integration.post_jobs.credentials &&
+      local.api_shape.jobs_function_arn == aws_api_gateway_integration.get_job.uri
+    )
+    error_message = "The hash must cover the authorization and the targets of both methods."
+  }
+  assert {
+    condition = (
+      local.api_shape.model == aws_api_gateway_model.job_request.schema &&
+      local.api_shape.request_template == aws_api_gateway_integration.post_jobs.request_templates["application/json"]
+    )
+    error_message = "The hash must cover the model and the request template."
+  }
+  assert {
+    condition = alltrue([
+      for key, response in aws_api_gateway_integration_response.post_jobs :
+      strcontains(jsonencode(local.api_shape), jsonencode(response.response_templates["application/json"])) &&
+      strcontains(jsonencode(local.api_shape), jsonencode(response.selection_pattern))
+    ])
+    error_message = "The hash must cover the answers of POST /jobs."
+  }
+  assert {
+    condition = alltrue([
+      for key, response in aws_api_gateway_integration_response.not_allowed :
+      strcontains(jsonencode(local.api_shape), jsonencode(response.response_templates["application/json"]))
+    ])
+    error_message = "The hash must cover the answers of ANY."
+  }
+  assert {
+    condition = alltrue([
+      for type, response in aws_api_gateway_gateway_response.this :
+      strcontains(jsonencode(local.api_shape), jsonencode(response.response_templates["application/json"]))
+    ])
+    error_message = "The hash must cover the gateway responses."
+  }
+
+  # What is written down rather than given: the files that hold it.
+  assert {
+    condition = local.api_shape.sources == {
+      for name in fileset(path.module, "*.tf") : name => filesha1("${path.module}/${name}")
+      if can(regex("resource \"aws_api_gateway_(rest_api|resource|method|method_response|integration|integration_response|model|request_validator|authorizer|gateway_response)\"", file("${path.module}/${name}")))
+    }
+    error_message = "The hash must cover every file that defines a part of the API."
+  }
+  assert {
+    condition = alltrue([
+      for name in fileset(path.module, "templates/*") :
+      anytrue([for text in [local.api_shape.request_template, local.api_shape.post_responses["202"].template] : trimspace(text) == trimspace(file("${path.module}/${name}"))])
+    ])
+    error_message = "The hash must cover every template file."
+  }
+}

@@ -1,0 +1,444 @@
+# The roots that are applied: environments/* and examples/complete. Those in fixtures/opened are links to the environments
+# (without the backend, which a test does not use), over modules whose resources a test can see.
+
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+}
+override_resource {
+  target          = module.ai_jobs.module.request_queue.aws_sqs_queue.this
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:::request", url = "https://sqs/request" }
+}
+override_resource {
+  target          = module.ai_jobs.module.request_queue.aws_sqs_queue.dlq
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:::request-dlq", url = "https://sqs/request-dlq" }
+}
+override_resource {
+  target          = module.ai_jobs.module.response_queue.aws_sqs_queue.this
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:::response", url = "https://sqs/response" }
+}
+override_resource {
+  target          = module.ai_jobs.module.response_queue.aws_sqs_queue.dlq
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:::response-dlq", url = "https://sqs/response-dlq" }
+}
+override_resource {
+  target          = module.ai_jobs.module.store.aws_dynamodb_table.this
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:::jobs" }
+}
+override_resource {
+  target          = module.ai_jobs.module.job_types.aws_appconfig_application.this
+  override_during = plan
+  values          = { id = "app1abc" }
+}
+override_resource {
+  target          = module.ai_jobs.module.job_types.aws_appconfig_environment.this
+  override_during = plan
+  values          = { environment_id = "env1abc" }
+}
+override_resource {
+  target          = module.ai_jobs.module.job_types.aws_appconfig_configuration_profile.this
+  override_during = plan
+  values          = { configuration_profile_id = "pro1abc" }
+}
+override_resource {
+  target          = module.ai_jobs.module.api.aws_api_gateway_rest_api.this
+  override_during = plan
+  values          = { id = "api1", root_resource_id = "root1", execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:api1" }
+}
+override_resource {
+  target          = module.ai_jobs.module.api.aws_api_gateway_stage.this
+  override_during = plan
+  values          = { invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
+}
+override_resource {
+  target          = module.ai_jobs.module.alarms.aws_sns_topic.this
+  override_during = plan
+  values          = { arn = "arn:aws:sns:::alarms" }
+}
+
+# R-P2
+run "local" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/environments/local"
+  }
+
+  variables {
+    packages_directory = "fixtures/packages"
+    endpoint_url       = "http://127.0.0.1:4567"
+    tags               = { Team = "growth" }
+  }
+
+  # R-P4
+  assert {
+    condition = (
+      output.request_queue_url == "https://sqs/request" &&
+      output.request_queue_arn == "arn:aws:sqs:::request" &&
+      output.response_queue_url == "https://sqs/response" &&
+      output.response_queue_arn == "arn:aws:sqs:::response" &&
+      output.request_dlq_url == "https://sqs/request-dlq" &&
+      output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
+      output.response_dlq_url == "https://sqs/response-dlq" &&
+      output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
+      output.api_url == "http://127.0.0.1:4567/restapis/api1/v1/_user_request_" &&
+      output.api_id == "api1" &&
+      output.api_stage_name == "v1" &&
+      output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.processor_function_name == "bayon-coagent-ai-job-processor-local" &&
+      output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-local" &&
+      output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-local" &&
+      output.table_name == "bayon-coagent-ai-jobs-local" &&
+      output.table_arn == "arn:aws:dynamodb:::jobs" &&
+      output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.config_application_id == "app1abc" &&
+      output.config_environment_id == "env1abc" &&
+      output.config_profile_id == "pro1abc" &&
+      output.job_types == tolist(["blog-post", "listing-description", "market-update", "social-media"])
+    )
+    error_message = "environments/local does not hand out every output of the module under its own name."
+  }
+
+  # R-Q5
+  assert {
+    condition = alltrue(flatten([
+      for leaf in values(module.ai_jobs.inside) : [
+        for resource in values(leaf) :
+        try(resource.tags, {}) == tomap({ Environment = "local", Application = "bayon-coagent", Service = "ai-jobs", Team = "growth" })
+        if can(resource.tags)
+      ]
+    ]))
+    error_message = "A resource is without the tags of environments/local."
+  }
+
+  # R-Q6
+  assert {
+    condition = alltrue([
+      for queue in concat(values(module.ai_jobs.inside.request_queue), values(module.ai_jobs.inside.response_queue)) :
+      !can(jsondecode(queue.policy).Statement)
+    ])
+    error_message = "A queue refuses plain HTTP, which is all that the emulator speaks."
+  }
+
+  assert {
+    condition = (
+      !module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
+      !module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 10 &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "INFO" &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "30" &&
+      module.ai_jobs.inside.processor["aws_cloudwatch_log_group.this"].retention_in_days == 1 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 100 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 200 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method.post_jobs"].authorization == "AWS_IAM" &&
+      module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].maximum_batching_window_in_seconds == 0
+    )
+    error_message = "environments/local cannot be thrown away, waits for batches or leaves AWS_IAM off."
+  }
+}
+
+# R-P2
+run "development" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/environments/development"
+  }
+
+  variables {
+    packages = { s3 = { bucket = "releases" } }
+    tags     = { Team = "growth" }
+  }
+
+  # R-P4
+  assert {
+    condition = (
+      output.request_queue_url == "https://sqs/request" &&
+      output.request_queue_arn == "arn:aws:sqs:::request" &&
+      output.response_queue_url == "https://sqs/response" &&
+      output.response_queue_arn == "arn:aws:sqs:::response" &&
+      output.request_dlq_url == "https://sqs/request-dlq" &&
+      output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
+      output.response_dlq_url == "https://sqs/response-dlq" &&
+      output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
+      output.api_url == "https://api1/v1" &&
+      output.api_id == "api1" &&
+      output.api_stage_name == "v1" &&
+      output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.processor_function_name == "bayon-coagent-ai-job-processor-development" &&
+      output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-development" &&
+      output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-development" &&
+      output.table_name == "bayon-coagent-ai-jobs-development" &&
+      output.table_arn == "arn:aws:dynamodb:::jobs" &&
+      output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.config_application_id == "app1abc" &&
+      output.config_environment_id == "env1abc" &&
+      output.config_profile_id == "pro1abc" &&
+      output.job_types == tolist(["blog-post", "listing-description", "market-update", "social-media"])
+    )
+    error_message = "environments/development does not hand out every output of the module under its own name."
+  }
+
+  # R-Q5
+  assert {
+    condition = alltrue(flatten([
+      for leaf in values(module.ai_jobs.inside) : [
+        for resource in values(leaf) :
+        try(resource.tags, {}) == tomap({ Environment = "development", Application = "bayon-coagent", Service = "ai-jobs", Team = "growth" })
+        if can(resource.tags)
+      ]
+    ]))
+    error_message = "A resource is without the tags of environments/development."
+  }
+
+  # R-Q6
+  assert {
+    condition = alltrue([
+      for queue in concat(values(module.ai_jobs.inside.request_queue), values(module.ai_jobs.inside.response_queue)) :
+      can(jsondecode(queue.policy).Statement)
+    ])
+    error_message = "A queue takes plain HTTP."
+  }
+
+  assert {
+    condition = (
+      !module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
+      !module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 2 &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "DEBUG" &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "7" &&
+      module.ai_jobs.inside.processor["aws_cloudwatch_log_group.this"].retention_in_days == 7 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 20 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 40 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method.post_jobs"].authorization == "AWS_IAM"
+    )
+    error_message = "environments/development is not the small one that may be destroyed."
+  }
+}
+
+# R-P2
+run "staging" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/environments/staging"
+  }
+
+  variables {
+    packages = { s3 = { bucket = "releases" } }
+    tags     = { Team = "growth" }
+  }
+
+  # R-P4
+  assert {
+    condition = (
+      output.request_queue_url == "https://sqs/request" &&
+      output.request_queue_arn == "arn:aws:sqs:::request" &&
+      output.response_queue_url == "https://sqs/response" &&
+      output.response_queue_arn == "arn:aws:sqs:::response" &&
+      output.request_dlq_url == "https://sqs/request-dlq" &&
+      output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
+      output.response_dlq_url == "https://sqs/response-dlq" &&
+      output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
+      output.api_url == "https://api1/v1" &&
+      output.api_id == "api1" &&
+      output.api_stage_name == "v1" &&
+      output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.processor_function_name == "bayon-coagent-ai-job-processor-staging" &&
+      output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-staging" &&
+      output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-staging" &&
+      output.table_name == "bayon-coagent-ai-jobs-staging" &&
+      output.table_arn == "arn:aws:dynamodb:::jobs" &&
+      output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.config_application_id == "app1abc" &&
+      output.config_environment_id == "env1abc" &&
+      output.config_profile_id == "pro1abc" &&
+      output.job_types == tolist(["blog-post", "listing-description", "market-update", "social-media"])
+    )
+    error_message = "environments/staging does not hand out every output of the module under its own name."
+  }
+
+  # R-Q5
+  assert {
+    condition = alltrue(flatten([
+      for leaf in values(module.ai_jobs.inside) : [
+        for resource in values(leaf) :
+        try(resource.tags, {}) == tomap({ Environment = "staging", Application = "bayon-coagent", Service = "ai-jobs", Team = "growth" })
+        if can(resource.tags)
+      ]
+    ]))
+    error_message = "A resource is without the tags of environments/staging."
+  }
+
+  # R-Q6
+  assert {
+    condition = alltrue([
+      for queue in concat(values(module.ai_jobs.inside.request_queue), values(module.ai_jobs.inside.response_queue)) :
+      can(jsondecode(queue.policy).Statement)
+    ])
+    error_message = "A queue takes plain HTTP."
+  }
+
+  assert {
+    condition = (
+      module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
+      module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 5 &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "INFO" &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "14" &&
+      module.ai_jobs.inside.processor["aws_cloudwatch_log_group.this"].retention_in_days == 14 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 50 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 100 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method.post_jobs"].authorization == "AWS_IAM"
+    )
+    error_message = "environments/staging is not like production, smaller."
+  }
+}
+
+# R-P2
+run "production" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/environments/production"
+  }
+
+  variables {
+    packages = { s3 = { bucket = "releases" } }
+    tags     = { Team = "growth" }
+  }
+
+  # R-P4
+  assert {
+    condition = (
+      output.request_queue_url == "https://sqs/request" &&
+      output.request_queue_arn == "arn:aws:sqs:::request" &&
+      output.response_queue_url == "https://sqs/response" &&
+      output.response_queue_arn == "arn:aws:sqs:::response" &&
+      output.request_dlq_url == "https://sqs/request-dlq" &&
+      output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
+      output.response_dlq_url == "https://sqs/response-dlq" &&
+      output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
+      output.api_url == "https://api1/v1" &&
+      output.api_id == "api1" &&
+      output.api_stage_name == "v1" &&
+      output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.processor_function_name == "bayon-coagent-ai-job-processor-production" &&
+      output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-production" &&
+      output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-production" &&
+      output.table_name == "bayon-coagent-ai-jobs-production" &&
+      output.table_arn == "arn:aws:dynamodb:::jobs" &&
+      output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.config_application_id == "app1abc" &&
+      output.config_environment_id == "env1abc" &&
+      output.config_profile_id == "pro1abc" &&
+      output.job_types == tolist(["blog-post", "listing-description", "market-update", "social-media"])
+    )
+    error_message = "environments/production does not hand out every output of the module under its own name."
+  }
+
+  # R-Q5
+  assert {
+    condition = alltrue(flatten([
+      for leaf in values(module.ai_jobs.inside) : [
+        for resource in values(leaf) :
+        try(resource.tags, {}) == tomap({ Environment = "production", Application = "bayon-coagent", Service = "ai-jobs", Team = "growth" })
+        if can(resource.tags)
+      ]
+    ]))
+    error_message = "A resource is without the tags of environments/production."
+  }
+
+  # R-Q6
+  assert {
+    condition = alltrue([
+      for queue in concat(values(module.ai_jobs.inside.request_queue), values(module.ai_jobs.inside.response_queue)) :
+      can(jsondecode(queue.policy).Statement)
+    ])
+    error_message = "A queue takes plain HTTP."
+  }
+
+  assert {
+    condition = (
+      module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
+      module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 20 &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "INFO" &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "90" &&
+      module.ai_jobs.inside.processor["aws_cloudwatch_log_group.this"].retention_in_days == 90 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 200 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 400 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method.post_jobs"].authorization == "AWS_IAM"
+    )
+    error_message = "environments/production is without protection, recovery or its own limits."
+  }
+}
+
+# What a caller of an environment may set, and the zips of make package as they are by default.
+run "settings_of_an_environment" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/environments/production"
+  }
+
+  variables {
+    name             = "acme"
+    packages         = { directory = "fixtures/packages" }
+    default_model_id = "eu.amazon.nova-lite-v1:0"
+    api_access_logs  = true
+    job_types        = { summary = { prompt = "Summarise {{ text }}", input_schema = "{}" } }
+  }
+
+  assert {
+    condition = (
+      output.table_name == "acme-ai-jobs-production" &&
+      contains(output.job_types, "summary") && length(output.job_types) == 5 &&
+      alltrue([for type in values(jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes) : type.modelId == "eu.amazon.nova-lite-v1:0"]) &&
+      jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes.summary.maxTokens == 2048 &&
+      jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes.summary.timeoutSeconds == 120 &&
+      contains(keys(module.ai_jobs.inside.api), "aws_cloudwatch_log_group.access[0]") &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].filename == "fixtures/packages/processor.zip"
+    )
+    error_message = "A variable of environments/production does not reach the module."
+  }
+}
+
+# R-P3
+run "example_complete" {
+  command = plan
+
+  module {
+    source = "../../examples/complete"
+  }
+
+  variables {
+    packages_bucket  = "releases"
+    package_versions = { processor = "v1", result_handler = "v2", jobs_api = "v3" }
+    alarm_email      = "on-call@example.com"
+  }
+
+  assert {
+    condition = (
+      output.api_url == "https://api1/v1" &&
+      output.job_types == tolist(["blog-post", "listing-description", "market-update", "review-summary", "social-media"]) &&
+      aws_sns_topic_subscription.on_call.topic_arn == "arn:aws:sns:::alarms" &&
+      jsondecode(aws_iam_policy.use_ai_jobs.policy).Statement[0].Resource == [
+        "arn:aws:execute-api:::api1/v1/POST/jobs", "arn:aws:execute-api:::api1/v1/GET/jobs/*",
+      ]
+    )
+    error_message = "examples/complete does not add its job type, or its clients and alarms are wired to something else."
+  }
+}

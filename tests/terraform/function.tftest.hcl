@@ -1,0 +1,342 @@
+# The function leaf: a Lambda function with its role, its log group and, if asked for, its queue trigger.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/worker-test-eu-west-1", id = "worker-test-eu-west-1" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:worker" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn        = "arn:aws:lambda:eu-west-1:123456789012:function:worker-test"
+      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:worker-test/invocations"
+    }
+  }
+  mock_resource "aws_lambda_event_source_mapping" {
+    defaults = { uuid = "6f6a1111-2222-3333-4444-555555555555" }
+  }
+}
+
+variables {
+  name            = "worker-test"
+  description     = "Works."
+  handler         = "worker.handler.handler"
+  package         = { path = "fixtures/packages/processor.zip" }
+  timeout_seconds = 900
+  memory_mb       = 3008
+  role_name       = "worker-test-eu-west-1"
+  tags            = { Environment = "test", Team = "jobs" }
+
+  environment_variables = { TABLE_NAME = "jobs-test" }
+
+  statements = [
+    {
+      sid       = "ReadJobs"
+      actions   = ["dynamodb:GetItem"]
+      resources = ["arn:aws:dynamodb:eu-west-1:123456789012:table/jobs-test"]
+    },
+    {
+      sid        = "InvokeThroughProfile"
+      actions    = ["bedrock:InvokeModel"]
+      resources  = ["arn:aws:bedrock:*::foundation-model/m"]
+      conditions = { StringEquals = { "bedrock:InferenceProfileArn" = ["arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.m"] } }
+    },
+  ]
+}
+
+run "without_a_trigger" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  # The zips hold byte code of exactly this version, and no compiled code.
+  assert {
+    condition     = aws_lambda_function.this.runtime == "python3.13" && aws_lambda_function.this.architectures == tolist(["arm64"])
+    error_message = "The function must run on Python 3.13 and arm64."
+  }
+  assert {
+    condition     = aws_lambda_function.this.function_name == "worker-test" && aws_lambda_function.this.handler == "worker.handler.handler" && aws_lambda_function.this.description == "Works."
+    error_message = "The function does not have the given name, handler and description."
+  }
+  # R-J3
+  assert {
+    condition     = aws_lambda_function.this.timeout == 900 && aws_lambda_function.this.memory_size == 3008
+    error_message = "The function does not have the given timeout and memory."
+  }
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "Active"
+    error_message = "Tracing must be active."
+  }
+  # New accounts cannot reserve any concurrency: -1 is Lambda's word for none.
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
+    error_message = "No concurrency may be reserved by default."
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables == tomap(var.environment_variables) && output.environment_variables == tomap(var.environment_variables)
+    error_message = "The function must have the given environment variables, and no others."
+  }
+
+  # R-P3
+  assert {
+    condition = (
+      aws_lambda_function.this.filename == var.package.path && aws_lambda_function.this.source_code_hash == filebase64sha256(var.package.path) &&
+      aws_lambda_function.this.s3_bucket == null && aws_lambda_function.this.s3_key == null
+    )
+    error_message = "The function must be made of the local zip, and change when the zip does."
+  }
+  # R-P1: a test that expects a failure (below) cannot read its message, so this reads where the message is written.
+  assert {
+    condition     = can(regex("fileexists\\(var.package.path\\)[^\\n]*\\n[^\\n]*Run `make package`", file("${path.module}/main.tf")))
+    error_message = "The message about a missing zip must say `make package`."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/worker-test" && aws_cloudwatch_log_group.this.retention_in_days == 30
+    error_message = "The log group must be the function's, and keep 30 days."
+  }
+  assert {
+    condition     = aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name
+    error_message = "The function must write to the log group that the module owns."
+  }
+
+  # The whole policy: nothing but its own logs and traces, and what the caller passed in. A function that may
+  # create log groups would create its own again after the module's is gone, without a retention.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [
+      {
+        Sid      = "WriteOwnLogs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      },
+      {
+        Sid      = "WriteTraces"
+        Effect   = "Allow"
+        Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        Resource = ["*"]
+      },
+      {
+        Sid      = "ReadJobs"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem"]
+        Resource = ["arn:aws:dynamodb:eu-west-1:123456789012:table/jobs-test"]
+      },
+      {
+        Sid       = "InvokeThroughProfile"
+        Effect    = "Allow"
+        Action    = ["bedrock:InvokeModel"]
+        Resource  = ["arn:aws:bedrock:*::foundation-model/m"]
+        Condition = { StringEquals = { "bedrock:InferenceProfileArn" = ["arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.m"] } }
+      },
+    ]
+    error_message = "The role may do something else than it should: ${aws_iam_role_policy.this.policy}"
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this.policy, "CreateLogGroup") && !strcontains(aws_iam_role_policy.this.policy, "logs:*")
+    error_message = "The role may create log groups."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.this.assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+    error_message = "Only Lambda may take the role."
+  }
+  assert {
+    condition     = aws_iam_role.this.name == "worker-test-eu-west-1" && aws_iam_role.this.path == "/" && aws_iam_role.this.permissions_boundary == null
+    error_message = "The role must have the given name, and neither path nor boundary by default."
+  }
+  assert {
+    condition     = aws_iam_role_policy.this.role == aws_iam_role.this.id && aws_lambda_function.this.role == aws_iam_role.this.arn
+    error_message = "The policy and the function must be those of the role."
+  }
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.queue) == 0 && output.trigger_queue_arn == null && output.trigger_id == null
+    error_message = "Without a queue_trigger there must be no event source mapping."
+  }
+  assert {
+    condition     = length(aws_lambda_function_recursion_config.this) == 0
+    error_message = "Lambda's own loop detection must stay on, unless the function sends to its own queue on purpose."
+  }
+
+  # R-Q5
+  assert {
+    condition = alltrue([
+      for tags in [aws_lambda_function.this.tags, aws_iam_role.this.tags, aws_cloudwatch_log_group.this.tags] : tags == tomap(var.tags)
+    ])
+    error_message = "The function, its role and its log group must carry the tags."
+  }
+
+  assert {
+    condition = (
+      output.name == "worker-test" && output.arn == aws_lambda_function.this.arn && output.invoke_arn == aws_lambda_function.this.invoke_arn &&
+      output.log_group_name == "/aws/lambda/worker-test" && output.role_arn == aws_iam_role.this.arn && output.role_policy == aws_iam_role_policy.this.policy
+    )
+    error_message = "The outputs must describe the function, its log group and its role."
+  }
+}
+
+run "with_a_trigger" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:eu-west-1:123456789012:request-test"
+      batch_size              = 10
+      batching_window_seconds = 5
+      maximum_concurrency     = 12
+    }
+    sends_to_own_queue = true
+    trigger_after      = ["arn:aws:appconfig:eu-west-1:123456789012:application/a/environment/e/deployment/1"]
+  }
+
+  # R-J3
+  assert {
+    condition = [
+      for trigger in aws_lambda_event_source_mapping.queue :
+      [trigger.event_source_arn, trigger.function_name, trigger.batch_size, trigger.maximum_batching_window_in_seconds]
+    ] == [["arn:aws:sqs:eu-west-1:123456789012:request-test", aws_lambda_function.this.arn, 10, 5]]
+    error_message = "The queue must trigger the function, with the given batch and window."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].enabled
+    error_message = "The trigger must be on by default."
+  }
+  # What protects the model's quota.
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].scaling_config[0].maximum_concurrency == 12
+    error_message = "The trigger must start at most the given number of functions."
+  }
+
+  # R-E1: after some 16 delayed copies Lambda would take a throttled job for a runaway loop, and stop.
+  assert {
+    condition     = [for config in aws_lambda_function_recursion_config.this : [config.function_name, config.recursive_loop]] == [["worker-test", "Allow"]]
+    error_message = "A function that sends to its own queue must be allowed to."
+  }
+
+  # R-E2: without it one failed message brings the whole batch back.
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].function_response_types == toset(["ReportBatchItemFailures"])
+    error_message = "Only the failed messages of a batch may be retried."
+  }
+
+  # R-Q5
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].tags == tomap(var.tags)
+    error_message = "The trigger must carry the tags."
+  }
+  assert {
+    condition     = output.trigger_queue_arn == var.queue_trigger.queue_arn && output.trigger_id == aws_lambda_event_source_mapping.queue[0].uuid
+    error_message = "The outputs must describe the trigger."
+  }
+}
+
+# R-P3
+run "from_s3_with_a_paused_trigger" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { s3 = { bucket = "artifacts", key = "v1/processor.zip", version = "abc" } }
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:eu-west-1:123456789012:request-test"
+      batch_size              = 100
+      batching_window_seconds = 1
+      maximum_concurrency     = 2
+      enabled                 = false
+    }
+    reserved_concurrency     = 5
+    role_path                = "/platform/"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    log_retention_days       = 7
+    statements               = []
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.s3_bucket == "artifacts" && aws_lambda_function.this.s3_key == "v1/processor.zip" &&
+      aws_lambda_function.this.s3_object_version == "abc" && aws_lambda_function.this.filename == null
+    )
+    error_message = "The function must be made of the given version of the S3 object."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].enabled == false
+    error_message = "enabled = false must pause the trigger."
+  }
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 5
+    error_message = "The given concurrency must be reserved."
+  }
+  assert {
+    condition     = aws_iam_role.this.path == "/platform/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The role must have the given path and permissions boundary."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 7
+    error_message = "The log group must keep the given number of days."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["WriteOwnLogs", "WriteTraces"]
+    error_message = "Without statements the function may write its logs and traces only."
+  }
+}
+
+# R-P3
+run "both_packages_are_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { path = "fixtures/packages/processor.zip", s3 = { bucket = "artifacts", key = "processor.zip" } }
+  }
+
+  expect_failures = [var.package]
+}
+
+# R-P3
+run "no_package_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = {}
+  }
+
+  expect_failures = [var.package]
+}
+
+# R-P3 R-P1
+run "a_missing_zip_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { path = "fixtures/packages/missing.zip" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
