@@ -191,6 +191,15 @@ def test_the_same_id_with_another_payload_never_runs(store, claim, finish, clock
     assert claim(input={"name": "Bob"}) is Refusal.CONFLICT
 
 
+def test_not_even_a_free_job_can_be_taken_over_by_another_payload(store, claim, clock):
+    claim()
+    clock.forward(minutes=20)  # the lease ran out
+    assert claim(input={"name": "Bob"}) is Refusal.CONFLICT
+    claim()
+    store.release("job-1", 2)
+    assert claim(input={"name": "Bob"}) is Refusal.CONFLICT
+
+
 def test_a_redrive_opens_a_failed_job_again(store, claim, finish, clock):
     sent = clock()
     claim()
