@@ -71,7 +71,7 @@ apply: environment-given package ## Apply an environment on AWS: make apply ENV=
 	@$(TERRAFORM) -chdir="environments/$(ENV)" apply $(TF_ARGS)
 
 environment-given:
-	@$(if $(filter $(ENV),$(ENVIRONMENTS)),:,echo 'ENV is "$(ENV)"; give one of $(ENVIRONMENTS), for instance: \
+	@$(if $(and $(filter 1,$(words $(ENV))),$(filter $(ENV),$(ENVIRONMENTS))),:,echo 'ENV is "$(ENV)"; give one of $(ENVIRONMENTS), for instance: \
 		make plan ENV=development (the local environment: make local-up)' >&2; exit 1)
 	@[ -f "environments/$(ENV)/backend.hcl" ] || { \
 		echo "environments/$(ENV)/backend.hcl is missing: it says where the state is (bucket, key, region);" >&2; \

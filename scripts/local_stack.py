@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from scripts import local_aws, package
 from scripts.project import DIST, LOCAL, LOCAL_ENVIRONMENT, ROOT, TERRAFORM, Failure, local_environment, run
@@ -37,8 +37,9 @@ def up() -> Instance:
         _say("packaged the functions")
     instance = local_aws.start(port=local_aws.port_from_environment())
     applied = _applied()
-    if applied.get("instance") == instance.identity and not STATE.exists():
-        # What is there can no longer be managed; start over.
+    unfinished = applied.get("inputs") is None or not STATE.exists()
+    if applied.get("instance") == instance.identity and unfinished:
+        # An apply that broke off leaves behind what its state may not know of; start over.
         local_aws.stop()
         instance = local_aws.start(port=instance.port)
     if applied.get("instance") != instance.identity:
@@ -62,8 +63,9 @@ def down() -> bool:
 def outputs() -> dict[str, Any]:
     """The outputs of environments/local as {name: value}."""
     instance = local_aws.status()
-    if instance is None or _applied().get("instance") != instance.identity:
-        raise Failure("the local stack is not up: run make local-up")
+    applied = _applied()
+    if instance is None or applied.get("instance") != instance.identity or applied.get("inputs") is None:
+        raise Failure("the local stack is not up, or its last apply did not finish: run make local-up")
     done = _terraform(instance, "output", "-json")
     if done.returncode:
         raise Failure(f"terraform output failed:\n{done.stderr}")
@@ -110,20 +112,28 @@ def _source_files() -> list[Path]:
 
 def _apply(instance: Instance) -> None:
     started = time.monotonic()
-    _say(f"applying environments/local to {instance.endpoint_url} (a minute or two, most of it waiting for queues)")
+    _say(
+        f"applying environments/local to {instance.endpoint_url} (a minute or two, most of it waiting for queues; "
+        f"log: {LOG.relative_to(ROOT)})"
+    )
     with LOG.open("w", encoding="utf-8") as log:
-        for arguments in (("init",), ("apply", "-auto-approve", "-parallelism=30")):
-            done = _terraform(instance, *arguments, "-input=false", "-no-color")
-            log.write(done.stdout + done.stderr)
+        for arguments in (("init",), ("apply", "-auto-approve")):
+            done = _terraform(instance, *arguments, "-input=false", "-no-color", output=log)
             if done.returncode:
-                raise Failure(f"terraform {arguments[0]} failed:\n{done.stderr.strip()}\nAll of its output: {LOG}")
+                tail = "\n".join(LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
+                raise Failure(
+                    f"terraform {arguments[0]} failed. The end of {LOG.relative_to(ROOT)}:\n{tail}\n"
+                    "The next make local-up or make demo starts over on an empty local AWS."
+                )
     _say(f"applied in {time.monotonic() - started:.0f} s")
 
 
-def _terraform(instance: Instance, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _terraform(instance: Instance, *arguments: str, output: TextIO | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs terraform in environments/local; its output is captured, or goes to a file as it comes."""
     environment = local_environment(instance.endpoint_url) | {"TF_VAR_endpoint_url": instance.endpoint_url}
     command = [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    into: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT} if output else {"capture_output": True}
+    return subprocess.run(command, env=environment, text=True, check=False, **into)
 
 
 def _say(message: str) -> None:

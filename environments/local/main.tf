@@ -23,17 +23,18 @@ module "ai_jobs" {
   logs      = { level = "INFO", retention_days = 1 }
 }
 
-# AWS authorises Converse as bedrock:InvokeModel, which the module grants; MiniStack asks for an action of its own.
-# What only the emulator wants is granted here, in its environment, and nowhere else.
-resource "aws_iam_role_policy" "emulated_converse" {
-  name = "emulated-converse"
+# AWS authorises Converse as bedrock:InvokeModel and the batch form of ChangeMessageVisibility as the plain one, and
+# the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in
+# its environment, and nowhere else.
+resource "aws_iam_role_policy" "emulator" {
+  name = "emulator"
   role = module.ai_jobs.processor_role_name
 
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect   = "Allow"
-      Action   = ["bedrock:Converse"]
+      Action   = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]
       Resource = ["*"]
     }]
   })

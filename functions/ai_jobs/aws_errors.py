@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError, ReadTimeoutError
 
 from ai_jobs.errors import CODES, ErrorClass, JobError
 
@@ -42,6 +42,8 @@ def model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
     """
     if isinstance(error, ReadTimeoutError):
         return JobError("MODEL_TIMEOUT", f"model {model_id} gave no answer within the job type's timeout")
+    if isinstance(error, ParamValidationError):
+        return JobError("MODEL_REQUEST_REJECTED", f"the call to model {model_id} is malformed: check the job type")
     if isinstance(error, BotoCoreError):
         return JobError("MODEL_UNREACHABLE", f"model {model_id} could not be reached ({type(error).__name__})")
     aws_code, status = _code_and_status(error)

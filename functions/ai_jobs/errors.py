@@ -51,6 +51,7 @@ CODES: dict[str, ErrorClass] = {
     "MODEL_UNREACHABLE": ErrorClass.TRANSIENT,
     "MALFORMED_MODEL_ANSWER": ErrorClass.TRANSIENT,
     "INTERNAL_ERROR": ErrorClass.TRANSIENT,
+    "NO_ROOM_TO_WAIT": ErrorClass.TRANSIENT,
     "RETRIES_EXHAUSTED": ErrorClass.EXHAUSTED,
     "DEADLINE_EXCEEDED": ErrorClass.EXHAUSTED,
     "NOT_A_JOB": ErrorClass.NOT_A_JOB,
@@ -59,6 +60,14 @@ CODES: dict[str, ErrorClass] = {
     "JOB_ID_CONFLICT": ErrorClass.NOT_A_JOB,
 }
 """Every code that a job's `error` or a dead letter can carry, and its class."""
+
+
+_MESSAGE_LIMIT = 1000
+_FIELD_LIMIT = 256
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 class JobError(Exception):
@@ -74,11 +83,12 @@ class JobError(Exception):
     """
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
         self.code = code
         self.error_class = CODES[code]
-        self.message = message
-        self.field = field
+        # Both may name what a caller sent, and must fit into a message and a row whatever that was.
+        self.message = _shortened(message, _MESSAGE_LIMIT)
+        self.field = _shortened(field, _FIELD_LIMIT) if field else None
+        super().__init__(self.message)
 
     def to_body(self) -> dict[str, str]:
         """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
@@ -102,4 +112,12 @@ class ConfigurationError(Exception):
 
 
 class AIJobsError(Exception):
-    """The queues or the jobs table could not do what was asked of them (the cause is chained)."""
+    """The queues could not do what was asked of them (the cause is chained).
+
+    Args:
+        code: AWS's error code, or the name of what went wrong on the way to AWS.
+    """
+
+    def __init__(self, message: str, code: str = "Unknown") -> None:
+        super().__init__(message)
+        self.code = code

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import AppConfigProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from ai_jobs.aws_errors import dependency_error
 from ai_jobs.clients import get_appconfigdata_client
 from ai_jobs.errors import JobError
 from ai_jobs.job_types import JobTypes
@@ -75,7 +77,10 @@ class JobTypeSource:
         except (GetParameterError, KeyError) as error:
             # A KeyError is how Powertools says that AppConfig sent no content (nothing is deployed yet).
             self._provider = None
-            raise JobError("DEPENDENCY_UNAVAILABLE", f"AppConfig gave no job types ({type(error).__name__})") from error
+            cause = error.__cause__ or error.__context__
+            if isinstance(cause, ClientError | BotoCoreError):
+                raise dependency_error(cause, "AppConfig") from error
+            raise JobError("DEPENDENCY_UNAVAILABLE", "AppConfig has no job types (yet)") from error
 
     def _fetch_once(self) -> bytes:
         if self._provider is None:

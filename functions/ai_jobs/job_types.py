@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import fastjsonschema
+from aws_lambda_powertools import Logger
 from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ai_jobs.errors import JobError
+
+logger = Logger()
 
 _DRAFT_04 = "http://json-schema.org/draft-04/schema#"
 
@@ -78,23 +81,31 @@ class JobType:
         return Prompt(system=system, user=_render(self._prompt, values, self.name))
 
     def _checked(self, job_input: Mapping[str, Any]) -> dict[str, Any]:
-        values = copy.deepcopy(dict(job_input))
         try:
+            values = copy.deepcopy(dict(job_input))
             self._validate(values)
+        except RecursionError:
+            raise JobError("INVALID_INPUT", "the input is nested too deeply", "input") from None
         except fastjsonschema.JsonSchemaValueException as error:
             field = ".".join(["input", *(str(step) for step in error.path[1:])])
-            raise JobError("INVALID_INPUT", error.message, _field_at_fault(error, field)) from None
+            raise _invalid_input(error, field) from None
         return values
 
 
-def _field_at_fault(error: fastjsonschema.JsonSchemaValueException, parent: str) -> str:
-    """The field itself where fastjsonschema names only the object that lacks it, or has it too much."""
-    names: list[str] = []
+def _invalid_input(error: fastjsonschema.JsonSchemaValueException, parent: str) -> JobError:
+    """Names the field itself where fastjsonschema names only the object that lacks it, or has it too much."""
     if error.rule == "required":
-        names = [name for name in error.rule_definition if name not in error.value]
+        missing = next(name for name in error.rule_definition if name not in error.value)
+        return JobError("INVALID_INPUT", f"{parent}.{missing} is missing", f"{parent}.{missing}")
     if error.rule == "additionalProperties":
-        names = [name for name in error.value if name not in error.definition.get("properties", {})]
-    return f"{parent}.{names[0]}" if names else parent
+        known = error.definition.get("properties", {})
+        extra = next((name for name in error.value if name not in known), "")[:100]
+        return JobError(
+            "INVALID_INPUT",
+            f"{parent}.{extra} is not a field of this job type; there are: {', '.join(sorted(known)) or 'none'}",
+            f"{parent}.{extra}",
+        )
+    return JobError("INVALID_INPUT", error.message, parent)
 
 
 def _render(template: Template, values: Mapping[str, Any], job_type: str) -> str:
@@ -168,6 +179,7 @@ def _read_or_error(name: str, document: Any) -> JobType | JobError:
     try:
         return _read(name, document)
     except _BROKEN as error:
+        logger.error("job type is misconfigured", extra={"jobType": name, "exceptionType": type(error).__name__})
         return _bad_configuration(f"job type {name!r} is misconfigured", error)
 
 

@@ -20,6 +20,12 @@ SCHEMA_VERSION = 1
 MAX_DEADLINE_SECONDS = 1_209_600
 """14 days, the longest that SQS keeps a message."""
 
+FIRST_SENT_AT = "FirstSentAt"
+"""Attribute of a delayed copy: when SQS took the original, which is when the job's time began to run."""
+
+THROTTLE_COUNT = "ThrottleCount"
+"""Attribute of a delayed copy: how many copies there have been, this one included."""
+
 MAX_MESSAGE_BYTES = 262_144
 """What one SQS message may weigh, body and attributes together (`max_message_size` of the queues)."""
 
@@ -69,6 +75,14 @@ def _check_timestamp(value: object) -> datetime:
         raise JobError(
             "INVALID_MESSAGE", "timestamp must be an ISO 8601 UTC time such as 2026-01-31T12:00:00.000Z", "timestamp"
         ) from None
+
+
+def _check_json(job_input: dict[str, Any]) -> None:
+    try:
+        json.dumps(job_input, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise JobError("INVALID_MESSAGE", f"input can't be written as JSON: {reason}", "input") from None
 
 
 def _check_version(value: object, error_code: str) -> None:
@@ -132,10 +146,13 @@ class AIJobMessage:
 
     def __post_init__(self) -> None:
         check_job_id(self.job_id)
+        if self.timestamp.tzinfo is None:
+            raise JobError("INVALID_MESSAGE", "timestamp names no time zone: use datetime.now(UTC)", "timestamp")
         _checked(self.user_id, _USER_ID, "userId", "INVALID_MESSAGE")
         _checked(self.job_type, _JOB_TYPE, "jobType", "INVALID_MESSAGE")
         if not isinstance(self.input, dict):
             raise JobError("INVALID_MESSAGE", "input must be a JSON object", "input")
+        _check_json(self.input)
         if self.trace_id is not None:
             _checked(self.trace_id, _TRACE_ID, "traceId", "INVALID_MESSAGE")
         if self.deadline_seconds is not None:
@@ -170,6 +187,7 @@ class ReceivedJob:
         document: the parsed body.
         payload_hash: tells whether two messages with one jobId ask for the same thing.
         sent_at: when SQS took the message.
+        first_sent_at: when SQS took the original that a delayed copy stands for; else the same.
     """
 
     job_id: str
@@ -178,6 +196,7 @@ class ReceivedJob:
     document: dict[str, Any]
     payload_hash: str
     sent_at: datetime
+    first_sent_at: datetime
 
     @classmethod
     def parse(cls, body: str, attributes: Attributes, message_id: str, sent_at: datetime) -> ReceivedJob:
@@ -198,6 +217,7 @@ class ReceivedJob:
             document=document,
             payload_hash=_payload_hash(document),
             sent_at=sent_at,
+            first_sent_at=_first_sent_at(attributes, sent_at),
         )
 
     @property
@@ -208,11 +228,11 @@ class ReceivedJob:
 
     @property
     def created_at(self) -> datetime:
-        """When the job was submitted: the body's timestamp, but not later than when SQS took the message."""
+        """When the job was submitted: the body's timestamp, but not later than when SQS took the first message."""
         try:
-            return min(_check_timestamp(self.document["timestamp"]), self.sent_at)
+            return min(_check_timestamp(self.document["timestamp"]), self.first_sent_at)
         except (KeyError, JobError):
-            return self.sent_at
+            return self.first_sent_at
 
     def deadline_seconds(self, default: int) -> int:
         """How long the job may take: its own wish where that is usable, else `default`."""
@@ -239,6 +259,23 @@ class ReceivedJob:
             trace_id=self.document.get("traceId"),
             deadline_seconds=self.document.get("deadlineSeconds"),
         )
+
+
+def _first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
+    try:
+        return min(_check_timestamp(attributes.get(FIRST_SENT_AT)), sent_at)
+    except JobError:
+        return sent_at
+
+
+def known_job_id(body: str, attributes: Attributes) -> str | None:
+    """The id that a message names, though it is no job otherwise; None when it names none that can be one."""
+    try:
+        named = _json_object(body, "NOT_A_JOB").get("jobId")
+    except JobError:
+        named = None
+    usable = (text for text in (named, attributes.get("JobId")) if isinstance(text, str) and _JOB_ID.fullmatch(text))
+    return next(usable, None)
 
 
 def _payload_hash(document: dict[str, Any]) -> str:

@@ -97,7 +97,8 @@ def _reported(action: str, queue_url: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise AIJobsError(f"cannot {action} {queue_url}: {error}") from error
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        raise AIJobsError(f"cannot {action} {queue_url}: {error}", code) from error
 
 
 def to_message_attributes(attributes: Mapping[str, str]) -> dict[str, MessageAttributeValueTypeDef]:

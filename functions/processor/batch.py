@@ -45,7 +45,7 @@ def _hide(messages: Sequence[ReceivedMessage], queue_url: str, seconds: int) -> 
     try:
         codes = change_visibility_of_all(queue_url, [message.receipt_handle for message in messages], seconds)
     except AIJobsError as error:
-        codes = [type(error.__cause__).__name__]
+        codes = [error.code]
     if codes:
         # Not fatal: should a message show up again too early, the lease on its row keeps a second worker away.
         logger.warning("visibility could not be extended", extra={"errorCodes": codes})

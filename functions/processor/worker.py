@@ -16,7 +16,7 @@ from ai_jobs.configuration import ProcessorSettings
 from ai_jobs.dead_letters import send_to_dlq
 from ai_jobs.errors import AIJobsError, ErrorClass, JobError
 from ai_jobs.job_types import JobTypes
-from ai_jobs.messages import AIJobResultMessage, JobResult, ReceivedJob
+from ai_jobs.messages import FIRST_SENT_AT, THROTTLE_COUNT, AIJobResultMessage, JobResult, ReceivedJob, known_job_id
 from ai_jobs.model import call_model
 from ai_jobs.queues import (
     ReceivedMessage,
@@ -35,7 +35,6 @@ MARGIN_SECONDS = 10
 
 _RETRY_BASE_SECONDS = 30
 _THROTTLE_BASE_SECONDS = 10
-_THROTTLE_COUNT = "ThrottleCount"
 
 
 class Disposition(Enum):
@@ -60,7 +59,7 @@ class _Attempt:
 
 
 def _throttles_so_far(message: ReceivedMessage) -> int:
-    text = message.attributes.get(_THROTTLE_COUNT, "")
+    text = message.attributes.get(THROTTLE_COUNT, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
@@ -107,7 +106,8 @@ class Worker:
             job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
         except JobError as error:
             logger.error("message is no job", extra={"messageId": message.message_id, "errorCode": error.code})
-            send_to_dlq(self.settings.request_dlq_url, message, None, error, self._clock())
+            known = known_job_id(message.body, message.attributes)
+            send_to_dlq(self.settings.request_dlq_url, message, known, error, self._clock())
             return Disposition.DONE
         attempt = _Attempt(message, job, self._clock())
         try:
@@ -201,6 +201,9 @@ class Worker:
 
     def _settle(self, attempt: _Attempt, error: JobError) -> Disposition:
         """Do what the error's class asks for (ai_jobs.errors)."""
+        if self._clock() >= self._ends_at:
+            # A thread that woke up in a later invocation: the message is in other hands by now.
+            raise AIJobsError("the invocation that this job belongs to is over", "InvocationOver")
         final = self._exhausted(attempt, error) or error
         logger.warning(
             "attempt failed",
@@ -211,10 +214,11 @@ class Worker:
             return self._postpone(attempt)
         if final.error_class is ErrorClass.TRANSIENT:
             return self._retry(attempt)
-        if attempt.claim:
-            self._report(attempt, attempt.claim, "failed", error=final.to_body())
+        # The dead letter first: once the row is `failed`, a message that comes back is taken for a duplicate.
         if final.error_class is not ErrorClass.INVALID:
             send_to_dlq(self.settings.request_dlq_url, attempt.message, attempt.job.job_id, final, self._clock())
+        if attempt.claim:
+            self._report(attempt, attempt.claim, "failed", error=final.to_body())
         return Disposition.DONE
 
     def _exhausted(self, attempt: _Attempt, error: JobError) -> JobError | None:
@@ -237,14 +241,15 @@ class Worker:
         message, job = attempt.message, attempt.job
         count = _throttles_so_far(message) + 1
         ceiling = min(self.settings.max_backoff_seconds, _THROTTLE_BASE_SECONDS * 2 ** min(count - 1, 10))
-        more = {"JobId": job.job_id, _THROTTLE_COUNT: str(count)}
+        first_sent_at = timestamps.to_text(job.first_sent_at)
+        more = {"JobId": job.job_id, FIRST_SENT_AT: first_sent_at, THROTTLE_COUNT: str(count)}
         attributes = with_more_attributes(message.attributes, more)
         delay = int(self._jitter(1, max(1, ceiling)))
         try:
             send_message(self.settings.request_queue_url, message.body, attributes, job.user_id, delay)
         except ValueError:
-            # So close to SQS's limit that these two attributes are too much: it has to wait as it is.
-            return self._retry(attempt)
+            # So close to SQS's limit that these attributes are too much: it has to wait as it is, and costs a receive.
+            return self._settle(attempt, JobError("NO_ROOM_TO_WAIT", "too large to wait out a throttle as a copy"))
         self._release(attempt)
         return Disposition.DONE
 

@@ -70,7 +70,7 @@ module "processor" {
       },
       {
         sid        = "KeepJobs"
-        actions    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        actions    = ["dynamodb:UpdateItem"]
         resources  = [module.store.arn]
         conditions = {}
       },
@@ -123,11 +123,10 @@ module "result_handler" {
   reserved_concurrency = var.result_handler.reserved_concurrency
 
   environment_variables = {
-    POWERTOOLS_SERVICE_NAME   = "ai-job-result-handler"
-    POWERTOOLS_LOG_LEVEL      = var.logs.level
-    AI_JOB_RESPONSE_QUEUE_URL = module.response_queue.url
-    AI_JOB_RESPONSE_DLQ_URL   = module.response_queue.dlq_url
-    AI_JOB_TABLE_NAME         = module.store.name
+    POWERTOOLS_SERVICE_NAME = "ai-job-result-handler"
+    POWERTOOLS_LOG_LEVEL    = var.logs.level
+    AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
+    AI_JOB_TABLE_NAME       = module.store.name
   }
 
   statements = concat(
@@ -148,7 +147,7 @@ module "result_handler" {
       },
       {
         sid        = "WriteResults"
-        actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        actions    = ["dynamodb:UpdateItem"]
         resources  = [module.store.arn]
         conditions = {}
       },

@@ -4,6 +4,7 @@
 locals {
   # Draft-04, the only draft that API Gateway knows. Patterns without backslashes and quotation marks
   # and no enums: what the validator finds wrong is quoted in the answer (gateway_responses.tf).
+  # Some engines let $ match before a line break at the end; the lookahead does not.
   job_request_schema = jsonencode({
     "$schema"            = "http://json-schema.org/draft-04/schema#"
     title                = "JobRequest"
@@ -15,12 +16,12 @@ locals {
       userId = {
         description = "Who the job is for; jobs of one user do not hold up those of others."
         type        = "string"
-        pattern     = "^[A-Za-z0-9._:@-]{1,128}$"
+        pattern     = "^[A-Za-z0-9._:@-]{1,128}(?![^A-Za-z0-9._:@-])$"
       }
       jobType = {
         description = "Name of a configured job type. Whether it exists is checked by the worker."
         type        = "string"
-        pattern     = "^[a-z0-9][a-z0-9-]{0,63}$"
+        pattern     = "^[a-z0-9][a-z0-9-]{0,63}(?![^a-z0-9-])$"
       }
       input = {
         description = "Fields of the job, checked by the worker against the schema of the job type."
@@ -29,7 +30,7 @@ locals {
       traceId = {
         description = "Trace of the caller, written to logs and to the job."
         type        = "string"
-        pattern     = "^[A-Za-z0-9._:=;-]{1,256}$"
+        pattern     = "^[A-Za-z0-9._:=;-]{1,256}(?![^A-Za-z0-9._:=;-])$"
       }
       deadlineSeconds = {
         description = "Seconds after which nobody wants the result any more."

@@ -135,6 +135,24 @@ def paused(outputs: SimpleNamespace) -> Iterator[Callable[[str], None]]:
         stopped.append(function)
         time.sleep(1)  # a poll that is already under way would still take a message
 
+    def resume() -> None:
+        while stopped:
+            switch(stopped.pop(), enabled=True)
+
+    pause.resume = resume  # type: ignore[attr-defined]
     yield pause
-    for function in stopped:
-        switch(function, enabled=True)
+    resume()
+
+
+@pytest.fixture
+def logged(outputs: SimpleNamespace) -> Callable[[str], list[dict[str, Any]]]:
+    """The processor's log lines with this message."""
+
+    def read(message: str) -> list[dict[str, Any]]:
+        group = f"/aws/lambda/{outputs.processor_function_name}"
+        pages = boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        texts = [event["message"] for page in pages for event in page["events"]]
+        lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("message") == message]
+
+    return read

@@ -129,6 +129,13 @@ def test_without_any_value_the_jobs_must_wait(source, appconfig):
     assert (caught.value.code, caught.value.error_class) == ("DEPENDENCY_UNAVAILABLE", "throttled")
 
 
+def test_a_missing_permission_is_an_operators_matter(source, appconfig):
+    appconfig.error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "StartConfigurationSession")
+    with pytest.raises(JobError, match="AccessDeniedException") as caught:
+        source.get()
+    assert (caught.value.code, caught.value.error_class) == ("DEPENDENCY_REFUSED", "operator")
+
+
 def test_nothing_deployed_yet_is_waited_out_too(source, appconfig):
     appconfig.content = b""
     with pytest.raises(JobError) as caught:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage
+from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.store import ClaimTerms, JobStore
 
@@ -34,7 +34,7 @@ def get(aws, clock, monkeypatch):
         answer = module.handler(
             {
                 "resource": "/jobs/{jobId}",
-                "path": f"/jobs/{job_id}",
+                "path": f"/behind/a/base/path/jobs/{job_id}",  # as a custom domain may have it
                 "httpMethod": method,
                 "headers": {},
                 "multiValueHeaders": {},
@@ -47,7 +47,7 @@ def get(aws, clock, monkeypatch):
             },
             CONTEXT,
         )
-        assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
+        assert answer["headers"]["Content-Type"] == "application/json"
         return answer["statusCode"], json.loads(answer["body"])
 
     send.module = module
@@ -129,10 +129,18 @@ def test_a_malformed_id_is_a_400_that_names_it(get, job_id):
     assert "jobId" in shown["error"]["message"]
 
 
-def test_an_unreadable_table_is_a_503(get, monkeypatch):
-    monkeypatch.setattr(get.module, "store", JobStore("missing"))
-    status, shown = get("job-1")
-    assert (status, shown["error"]["code"]) == (503, "STORE_UNAVAILABLE")
+@pytest.mark.parametrize(
+    ("code", "status", "shown_code"),
+    [("DEPENDENCY_UNAVAILABLE", 503, "STORE_UNAVAILABLE"), ("DEPENDENCY_REFUSED", 500, "INTERNAL_ERROR")],
+)
+def test_only_what_may_pass_asks_to_try_again(get, monkeypatch, code, status, shown_code):
+    class Down:
+        def get(self, job_id):
+            raise JobError(code, "DynamoDB answered")
+
+    monkeypatch.setattr(get.module, "store", Down())
+    answered, shown = get("job-1")
+    assert (answered, shown["error"]["code"]) == (status, shown_code)
 
 
 def test_a_bug_is_a_500_in_the_apis_shape(get, monkeypatch):

@@ -91,6 +91,9 @@ def test_every_text_survives_and_is_fit_for_sqs(text):
         ("trace_id", ""),
         ("trace_id", "a b"),
         ("input", []),
+        ("input", {"x": float("nan")}),
+        ("input", {"x": object()}),
+        ("timestamp", datetime(2026, 1, 31)),  # noqa: DTZ001  # what is refused
         ("deadline_seconds", 0),
         ("deadline_seconds", True),
         ("deadline_seconds", 1.5),
@@ -110,6 +113,7 @@ def test_a_bad_field_is_named(field, value):
             "job_type": "jobType",
             "trace_id": "traceId",
             "input": "input",
+            "timestamp": "timestamp",
             "deadline_seconds": "deadlineSeconds",
         }[field]
     )

@@ -6,7 +6,7 @@ import json
 from unittest import mock
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
 from ai_jobs import JobError, model
@@ -91,6 +91,7 @@ def refused(code, status, message=""):
         (refused("Whatever", 502), "MODEL_ERROR", "transient"),
         (ReadTimeoutError(endpoint_url="http://x"), "MODEL_TIMEOUT", "transient"),
         (EndpointConnectionError(endpoint_url="http://x"), "MODEL_UNREACHABLE", "transient"),
+        (ParamValidationError(report="x"), "MODEL_REQUEST_REJECTED", "operator"),
         (ResponseParserError("nonsense"), "MALFORMED_MODEL_ANSWER", "transient"),
         (refused("AccessDeniedException", 403), "MODEL_ACCESS_DENIED", "operator"),
         (refused("ResourceNotFoundException", 404), "MODEL_NOT_FOUND", "operator"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from ai_jobs import AIJobsError, JobError
+from ai_jobs import AIJobsError, JobError, timestamps
 from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
 from processor import worker as worker_module
 from processor.batch import process_batch
@@ -105,6 +107,8 @@ def test_a_job_becomes_a_result(worker, job_types, received, body, model, outcom
     found = store.get("job-1")
     assert (found["status"], found["configVersion"]) == ("processing", "v1")
     assert found["leaseExpiresAt"] == "2026-01-31T12:15:00.000Z", "the lease ends with the invocation"
+    assert found["deadlineAt"] == "2026-01-31T18:00:00.000Z"
+    assert found["dueAt"] == "2026-01-31T18:30:00.000Z", "stalled: twice the visibility timeout after the deadline"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +207,7 @@ def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_qu
         "UserId": "user-1",
         "JobType": "greeting",
         "JobId": message.message_id,
+        "FirstSentAt": timestamps.to_text(message.sent_at),
         "ThrottleCount": "1",
     }
     assert delay == 10
@@ -227,11 +232,12 @@ def test_a_job_too_large_for_the_copys_attributes_waits_as_it_is(worker, job_typ
 def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clock, outcomes, dead_letters):
     class SlowModel(Model):
         def __call__(self, job_type, prompt):
-            clock.forward(hours=7)
+            clock.forward(minutes=2)
             return super().__call__(job_type, prompt)
 
     worker._model = SlowModel(model.result)
-    worker.work_on(in_queue(timestamp="2026-01-31T12:00:00Z", input={"name": "MODEL_THROTTLED"}), job_types)
+    job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 60, "input": {"name": "MODEL_THROTTLED"}}
+    worker.work_on(in_queue(**job), job_types)
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
     assert dead_letters()[0].attributes["ErrorCode"] == "DEADLINE_EXCEEDED"
 
@@ -248,6 +254,90 @@ def test_no_model_call_that_could_outlive_the_function(settings, store, clock, m
     assert worker.work_on(in_queue(), job_types) is Disposition.DONE
     assert model.prompts == []
     assert get_queue_message_count(aws.request_queue).delayed == 1
+
+
+def test_the_deadline_runs_from_the_first_message_though_there_is_no_row(
+    settings, clock, model, job_types, received, body, dead_letters
+):
+    class Down:
+        def claim(self, *args):
+            raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
+
+    worker = Worker(settings, Down(), clock() + timedelta(minutes=15), model, clock)
+    copy = received(body(deadlineSeconds=60), FirstSentAt="2026-01-31T11:58:00.000Z", ThrottleCount="3")
+    worker.work_on(copy, job_types)
+    (letter,) = dead_letters()
+    assert letter.attributes["ErrorCode"] == "DEADLINE_EXCEEDED"
+    assert {"FirstSentAt", "ThrottleCount"}.isdisjoint(letter.attributes), "a redrive starts over"
+
+
+def test_a_dead_letter_that_fails_is_not_lost(worker, job_types, in_queue, dead_letters, outcomes, monkeypatch, clock):
+    def down(*args):
+        raise AIJobsError("SQS is down")
+
+    message = in_queue(input={"name": "MODEL_ACCESS_DENIED"})
+    with monkeypatch.context() as patch:
+        patch.setattr(worker_module, "send_to_dlq", down)
+        with pytest.raises(AIJobsError):
+            worker.work_on(message, job_types)
+    assert outcomes() == [], "the row is not yet failed: a message that comes back is no duplicate"
+
+
+@pytest.mark.parametrize("spare", [0, 60, 300])
+def test_a_message_at_the_size_limit_gets_to_the_dlq(worker, job_types, in_queue, body, dead_letters, outcomes, spare):
+    empty = len(body(input={"name": "MODEL_ACCESS_DENIED"}, note=""))
+    message = in_queue(body(input={"name": "MODEL_ACCESS_DENIED"}, note="x" * (262_144 - spare - empty)))
+    assert worker.work_on(message, job_types) is Disposition.DONE
+    assert dead_letters()[0].body == message.body
+    assert outcomes()[0]["status"] == "failed"
+
+
+def test_however_large_the_fault_the_job_fails_with_a_reason(worker, job_types, received, body, outcomes):
+    assert worker.work_on(received(body(input={"name": "Ada", "k" * 140_000: 1})), job_types) is Disposition.DONE
+    (outcome,) = outcomes()
+    assert outcome["error"]["code"] == "INVALID_INPUT"
+    assert len(outcome["error"]["message"]) <= 1000
+    assert len(outcome["error"]["field"]) <= 256
+
+
+def test_deep_nesting_is_the_callers_fault(worker, job_types, received, body, outcomes):
+    deep = '{"jobId": "deep", "userId": "u", "jobType": "greeting", "input": {"name": ' + "[" * 900 + "]" * 900 + "}}"
+    assert worker.work_on(received(deep), job_types) is Disposition.DONE
+    assert outcomes()[0]["error"]["code"] in ("INVALID_INPUT", "INVALID_MESSAGE")
+
+
+def test_a_thread_of_an_earlier_invocation_settles_nothing(worker, job_types, in_queue, clock, dead_letters, outcomes):
+    class Late(Model):
+        def __call__(self, job_type, prompt):
+            clock.forward(minutes=16)
+            return super().__call__(job_type, prompt)
+
+    worker._model = Late(None)
+    with pytest.raises(AIJobsError, match="is over"):
+        worker.work_on(in_queue(input={"name": "MODEL_ACCESS_DENIED"}), job_types)
+    assert (dead_letters(), outcomes()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes", "known"),
+    [
+        ('{"jobId": "job-7"}', {"JobId": "job-8"}, "job-7"),
+        ('{"jobId": "a b"}', {"JobId": "job-8"}, "job-8"),
+        ("no json", {"JobId": "a b"}, None),
+    ],
+)
+def test_a_dead_letter_keeps_the_id_that_the_message_had(
+    worker, job_types, received, dead_letters, text, attributes, known
+):
+    message = received(text, **attributes)
+    worker.work_on(message, job_types)
+    assert dead_letters()[0].attributes["JobId"] == (known or message.message_id)
+
+
+def test_the_margin_fits_into_the_modules():
+    hcl = Path(__file__).parents[2].joinpath("modules/ai-jobs/job_types.tf").read_text()
+    at_plan = int(re.search(r"job_timeout_margin_seconds = (\d+)", hcl).group(1))
+    assert at_plan > worker_module.MARGIN_SECONDS
 
 
 def test_missing_job_types_are_waited_out(worker, in_queue, aws, store):

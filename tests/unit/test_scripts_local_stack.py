@@ -101,7 +101,7 @@ def test_a_lost_state_starts_the_local_aws_anew(world: World) -> None:
     assert world.started == 2
 
 
-def test_a_failed_apply_is_repeated_on_the_same_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_failed_apply_the_next_one_starts_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(instance: Instance) -> None:
         local_stack.STATE.write_text("half of it")
         raise Failure("no")
@@ -110,7 +110,10 @@ def test_a_failed_apply_is_repeated_on_the_same_state(world: World, monkeypatch:
         context.setattr(local_stack, "_apply", fail)
         with pytest.raises(Failure):
             local_stack.up()
-    assert world.up() == ["apply"]
+    with pytest.raises(Failure, match="did not finish"):
+        local_stack.outputs()
+    assert world.up() == ["apply to nothing"]
+    assert world.started == 2
 
 
 def test_down_stops_and_forgets(world: World) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError
+from ai_jobs import AIJobResultMessage, JobError, clients
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
 
@@ -72,8 +72,6 @@ def test_a_claim_writes_the_whole_open_row(store, claim, clock):
 
 
 def test_a_claim_is_one_write_and_no_read(store, claim, monkeypatch):
-    from ai_jobs import clients
-
     calls = []
     clients.get_dynamodb_client().meta.events.register("before-call.*.*", lambda model, **_: calls.append(model.name))
     claim()
@@ -216,6 +214,22 @@ def test_a_redrive_opens_a_failed_job_again(store, claim, finish, clock):
     assert {"openShard", "dueAt"} <= set(found)
 
 
+def test_of_two_workers_that_see_one_redrive_one_gets_the_job(store, claim, finish, clock, monkeypatch):
+    claim()
+    clock.forward(minutes=1)
+    finish("failed")
+    clock.forward(minutes=1)
+    start_over = store._start_over
+
+    def after_another(*args):
+        monkeypatch.setattr(store, "_start_over", start_over)
+        assert claim(message_id="another").attempt == 1
+        return start_over(*args)
+
+    monkeypatch.setattr(store, "_start_over", after_another)
+    assert claim() == Running(clock() + timedelta(minutes=15))
+
+
 def test_a_late_first_message_heals_a_failed_enqueue(claim, finish, clock):
     sent = clock()
     claim()
@@ -234,8 +248,13 @@ def test_an_expired_row_counts_as_gone(store, claim, finish, clock):
     assert "result" not in row(store)
 
 
-def test_an_unknown_job_has_no_row(store):
+def test_a_row_is_read_consistently(store):
+    asked = []
+    clients.get_dynamodb_client().meta.events.register(
+        "provide-client-params.dynamodb.GetItem", lambda params, **_: asked.append(params["ConsistentRead"])
+    )
     assert store.get("nobody") is None
+    assert asked == [True]
 
 
 def test_open_jobs_are_spread_over_the_shards(store, clock, body):
@@ -258,8 +277,6 @@ def test_a_refusal_is_an_operators_matter(aws, claim, table):
 
 def test_an_outage_is_waited_out(aws, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    from ai_jobs import clients
-
     clients.forget_clients()
     boto3.DEFAULT_SESSION = None
     with pytest.raises(JobError) as caught:

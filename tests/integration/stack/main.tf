@@ -51,6 +51,17 @@ module "ai_jobs" {
   }
 }
 
+# As in environments/local: an action that only the emulator knows.
+resource "aws_iam_role_policy" "emulator" {
+  name = "emulator"
+  role = module.ai_jobs.processor_role_name
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = ["sqs:ChangeMessageVisibilityBatch"], Resource = ["*"] }]
+  })
+}
+
 output "request_queue_url" { value = module.ai_jobs.request_queue_url }
 output "response_queue_url" { value = module.ai_jobs.response_queue_url }
 output "request_dlq_url" { value = module.ai_jobs.request_dlq_url }
