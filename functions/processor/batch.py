@@ -33,7 +33,7 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
         futures = [pool.submit(worker.work_on, message, job_types) for message in messages]
         wait(futures, timeout=worker.seconds_left())
         pairs = zip(messages, futures, strict=True)
-        return [message.message_id for message, future in pairs if _must_come_back(message, future)]
+        return [message.message_id for message, future in pairs if _must_come_back(worker, message, future)]
     finally:
         # Threads can't be ended: one that is still waiting is left behind, and the attempt number on all that it
         # may yet write keeps it from doing harm.
@@ -59,7 +59,9 @@ def _job_types(source: JobTypeSource) -> JobTypes | JobError:
         return error
 
 
-def _must_come_back(message: ReceivedMessage, future: Future[Disposition]) -> bool:
+def _must_come_back(worker: Worker, message: ReceivedMessage, future: Future[Disposition]) -> bool:
+    if future.cancel():  # more messages than threads, and no thread got to this one: that must not cost a receive
+        return worker.put_off(message) is Disposition.COMES_BACK
     if not future.done():
         logger.error("job outlived the function", extra={"messageId": message.message_id})
         return True

@@ -118,6 +118,17 @@ class Worker:
             return self._attempt(replace(attempt, claim=claim), claim, job_types)
         return self._stand_back(attempt, claim)
 
+    def put_off(self, message: ReceivedMessage) -> Disposition:
+        """Let a delayed copy take the place of a message that nobody got to; one that can't be copied comes back."""
+        if (self._ends_at - self._clock()).total_seconds() < 1:
+            return Disposition.COMES_BACK
+        try:
+            job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
+            return self._postpone(_Attempt(message, job, self._clock()))
+        except (JobError, AIJobsError) as error:
+            logger.warning("message not put off", extra={"messageId": message.message_id} | describe(error))
+            return Disposition.COMES_BACK
+
     def _terms(self, job: ReceivedJob, job_types: JobTypes | JobError) -> ClaimTerms:
         return ClaimTerms(
             lease_expires_at=self._ends_at,

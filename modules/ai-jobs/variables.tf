@@ -252,8 +252,8 @@ variable "processor" {
   }
 
   validation {
-    condition     = var.processor.batch_size >= 1 && var.processor.batch_size <= 50 && floor(var.processor.batch_size) == var.processor.batch_size
-    error_message = "processor.batch_size is ${var.processor.batch_size}: the processor works on the whole batch at once, and takes a whole number from 1 to 50."
+    condition     = var.processor.batch_size >= 1 && var.processor.batch_size <= 10000 && floor(var.processor.batch_size) == var.processor.batch_size
+    error_message = "processor.batch_size is ${var.processor.batch_size}: Lambda takes a whole number from 1 to 10000."
   }
 
   validation {

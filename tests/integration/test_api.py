@@ -45,6 +45,8 @@ def test_a_good_job_is_accepted(api):  # R-J2
         json.dumps(GOOD | {"color": "red"}),
         json.dumps(GOOD | {"userId": ""}),
         json.dumps(GOOD | {"userId": "a b"}),
+        json.dumps(GOOD | {"userId": "user-1\n"}),
+        json.dumps(GOOD | {"jobType": "echo\n"}),
         json.dumps(GOOD | {"userId": "ümlaut"}),
         json.dumps(GOOD | {"userId": "u&Action=PurgeQueue"}),
         json.dumps(GOOD | {"userId": "x" * 129}),
@@ -59,7 +61,8 @@ def test_a_good_job_is_accepted(api):  # R-J2
 def test_a_bad_body_is_refused_by_the_gateway(api, body):  # R-J1
     status, answer = api.call("POST", "/jobs", body if isinstance(body, bytes) else body.encode())
     assert (status, answer["error"]["code"]) == (400, "BAD_REQUEST")
-    assert answer["error"]["message"]
+    # What follows is the validator's own words, which MiniStack leaves as a placeholder.
+    assert answer["error"]["message"].startswith("The request body is not a valid job: ")
 
 
 def test_a_body_over_the_queues_limit_is_refused(api):  # R-J2
@@ -87,7 +90,7 @@ def test_an_unknown_job_is_a_404(api):  # R-J6
     assert (status, answer["error"]["code"]) == (404, "JOB_NOT_FOUND")
 
 
-@pytest.mark.parametrize("job_id", ["a%20b", "%C3%BCmlaut", "x" * 129, "a%26b"])
+@pytest.mark.parametrize("job_id", ["a%20b", "%C3%BCmlaut", "x" * 129, "a%26b", "a%0A"])
 def test_a_malformed_id_is_a_400(api, job_id):  # R-J6
     status, answer = api.call("GET", f"/jobs/{job_id}")
     assert (status, answer["error"]["code"]) == (400, "INVALID_JOB_ID")

@@ -86,15 +86,19 @@ def test_a_throttled_job_outlives_more_throttles_than_receives(submit, ended, mo
     assert (job["status"], model.calls(prompt)) == ("completed", 5)
 
 
-def test_a_mixed_batch_retries_only_its_failures(outputs, ended, paused, model, text):  # R-E2 R-T4
+def test_a_mixed_batch_retries_only_its_failures(outputs, ended, paused, model, text, logged):  # R-E2 R-T4
+    paused(outputs.processor_function_name)  # so that all nine are there at once
     jobs = [
         AIJobMessage("user-1", "echo", {"text": text("500,200" if number % 3 == 0 else "200")}) for number in range(9)
     ]
     sqs = boto3.client("sqs")
     entries = [{"Id": str(number), "MessageBody": job.to_body()} for number, job in enumerate(jobs)]
     sqs.send_message_batch(QueueUrl=outputs.request_queue_url, Entries=entries)
+    paused.resume()
     assert {ended(job.job_id)["status"] for job in jobs} == {"completed"}
     assert [model.calls(job.input["text"]) for job in jobs] == [2, 1, 1] * 3
+    repeated = {line["jobId"] for line in logged("job is finished, repeated message dropped")}
+    assert repeated.isdisjoint(job.job_id for job in jobs), "a message that was done with came back"
 
 
 def test_the_same_message_twice_is_one_model_call(outputs, ended, model, text):
@@ -132,6 +136,14 @@ def test_what_is_no_job_ends_in_the_dlq_with_the_reason(outputs, received_from, 
     letter = received_from(outputs.request_dlq_url, message_id)
     assert letter.body == body
     assert letter.attributes["ErrorCode"] == "NOT_A_JOB"
+
+
+def test_the_processor_logged_its_jobs_and_could_extend_their_visibility(submit, ended, text, logged):
+    job_id = submit(text())
+    ended(job_id)
+    (line,) = [line for line in logged("job completed") if line["jobId"] == job_id]
+    assert (line["userId"], line["jobType"]) == ("user-1", "echo")
+    assert logged("visibility could not be extended") == []
 
 
 def test_nothing_is_left_behind(outputs, until):

@@ -428,11 +428,10 @@ run "defaults" {
 
   assert {
     condition = module.result_handler.environment_variables == tomap({
-      POWERTOOLS_SERVICE_NAME   = "ai-job-result-handler"
-      POWERTOOLS_LOG_LEVEL      = "INFO"
-      AI_JOB_RESPONSE_QUEUE_URL = "https://sqs/response"
-      AI_JOB_RESPONSE_DLQ_URL   = "https://sqs/response-dlq"
-      AI_JOB_TABLE_NAME         = "bayon-coagent-ai-jobs-test"
+      POWERTOOLS_SERVICE_NAME = "ai-job-result-handler"
+      POWERTOOLS_LOG_LEVEL    = "INFO"
+      AI_JOB_RESPONSE_DLQ_URL = "https://sqs/response-dlq"
+      AI_JOB_TABLE_NAME       = "bayon-coagent-ai-jobs-test"
     })
     error_message = "The result handler's environment variables are ${jsonencode(module.result_handler.environment_variables)}."
   }
@@ -453,7 +452,7 @@ run "defaults" {
       WriteTraces               = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"], false]
       WorkOnRequests            = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::request"], false]
       SendResultsAndGivenUpJobs = [["sqs:SendMessage"], ["arn:aws:sqs:::response", "arn:aws:sqs:::request-dlq"], false]
-      KeepJobs                  = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"], false]
+      KeepJobs                  = [["dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"], false]
       ReadJobTypes              = [["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"], ["arn:aws:appconfig:eu-west-1:123456789012:application/app1abc/environment/env1abc/configuration/pro1abc"], false]
       InvokeModels              = [["bedrock:InvokeModel"], ["arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0"], false]
     }
@@ -466,7 +465,7 @@ run "defaults" {
       WriteTraces        = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
       WorkOnResults      = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], ["arn:aws:sqs:::response"]]
       SendGivenUpResults = [["sqs:SendMessage"], ["arn:aws:sqs:::response-dlq"]]
-      WriteResults       = [["dynamodb:GetItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
+      WriteResults       = [["dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
     }
     error_message = "The result handler may do other things than it should: ${module.result_handler.role_policy}"
   }

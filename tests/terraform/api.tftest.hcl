@@ -148,9 +148,9 @@ run "post_jobs" {
   }
   assert {
     condition = { for name, rule in jsondecode(aws_api_gateway_model.job_request.schema).properties : name => rule.pattern if can(rule.pattern) } == {
-      jobType = "^[a-z0-9][a-z0-9-]{0,63}$"
-      traceId = "^[A-Za-z0-9._:=;-]{1,256}$"
-      userId  = "^[A-Za-z0-9._:@-]{1,128}$"
+      jobType = "^[a-z0-9][a-z0-9-]{0,63}(?![^a-z0-9-])$"
+      traceId = "^[A-Za-z0-9._:=;-]{1,256}(?![^A-Za-z0-9._:=;-])$"
+      userId  = "^[A-Za-z0-9._:@-]{1,128}(?![^A-Za-z0-9._:@-])$"
     }
     error_message = "The patterns are not those that the worker applies."
   }

@@ -503,6 +503,24 @@ def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, cloc
         stuck.set()
 
 
+def test_what_no_thread_got_to_costs_no_receive(settings, store, clock, result, job_types, record, body, in_queue, aws):
+    stuck = threading.Event()
+
+    def model(job_type, prompt):
+        stuck.wait(20)
+        return result
+
+    worker = Worker(settings, store, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high)
+    worker.seconds_left = lambda: 1.0
+    records = [record(body(jobId=f"job-{number}")) for number in range(52)]
+    try:
+        failed = process_batch(records, worker, Source(job_types))
+    finally:
+        stuck.set()
+    assert len(failed) == 50, "those that a thread holds come back"
+    assert get_queue_message_count(aws.request_queue).delayed == 2
+
+
 def test_an_empty_batch_is_no_error(worker, job_types):
     assert process_batch([], worker, Source(job_types)) == []
 
