@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -40,23 +39,21 @@ class JobTypeSource:
         self._profile = profile
         self._max_age_seconds = max_age_seconds
         self._clock = clock
-        self._lock = threading.Lock()
         self._provider: AppConfigProvider | None = None
         self._last_good: JobTypes | None = None
         self._fresh_until = float("-inf")
 
     def get(self) -> JobTypes:
-        """The current job types.
+        """The current job types. Called once a batch, before its threads start.
 
         Raises:
             JobError: `DEPENDENCY_UNAVAILABLE` when AppConfig gives nothing and there is no earlier value;
                 `INVALID_CONFIGURATION` when the first document can't be used.
         """
-        with self._lock:
-            if self._last_good is None or self._clock() >= self._fresh_until:
-                self._last_good = self._read_or_keep(self._last_good)
-                self._fresh_until = self._clock() + self._max_age_seconds
-            return self._last_good
+        if self._last_good is None or self._clock() >= self._fresh_until:
+            self._last_good = self._read_or_keep(self._last_good)
+            self._fresh_until = self._clock() + self._max_age_seconds
+        return self._last_good
 
     def _read_or_keep(self, last_good: JobTypes | None) -> JobTypes:
         try:

@@ -242,6 +242,8 @@ class JobStore:
             return Refusal.CONFLICT
         if found["status"] == JobStatus.PROCESSING:
             return Running(timestamps.from_text(found["leaseExpiresAt"]))
+        if found["status"] == JobStatus.QUEUED:  # given back in this very moment, likewise
+            return Running(self._clock())
         return Refusal.FINISHED
 
     def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> Row:

@@ -35,8 +35,8 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
         pairs = zip(messages, futures, strict=True)
         return [message.message_id for message, future in pairs if _must_come_back(worker, message, future)]
     finally:
-        # Threads can't be ended: one that is still waiting is left behind, and the attempt number on all that it
-        # may yet write keeps it from doing harm.
+        # Threads can't be ended: one that is still waiting for its model is left behind. Should it wake up in a later
+        # invocation, the attempt number on its result and the check in Worker._settle keep it from doing harm.
         pool.shutdown(wait=False, cancel_futures=True)
 
 

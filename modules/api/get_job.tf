@@ -1,12 +1,11 @@
 # GET /jobs/{jobId}: a function reads the row, and shapes the answer itself.
 
 resource "aws_api_gateway_method" "get_job" {
-  rest_api_id        = aws_api_gateway_rest_api.this.id
-  resource_id        = aws_api_gateway_resource.job.id
-  http_method        = "GET"
-  operation_name     = "GetJob"
-  authorization      = var.authorization
-  request_parameters = { "method.request.path.jobId" = true }
+  rest_api_id    = aws_api_gateway_rest_api.this.id
+  resource_id    = aws_api_gateway_resource.job.id
+  http_method    = "GET"
+  operation_name = "GetJob"
+  authorization  = var.authorization
 }
 
 resource "aws_api_gateway_integration" "get_job" {

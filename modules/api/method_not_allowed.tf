@@ -42,7 +42,9 @@ resource "aws_api_gateway_integration" "not_allowed" {
     for content_type in local.method_not_allowed_content_types : content_type => jsonencode({ statusCode = 405 })
   }
 
-  # Without meaning for a mock, but a change would replace it: some gateways report a value nobody set.
+  # An integration inherits create_before_destroy from the deployment that depends on it, and has no identity but its
+  # method: a replacement is written over the old one and then deleted with it. So an attribute that means nothing to a
+  # mock must not be able to cause one.
   lifecycle {
     ignore_changes = [integration_http_method]
   }

@@ -16,8 +16,10 @@ locals {
     )
   }
 
+  version = substr(sha256(jsonencode(local.job_types)), 0, 12)
+
   document = jsonencode({
-    version  = substr(sha256(jsonencode(local.job_types)), 0, 12)
+    version  = local.version
     jobTypes = local.job_types
   })
 
@@ -62,6 +64,7 @@ resource "aws_appconfig_configuration_profile" "this" {
 resource "aws_appconfig_hosted_configuration_version" "this" {
   application_id           = aws_appconfig_application.this.id
   configuration_profile_id = aws_appconfig_configuration_profile.this.configuration_profile_id
+  description              = "Job types ${local.version}"
   content_type             = "application/json"
   content                  = local.document
 

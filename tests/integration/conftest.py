@@ -120,28 +120,33 @@ def received_from() -> Callable[..., Any]:
     return take
 
 
-@pytest.fixture
-def paused(outputs: SimpleNamespace) -> Iterator[Callable[[str], None]]:
-    """Pauses a function's queue trigger until the end of the test."""
-    client = boto3.client("lambda")
-    stopped = []
+class Pauses:
+    """Pauses queue triggers: call it with a function's name; `resume` starts all of them again."""
 
-    def switch(function: str, *, enabled: bool) -> None:
-        (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+    def __init__(self) -> None:
+        self._client = boto3.client("lambda")
+        self._stopped: list[str] = []
 
-    def pause(function: str) -> None:
-        switch(function, enabled=False)
-        stopped.append(function)
+    def __call__(self, function: str) -> None:
+        self._switch(function, enabled=False)
+        self._stopped.append(function)
         time.sleep(1)  # a poll that is already under way would still take a message
 
-    def resume() -> None:
-        while stopped:
-            switch(stopped.pop(), enabled=True)
+    def resume(self) -> None:
+        while self._stopped:
+            self._switch(self._stopped.pop(), enabled=True)
 
-    pause.resume = resume  # type: ignore[attr-defined]
-    yield pause
-    resume()
+    def _switch(self, function: str, *, enabled: bool) -> None:
+        (mapping,) = self._client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+        self._client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+
+
+@pytest.fixture
+def paused(outputs: SimpleNamespace) -> Iterator[Pauses]:
+    """Pauses a function's queue trigger, until the end of the test at the latest."""
+    pauses = Pauses()
+    yield pauses
+    pauses.resume()
 
 
 @pytest.fixture

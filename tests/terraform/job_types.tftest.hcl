@@ -95,6 +95,10 @@ run "document" {
     )
     error_message = "The document must be the profile's content."
   }
+  assert {
+    condition     = aws_appconfig_hosted_configuration_version.this.description == "Job types ${jsondecode(output.document).version}"
+    error_message = "The console must show which version of the job types this is: it stands on every job's row."
+  }
 
   # The validator refuses a broken document before it is deployed.
   assert {

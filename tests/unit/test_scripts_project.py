@@ -14,7 +14,7 @@ CALLER = {
     "AWS_SECRET_ACCESS_KEY": "real",
     "AWS_REGION": "eu-central-1",
     "AWS_ENDPOINT_URL_SQS": "https://sqs.example.com",
-    "AWS_CONFIG_FILE": "/home/caller/.aws/config",
+    "AWS_CONFIG_FILE": "the-callers-own/config",
     "TF_WORKSPACE": "other",
     "NO_PROXY": "internal.example.com",
 }

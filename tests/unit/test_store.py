@@ -230,6 +230,24 @@ def test_of_two_workers_that_see_one_redrive_one_gets_the_job(store, claim, fini
     assert claim() == Running(clock() + timedelta(minutes=15))
 
 
+def test_a_redrive_that_finds_the_job_given_back_is_not_taken_for_a_duplicate(store, claim, finish, clock, monkeypatch):
+    claim()
+    clock.forward(minutes=1)
+    finish("failed")
+    clock.forward(minutes=1)
+    start_over = store._start_over
+
+    def after_another(*args):
+        monkeypatch.setattr(store, "_start_over", start_over)
+        claim(message_id="another")
+        store.release("job-1", 1)
+        clock.forward(seconds=1)
+        return start_over(*args)
+
+    monkeypatch.setattr(store, "_start_over", after_another)
+    assert claim() == Running(clock()), "it comes back at once"
+
+
 def test_a_late_first_message_heals_a_failed_enqueue(claim, finish, clock):
     sent = clock()
     claim()
