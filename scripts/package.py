@@ -1,4 +1,4 @@
-"""Builds the Lambda zips dist/{processor,result_handler,jobs_api}.zip and dist/manifest.json.
+"""Builds the Lambda zips dist/{processor,result_handler,jobs_api,reconciler}.zip and dist/manifest.json.
 
     python -m scripts.package
 
@@ -83,9 +83,10 @@ class Bundle:
 
 
 BUNDLES = (
-    Bundle("processor", frozenset({"appconfigdata", "bedrock-runtime", "dynamodb", "sqs", "sts"})),
+    Bundle("processor", frozenset({"appconfigdata", "bedrock-runtime", "dynamodb", "s3", "sqs", "sts"})),
     Bundle("result_handler", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
-    Bundle("jobs_api", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
+    Bundle("jobs_api", frozenset({"dynamodb", "s3", "sqs"}), pruned=PROCESSOR_ONLY),
+    Bundle("reconciler", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
 )
 
 

@@ -4,6 +4,7 @@ The names here are what other services import; `ai_jobs.store`, `ai_jobs.model` 
 """
 
 from ai_jobs.clients import get_sqs_client
+from ai_jobs.erasing import Erased, erase_user
 from ai_jobs.errors import AIJobsError, ConfigurationError, JobError
 from ai_jobs.messages import AIJobMessage, AIJobResultMessage
 from ai_jobs.queues import (
@@ -22,10 +23,12 @@ __all__ = [
     "AIJobResultMessage",
     "AIJobsError",
     "ConfigurationError",
+    "Erased",
     "JobError",
     "QueueMessageCount",
     "ReceivedMessage",
     "delete_message",
+    "erase_user",
     "get_queue_attributes",
     "get_queue_message_count",
     "get_sqs_client",

@@ -21,7 +21,13 @@ _MODEL_CODES = {
 
 _TOO_LONG = ("too long", "too many tokens", "context length", "context window", "maximum number of tokens")
 
-_REFUSALS = {"AccessDeniedException", "AccessDenied", "ResourceNotFoundException", "ValidationException"}
+_REFUSALS = {
+    "AccessDeniedException",
+    "AccessDenied",
+    "NoSuchBucket",
+    "ResourceNotFoundException",
+    "ValidationException",
+}
 
 
 def _code_and_status(error: ClientError) -> tuple[str, int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_appconfigdata import AppConfigDataClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 MAX_POOL_CONNECTIONS = 50
@@ -27,6 +28,12 @@ _SQS_READ_TIMEOUT_SECONDS = 25
 # left to say so: two attempts stay below the shortest function's timeout (jobs_api, 10 s).
 _DATA_READ_TIMEOUT_SECONDS = 3
 
+# S3 takes a few seconds for a few megabytes.
+_S3_READ_TIMEOUT_SECONDS = 10
+
+# Signed URLs must be of version 4 and name the region's own endpoint: buckets of newer regions answer nothing else.
+_S3_CONFIG = Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})
+
 # Creating a client goes through boto3's default session, which is not safe to use from two threads at once
 # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html); the clients themselves are.
 _creation = threading.Lock()
@@ -34,16 +41,17 @@ _creation = threading.Lock()
 
 @functools.cache
 def _create(service: str, read_timeout_seconds: int, attempts: int) -> Any:
+    config = Config(
+        connect_timeout=1,
+        read_timeout=read_timeout_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=MAX_POOL_CONNECTIONS,
+        user_agent_extra="ai-jobs",
+    )
     return boto3.client(
         service,  # type: ignore[call-overload]  # the stubs know each service's client by its literal name only
         endpoint_url=configuration.endpoint_url(),
-        config=Config(
-            connect_timeout=1,
-            read_timeout=read_timeout_seconds,
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=MAX_POOL_CONNECTIONS,
-            user_agent_extra="ai-jobs",
-        ),
+        config=config.merge(_S3_CONFIG) if service == "s3" else config,
     )
 
 
@@ -72,6 +80,12 @@ def get_dynamodb_client() -> DynamoDBClient:
 def get_appconfigdata_client() -> AppConfigDataClient:
     """The process's AppConfig data client. Raises as `get_sqs_client` does."""
     client: AppConfigDataClient = _client("appconfigdata", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    return client
+
+
+def get_s3_client() -> S3Client:
+    """The process's S3 client. Raises as `get_sqs_client` does."""
+    client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 

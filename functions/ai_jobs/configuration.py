@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from ai_jobs.errors import ConfigurationError
 
+# Far beyond any bill, and far below what a DynamoDB number holds exactly.
+_MAX_TOKENS = 10**15
+
 LOCAL_ENDPOINT_URL = "http://localhost:4566"
 
 
@@ -37,6 +40,16 @@ def integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str
     if not minimum <= value <= maximum:
         raise ConfigurationError(name, f"is {value}: it must be from {minimum} to {maximum}")
     return value
+
+
+def optional_integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str] = os.environ) -> int | None:
+    """As `integer`, but None when the variable is unset or empty."""
+    return integer(name, minimum, maximum, environment) if environment.get(name, "").strip() else None
+
+
+def bucket(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Name of the bucket for inputs that are too large for a message, from `AI_JOB_BUCKET`; None when it is unset."""
+    return environment.get("AI_JOB_BUCKET", "").strip() or None
 
 
 def request_queue_url() -> str:
@@ -74,6 +87,7 @@ class ProcessorSettings:
     request_dlq_url: str
     response_queue_url: str
     table_name: str
+    bucket: str
     config_application: str
     config_environment: str
     config_profile: str
@@ -83,6 +97,8 @@ class ProcessorSettings:
     default_deadline_seconds: int
     max_backoff_seconds: int
     retention_days: int
+    daily_tokens_per_user: int | None = None
+    daily_tokens_total: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ProcessorSettings:
@@ -92,6 +108,7 @@ class ProcessorSettings:
             request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
             response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
             table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
             config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
             config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
             config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
@@ -101,20 +118,46 @@ class ProcessorSettings:
             default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
             max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+            daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", 1, _MAX_TOKENS, environment),
+            daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", 1, _MAX_TOKENS, environment),
         )
 
 
 @dataclass(frozen=True)
 class ResultHandlerSettings:
-    """What the result handler function needs to know."""
+    """What the result handler function needs to know; times are in seconds."""
 
+    response_queue_url: str
     response_dlq_url: str
     table_name: str
+    max_backoff_seconds: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ResultHandlerSettings:
         """Read every variable. Raises ConfigurationError at the first that is missing."""
         return cls(
+            response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
             response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
             table_name=required("AI_JOB_TABLE_NAME", environment),
+            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
+        )
+
+
+@dataclass(frozen=True)
+class ReconcilerSettings:
+    """What the reconciler function needs to know."""
+
+    request_dlq_url: str
+    response_dlq_url: str
+    table_name: str
+    retention_days: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ReconcilerSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        return cls(
+            request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
+            response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
         )

@@ -23,8 +23,16 @@ class ErrorClass(StrEnum):
     EXHAUSTED = "exhausted"
     """The last receive or the deadline is used up: `failed`, and to the DLQ."""
 
+    CRASH = "crash"
+    """Nobody is left who could finish the job: the reconciler sets it to `failed`."""
+
     NOT_A_JOB = "not_a_job"
     """The message can't be tied to a job of its own: to the DLQ, no row is written."""
+
+    @property
+    def metric_name(self) -> str:
+        """The metric that counts failures of this class, such as `ThrottledErrors`."""
+        return "".join(word.capitalize() for word in self.value.split("_")) + "Errors"
 
 
 CODES: dict[str, ErrorClass] = {
@@ -33,9 +41,9 @@ CODES: dict[str, ErrorClass] = {
     "INVALID_INPUT": ErrorClass.INVALID,
     "UNDEFINED_FIELD": ErrorClass.INVALID,
     "INPUT_TOO_LONG": ErrorClass.INVALID,
+    "INPUT_NOT_FOUND": ErrorClass.INVALID,
     "GUARDRAIL_INTERVENED": ErrorClass.INVALID,
     "CONTENT_FILTERED": ErrorClass.INVALID,
-    "RESULT_TOO_LARGE": ErrorClass.INVALID,
     "UNSUPPORTED_SCHEMA_VERSION": ErrorClass.OPERATOR,
     "INVALID_CONFIGURATION": ErrorClass.OPERATOR,
     "INVALID_PROMPT": ErrorClass.OPERATOR,
@@ -46,6 +54,7 @@ CODES: dict[str, ErrorClass] = {
     "MODEL_THROTTLED": ErrorClass.THROTTLED,
     "DEPENDENCY_UNAVAILABLE": ErrorClass.THROTTLED,
     "NOT_ENOUGH_TIME": ErrorClass.THROTTLED,
+    "BUDGET_EXHAUSTED": ErrorClass.THROTTLED,
     "MODEL_TIMEOUT": ErrorClass.TRANSIENT,
     "MODEL_ERROR": ErrorClass.TRANSIENT,
     "MODEL_UNREACHABLE": ErrorClass.TRANSIENT,
@@ -54,6 +63,9 @@ CODES: dict[str, ErrorClass] = {
     "NO_ROOM_TO_WAIT": ErrorClass.TRANSIENT,
     "RETRIES_EXHAUSTED": ErrorClass.EXHAUSTED,
     "DEADLINE_EXCEEDED": ErrorClass.EXHAUSTED,
+    "WORKER_CRASHED": ErrorClass.CRASH,
+    "JOB_STALLED": ErrorClass.CRASH,
+    "ENQUEUE_FAILED": ErrorClass.CRASH,
     "NOT_A_JOB": ErrorClass.NOT_A_JOB,
     "NOT_A_RESULT": ErrorClass.NOT_A_JOB,
     "JOB_UNKNOWN": ErrorClass.NOT_A_JOB,

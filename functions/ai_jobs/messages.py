@@ -29,6 +29,12 @@ THROTTLE_COUNT = "ThrottleCount"
 MAX_MESSAGE_BYTES = 262_144
 """What one SQS message may weigh, body and attributes together (`max_message_size` of the queues)."""
 
+INLINE_LIMIT_BYTES = 200_000
+"""Inputs and results over this size go to S3: the rest of a message, and its attributes, need room too."""
+
+MAX_INPUT_BYTES = 10_000_000
+"""The largest input that a worker reads from S3: several times what any model's context takes."""
+
 _JOB_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _USER_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 _JOB_TYPE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -55,6 +61,11 @@ def check_job_id(job_id: object) -> str:
     return _checked(job_id, _JOB_ID, "jobId", "INVALID_MESSAGE")
 
 
+def check_user_id(user_id: object) -> str:
+    """The id, when it follows the contract's rule; else JobError `INVALID_MESSAGE` with field `userId`."""
+    return _checked(user_id, _USER_ID, "userId", "INVALID_MESSAGE")
+
+
 def _check_deadline(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_DEADLINE_SECONDS:
         raise JobError(
@@ -75,6 +86,26 @@ def _check_timestamp(value: object) -> datetime:
         raise JobError(
             "INVALID_MESSAGE", "timestamp must be an ISO 8601 UTC time such as 2026-01-31T12:00:00.000Z", "timestamp"
         ) from None
+
+
+def input_prefix(user_id: str) -> str:
+    """Where the inputs of a user lie in the bucket. (`user=` keeps a user called `..` from being a path step.)"""
+    return f"inputs/user={user_id}/"
+
+
+def _check_input_location(value: object, user_id: str) -> dict[str, Any]:
+    field_name = "inputLocation"
+    if not (isinstance(value, dict) and _has_text(value, "bucket") and _has_text(value, "key")):
+        raise JobError("INVALID_MESSAGE", "inputLocation must be {bucket, key, bytes}", field_name)
+    # A worker may read every user's inputs, so that a message must not be able to name another user's.
+    if not value["key"].startswith(input_prefix(user_id)):
+        rule = f"inputLocation.key must begin with {input_prefix(user_id)}"
+        raise JobError("INVALID_MESSAGE", rule, f"{field_name}.key")
+    size = value.get("bytes")
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= MAX_INPUT_BYTES:
+        rule = f"inputLocation.bytes must be a whole number from 1 to {MAX_INPUT_BYTES}"
+        raise JobError("INVALID_MESSAGE", rule, f"{field_name}.bytes")
+    return value
 
 
 def _check_json(job_input: dict[str, Any]) -> None:
@@ -131,6 +162,8 @@ class AIJobMessage:
         timestamp: when the job was submitted; now unless given.
         trace_id: a trace id of the caller's, carried through to the row.
         deadline_seconds: how long after `timestamp` the job may still run; the module's default when None.
+        input_location: `{bucket, key, bytes}` of an input that is too large for a message; `input` is then empty.
+            `send_ai_job_request` sets it by itself.
 
     Raises:
         JobError: `INVALID_MESSAGE`, naming the field that breaks its rule.
@@ -143,12 +176,13 @@ class AIJobMessage:
     timestamp: datetime = field(default_factory=timestamps.now)
     trace_id: str | None = None
     deadline_seconds: int | None = None
+    input_location: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_job_id(self.job_id)
         if self.timestamp.tzinfo is None:
             raise JobError("INVALID_MESSAGE", "timestamp names no time zone: use datetime.now(UTC)", "timestamp")
-        _checked(self.user_id, _USER_ID, "userId", "INVALID_MESSAGE")
+        check_user_id(self.user_id)
         _checked(self.job_type, _JOB_TYPE, "jobType", "INVALID_MESSAGE")
         if not isinstance(self.input, dict):
             raise JobError("INVALID_MESSAGE", "input must be a JSON object", "input")
@@ -157,6 +191,10 @@ class AIJobMessage:
             _checked(self.trace_id, _TRACE_ID, "traceId", "INVALID_MESSAGE")
         if self.deadline_seconds is not None:
             _check_deadline(self.deadline_seconds)
+        if self.input_location is not None:
+            _check_input_location(self.input_location, self.user_id)
+            if self.input:
+                raise JobError("INVALID_MESSAGE", "there are both input and inputLocation: give one of them", "input")
 
     def to_body(self) -> str:
         """The message's JSON."""
@@ -165,7 +203,8 @@ class AIJobMessage:
             "jobId": self.job_id,
             "userId": self.user_id,
             "jobType": self.job_type,
-            "input": self.input,
+            "input": None if self.input_location else self.input,
+            "inputLocation": self.input_location,
             "timestamp": timestamps.to_text(self.timestamp),
             "traceId": self.trace_id,
             "deadlineSeconds": self.deadline_seconds,
@@ -217,7 +256,7 @@ class ReceivedJob:
             document=document,
             payload_hash=_payload_hash(document),
             sent_at=sent_at,
-            first_sent_at=_first_sent_at(attributes, sent_at),
+            first_sent_at=first_sent_at(attributes, sent_at),
         )
 
     @property
@@ -253,15 +292,21 @@ class ReceivedJob:
         return AIJobMessage(
             user_id=self.user_id,
             job_type=self.job_type,
-            input=self.document.get("input"),  # type: ignore[arg-type]  # AIJobMessage checks it
+            input=self._input(),
             job_id=self.job_id,
             timestamp=self.created_at,
             trace_id=self.document.get("traceId"),
             deadline_seconds=self.document.get("deadlineSeconds"),
+            input_location=self.document.get("inputLocation"),
         )
 
+    def _input(self) -> Any:
+        elsewhere = self.document.get("inputLocation") is not None
+        return self.document.get("input", {} if elsewhere else None)
 
-def _first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
+
+def first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
+    """When SQS took the original of a message: of a delayed copy it says so itself, of any other it is `sent_at`."""
     try:
         return min(_check_timestamp(attributes.get(FIRST_SENT_AT)), sent_at)
     except JobError:
@@ -280,6 +325,8 @@ def known_job_id(body: str, attributes: Attributes) -> str | None:
 
 def _payload_hash(document: dict[str, Any]) -> str:
     asked = [document.get("userId"), document.get("jobType"), document.get("input")]
+    if "inputLocation" in document:
+        asked.append(document["inputLocation"])
     try:
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     except RecursionError:
@@ -331,6 +378,7 @@ class AIJobResultMessage:
         result: the result document, when completed and small enough for a message.
         result_location: `{bucket, key, bytes}` of the result document, when completed and too large.
         error: `{code, message, field?}`, when failed.
+        model, usage: as in the result document, when that lies elsewhere: the row shows them in any case.
         timestamp: when the outcome was reached.
         processing_time: milliseconds from the claim to the outcome.
     """
@@ -346,6 +394,8 @@ class AIJobResultMessage:
     timestamp: datetime = field(default_factory=timestamps.now)
     processing_time: int | None = None
     trace_id: str | None = None
+    model: str | None = None
+    usage: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _checked(self.job_id, _JOB_ID, "jobId", "NOT_A_RESULT")
@@ -375,6 +425,8 @@ class AIJobResultMessage:
             "status": self.status,
             "result": self.result,
             "resultLocation": self.result_location,
+            "model": self.model,
+            "usage": self.usage,
             "error": self.error,
             "timestamp": timestamps.to_text(self.timestamp),
             "processingTime": self.processing_time,
@@ -413,6 +465,8 @@ class AIJobResultMessage:
             timestamp=timestamp,
             processing_time=document.get("processingTime"),
             trace_id=document.get("traceId"),
+            model=document.get("model"),
+            usage=document.get("usage"),
         )
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ai_jobs import configuration, timestamps
+from ai_jobs import configuration, objects, timestamps
 from ai_jobs.clients import get_sqs_client
-from ai_jobs.errors import AIJobsError
-from ai_jobs.messages import MAX_MESSAGE_BYTES, AIJobMessage, AIJobResultMessage
+from ai_jobs.errors import AIJobsError, JobError
+from ai_jobs.messages import INLINE_LIMIT_BYTES, MAX_MESSAGE_BYTES, AIJobMessage, AIJobResultMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
@@ -138,7 +138,10 @@ def send_message(
         raise ValueError(f"delay_seconds is {delay_seconds}: it must be from 0 to {MAX_DELAY_SECONDS}")
     size = size_of(body, attributes)
     if size > MAX_MESSAGE_BYTES:
-        raise ValueError(f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content")
+        raise ValueError(
+            f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content, or set "
+            "AI_JOB_BUCKET to the module's bucket, where large inputs go"
+        )
     arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
     if delay_seconds:
         arguments["DelaySeconds"] = delay_seconds
@@ -149,23 +152,38 @@ def send_message(
     return answer["MessageId"]
 
 
-def send_ai_job_request(message: AIJobMessage, *, queue_url: str | None = None, delay_seconds: int = 0) -> str:
-    """Submit a job by putting it on the request queue.
+def send_ai_job_request(
+    message: AIJobMessage, *, queue_url: str | None = None, delay_seconds: int = 0, bucket: str | None = None
+) -> str:
+    """Submit a job by putting it on the request queue; an input over 200,000 bytes goes to the bucket, if one is known.
 
     Args:
         message: the job; its fields were checked when it was made.
         queue_url: the queue, `AI_JOB_REQUEST_QUEUE_URL` by default.
         delay_seconds: how long it stays hidden from the workers, 0 to 900.
+        bucket: for large inputs, `AI_JOB_BUCKET` by default. Without one the queue's 262,144 bytes are the limit.
 
     Returns:
         SQS's message id (the job is known by `message.job_id`).
 
     Raises:
         ConfigurationError: when no URL is given and the variable is unset.
-        ValueError, AIJobsError: as `send_message` does.
+        ValueError: when the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
+        AIJobsError: when SQS or S3 can't be reached or refuses.
     """
     url = queue_url or configuration.request_queue_url()
+    large = len(objects.to_json(message.input)) > INLINE_LIMIT_BYTES
+    store_in = (bucket or configuration.bucket()) if large else None
+    if store_in:
+        message = _with_stored_input(message, store_in)
     return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
+
+
+def _with_stored_input(message: AIJobMessage, bucket: str) -> AIJobMessage:
+    try:
+        return replace(message, input={}, input_location=objects.put_input(bucket, message))
+    except JobError as error:
+        raise AIJobsError(f"cannot store the input in {bucket}: {error.message}", error.code) from error
 
 
 def send_ai_job_result(message: AIJobResultMessage, *, queue_url: str | None = None) -> str:

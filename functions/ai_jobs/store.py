@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ai_jobs import timestamps
 from ai_jobs.aws_errors import dependency_error
 from ai_jobs.clients import get_dynamodb_client
+from ai_jobs.errors import JobError
 from ai_jobs.messages import AIJobResultMessage, ReceivedJob
 
 OPEN_SHARDS = 10
@@ -25,7 +26,15 @@ OPEN_SHARDS = 10
 USER_SORT_KEY = "createdAt#jobId"
 """Range key of the index by user: newest first, and unique."""
 
+OPEN_JOBS_INDEX = "open-jobs"
+BY_USER_INDEX = "by-user"
+
 Row = dict[str, Any]
+
+_ERASED_AT = "erasedAt"
+
+# As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.
+_TOMBSTONE_LIFE = timedelta(days=30)
 
 
 class JobStatus(StrEnum):
@@ -151,7 +160,18 @@ class _Update:
 
 # What a job that is open again must not keep from its last end.
 _OUTCOME = ("completedAt", "result", "resultLocation", "error", "model", "usage")
+_LIFE = ("startedAt", "deadlineAt", "configVersion", _ERASED_AT)
+_FAILURE = ("error", "completedAt")
+_SHOWN_OF_RESULT = ("model", "usage")
 _OPEN_ONLY = ("leaseExpiresAt", "openShard", "dueAt")
+
+
+_IN_NOBODYS_HANDS = "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now))"
+
+
+def is_erased(row: Row) -> bool:
+    """Is this all that is left of a job whose user was erased?"""
+    return _ERASED_AT in row
 
 
 class JobStore:
@@ -174,7 +194,12 @@ class JobStore:
         self._clock = clock
 
     def get(self, job_id: str) -> Row | None:
-        """The row, read consistently; None when there is none or it has expired (TTL deletes days later)."""
+        """The row, read consistently; None when there is none, it was erased or expired (TTL deletes it days later)."""
+        row = self.find(job_id)
+        return None if row is None or is_erased(row) else row
+
+    def find(self, job_id: str) -> Row | None:
+        """As `get`, but an erased job's row is found too: `is_erased` tells."""
         try:
             answer = get_dynamodb_client().get_item(
                 TableName=self._table_name, Key=_to_item({"jobId": job_id}), ConsistentRead=True
@@ -196,8 +221,7 @@ class JobStore:
                     assign=holding,
                     assign_if_absent=origin | _schedule(job.created_at, now, terms),
                     increment="attempt",
-                    condition="attribute_not_exists(jobId) OR (payloadHash = :hash AND "
-                    "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now)))",
+                    condition=f"attribute_not_exists(jobId) OR (payloadHash = :hash AND {_IN_NOBODYS_HANDS})",
                     values={
                         "hash": job.payload_hash,
                         "queued": JobStatus.QUEUED,
@@ -217,6 +241,141 @@ class JobStore:
             return self._start_over(job, found, started_over, origin)
         return _claimed(row)
 
+    def open_jobs_past_due(self, shard: int, limit: int) -> list[Row]:
+        """Up to `limit` open jobs of one shard (0 to 9) whose `dueAt` is over, the oldest first.
+
+        They come from an index, which lags behind: `close_stalled` looks again.
+        """
+        try:
+            answer = get_dynamodb_client().query(
+                TableName=self._table_name,
+                IndexName=OPEN_JOBS_INDEX,
+                KeyConditionExpression="openShard = :shard AND dueAt <= :now",
+                ExpressionAttributeValues=_to_item({":shard": shard, ":now": timestamps.to_text(self._clock())}),
+                Limit=limit,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+        return [_to_row(item) for item in answer["Items"]]
+
+    def close_stalled(self, job_id: str, error: JobError, *, started: bool) -> bool:
+        """Set a job to `failed` that is open past its `dueAt` and in nobody's hands; False when it is not so.
+
+        Args:
+            started: whether a worker ever had it; the row must agree.
+        """
+        now = timestamps.to_text(self._clock())
+        presence = "attribute_exists" if started else "attribute_not_exists"
+        return self._close(
+            job_id,
+            error,
+            condition=f"dueAt <= :now AND {presence}(startedAt) AND {_IN_NOBODYS_HANDS}",
+            values={"now": now, "queued": JobStatus.QUEUED, "processing": JobStatus.PROCESSING},
+        )
+
+    def close(self, found: Row, error: JobError) -> bool:
+        """Set an open job to `failed`, if its row is still as it was found and it is in nobody's hands."""
+        return self._close(
+            found["jobId"],
+            error,
+            condition=f"updatedAt = :updatedAt AND {_IN_NOBODYS_HANDS}",
+            values={
+                "updatedAt": found["updatedAt"],
+                "now": timestamps.to_text(self._clock()),
+                "queued": JobStatus.QUEUED,
+                "processing": JobStatus.PROCESSING,
+            },
+        )
+
+    def _close(self, job_id: str, error: JobError, condition: str, values: Row) -> bool:
+        try:
+            self._update(
+                job_id,
+                _Update(
+                    assign=self._failure(error),
+                    remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name not in _FAILURE),
+                    condition=condition,
+                    values=values,
+                ),
+            )
+        except _RefusedError:
+            return False
+        return True
+
+    def _failure(self, error: JobError) -> Row:
+        now = timestamps.to_text(self._clock())
+        return {"status": JobStatus.FAILED, "error": error.to_body(), "completedAt": now, "updatedAt": now}
+
+    def create_failed(self, job: ReceivedJob, message_id: str, error: JobError) -> bool:
+        """Write the row of a job that no worker ever claimed, as `failed`; False when there is a row by now."""
+        now = self._clock()
+        who = {
+            "userId": job.user_id,
+            "jobType": job.job_type,
+            "payloadHash": job.payload_hash,
+            "messageId": message_id,
+            "attempt": 0,
+            "expiresAt": self._expires_at(now),
+        }
+        trace = {"traceId": job.trace_id} if job.trace_id else {}
+        try:
+            self._update(
+                job.job_id,
+                _Update(
+                    assign=who | trace | _origin(job) | self._failure(error),
+                    remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY, *_LIFE) if name not in _FAILURE),
+                    condition="attribute_not_exists(jobId) OR expiresAt <= :seconds",
+                    values={"seconds": int(now.timestamp())},
+                ),
+            )
+        except _RefusedError:
+            return False
+        return True
+
+    def jobs_of(self, user_id: str) -> Iterator[str]:
+        """The ids of a user's jobs, from an index: a row that was written this second may be missing."""
+        try:
+            pages = (
+                get_dynamodb_client()
+                .get_paginator("query")
+                .paginate(
+                    TableName=self._table_name,
+                    IndexName=BY_USER_INDEX,
+                    KeyConditionExpression="userId = :user",
+                    ProjectionExpression="jobId",
+                    ExpressionAttributeValues=_to_item({":user": user_id}),
+                )
+            )
+            for page in pages:
+                yield from (_to_row(item)["jobId"] for item in page["Items"])
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+
+    def erase(self, job_id: str) -> None:
+        """Replace a row by one that says nothing about the user and keeps the job from running again.
+
+        A message of the job may still be in a queue; without a row it would be taken for a new job.
+        """
+        now = self._clock()
+        tombstone = {
+            "jobId": job_id,
+            "status": JobStatus.CANCELLED,
+            "updatedAt": timestamps.to_text(now),
+            _ERASED_AT: timestamps.to_text(now),
+            "expiresAt": int((now + _TOMBSTONE_LIFE).timestamp()),
+        }
+        try:
+            get_dynamodb_client().put_item(TableName=self._table_name, Item=_to_item(tombstone))
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+
+    def delete(self, key: str) -> None:
+        """Delete a row or counter for good."""
+        try:
+            get_dynamodb_client().delete_item(TableName=self._table_name, Key=_to_item({"jobId": key}))
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+
     def _start_over(
         self, job: ReceivedJob, found: Row, assign: Row, assign_if_absent: Row
     ) -> Claimed | Running | Refusal:
@@ -226,7 +385,7 @@ class JobStore:
                 _Update(
                     assign=assign,
                     assign_if_absent=assign_if_absent,
-                    remove=_OUTCOME,
+                    remove=(*_OUTCOME, _ERASED_AT),
                     condition="#status = :status AND updatedAt = :updatedAt",
                     values={"status": found["status"], "updatedAt": found["updatedAt"]},
                 ),
@@ -238,6 +397,8 @@ class JobStore:
     def _refusal(self, job: ReceivedJob, found: Row | None) -> Running | Refusal:
         if found is None:  # deleted in this very moment: the next receive will claim it
             return Running(self._clock())
+        if is_erased(found):
+            return Refusal.FINISHED
         if found.get("payloadHash") != job.payload_hash:
             return Refusal.CONFLICT
         if found["status"] == JobStatus.PROCESSING:
@@ -257,18 +418,23 @@ class JobStore:
             "leaseExpiresAt": timestamps.to_text(terms.lease_expires_at),
             # A checksum rather than hash(): the same shard in every process.
             "openShard": zlib.crc32(job.job_id.encode()) % OPEN_SHARDS,
-            "expiresAt": int((now + self._retention).timestamp()),
+            "expiresAt": self._expires_at(now),
         }
         optional = {"traceId": job.trace_id, "configVersion": terms.config_version}
         return values | {name: value for name, value in optional.items() if value}
 
-    def release(self, job_id: str, attempt: int) -> bool:
-        """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours."""
+    def release(self, job_id: str, attempt: int, message_id: str | None = None) -> bool:
+        """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours.
+
+        Args:
+            message_id: the copy that carries the job from now on; None when its message itself comes back.
+        """
+        carrier = {"messageId": message_id} if message_id else {}
         try:
             self._update(
                 job_id,
                 _Update(
-                    assign={"status": JobStatus.QUEUED, "updatedAt": timestamps.to_text(self._clock())},
+                    assign={"status": JobStatus.QUEUED, "updatedAt": timestamps.to_text(self._clock())} | carrier,
                     remove=("leaseExpiresAt",),
                     condition="#status = :processing AND attempt = :attempt",
                     values={"processing": JobStatus.PROCESSING, "attempt": attempt},
@@ -308,6 +474,9 @@ class JobStore:
             return Applied.REPEATED if refused.row.get("attempt") == message.attempt else Applied.SUPERSEDED
         return Applied.APPLIED
 
+    def _expires_at(self, now: datetime) -> int:
+        return int((now + self._retention).timestamp())
+
     def _expired(self, row: Row) -> bool:
         return "expiresAt" in row and float(row["expiresAt"]) <= self._clock().timestamp()
 
@@ -345,11 +514,15 @@ def _schedule(since: datetime, now: datetime, terms: ClaimTerms) -> Row:
 
 
 def _reopens(job: ReceivedJob, found: Row) -> bool:
-    """A redrive: the row failed, and the message was sent after that. A late first message heals ENQUEUE_FAILED."""
+    """A redrive: the row failed, and the message was sent after that. A late first message heals ENQUEUE_FAILED.
+
+    What counts for a delayed copy is when its original was sent: a duplicate that waited out an outage of the table
+    as a copy is no redrive.
+    """
     if found["status"] != JobStatus.FAILED or found.get("payloadHash") != job.payload_hash:
         return False
     never_enqueued: bool = found.get("error", {}).get("code") == "ENQUEUE_FAILED"
-    return never_enqueued or job.sent_at > timestamps.from_text(found["completedAt"])
+    return never_enqueued or job.first_sent_at > timestamps.from_text(found["completedAt"])
 
 
 def _claimed(row: Row) -> Claimed:
@@ -357,9 +530,15 @@ def _claimed(row: Row) -> Claimed:
 
 
 def _outcome(message: AIJobResultMessage) -> Row:
-    documents = {"result": message.result, "resultLocation": message.result_location, "error": message.error}
+    documents = {
+        "result": message.result,
+        "resultLocation": message.result_location,
+        "error": message.error,
+        "model": message.model,
+        "usage": message.usage,
+    }
     # DynamoDB knows no floats, only decimals.
     exact = json.loads(json.dumps(documents), parse_float=Decimal)
     outcome = {name: document for name, document in exact.items() if document is not None}
-    outcome |= {name: outcome["result"][name] for name in ("model", "usage") if name in outcome.get("result", {})}
+    outcome |= {name: outcome["result"][name] for name in _SHOWN_OF_RESULT if name in outcome.get("result", {})}
     return outcome | {"status": message.status, "completedAt": timestamps.to_text(message.timestamp)}

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from ai_jobs.configuration import required
 from ai_jobs.errors import ErrorClass, JobError
 from ai_jobs.messages import check_job_id
+from ai_jobs.objects import signed_url
 from ai_jobs.safe_logging import describe
 from ai_jobs.store import JobStore
 from jobs_api.views import error_body, job_view
@@ -39,7 +40,7 @@ def get_job(event: dict[str, Any]) -> Answer:
     if row is None:
         message = "no such job; one that was just submitted appears when a worker picks it up"
         return _answer(404, error_body("JOB_NOT_FOUND", message))
-    return _answer(200, job_view(row))
+    return _answer(200, job_view(row, signed_url))
 
 
 # By the resource that API Gateway matched, not by the path: behind a custom domain that has a base path in front.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,12 +28,19 @@ _SHOWN = (
 )
 
 
-def job_view(row: Row) -> dict[str, Any]:
-    """The answer of `GET /jobs/{jobId}`: fields that the job does not have (yet) are left out."""
+def job_view(row: Row, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -> dict[str, Any]:
+    """The answer of `GET /jobs/{jobId}`: fields that the job does not have (yet) are left out.
+
+    Args:
+        sign: gives a URL for the location of a result that lies in the bucket, and when that URL ends.
+    """
     view = {name: _plain(row[name]) for name in _SHOWN if name in row}
     view["attempts"] = int(row.get("attempt", 0))
     if "expiresAt" in row:
         view["expiresAt"] = timestamps.to_text(datetime.fromtimestamp(int(row["expiresAt"]), UTC))
+    if "resultLocation" in row:
+        url, ends_at = sign(row["resultLocation"])
+        view |= {"resultUrl": url, "resultUrlExpiresAt": timestamps.to_text(ends_at)}
     return view
 
 

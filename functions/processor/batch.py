@@ -12,6 +12,7 @@ from ai_jobs.clients import MAX_POOL_CONNECTIONS
 from ai_jobs.errors import AIJobsError, JobError
 from ai_jobs.job_type_source import JobTypeSource
 from ai_jobs.job_types import JobTypes
+from ai_jobs.messages import known_job_id
 from ai_jobs.queues import ReceivedMessage, change_visibility_of_all
 from ai_jobs.safe_logging import describe
 from processor.worker import Disposition, Worker
@@ -63,10 +64,15 @@ def _must_come_back(worker: Worker, message: ReceivedMessage, future: Future[Dis
     if future.cancel():  # more messages than threads, and no thread got to this one: that must not cost a receive
         return worker.put_off(message) is Disposition.COMES_BACK
     if not future.done():
-        logger.error("job outlived the function", extra={"messageId": message.message_id})
+        logger.error("job outlived the function", extra=_known_of(message))
         return True
     error = future.exception()
     if error is not None:
-        logger.error("message could not be worked on", extra={"messageId": message.message_id} | describe(error))
+        logger.error("message could not be worked on", extra=_known_of(message) | describe(error))
         return True
     return future.result() is Disposition.COMES_BACK
+
+
+def _known_of(message: ReceivedMessage) -> dict[str, Any]:
+    known = known_job_id(message.body, message.attributes)
+    return {"messageId": message.message_id, "jobId": known or message.message_id}

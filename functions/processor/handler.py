@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs import timestamps
+from ai_jobs.budget import Budget
 from ai_jobs.configuration import ProcessorSettings
 from ai_jobs.job_type_source import JobTypeSource
 from ai_jobs.store import JobStore
@@ -18,6 +19,7 @@ from processor.worker import Worker
 logger = Logger()
 settings = ProcessorSettings.from_environment()
 store = JobStore(settings.table_name, settings.retention_days)
+budget = Budget(settings.table_name, settings.daily_tokens_per_user, settings.daily_tokens_total)
 job_types = JobTypeSource(
     settings.config_application,
     settings.config_environment,
@@ -30,5 +32,5 @@ job_types = JobTypeSource(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Work on one batch from the request queue; the answer names the messages that must come back."""
     ends_at = timestamps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    failed = process_batch(event["Records"], Worker(settings, store, ends_at), job_types)
+    failed = process_batch(event["Records"], Worker(settings, store, budget, ends_at), job_types)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

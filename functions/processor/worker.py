@@ -11,20 +11,23 @@ from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import timestamps
+from ai_jobs import metrics, objects, timestamps
+from ai_jobs.budget import Budget
 from ai_jobs.configuration import ProcessorSettings
 from ai_jobs.dead_letters import send_to_dlq
+from ai_jobs.delayed_copies import send_delayed_copy
 from ai_jobs.errors import AIJobsError, ErrorClass, JobError
-from ai_jobs.job_types import JobTypes
-from ai_jobs.messages import FIRST_SENT_AT, THROTTLE_COUNT, AIJobResultMessage, JobResult, ReceivedJob, known_job_id
-from ai_jobs.model import call_model
-from ai_jobs.queues import (
-    ReceivedMessage,
-    change_visibility,
-    send_ai_job_result,
-    send_message,
-    with_more_attributes,
+from ai_jobs.job_types import JobType, JobTypes, Prompt
+from ai_jobs.messages import (
+    INLINE_LIMIT_BYTES,
+    AIJobMessage,
+    AIJobResultMessage,
+    JobResult,
+    ReceivedJob,
+    known_job_id,
 )
+from ai_jobs.model import call_model
+from ai_jobs.queues import ReceivedMessage, change_visibility, send_ai_job_result
 from ai_jobs.safe_logging import describe
 from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal, Running
 
@@ -34,7 +37,6 @@ MARGIN_SECONDS = 10
 """What a function keeps back for sending results after the last model call; modules/ai-jobs checks that it fits."""
 
 _RETRY_BASE_SECONDS = 30
-_THROTTLE_BASE_SECONDS = 10
 
 
 class Disposition(Enum):
@@ -58,16 +60,12 @@ class _Attempt:
         return fields | ({"attempt": self.claim.attempt} if self.claim else {})
 
 
-def _throttles_so_far(message: ReceivedMessage) -> int:
-    text = message.attributes.get(THROTTLE_COUNT, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
 class Worker:
     """Works on messages within one invocation of the function; safe to share between its threads.
 
     Args:
         ends_at: when Lambda will end this invocation; the leases end then.
+        budget: how many tokens the day's jobs may use.
         model: makes the model call.
         clock: gives the current time.
         jitter: picks a number of seconds between two bounds.
@@ -77,6 +75,7 @@ class Worker:
         self,
         settings: ProcessorSettings,
         store: JobStore,
+        budget: Budget,
         ends_at: datetime,
         model: Callable[..., JobResult] = call_model,
         clock: Callable[[], datetime] = timestamps.now,
@@ -84,6 +83,7 @@ class Worker:
     ) -> None:
         self.settings = settings
         self._store = store
+        self._budget = budget
         self._ends_at = ends_at
         self._model = model
         self._clock = clock
@@ -106,6 +106,7 @@ class Worker:
             job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
         except JobError as error:
             logger.error("message is no job", extra={"messageId": message.message_id, "errorCode": error.code})
+            metrics.count_failure(error.error_class)
             known = known_job_id(message.body, message.attributes)
             send_to_dlq(self.settings.request_dlq_url, message, known, error, self._clock())
             return Disposition.DONE
@@ -150,13 +151,14 @@ class Worker:
             return Disposition.DONE
         error = JobError("JOB_ID_CONFLICT", "another job has this jobId: choose a new one", "jobId")
         logger.error("job id is taken by another job", extra=fields | {"errorCode": error.code})
-        send_to_dlq(self.settings.request_dlq_url, message, attempt.job.job_id, error, self._clock())
+        metrics.count_failure(error.error_class)
+        self._dead_letter(attempt, error)
         return Disposition.DONE
 
     def _attempt(self, attempt: _Attempt, claim: Claimed, job_types: JobTypes | JobError) -> Disposition:
         try:
             result = self._run(attempt.job, claim, job_types)
-            self._report(attempt, claim, "completed", result=result.to_document())
+            self._report_result(attempt, claim, result)
         except JobError as error:
             return self._settle(attempt, error)
         except AIJobsError:
@@ -174,13 +176,41 @@ class Worker:
         if isinstance(job_types, JobError):
             raise JobError(job_types.code, job_types.message)
         job_type = job_types.get(checked.job_type)
-        prompt = job_type.prepare(checked.input)
+        prompt = job_type.prepare(self._input_of(checked))
         if self._clock() >= claim.deadline_at:
             deadline = timestamps.to_text(claim.deadline_at)
             raise JobError("DEADLINE_EXCEEDED", f"the job could not be started by {deadline}")
         if (self._ends_at - self._clock()).total_seconds() < job_type.timeout_seconds + MARGIN_SECONDS:
             raise JobError("NOT_ENOUGH_TIME", "the function has not enough time left for this model call")
-        return self._model(job_type, prompt)
+        return self._call(checked.user_id, job_type, prompt)
+
+    def _input_of(self, job: AIJobMessage) -> dict[str, Any]:
+        if job.input_location is None:
+            return job.input
+        return objects.read_input(self.settings.bucket, job.input_location)
+
+    def _call(self, user_id: str, job_type: JobType, prompt: Prompt) -> JobResult:
+        reservation = self._budget.reserve(user_id, job_type.max_tokens)
+        used = 0
+        try:
+            result = self._model(job_type, prompt)
+            used = result.usage.input_tokens + result.usage.output_tokens
+            return result
+        finally:
+            try:
+                self._budget.settle(reservation, used)
+            except JobError as error:
+                # Not fatal: the call stays counted with all that it was allowed to use.
+                logger.warning("budget not settled", extra={"userId": user_id, "errorCode": error.code})
+
+    def _report_result(self, attempt: _Attempt, claim: Claimed, result: JobResult) -> None:
+        document = result.to_document()
+        if len(objects.to_json(document)) <= INLINE_LIMIT_BYTES:
+            self._report(attempt, claim, "completed", result=document)
+            return
+        job = attempt.job
+        location = objects.put_result(self.settings.bucket, job.user_id, job.job_id, claim.attempt, document)
+        self._report(attempt, claim, "completed", location=location, model=result.model, usage=document["usage"])
 
     def _report(
         self,
@@ -189,6 +219,9 @@ class Worker:
         status: Literal["completed", "failed"],
         *,
         result: dict[str, Any] | None = None,
+        location: dict[str, Any] | None = None,
+        model: str | None = None,
+        usage: dict[str, Any] | None = None,
         error: dict[str, Any] | None = None,
     ) -> None:
         now = self._clock()
@@ -199,16 +232,15 @@ class Worker:
             status=status,
             attempt=claim.attempt,
             result=result,
+            result_location=location,
             error=error,
             timestamp=now,
             processing_time=round((now - attempt.started_at).total_seconds() * 1000),
             trace_id=attempt.job.trace_id,
+            model=model,
+            usage=usage,
         )
-        try:
-            send_ai_job_result(message, queue_url=self.settings.response_queue_url)
-        except ValueError as too_large:
-            reason = "the result is larger than a message may be: lower the job type's max_tokens"
-            raise JobError("RESULT_TOO_LARGE", reason) from too_large
+        send_ai_job_result(message, queue_url=self.settings.response_queue_url)
 
     def _settle(self, attempt: _Attempt, error: JobError) -> Disposition:
         """Do what the error's class asks for (ai_jobs.errors)."""
@@ -221,16 +253,25 @@ class Worker:
             extra=attempt.log_fields()
             | {"errorCode": final.code, "errorClass": final.error_class, "cause": error.code},
         )
+        metrics.count_failure(final.error_class)
+        if error.code == "BUDGET_EXHAUSTED":
+            metrics.count(metrics.BUDGET_WAITS)
         if final.error_class is ErrorClass.THROTTLED:
             return self._postpone(attempt)
         if final.error_class is ErrorClass.TRANSIENT:
             return self._retry(attempt)
         # The dead letter first: once the row is `failed`, a message that comes back is taken for a duplicate.
         if final.error_class is not ErrorClass.INVALID:
-            send_to_dlq(self.settings.request_dlq_url, attempt.message, attempt.job.job_id, final, self._clock())
+            self._dead_letter(attempt, final)
         if attempt.claim:
             self._report(attempt, attempt.claim, "failed", error=final.to_body())
         return Disposition.DONE
+
+    def _dead_letter(self, attempt: _Attempt, error: JobError) -> None:
+        job = attempt.job
+        send_to_dlq(
+            self.settings.request_dlq_url, attempt.message, job.job_id, error, self._clock(), user_id=job.user_id
+        )
 
     def _exhausted(self, attempt: _Attempt, error: JobError) -> JobError | None:
         last = f"last error {error.code}: {error.message}"
@@ -249,19 +290,20 @@ class Worker:
 
     def _postpone(self, attempt: _Attempt) -> Disposition:
         """Let a delayed copy take the message's place: waiting out a throttle must not cost a receive."""
-        message, job = attempt.message, attempt.job
-        count = _throttles_so_far(message) + 1
-        ceiling = min(self.settings.max_backoff_seconds, _THROTTLE_BASE_SECONDS * 2 ** min(count - 1, 10))
-        first_sent_at = timestamps.to_text(job.first_sent_at)
-        more = {"JobId": job.job_id, FIRST_SENT_AT: first_sent_at, THROTTLE_COUNT: str(count)}
-        attributes = with_more_attributes(message.attributes, more)
-        delay = int(self._jitter(1, max(1, ceiling)))
+        job = attempt.job
         try:
-            send_message(self.settings.request_queue_url, message.body, attributes, job.user_id, delay)
+            copy_id = send_delayed_copy(
+                self.settings.request_queue_url,
+                attempt.message,
+                job.job_id,
+                job.user_id,
+                self.settings.max_backoff_seconds,
+                self._jitter,
+            )
         except ValueError:
             # So close to SQS's limit that these attributes are too much: it has to wait as it is, and costs a receive.
             return self._settle(attempt, JobError("NO_ROOM_TO_WAIT", "too large to wait out a throttle as a copy"))
-        self._release(attempt)
+        self._release(attempt, copy_id)
         return Disposition.DONE
 
     def _retry(self, attempt: _Attempt) -> Disposition:
@@ -272,11 +314,11 @@ class Worker:
         )
         return Disposition.COMES_BACK
 
-    def _release(self, attempt: _Attempt) -> None:
+    def _release(self, attempt: _Attempt, copy_id: str | None = None) -> None:
         if attempt.claim is None:
             return
         try:
-            self._store.release(attempt.job.job_id, attempt.claim.attempt)
+            self._store.release(attempt.job.job_id, attempt.claim.attempt, copy_id)
         except JobError as error:
             # Not fatal: the lease ends with this invocation.
             logger.warning("lease not released", extra=attempt.log_fields() | {"errorCode": error.code})

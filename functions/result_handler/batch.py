@@ -4,50 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import timestamps
+from ai_jobs import metrics, timestamps
 from ai_jobs.clients import MAX_POOL_CONNECTIONS
+from ai_jobs.configuration import ResultHandlerSettings
 from ai_jobs.dead_letters import send_to_dlq
-from ai_jobs.errors import JobError
-from ai_jobs.messages import AIJobResultMessage
+from ai_jobs.delayed_copies import send_delayed_copy
+from ai_jobs.errors import ErrorClass, JobError
+from ai_jobs.messages import AIJobResultMessage, first_sent_at
 from ai_jobs.queues import ReceivedMessage
 from ai_jobs.safe_logging import describe
 from ai_jobs.store import Applied, JobStore
 
 logger = Logger()
 
+PATIENCE = timedelta(days=14)
+"""How long a result goes around while the table is down: as long as SQS would have kept it."""
 
-def apply_batch(records: Sequence[Mapping[str, Any]], store: JobStore, dlq_url: str) -> list[str]:
+
+def apply_batch(records: Sequence[Mapping[str, Any]], store: JobStore, settings: ResultHandlerSettings) -> list[str]:
     """Apply every result and return the message ids that must come back to the queue."""
     messages = [ReceivedMessage.from_lambda_record(record) for record in records]
     with ThreadPoolExecutor(max_workers=MAX_POOL_CONNECTIONS) as pool:
-        applied = pool.map(lambda message: _try_to_apply(message, store, dlq_url), messages)
+        applied = pool.map(lambda message: _try_to_apply(message, store, settings), messages)
     return [message.message_id for message, done in zip(messages, applied, strict=True) if not done]
 
 
-def _try_to_apply(message: ReceivedMessage, store: JobStore, dlq_url: str) -> bool:
+def _try_to_apply(message: ReceivedMessage, store: JobStore, settings: ResultHandlerSettings) -> bool:
     try:
-        _apply(message, store, dlq_url)
+        _apply(message, store, settings)
     except Exception as error:  # noqa: BLE001  # the boundary: one bad message must not bring back the others
-        logger.error("result not applied", extra={"messageId": message.message_id} | describe(error))
+        fields = {"messageId": message.message_id, "jobId": message.attributes.get("JobId")}
+        logger.error("result not applied", extra=fields | describe(error))
         return False
     return True
 
 
-def _apply(message: ReceivedMessage, store: JobStore, dlq_url: str) -> None:
+def _apply(message: ReceivedMessage, store: JobStore, settings: ResultHandlerSettings) -> None:
     try:
         result = AIJobResultMessage.from_body(message.body)
     except JobError as error:
         logger.error("message is no result", extra={"messageId": message.message_id, "errorCode": error.code})
-        send_to_dlq(dlq_url, message, message.attributes.get("JobId"), error, timestamps.now())
+        _give_up(message, message.attributes.get("JobId"), error, settings)
         return
     fields = {"jobId": result.job_id, "userId": result.user_id, "jobType": result.job_type, "attempt": result.attempt}
-    applied = store.apply_result(result)
+    try:
+        applied = store.apply_result(result)
+    except JobError as error:
+        logger.warning("result could not be written", extra=fields | {"errorCode": error.code})
+        _wait_or_give_up(message, result, error, settings)
+        return
     logger.info("result handled", extra=fields | {"status": result.status, "outcome": applied.value})
     if applied is Applied.UNKNOWN_JOB:
         # A result was paid for: it goes where an operator sees it rather than nowhere.
-        unknown = JobError("JOB_UNKNOWN", "there is no row for this job: it was erased or never claimed", "jobId")
-        send_to_dlq(dlq_url, message, result.job_id, unknown, timestamps.now())
+        unknown = JobError("JOB_UNKNOWN", "there is no row for this job: it expired or was never claimed", "jobId")
+        _give_up(message, result.job_id, unknown, settings, result.user_id)
+
+
+def _wait_or_give_up(
+    message: ReceivedMessage, result: AIJobResultMessage, error: JobError, settings: ResultHandlerSettings
+) -> None:
+    """Let the result wait as a delayed copy while the table is down; where an operator has to act, dead-letter it."""
+    waiting_since = first_sent_at(message.attributes, message.sent_at)
+    if error.error_class is not ErrorClass.THROTTLED or timestamps.now() - waiting_since > PATIENCE:
+        _give_up(message, result.job_id, error, settings, result.user_id)
+        return
+    metrics.count_failure(error.error_class)
+    send_delayed_copy(settings.response_queue_url, message, result.job_id, result.user_id, settings.max_backoff_seconds)
+
+
+def _give_up(
+    message: ReceivedMessage,
+    job_id: str | None,
+    error: JobError,
+    settings: ResultHandlerSettings,
+    user_id: str | None = None,
+) -> None:
+    metrics.count_failure(error.error_class)
+    send_to_dlq(settings.response_dlq_url, message, job_id, error, timestamps.now(), user_id)

@@ -22,6 +22,7 @@ os.environ |= {
 }
 
 from ai_jobs import timestamps
+from ai_jobs.budget import Budget
 from ai_jobs.configuration import ProcessorSettings
 from ai_jobs.job_types import JobTypes
 from ai_jobs.messages import JobResult, Usage
@@ -60,7 +61,7 @@ def _settings() -> ProcessorSettings:
         KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "jobId", "AttributeType": "S"}],
     )
-    return ProcessorSettings(*urls, "jobs", "a", "e", "p", 60, 900, 3, 21_600, 900, 30)
+    return ProcessorSettings(*urls, "jobs", "bucket", "a", "e", "p", 60, 900, 3, 21_600, 900, 30)
 
 
 def _batch(settings: ProcessorSettings, run: int) -> list[dict[str, object]]:
@@ -89,7 +90,8 @@ def main() -> None:
         seconds = []
         for run in range(RUNS):
             records = _batch(settings, run)
-            worker = Worker(settings, JobStore("jobs"), timestamps.now() + timedelta(minutes=15), _slow_model)
+            ends_at = timestamps.now() + timedelta(minutes=15)
+            worker = Worker(settings, JobStore("jobs"), Budget("jobs"), ends_at, _slow_model)
             started = time.perf_counter()
             failed = process_batch(records, worker, _Source())
             seconds.append(time.perf_counter() - started)

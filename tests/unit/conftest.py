@@ -71,11 +71,11 @@ def _create_table(name: str) -> None:
                     {"AttributeName": hash_key, "KeyType": "HASH"},
                     {"AttributeName": range_key, "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected},
             }
-            for index, hash_key, range_key in (
-                ("by-user", "userId", "createdAt#jobId"),
-                ("open-jobs", "openShard", "dueAt"),
+            for index, hash_key, range_key, projected in (
+                ("by-user", "userId", "createdAt#jobId", ["status"]),
+                ("open-jobs", "openShard", "dueAt", ["status", "startedAt"]),
             )
         ],
     )
@@ -83,7 +83,7 @@ def _create_table(name: str) -> None:
 
 @pytest.fixture
 def aws() -> Iterator[SimpleNamespace]:
-    """A fake account with the four queues and the jobs table; its attributes are their URLs and name."""
+    """A fake account with the four queues, the jobs table and the bucket; its attributes are their URLs and names."""
     with mock_aws():
         sqs = boto3.client("sqs")
         urls = {
@@ -91,7 +91,10 @@ def aws() -> Iterator[SimpleNamespace]:
             for name in ("request_queue", "response_queue", "request_dlq", "response_dlq")
         }
         _create_table("jobs")
-        yield SimpleNamespace(table="jobs", **urls)
+        boto3.client("s3").create_bucket(
+            Bucket="objects", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+        yield SimpleNamespace(table="jobs", bucket="objects", **urls)
 
 
 @pytest.fixture
@@ -101,6 +104,7 @@ def settings(aws: SimpleNamespace) -> ProcessorSettings:
         request_dlq_url=aws.request_dlq,
         response_queue_url=aws.response_queue,
         table_name=aws.table,
+        bucket=aws.bucket,
         config_application="application",
         config_environment="environment",
         config_profile="profile",

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 
 import pytest
 
 from ai_jobs import AIJobMessage, ConfigurationError, get_sqs_client, send_ai_job_request, send_ai_job_result
-from ai_jobs.configuration import ProcessorSettings, ResultHandlerSettings, endpoint_url, integer, required
+from ai_jobs.configuration import (
+    ProcessorSettings,
+    ReconcilerSettings,
+    ResultHandlerSettings,
+    endpoint_url,
+    integer,
+    required,
+)
 from ai_jobs.messages import AIJobResultMessage
 
 COMPLETE = {
@@ -16,6 +24,7 @@ COMPLETE = {
     "AI_JOB_RESPONSE_QUEUE_URL": "https://sqs/response",
     "AI_JOB_RESPONSE_DLQ_URL": "https://sqs/response-dlq",
     "AI_JOB_TABLE_NAME": "jobs",
+    "AI_JOB_BUCKET": "objects",
     "AI_JOB_CONFIG_APPLICATION": "a",
     "AI_JOB_CONFIG_ENVIRONMENT": "e",
     "AI_JOB_CONFIG_PROFILE": "p",
@@ -28,7 +37,7 @@ COMPLETE = {
 }
 
 
-@pytest.mark.parametrize("settings", [ProcessorSettings, ResultHandlerSettings])
+@pytest.mark.parametrize("settings", [ProcessorSettings, ResultHandlerSettings, ReconcilerSettings])
 def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):  # R-C3
     settings.from_environment(COMPLETE)
     refused = []
@@ -40,7 +49,17 @@ def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):
         with pytest.raises(ConfigurationError, match=f"^{name} is not set"):
             settings.from_environment(rest)
         refused.append(name)
-    assert len(refused) == len(settings.__dataclass_fields__)
+    needed = [field for field in dataclasses.fields(settings) if field.default is dataclasses.MISSING]
+    assert len(refused) == len(needed)
+
+
+def test_a_budget_is_optional(monkeypatch):
+    assert ProcessorSettings.from_environment(COMPLETE).daily_tokens_per_user is None
+    given = COMPLETE | {"AI_JOB_DAILY_TOKENS_PER_USER": "1000", "AI_JOB_DAILY_TOKENS_TOTAL": ""}
+    settings = ProcessorSettings.from_environment(given)
+    assert (settings.daily_tokens_per_user, settings.daily_tokens_total) == (1000, None)
+    with pytest.raises(ConfigurationError, match="AI_JOB_DAILY_TOKENS_TOTAL is 'lots'"):
+        ProcessorSettings.from_environment(COMPLETE | {"AI_JOB_DAILY_TOKENS_TOTAL": "lots"})
 
 
 @pytest.mark.parametrize("text", ["", "  "])

@@ -135,4 +135,4 @@ def test_an_answer_without_a_usable_text_is_no_result(bedrock, type_document, ch
 def test_no_code_without_a_class():
     with pytest.raises(KeyError):
         JobError("MADE_UP", "x")
-    assert set(CODES.values()) == {"invalid", "operator", "throttled", "transient", "exhausted", "not_a_job"}
+    assert set(CODES.values()) == {"invalid", "operator", "throttled", "transient", "exhausted", "crash", "not_a_job"}

@@ -129,7 +129,7 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     variables = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": name}
     numbers = ("CONFIG_MAX_AGE_SECONDS", "VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT", "DEFAULT_DEADLINE_SECONDS")
     variables |= {f"AI_JOB_{number}": "60" for number in (*numbers, "MAX_BACKOFF_SECONDS", "RETENTION_DAYS")}
-    texts = ("TABLE_NAME", "CONFIG_APPLICATION", "CONFIG_ENVIRONMENT", "CONFIG_PROFILE")
+    texts = ("TABLE_NAME", "BUCKET", "CONFIG_APPLICATION", "CONFIG_ENVIRONMENT", "CONFIG_PROFILE")
     queues = ("REQUEST_QUEUE_URL", "REQUEST_DLQ_URL", "RESPONSE_QUEUE_URL", "RESPONSE_DLQ_URL")
     variables |= {f"AI_JOB_{text}": "x" for text in texts} | {f"AI_JOB_{queue}": "https://x/q" for queue in queues}
     # Without site-packages: what the zip lacks must not be found in the environment of the tests.

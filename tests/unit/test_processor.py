@@ -6,16 +6,21 @@ import io
 import json
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
-from ai_jobs import AIJobsError, JobError, timestamps
+from ai_jobs import AIJobsError, JobError, delayed_copies, timestamps
+from ai_jobs.budget import Budget
 from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
 from processor import worker as worker_module
 from processor.batch import process_batch
 from processor.worker import Disposition, Worker
+
+NO_BUDGET = Budget("no table: a budget without limits must not look at one")
 
 
 class Source:
@@ -54,7 +59,9 @@ def model(result):
 
 @pytest.fixture
 def worker(settings, store, clock, model):
-    return Worker(settings, store, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high)
+    return Worker(
+        settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high
+    )
 
 
 @pytest.fixture
@@ -194,9 +201,9 @@ def test_a_throttled_job_waits_as_a_copy_and_costs_no_receive(
     assert store.get(message.message_id)["status"] == "queued"
 
 
-def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_queue, monkeypatch, settings):
+def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_queue, monkeypatch, settings, store):
     sent = []
-    monkeypatch.setattr(worker_module, "send_message", lambda *args: sent.append(args))
+    monkeypatch.setattr(delayed_copies, "send_message", lambda *args: sent.append(args) or "copy-1")
     message = in_queue(
         attributes={"UserId": "user-1", "JobType": "greeting"}, jobId=None, input={"name": "MODEL_THROTTLED"}
     )
@@ -211,12 +218,13 @@ def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_qu
         "ThrottleCount": "1",
     }
     assert delay == 10
+    assert store.get(message.message_id)["messageId"] == "copy-1", "the copy carries the job from now on"
 
 
 @pytest.mark.parametrize(("count", "delay"), [("1", 20), ("4", 160), ("30", 900), ("many", 10)])
 def test_the_wait_grows_to_its_cap(worker, job_types, received, body, monkeypatch, count, delay):
     sent = []
-    monkeypatch.setattr(worker_module, "send_message", lambda *args: sent.append(args))
+    monkeypatch.setattr(delayed_copies, "send_message", lambda *args: sent.append(args) or "copy-1")
     worker.work_on(received(body(input={"name": "MODEL_THROTTLED"}), ThrottleCount=count), job_types)
     assert sent[0][-1] == delay
 
@@ -250,7 +258,9 @@ def test_a_job_past_its_deadline_calls_no_model(worker, job_types, received, bod
 
 
 def test_no_model_call_that_could_outlive_the_function(settings, store, clock, model, job_types, in_queue, aws):
-    worker = Worker(settings, store, clock() + timedelta(seconds=69), model, clock, jitter=lambda low, high: high)
+    worker = Worker(
+        settings, store, NO_BUDGET, clock() + timedelta(seconds=69), model, clock, jitter=lambda low, high: high
+    )
     assert worker.work_on(in_queue(), job_types) is Disposition.DONE
     assert model.prompts == []
     assert get_queue_message_count(aws.request_queue).delayed == 1
@@ -263,7 +273,7 @@ def test_the_deadline_runs_from_the_first_message_though_there_is_no_row(
         def claim(self, *args):
             raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
 
-    worker = Worker(settings, Down(), clock() + timedelta(minutes=15), model, clock)
+    worker = Worker(settings, Down(), NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
     copy = received(body(deadlineSeconds=60), FirstSentAt="2026-01-31T11:58:00.000Z", ThrottleCount="3")
     worker.work_on(copy, job_types)
     (letter,) = dead_letters()
@@ -272,7 +282,7 @@ def test_the_deadline_runs_from_the_first_message_though_there_is_no_row(
 
 
 def test_a_dead_letter_that_fails_is_not_lost(worker, job_types, in_queue, dead_letters, outcomes, monkeypatch, clock):
-    def down(*args):
+    def down(*args, **kwargs):
         raise AIJobsError("SQS is down")
 
     message = in_queue(input={"name": "MODEL_ACCESS_DENIED"})
@@ -381,7 +391,7 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
     class Interrupted(Model):
         def __call__(self, job_type, prompt):
             clock.forward(minutes=5)
-            other = Worker(settings, store, clock() + timedelta(minutes=15), model, clock)
+            other = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
             assert other.work_on(duplicate, job_types) is Disposition.COMES_BACK
             return super().__call__(job_type, prompt)
 
@@ -415,12 +425,100 @@ def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
     assert store.get("job-1") == before
 
 
-def test_a_result_too_large_for_a_message_is_a_failure_that_says_so(worker, job_types, received, body, model, outcomes):
-    from dataclasses import replace
-
-    worker._model = Model(replace(model.result, text="x" * 262_144))
+def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, model, outcomes, aws):
+    large = replace(model.result, text="ü" * 100_000)
+    worker._model = Model(large)
     assert worker.work_on(received(body()), job_types) is Disposition.DONE
-    assert outcomes()[0]["error"]["code"] == "RESULT_TOO_LARGE"
+    (outcome,) = outcomes()
+    location = outcome["resultLocation"]
+    stored = boto3.client("s3").get_object(Bucket=aws.bucket, Key=location["key"])["Body"].read()
+    assert json.loads(stored) == large.to_document()
+    assert location == {"bucket": aws.bucket, "key": "results/user=user-1/job=job-1/1.json", "bytes": len(stored)}
+    assert "result" not in outcome
+    assert outcome["usage"] == {"inputTokens": 12, "outputTokens": 5}
+
+
+def test_a_result_up_to_the_limit_stays_in_the_message(worker, job_types, received, body, model, outcomes):
+    rest = len(json.dumps(replace(model.result, text="").to_document()))
+    worker._model = Model(replace(model.result, text="x" * (200_000 - rest)))
+    worker.work_on(received(body()), job_types)
+    assert len(outcomes()[0]["result"]["text"]) == 200_000 - rest
+
+
+def test_a_result_that_can_not_be_stored_waits_as_a_copy(
+    worker, job_types, in_queue, model, store, monkeypatch, aws, outcomes
+):
+    def down(*args, **kwargs):
+        raise JobError("DEPENDENCY_UNAVAILABLE", "S3 is down")
+
+    worker._model = Model(replace(model.result, text="x" * 200_001))
+    monkeypatch.setattr(worker_module.objects, "put_result", down)
+    assert worker.work_on(in_queue(), job_types) is Disposition.DONE
+    assert get_queue_message_count(aws.request_queue).delayed == 1
+    assert outcomes() == []
+    assert store.get("job-1")["status"] == "queued"
+
+
+@pytest.fixture
+def stored_input(aws):
+    """Puts an input into the bucket and returns the fields of a message that points there."""
+
+    def store_it(content, user="user-1", **location):
+        key = f"inputs/user={user}/job=job-1/1.json"
+        boto3.client("s3").put_object(Bucket=aws.bucket, Key=key, Body=content)
+        found = {"bucket": aws.bucket, "key": key, "bytes": len(content)} | location
+        return {"input": None, "inputLocation": found}
+
+    return store_it
+
+
+def test_a_stored_input_is_read(worker, job_types, received, body, stored_input, model, outcomes):
+    worker.work_on(received(body(**stored_input(b'{"name": "Ada"}'))), job_types)
+    assert model.prompts == ["Greet Ada."]
+    assert outcomes()[0]["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("location", "code", "field"),
+    [
+        ({"bucket": "another"}, "INVALID_MESSAGE", "inputLocation.bucket"),
+        ({"key": "inputs/user=user-2/job=job-1/1.json"}, "INVALID_MESSAGE", "inputLocation.key"),
+        ({"key": "results/user=user-1/job=job-1/1.json"}, "INVALID_MESSAGE", "inputLocation.key"),
+        ({"key": None}, "INVALID_MESSAGE", "inputLocation"),
+        ({"bytes": 10_000_001}, "INVALID_MESSAGE", "inputLocation.bytes"),
+        ({"bytes": True}, "INVALID_MESSAGE", "inputLocation.bytes"),
+        ({"key": "inputs/user=user-1/job=job-1/gone.json"}, "INPUT_NOT_FOUND", "inputLocation"),
+    ],
+)
+def test_a_wrong_location_is_the_callers_fault(
+    worker, job_types, received, body, stored_input, model, outcomes, location, code, field
+):
+    worker.work_on(received(body(**stored_input(b'{"name": "Ada"}', **location))), job_types)
+    error = outcomes()[0]["error"]
+    assert (error["code"], error["field"]) == (code, field)
+    assert model.prompts == []
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"no json", b"[" * 100_000, b'{"name": "' + b"x" * 10_000_000 + b'"}'])
+def test_a_stored_input_must_be_an_object_that_is_not_too_large(
+    worker, job_types, received, body, stored_input, outcomes, content
+):
+    worker.work_on(received(body(**stored_input(content, bytes=100))), job_types)
+    assert outcomes()[0]["error"]["code"] == "INVALID_MESSAGE"
+
+
+def test_input_and_location_together_are_refused(worker, job_types, received, body, stored_input, outcomes):
+    fields = stored_input(b'{"name": "Ada"}') | {"input": {"name": "Bob"}}
+    worker.work_on(received(body(**fields)), job_types)
+    assert outcomes()[0]["error"]["code"] == "INVALID_MESSAGE"
+
+
+def test_another_stored_input_is_another_job(worker, job_types, received, body, stored_input, dead_letters):
+    fields = stored_input(b'{"name": "Ada"}')
+    worker.work_on(received(body(**fields)), job_types)
+    fields["inputLocation"]["key"] += "2"
+    worker.work_on(received(body(**fields)), job_types)
+    assert dead_letters()[0].attributes["ErrorCode"] == "JOB_ID_CONFLICT"
 
 
 def test_a_result_that_can_not_be_sent_is_no_success(worker, job_types, received, body, store, monkeypatch):
@@ -438,7 +536,9 @@ def test_an_unreachable_table_is_waited_out_without_a_row(settings, clock, model
         def claim(self, *args):
             raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
 
-    worker = Worker(settings, Down(), clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high)
+    worker = Worker(
+        settings, Down(), NO_BUDGET, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high
+    )
     assert worker.work_on(in_queue(timestamp="2026-01-31T12:00:00Z"), job_types) is Disposition.DONE
     assert get_queue_message_count(aws.request_queue).delayed == 1
     assert model.prompts == []
@@ -451,7 +551,7 @@ def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, result, jo
         together.wait()  # breaks unless all ten are here at once
         return result
 
-    worker = Worker(settings, store, clock() + timedelta(minutes=15), model, clock)
+    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
     records = [record(body(jobId=f"job-{number}")) for number in range(10)]
     assert process_batch(records, worker, Source(job_types)) == []
 
@@ -494,7 +594,7 @@ def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, cloc
         return result
 
     ends_at = clock() + timedelta(minutes=15)
-    worker = Worker(settings, store, ends_at, model, clock)
+    worker = Worker(settings, store, NO_BUDGET, ends_at, model, clock)
     worker.seconds_left = lambda: 2.0
     records = [record(body(jobId="a")), record(body(jobId="b", input={"name": "Stuck"}))]
     try:
@@ -510,7 +610,9 @@ def test_what_no_thread_got_to_costs_no_receive(settings, store, clock, result, 
         stuck.wait(20)
         return result
 
-    worker = Worker(settings, store, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high)
+    worker = Worker(
+        settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high
+    )
     worker.seconds_left = lambda: 1.0
     records = [record(body(jobId=f"job-{number}")) for number in range(52)]
     try:

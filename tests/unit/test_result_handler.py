@@ -9,14 +9,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, ConfigurationError, JobError
+from ai_jobs import AIJobResultMessage, AIJobsError, ConfigurationError, JobError, delayed_copies, timestamps
+from ai_jobs.configuration import ResultHandlerSettings
 from ai_jobs.messages import ReceivedJob
+from ai_jobs.queues import get_queue_message_count
 from ai_jobs.store import ClaimTerms
+from result_handler import batch
 from result_handler.batch import apply_batch
 
 
 def result(job_id="job-1", text="hi", attempt=1):
     return AIJobResultMessage(job_id, "user-1", "greeting", "completed", attempt=attempt, result={"text": text})
+
+
+@pytest.fixture
+def handler_settings(aws, clock, monkeypatch):
+    monkeypatch.setattr(batch.timestamps, "now", clock)
+    return ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, max_backoff_seconds=900)
 
 
 @pytest.fixture
@@ -28,46 +37,107 @@ def claimed(store, clock, body):
     return make
 
 
-def test_a_result_reaches_its_row(claimed, store, record, aws):  # R-J5
+def test_a_result_reaches_its_row(claimed, store, record, handler_settings):  # R-J5
     claimed()
-    assert apply_batch([record(result().to_body())], store, aws.response_dlq) == []
+    assert apply_batch([record(result().to_body())], store, handler_settings) == []
     assert store.get("job-1")["result"] == {"text": "hi"}
 
 
-def test_repeated_and_late_results_change_nothing_and_are_done_with(claimed, store, record, aws, messages_in):  # R-J5
+def test_repeated_and_late_results_change_nothing_and_are_done_with(
+    claimed, store, record, aws, messages_in, handler_settings
+):  # R-J5
     claimed()
     for late in (result(), result(), result(text="other"), result(attempt=2)):
-        assert apply_batch([record(late.to_body())], store, aws.response_dlq) == []
+        assert apply_batch([record(late.to_body())], store, handler_settings) == []
     assert store.get("job-1")["result"] == {"text": "hi"}
     assert messages_in(aws.response_dlq) == []
 
 
 @pytest.mark.parametrize("text", ["no json", "{}", '{"jobId": "a b"}'])
-def test_what_is_no_result_goes_to_the_dlq(store, record, aws, messages_in, text):
-    assert apply_batch([record(text, JobId="job-9")], store, aws.response_dlq) == []
+def test_what_is_no_result_goes_to_the_dlq(store, record, aws, messages_in, handler_settings, text):
+    assert apply_batch([record(text, JobId="job-9")], store, handler_settings) == []
     (letter,) = messages_in(aws.response_dlq)
     assert (letter.body, letter.attributes["ErrorCode"], letter.attributes["JobId"]) == (text, "NOT_A_RESULT", "job-9")
 
 
-def test_a_result_without_a_row_is_kept_where_an_operator_sees_it(store, record, aws, messages_in):
-    assert apply_batch([record(result().to_body())], store, aws.response_dlq) == []
+def test_a_result_without_a_row_is_kept_where_an_operator_sees_it(store, record, aws, messages_in, handler_settings):
+    assert apply_batch([record(result().to_body())], store, handler_settings) == []
     assert messages_in(aws.response_dlq)[0].attributes["ErrorCode"] == "JOB_UNKNOWN"
 
 
-def test_only_what_failed_comes_back(claimed, store, record, aws, monkeypatch):  # R-E2
+def test_only_what_failed_comes_back(claimed, store, record, handler_settings, monkeypatch):  # R-E2
     for number in range(3):
         claimed(f"job-{number}")
     apply = store.apply_result
 
     def flaky(message):
         if message.job_id == "job-1":
-            raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB throttles")
+            raise RuntimeError("a bug")
         return apply(message)
 
     monkeypatch.setattr(store, "apply_result", flaky)
     records = [record(result(f"job-{number}").to_body()) for number in range(3)]
-    assert apply_batch(records, store, aws.response_dlq) == [records[1]["messageId"]]
+    assert apply_batch(records, store, handler_settings) == [records[1]["messageId"]]
     assert store.get("job-2")["status"] == "completed"
+
+
+class Failing:
+    """A table that can't be written to."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def apply_result(self, message):
+        raise JobError(self.code, "DynamoDB answered")
+
+
+def test_a_result_waits_out_an_outage_of_the_table_without_using_a_receive(record, handler_settings, aws):
+    coming = record(result().to_body(), receive_count=3, JobId="job-1", Status="completed", TraceId="t")
+    assert apply_batch([coming], Failing("DEPENDENCY_UNAVAILABLE"), handler_settings) == []
+    assert get_queue_message_count(aws.response_queue).delayed == 1
+
+
+def test_the_copy_of_a_result_keeps_all_that_it_came_with(record, handler_settings, monkeypatch, clock):
+    sent = []
+    monkeypatch.setattr(delayed_copies, "send_message", lambda *args: sent.append(args) or "copy")
+    text = result().to_body()
+    coming = record(text, JobId="job-1", Status="completed", TraceId="t", ThrottleCount="2")
+    apply_batch([coming], Failing("DEPENDENCY_UNAVAILABLE"), handler_settings)
+    ((queue_url, body, attributes, group, delay),) = sent
+    assert (queue_url, body, group) == (handler_settings.response_queue_url, text, "user-1")
+    assert attributes == {
+        "JobId": "job-1",
+        "Status": "completed",
+        "TraceId": "t",
+        "ThrottleCount": "3",
+        "FirstSentAt": "2026-01-31T12:00:00.000Z",
+    }
+    assert 1 <= delay <= 40
+
+
+@pytest.mark.parametrize("age_days", [13, 15])
+def test_a_result_goes_around_as_long_as_sqs_would_have_kept_it(
+    record, handler_settings, messages_in, aws, clock, age_days
+):
+    coming = record(result().to_body(), FirstSentAt=timestamps.to_text(clock() - timedelta(days=age_days)))
+    assert apply_batch([coming], Failing("DEPENDENCY_UNAVAILABLE"), handler_settings) == []
+    codes = [letter.attributes["ErrorCode"] for letter in messages_in(aws.response_dlq)]
+    assert codes == ([] if age_days == 13 else ["DEPENDENCY_UNAVAILABLE"])
+
+
+def test_where_an_operator_has_to_act_the_result_is_dead_lettered(record, handler_settings, messages_in, aws):
+    assert apply_batch([record(result().to_body())], Failing("DEPENDENCY_REFUSED"), handler_settings) == []
+    (letter,) = messages_in(aws.response_dlq)
+    assert (letter.attributes["ErrorCode"], letter.attributes["JobId"]) == ("DEPENDENCY_REFUSED", "job-1")
+
+
+def test_a_result_that_can_not_wait_as_a_copy_comes_back(record, handler_settings, monkeypatch):
+    def down(*args):
+        raise AIJobsError("SQS is down")
+
+    monkeypatch.setattr(delayed_copies, "send_message", down)
+    coming = record(result().to_body())
+    assert apply_batch([coming], Failing("DEPENDENCY_UNAVAILABLE"), handler_settings) == [coming["messageId"]]
 
 
 @pytest.fixture
@@ -94,9 +164,12 @@ CONTEXT = SimpleNamespace(
 def test_the_handler_answers_in_lambdas_terms(handlers, claimed, record, aws, monkeypatch):
     claimed()
     monkeypatch.setenv("AI_JOB_RESPONSE_DLQ_URL", aws.response_dlq)
+    monkeypatch.setenv("AI_JOB_RESPONSE_QUEUE_URL", aws.response_queue)
+    monkeypatch.setenv("AI_JOB_MAX_BACKOFF_SECONDS", "900")
     handler = handlers("result_handler.handler").handler
     assert handler({"Records": [record(result().to_body())]}, CONTEXT) == {"batchItemFailures": []}
     monkeypatch.setenv("AI_JOB_TABLE_NAME", "missing")
+    monkeypatch.setenv("AI_JOB_RESPONSE_DLQ_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/missing")
     failing = record(result().to_body())
     answer = handlers("result_handler.handler").handler({"Records": [failing]}, CONTEXT)
     assert answer == {"batchItemFailures": [{"itemIdentifier": failing["messageId"]}]}
@@ -106,7 +179,8 @@ def test_the_handler_answers_in_lambdas_terms(handlers, claimed, record, aws, mo
     ("module", "variable"),
     [
         ("processor.handler", "AI_JOB_REQUEST_QUEUE_URL"),
-        ("result_handler.handler", "AI_JOB_RESPONSE_DLQ_URL"),
+        ("result_handler.handler", "AI_JOB_RESPONSE_QUEUE_URL"),
+        ("reconciler.handler", "AI_JOB_REQUEST_DLQ_URL"),
         ("jobs_api.handler", "AI_JOB_TABLE_NAME"),
     ],
 )
@@ -121,6 +195,7 @@ def test_the_processors_handler_works_on_a_batch(handlers, aws, record, body, mo
         "AI_JOB_REQUEST_QUEUE_URL": aws.request_queue,
         "AI_JOB_REQUEST_DLQ_URL": aws.request_dlq,
         "AI_JOB_RESPONSE_QUEUE_URL": aws.response_queue,
+        "AI_JOB_BUCKET": aws.bucket,
         "AI_JOB_CONFIG_APPLICATION": "a",
         "AI_JOB_CONFIG_ENVIRONMENT": "e",
         "AI_JOB_CONFIG_PROFILE": "p",

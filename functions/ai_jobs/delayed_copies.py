@@ -1,0 +1,48 @@
+"""Delayed copies: how a message waits for better times without using up a receive."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from ai_jobs import timestamps
+from ai_jobs.messages import FIRST_SENT_AT, THROTTLE_COUNT, first_sent_at
+from ai_jobs.queues import ReceivedMessage, send_message, with_more_attributes
+
+_BASE_SECONDS = 10
+
+
+def send_delayed_copy(
+    queue_url: str,
+    message: ReceivedMessage,
+    job_id: str,
+    user_id: str,
+    max_backoff_seconds: int,
+    jitter: Callable[[float, float], float] = random.uniform,
+) -> str:
+    """Put a copy of a message into its queue: same body, attributes and group (the user), with its id and its count.
+
+    It stays hidden for 1 s to a ceiling that doubles with each copy, from 10 s to `max_backoff_seconds` (full jitter,
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). The original may go once this returns.
+
+    Returns:
+        SQS's message id of the copy.
+
+    Raises:
+        ValueError: when the message leaves no room for the attributes.
+        AIJobsError: when SQS can't be reached or refuses; the original must then stay.
+    """
+    count = _copies_so_far(message) + 1
+    ceiling = min(max_backoff_seconds, _BASE_SECONDS * 2 ** min(count - 1, 10))
+    more = {
+        "JobId": job_id,
+        FIRST_SENT_AT: timestamps.to_text(first_sent_at(message.attributes, message.sent_at)),
+        THROTTLE_COUNT: str(count),
+    }
+    attributes = with_more_attributes(message.attributes, more)
+    return send_message(queue_url, message.body, attributes, user_id, int(jitter(1, max(1, ceiling))))
+
+
+def _copies_so_far(message: ReceivedMessage) -> int:
+    text = message.attributes.get(THROTTLE_COUNT, "")
+    return int(text) if text.isascii() and text.isdigit() else 0

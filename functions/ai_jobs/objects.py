@@ -1,0 +1,152 @@
+"""The bucket: inputs and results that are too large for a message."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ai_jobs import timestamps
+from ai_jobs.aws_errors import dependency_error
+from ai_jobs.clients import get_s3_client
+from ai_jobs.errors import JobError
+from ai_jobs.messages import MAX_INPUT_BYTES, AIJobMessage, input_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+URL_SECONDS = 900
+"""How long a signed URL is good for. Not longer: it dies with the credentials of the role that signed it."""
+
+_DELETE_BATCH = 1000
+
+
+def result_prefix(user_id: str) -> str:
+    """Where the results of a user lie in the bucket. (`user=` keeps a user called `..` from being a path step.)"""
+    return f"results/user={user_id}/"
+
+
+def to_json(document: dict[str, Any]) -> bytes:
+    """A document as it is stored, UTF-8."""
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def put_result(bucket: str, user_id: str, job_id: str, attempt: int, document: dict[str, Any]) -> dict[str, Any]:
+    """Store a result document.
+
+    Every attempt has a key of its own, so that a late writer can't change what a later attempt has reported.
+
+    Returns:
+        Its location, `{bucket, key, bytes}`.
+
+    Raises:
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
+    """
+    return _put(bucket, f"{result_prefix(user_id)}job={job_id}/{attempt}.json", to_json(document))
+
+
+def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:
+    """Store the input of a job that is about to be submitted.
+
+    The key holds the content's checksum: the same job sent twice has the same location and so counts as the same job;
+    another input under the same job id does not replace the first one's.
+
+    Returns and raises as `put_result` does.
+
+    Raises:
+        ValueError: when it is over 10,000,000 bytes.
+    """
+    content = to_json(message.input)
+    if len(content) > MAX_INPUT_BYTES:
+        raise ValueError(f"the input is {len(content)} bytes: at most {MAX_INPUT_BYTES} are allowed; shorten it")
+    digest = hashlib.sha256(content).hexdigest()
+    return _put(bucket, f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json", content)
+
+
+def _put(bucket: str, key: str, content: bytes) -> dict[str, Any]:
+    try:
+        get_s3_client().put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/json")
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, "S3") from error
+    return {"bucket": bucket, "key": key, "bytes": len(content)}
+
+
+def read_input(bucket: str, location: dict[str, Any]) -> dict[str, Any]:
+    """The input at a location that `AIJobMessage` has checked.
+
+    Args:
+        bucket: the only bucket that is read from.
+
+    Raises:
+        JobError: `INVALID_MESSAGE` when it names another bucket or holds no JSON object, `INPUT_NOT_FOUND`,
+            `DEPENDENCY_UNAVAILABLE`, `DEPENDENCY_REFUSED`.
+    """
+    if location["bucket"] != bucket:
+        raise JobError("INVALID_MESSAGE", f"inputLocation.bucket must be {bucket}", "inputLocation.bucket")
+    client = get_s3_client()
+    try:
+        answer = client.get_object(Bucket=bucket, Key=location["key"])
+        content = answer["Body"].read() if answer["ContentLength"] <= MAX_INPUT_BYTES else b""
+    except client.exceptions.NoSuchKey:
+        raise JobError("INPUT_NOT_FOUND", "the input is not in the bucket (any more)", "inputLocation") from None
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, "S3") from error
+    return _input_object(content)
+
+
+def _input_object(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        rule = f"the input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes"
+        raise JobError("INVALID_MESSAGE", rule, "inputLocation")
+    return document
+
+
+def signed_url(location: dict[str, Any], clock: Callable[[], datetime] = timestamps.now) -> tuple[str, datetime]:
+    """A URL that gives anyone the object, and when it ends (after 15 minutes at the latest).
+
+    Signing happens without a call to S3: an object that is gone is only found out by whoever opens the URL.
+    """
+    expires_at = clock() + timedelta(seconds=URL_SECONDS)
+    url = get_s3_client().generate_presigned_url(
+        "get_object", Params={"Bucket": location["bucket"], "Key": location["key"]}, ExpiresIn=URL_SECONDS
+    )
+    return url, expires_at
+
+
+def erase_objects_of(bucket: str, user_id: str) -> int:
+    """Delete every input and result of a user; run it again after a failure, it goes on with what is left.
+
+    Returns:
+        How many objects were deleted.
+
+    Raises:
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
+    """
+    try:
+        return sum(_delete_all(bucket, prefix) for prefix in (result_prefix(user_id), input_prefix(user_id)))
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, "S3") from error
+
+
+def _delete_all(bucket: str, prefix: str) -> int:
+    client = get_s3_client()
+    count = 0
+    for page in client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": _DELETE_BATCH}
+    ):
+        keys: list[ObjectIdentifierTypeDef] = [{"Key": found["Key"]} for found in page.get("Contents", [])]
+        if not keys:
+            continue
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        if refused := answer.get("Errors"):
+            raise JobError("DEPENDENCY_REFUSED", f"S3 did not delete {len(refused)} objects ({refused[0].get('Code')})")
+        count += len(keys)
+    return count

@@ -1,0 +1,1 @@
+"""The reconciler function: closes jobs that nobody works on any more."""

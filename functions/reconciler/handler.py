@@ -1,0 +1,28 @@
+"""Entry point of the reconciler Lambda, which a schedule starts every few minutes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from ai_jobs import timestamps
+from ai_jobs.configuration import ReconcilerSettings
+from ai_jobs.store import JobStore
+from reconciler.reconcile import Reconciler
+
+logger = Logger()
+settings = ReconcilerSettings.from_environment()
+store = JobStore(settings.table_name, settings.retention_days)
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Look through both DLQs and the open jobs once; the answer counts what was done."""
+    ends_at = timestamps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    done = asdict(Reconciler(settings, store, ends_at).run())
+    logger.info("reconciled", extra=done)
+    return done
