@@ -31,8 +31,11 @@ _DATA_READ_TIMEOUT_SECONDS = 3
 # S3 takes a few seconds for a few megabytes.
 _S3_READ_TIMEOUT_SECONDS = 10
 
-# Signed URLs must be of version 4 and name the region's own endpoint: buckets of newer regions answer nothing else.
-_S3_CONFIG = Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})
+# Signed URLs must be of version 4 and name the region's own endpoint, the only one that every region's buckets answer
+# to; botocore signs for the global one unless the address is virtual (botocore.signers._should_use_global_endpoint).
+_SIGNING = Config(
+    signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"}
+)
 
 # Creating a client goes through boto3's default session, which is not safe to use from two threads at once
 # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html); the clients themselves are.
@@ -40,7 +43,7 @@ _creation = threading.Lock()
 
 
 @functools.cache
-def _create(service: str, read_timeout_seconds: int, attempts: int) -> Any:
+def _create(service: str, read_timeout_seconds: int, attempts: int, more: Config | None) -> Any:
     config = Config(
         connect_timeout=1,
         read_timeout=read_timeout_seconds,
@@ -51,13 +54,13 @@ def _create(service: str, read_timeout_seconds: int, attempts: int) -> Any:
     return boto3.client(
         service,  # type: ignore[call-overload]  # the stubs know each service's client by its literal name only
         endpoint_url=configuration.endpoint_url(),
-        config=config.merge(_S3_CONFIG) if service == "s3" else config,
+        config=config.merge(more) if more else config,
     )
 
 
-def _client(service: str, read_timeout_seconds: int, attempts: int) -> Any:
+def _client(service: str, read_timeout_seconds: int, attempts: int, more: Config | None = None) -> Any:
     with _creation:
-        return _create(service, read_timeout_seconds, attempts)
+        return _create(service, read_timeout_seconds, attempts, more)
 
 
 def get_sqs_client() -> SQSClient:
@@ -86,6 +89,12 @@ def get_appconfigdata_client() -> AppConfigDataClient:
 def get_s3_client() -> S3Client:
     """The process's S3 client. Raises as `get_sqs_client` does."""
     client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_s3_signing_client() -> S3Client:
+    """An S3 client for signing URLs only. Raises as `get_sqs_client` does."""
+    client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3, more=_SIGNING)
     return client
 
 

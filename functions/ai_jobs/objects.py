@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs import timestamps
 from ai_jobs.aws_errors import dependency_error
-from ai_jobs.clients import get_s3_client
+from ai_jobs.clients import get_s3_client, get_s3_signing_client
 from ai_jobs.errors import JobError
 from ai_jobs.messages import MAX_INPUT_BYTES, AIJobMessage, input_prefix
 
@@ -115,7 +115,7 @@ def signed_url(location: dict[str, Any], clock: Callable[[], datetime] = timesta
     Signing happens without a call to S3: an object that is gone is only found out by whoever opens the URL.
     """
     expires_at = clock() + timedelta(seconds=URL_SECONDS)
-    url = get_s3_client().generate_presigned_url(
+    url = get_s3_signing_client().generate_presigned_url(
         "get_object", Params={"Bucket": location["bucket"], "Key": location["key"]}, ExpiresIn=URL_SECONDS
     )
     return url, expires_at

@@ -585,12 +585,15 @@ def test_a_visibility_that_can_not_be_extended_stops_nothing(worker, job_types, 
 
 
 def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, clock, result, job_types, record, body):
-    stuck = threading.Event()
+    stuck, answered = threading.Event(), threading.Event()
 
     def model(job_type, prompt):
         if prompt.user == "Greet Stuck.":
+            answered.wait(20)
             clock.forward(minutes=15)  # so that the batch stops waiting
             stuck.wait(20)
+        else:
+            answered.set()
         return result
 
     ends_at = clock() + timedelta(minutes=15)

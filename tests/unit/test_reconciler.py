@@ -1,0 +1,468 @@
+"""The reconciler: R-E3, R-E4. It closes what nobody works on any more, and marks what SQS dead-lettered."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+
+import boto3
+import pytest
+
+from ai_jobs import AIJobResultMessage, AIJobsError, JobError, timestamps
+from ai_jobs.configuration import ReconcilerSettings
+from ai_jobs.dead_letters import send_to_dlq
+from ai_jobs.messages import ReceivedJob
+from ai_jobs.queues import send_message
+from ai_jobs.store import ClaimTerms, Refusal
+from reconciler import reconcile
+from reconciler.reconcile import Reconciler, Summary
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(reconcile, "_POLL_SECONDS", 0)
+
+
+@pytest.fixture
+def run(aws, store, clock):
+    """One run, with two minutes to go."""
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    return lambda: Reconciler(settings, store, clock() + timedelta(minutes=2), clock).run()
+
+
+@pytest.fixture
+def in_dlq(aws, body):
+    """Puts a job's message into the request DLQ as SQS does (nothing is added) and returns its message id."""
+
+    def put(attributes=None, text=None, **fields):
+        return send_message(aws.request_dlq, text or body(**fields), attributes or {}, "user-1")
+
+    return put
+
+
+@pytest.fixture
+def claim(store, clock, body):
+    """Claims a job for 15 minutes, on behalf of a message."""
+
+    def take(message_id="m", deadline_seconds=3600, **fields):
+        job = ReceivedJob.parse(body(**fields), {}, message_id, clock())
+        return store.claim(job, message_id, ClaimTerms(clock() + timedelta(minutes=15), deadline_seconds, 1800))
+
+    return take
+
+
+@pytest.fixture
+def letters(aws, messages_in):
+    return lambda: messages_in(aws.request_dlq)
+
+
+def test_a_crashed_job_is_closed_and_its_dead_letter_says_why(run, in_dlq, claim, store, clock, letters):  # R-E3 R-E4
+    message_id = in_dlq({"UserId": "user-1", "TraceId": "t", "ThrottleCount": "2"})
+    claim(message_id)
+    clock.forward(minutes=15)
+    assert run() == Summary(closed=1, restamped=1)
+    row = store.get("job-1")
+    assert (row["status"], row["error"]["code"]) == ("failed", "WORKER_CRASHED")
+    assert {"openShard", "dueAt", "leaseExpiresAt"}.isdisjoint(row)
+    (letter,) = letters()
+    assert letter.message_id != message_id
+    assert letter.group_id == "user-1"
+    assert letter.attributes == {
+        "UserId": "user-1",
+        "TraceId": "t",
+        "JobId": "job-1",
+        "ErrorCode": "WORKER_CRASHED",
+        "ErrorMessage": letter.attributes["ErrorMessage"],
+        "Attempts": "1",
+        "FailedAt": timestamps.to_text(clock()),
+    }
+
+
+def test_what_was_given_back_and_then_dead_lettered_is_closed_too(run, in_dlq, claim, store):
+    claim(in_dlq())
+    store.release("job-1", 1)
+    assert run() == Summary(closed=1, restamped=1)
+    assert store.get("job-1")["status"] == "failed"
+
+
+def test_a_job_that_never_reached_a_worker_gets_a_row(run, in_dlq, store, letters, clock):  # R-E3
+    message_id = in_dlq(jobId=None, traceId="t", timestamp="2026-01-31T11:00:00Z")
+    assert run() == Summary(closed=1, restamped=1)
+    row = store.get(message_id)
+    assert (row["status"], row["error"]["code"], row["attempt"]) == ("failed", "WORKER_CRASHED", 0)
+    assert (row["userId"], row["jobType"], row["traceId"]) == ("user-1", "greeting", "t")
+    assert row["createdAt"] == "2026-01-31T11:00:00.000Z"
+    (letter,) = letters()
+    assert letter.attributes["JobId"] == message_id, "a redrive keeps the job's identity"
+
+
+def test_a_redrive_of_a_closed_job_runs_it(run, in_dlq, store, claim, clock, letters, body):
+    message_id = in_dlq(jobId=None)
+    run()
+    (letter,) = letters()
+    clock.forward(minutes=1)
+    again = ReceivedJob.parse(letter.body, letter.attributes, "new-id", clock())
+    assert again.job_id == message_id
+    claimed = store.claim(again, "new-id", ClaimTerms(clock() + timedelta(minutes=15), 3600, 1800))
+    assert claimed.attempt == 1
+
+
+@pytest.mark.parametrize("minutes", [0, 14])
+def test_a_job_that_may_still_be_worked_on_is_left_alone(run, in_dlq, claim, store, clock, letters, minutes):
+    claim(in_dlq())
+    clock.forward(minutes=minutes)
+    assert run() == Summary()
+    assert store.get("job-1")["status"] == "processing"
+    assert len(letters()) == 1, "it is shown again, for the next run"
+
+
+def test_a_duplicates_dead_letter_closes_nothing(run, in_dlq, claim, store, clock):
+    in_dlq()
+    claim("another message")
+    clock.forward(minutes=15)
+    assert run() == Summary()
+    assert store.get("job-1")["status"] == "processing"
+
+
+def test_the_copy_that_carries_the_job_closes_it(run, in_dlq, claim, store):
+    claim("the original")
+    copy_id = in_dlq({"JobId": "job-1", "ThrottleCount": "1"})
+    store.release("job-1", 1, copy_id)
+    assert run() == Summary(closed=1, restamped=1)
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+def test_dead_letters_of_ended_jobs(run, in_dlq, claim, store, letters, status):
+    claim(in_dlq())
+    outcome = (
+        {"result": {"text": "hi"}} if status == "completed" else {"error": {"code": "INVALID_INPUT", "message": "m"}}
+    )
+    store.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", status, **outcome))
+    before = store.get("job-1")
+    if status == "completed":
+        assert run() == Summary(dropped=1)
+        assert letters() == []
+    else:
+        assert run() == Summary(restamped=1)
+        assert letters()[0].attributes["ErrorCode"] == "INVALID_INPUT"
+    assert store.get("job-1") == before
+
+
+def test_another_jobs_message_under_the_same_id_is_marked_as_such(run, in_dlq, claim, store, letters):
+    claim("m", input={"name": "Ada"})
+    in_dlq(input={"name": "Bob"})
+    before = store.get("job-1")
+    assert run() == Summary(restamped=1)
+    assert letters()[0].attributes["ErrorCode"] == "JOB_ID_CONFLICT"
+    assert run() == Summary(), "once is enough"
+    assert store.get("job-1") == before
+
+
+@pytest.mark.parametrize("text", ["no json", "{}", '{"userId": "a b"}'])
+def test_what_is_no_job_gets_its_reason(run, in_dlq, letters, text):
+    message_id = in_dlq(text=text)
+    assert run() == Summary(restamped=1)
+    (letter,) = letters()
+    assert (letter.body, letter.attributes["ErrorCode"]) == (text, "NOT_A_JOB")
+    assert letter.attributes["JobId"] == message_id
+
+
+def test_an_erased_jobs_dead_letter_goes(run, in_dlq, claim, store, letters):
+    claim(in_dlq())
+    store.erase("job-1")
+    assert run() == Summary(dropped=1)
+    assert letters() == []
+
+
+@pytest.fixture
+def given_up(aws, received, body, clock):
+    """Puts a dead letter into the request DLQ as the processor does."""
+
+    def put(code="MODEL_ACCESS_DENIED", text=None, **fields):
+        message = received(text or body(**fields))
+        send_to_dlq(aws.request_dlq, message, "job-1", JobError(code, "the reason"), clock())
+
+    return put
+
+
+def test_a_given_up_job_whose_result_was_not_sent_is_closed_with_its_reason(
+    run, given_up, claim, store, clock, letters
+):
+    claim("m")
+    given_up()
+    assert run() == Summary(), "its worker may be about to say so itself"
+    clock.forward(minutes=15)
+    assert run() == Summary(closed=1)
+    assert store.get("job-1")["error"] == {"code": "MODEL_ACCESS_DENIED", "message": "the reason"}
+    assert len(letters()) == 1
+
+
+def test_a_given_up_job_without_a_row_gets_one(run, given_up, store):
+    given_up("DEPENDENCY_REFUSED")
+    assert run() == Summary(closed=1)
+    assert store.get("job-1")["error"]["code"] == "DEPENDENCY_REFUSED"
+    assert run() == Summary()
+
+
+def test_a_dead_letter_of_an_earlier_life_closes_nothing(run, given_up, claim, store, clock):
+    given_up()
+    clock.forward(minutes=1)
+    claim("redriven")
+    clock.forward(minutes=15)
+    assert run() == Summary()
+    assert store.get("job-1")["status"] == "processing"
+
+
+def test_a_conflict_never_gets_a_row(run, given_up, store):
+    given_up("JOB_ID_CONFLICT")
+    assert run() == Summary()
+    assert store.get("job-1") is None
+
+
+def test_what_sqs_moved_once_more_is_marked_anew(run, aws, claim, in_dlq, store, clock, letters, monkeypatch):
+    """A redriven message keeps the attributes of its first dead letter; SQS's mark says that it crashed since."""
+    message_id = in_dlq({"JobId": "job-1", "ErrorCode": "MODEL_ACCESS_DENIED", "FailedAt": "2026-01-01T00:00:00.000Z"})
+    claim(message_id)
+    clock.forward(minutes=15)
+    receive = reconcile.receive_messages
+
+    def marked(*args, **kwargs):
+        found = receive(*args, **kwargs)
+        for message in found:
+            if message.message_id == message_id:
+                message.system_attributes["DeadLetterQueueSourceArn"] = "arn:aws:sqs:eu-west-1:1:request-queue"
+        return found
+
+    monkeypatch.setattr(reconcile, "receive_messages", marked)
+    assert run() == Summary(closed=1, restamped=1)
+    (letter,) = letters()
+    assert letter.attributes["ErrorCode"] == "WORKER_CRASHED"
+
+
+def test_a_dead_letter_without_room_for_a_reason_stays_as_it_is(run, body, in_dlq, store, letters):
+    empty = len(body(note=""))
+    in_dlq(text=body(note="x" * (262_144 - empty)))
+    assert run() == Summary(closed=1)
+    assert run() == Summary()
+    assert store.get("job-1")["error"]["code"] == "WORKER_CRASHED"
+    assert len(letters()) == 1
+
+
+def test_the_dead_letter_is_there_before_the_job_is_failed(run, in_dlq, claim, store, clock, letters, monkeypatch):
+    claim(in_dlq())
+    clock.forward(minutes=15)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "close", lambda *args: (_ for _ in ()).throw(JobError("DEPENDENCY_UNAVAILABLE", "down")))
+        assert run().failures > 0
+    assert store.get("job-1")["status"] == "processing"
+    assert run().closed == 1
+    assert store.get("job-1")["status"] == "failed"
+    assert len(letters()) == 2, "one too many, but none lost"
+
+
+def test_a_dead_letter_that_can_not_be_copied_is_kept(run, in_dlq, letters, store, monkeypatch):
+    def down(*args):
+        raise AIJobsError("SQS is down")
+
+    in_dlq()
+    monkeypatch.setattr(reconcile, "send_to_dlq", down)
+    assert run() == Summary(failures=1)
+    assert len(letters()) == 1
+    assert store.get("job-1") is None
+
+
+def test_one_bad_dead_letter_does_not_keep_the_others_waiting(run, in_dlq, store, monkeypatch):
+    for number in range(25):
+        in_dlq(jobId=f"job-{number}")
+    find = store.find
+
+    def flaky(job_id):
+        if job_id == "job-7":
+            raise RuntimeError("a bug")
+        return find(job_id)
+
+    monkeypatch.setattr(store, "find", flaky)
+    assert run() == Summary(closed=24, restamped=24, failures=1)
+
+
+def test_a_run_looks_at_a_bounded_number_of_dead_letters(run, in_dlq, monkeypatch):
+    monkeypatch.setattr(reconcile, "MAX_MESSAGES", 20)
+    for number in range(40):
+        in_dlq(jobId=f"job-{number}")
+    assert run().closed == 20
+    assert run().closed <= 20
+
+
+def test_a_run_ends_before_its_function_does(in_dlq, aws, store, clock):
+    in_dlq()
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    assert Reconciler(settings, store, clock() + timedelta(seconds=15), clock).run() == Summary()
+
+
+# The response DLQ
+
+
+def a_result(**fields):
+    return AIJobResultMessage("job-1", "user-1", "greeting", "completed", result={"text": "hi"}, **fields)
+
+
+def test_a_result_that_was_received_too_often_is_written(run, aws, claim, store, messages_in):  # R-E3
+    claim()
+    send_message(aws.response_dlq, a_result().to_body(), a_result().attributes())
+    assert run() == Summary(results_applied=1)
+    assert store.get("job-1")["result"] == {"text": "hi"}
+    assert messages_in(aws.response_dlq) == []
+
+
+def test_a_result_that_is_of_no_use_goes(run, aws, claim, store, messages_in):
+    claim()
+    send_message(aws.response_dlq, a_result(attempt=7).to_body(), {})
+    assert run() == Summary(dropped=1)
+    assert store.get("job-1")["status"] == "processing"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("no json", "NOT_A_RESULT"), ("{}", "NOT_A_RESULT"), (a_result().to_body(), "JOB_UNKNOWN")],
+)
+def test_a_result_that_can_not_be_written_gets_its_reason(run, aws, messages_in, text, code):
+    send_message(aws.response_dlq, text, {"JobId": "job-1"})
+    assert run() == Summary(restamped=1)
+    assert run() == Summary()
+    (letter,) = messages_in(aws.response_dlq)
+    assert (letter.attributes["ErrorCode"], letter.attributes["JobId"]) == (code, "job-1")
+
+
+def test_a_result_that_waits_for_an_operator_is_left_to_him(run, aws, claim, store, received, clock, messages_in):
+    claim()
+    error = JobError("DEPENDENCY_REFUSED", "no permission")
+    send_to_dlq(aws.response_dlq, received(a_result().to_body()), "job-1", error, clock())
+    assert run() == Summary()
+    assert store.get("job-1")["status"] == "processing"
+    assert len(messages_in(aws.response_dlq)) == 1
+
+
+# Overdue jobs
+
+
+def test_an_open_job_long_past_its_deadline_is_closed(run, claim, store, clock):  # R-E3
+    claim(deadline_seconds=600)
+    clock.forward(seconds=600 + 1800 - 1)
+    assert run() == Summary()
+    clock.forward(seconds=1)
+    assert run() == Summary(closed=1)
+    row = store.get("job-1")
+    assert (row["status"], row["error"]["code"]) == ("failed", "JOB_STALLED")
+    assert run() == Summary(), "it has left the index"
+
+
+def test_a_late_result_of_the_same_attempt_replaces_a_stall(run, claim, store, clock):
+    claim(deadline_seconds=1)
+    clock.forward(hours=1)
+    run()
+    store.apply_result(a_result())
+    assert store.get("job-1")["status"] == "completed"
+
+
+def test_an_overdue_job_in_a_workers_hands_is_left_to_it(run, claim, store, clock):
+    claim(deadline_seconds=1)
+    clock.forward(hours=1)
+    claim(deadline_seconds=1)
+    assert run() == Summary()
+    assert store.get("job-1")["status"] == "processing"
+
+
+def test_a_queued_row_whose_message_never_arrived(run, aws, store, clock, body):
+    """As a submit leaves it that wrote the row first and then could not reach SQS."""
+    job = ReceivedJob.parse(body(), {}, "m", clock())
+    boto3.client("dynamodb").put_item(
+        TableName=aws.table,
+        Item={
+            "jobId": {"S": "job-1"},
+            "userId": {"S": "user-1"},
+            "createdAt#jobId": {"S": "2026-01-31T12:00:00.000Z#job-1"},
+            "status": {"S": "queued"},
+            "payloadHash": {"S": job.payload_hash},
+            "updatedAt": {"S": timestamps.to_text(clock())},
+            "openShard": {"N": "3"},
+            "dueAt": {"S": timestamps.to_text(clock())},
+        },
+    )
+    assert run() == Summary(closed=1)
+    assert store.get("job-1")["error"]["code"] == "ENQUEUE_FAILED"
+    claimed = store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 60, 60))
+    assert claimed.attempt == 1, "a message that arrives after all may still claim it"
+
+
+def test_every_shard_is_looked_at(run, claim, clock):
+    for number in range(40):
+        claim(jobId=f"job-{number}", deadline_seconds=1)
+    clock.forward(hours=1)
+    assert run() == Summary(closed=40)
+
+
+def test_a_part_that_fails_as_a_whole_does_not_stop_the_rest(run, claim, store, clock, monkeypatch, aws):
+    claim(deadline_seconds=1)
+    clock.forward(hours=1)
+    receive = reconcile.receive_messages
+
+    def half_down(url, **kwargs):
+        if url == aws.request_dlq:
+            raise AIJobsError("SQS is down")
+        return receive(url, **kwargs)
+
+    monkeypatch.setattr(reconcile, "receive_messages", half_down)
+    with pytest.raises(AIJobsError):
+        run()
+    assert store.get("job-1")["error"]["code"] == "JOB_STALLED"
+
+
+def test_two_runs_at_once_do_no_harm(run, in_dlq, claim, store, clock, letters):
+    claim(in_dlq())
+    clock.forward(minutes=15)
+    in_the_middle = store.close
+
+    def close(*args):
+        run()  # the other run, between this one's dead letter and its close
+        return in_the_middle(*args)
+
+    store.close = close
+    try:
+        run()
+    finally:
+        store.close = in_the_middle
+    assert store.get("job-1")["status"] == "failed"
+    assert {letter.attributes["ErrorCode"] for letter in letters()} == {"WORKER_CRASHED"}
+
+
+def test_the_handler_answers_with_what_was_done(aws, in_dlq, monkeypatch):
+    monkeypatch.setenv("AI_JOB_REQUEST_DLQ_URL", aws.request_dlq)
+    monkeypatch.setenv("AI_JOB_RESPONSE_DLQ_URL", aws.response_dlq)
+    monkeypatch.setenv("AI_JOB_TABLE_NAME", aws.table)
+    monkeypatch.setenv("AI_JOB_RETENTION_DAYS", "30")
+    monkeypatch.delitem(sys.modules, "reconciler.handler", raising=False)
+    handler = importlib.import_module("reconciler.handler").handler
+    in_dlq()
+    context = SimpleNamespace(
+        function_name="f",
+        memory_limit_in_mb=128,
+        invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:f",
+        aws_request_id="r",
+        get_remaining_time_in_millis=lambda: 120_000,
+    )
+    assert handler({}, context) == {
+        "closed": 1,
+        "results_applied": 0,
+        "restamped": 1,
+        "dropped": 0,
+        "failures": 0,
+    }
+
+
+def test_a_job_erased_and_sent_again_stays_gone(store, claim):
+    claim()
+    store.erase("job-1")
+    assert claim() is Refusal.FINISHED
+    assert claim(input={"name": "Bob"}) is Refusal.FINISHED
