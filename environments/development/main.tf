@@ -9,6 +9,7 @@ module "ai_jobs" {
 
   # An environment to try things in: it may be destroyed, and it must not eat up the model's quota.
   table     = { deletion_protection = false, point_in_time_recovery = false }
+  bucket    = { force_destroy = true }
   processor = { maximum_concurrency = 2 }
   logs      = { level = "DEBUG", retention_days = 7 }
   jobs      = { retention_days = 7 }

@@ -73,6 +73,21 @@ output "jobs_api_function_name" {
   value       = module.ai_jobs.jobs_api_function_name
 }
 
+output "reconciler_function_name" {
+  description = "Name of the function that closes what nobody works on any more."
+  value       = module.ai_jobs.reconciler_function_name
+}
+
+output "bucket_name" {
+  description = "Name of the bucket of large inputs and results: AI_JOB_BUCKET of the library."
+  value       = module.ai_jobs.bucket_name
+}
+
+output "bucket_arn" {
+  description = "ARN of the bucket."
+  value       = module.ai_jobs.bucket_arn
+}
+
 output "table_name" {
   description = "Name of the jobs table."
   value       = module.ai_jobs.table_name
@@ -111,4 +126,9 @@ output "job_types" {
 output "processor_role_name" {
   description = "Name of the processor's role: attach a policy of your own to it where a model needs more permissions."
   value       = module.ai_jobs.processor_role_name
+}
+
+output "reconciler_role_name" {
+  description = "Name of the reconciler's role."
+  value       = module.ai_jobs.reconciler_role_name
 }

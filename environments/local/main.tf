@@ -15,6 +15,7 @@ module "ai_jobs" {
     deletion_protection    = false
     point_in_time_recovery = false
   }
+  bucket = { force_destroy = true }
 
   # Jobs are worked on as they come: nobody waits for a batch on one machine.
   processor = { batching_window_seconds = 0 }
@@ -27,8 +28,13 @@ module "ai_jobs" {
 # the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in
 # its environment, and nowhere else.
 resource "aws_iam_role_policy" "emulator" {
+  for_each = {
+    processor  = module.ai_jobs.processor_role_name
+    reconciler = module.ai_jobs.reconciler_role_name
+  }
+
   name = "emulator"
-  role = module.ai_jobs.processor_role_name
+  role = each.value
 
   policy = jsonencode({
     Version = "2012-10-17"

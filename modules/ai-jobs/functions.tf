@@ -1,7 +1,7 @@
 locals {
   # The zips of `make package`: in a folder, or in a bucket under the same names.
   packages = {
-    for name in ["processor", "result_handler", "jobs_api"] : name => {
+    for name in ["processor", "result_handler", "jobs_api", "reconciler"] : name => {
       path = var.packages.directory == null ? null : "${var.packages.directory}/${name}.zip"
       s3 = var.packages.s3 == null ? null : {
         bucket  = var.packages.s3.bucket
@@ -20,6 +20,19 @@ locals {
   }]
 }
 
+locals {
+  # Metrics of two environments in one account must not be added up.
+  metrics_namespace = "${var.name}-ai-jobs-${var.environment}"
+
+  # A limit that is not given is not in the environment at all.
+  budget_variables = {
+    for name, limit in {
+      AI_JOB_DAILY_TOKENS_PER_USER = var.budget.daily_tokens_per_user
+      AI_JOB_DAILY_TOKENS_TOTAL    = var.budget.daily_tokens_total
+    } : name => tostring(limit) if limit != null
+  }
+}
+
 module "processor" {
   source = "../function"
 
@@ -32,13 +45,15 @@ module "processor" {
   memory_mb            = var.processor.memory_mb
   reserved_concurrency = var.processor.reserved_concurrency
 
-  environment_variables = {
+  environment_variables = merge(local.budget_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
+    POWERTOOLS_METRICS_NAMESPACE      = local.metrics_namespace
     AI_JOB_REQUEST_QUEUE_URL          = module.request_queue.url
     AI_JOB_REQUEST_DLQ_URL            = module.request_queue.dlq_url
     AI_JOB_RESPONSE_QUEUE_URL         = module.response_queue.url
     AI_JOB_TABLE_NAME                 = module.store.name
+    AI_JOB_BUCKET                     = module.bucket.name
     AI_JOB_CONFIG_APPLICATION         = module.job_types.application_id
     AI_JOB_CONFIG_ENVIRONMENT         = module.job_types.environment_id
     AI_JOB_CONFIG_PROFILE             = module.job_types.profile_id
@@ -48,7 +63,7 @@ module "processor" {
     AI_JOB_DEFAULT_DEADLINE_SECONDS   = tostring(var.jobs.default_deadline_seconds)
     AI_JOB_MAX_BACKOFF_SECONDS        = tostring(var.jobs.max_backoff_seconds)
     AI_JOB_RETENTION_DAYS             = tostring(var.jobs.retention_days)
-  }
+  })
 
   statements = concat(
     [
@@ -73,6 +88,25 @@ module "processor" {
         actions    = ["dynamodb:UpdateItem"]
         resources  = [module.store.arn]
         conditions = {}
+      },
+      {
+        sid        = "StoreLargeResults"
+        actions    = ["s3:PutObject"]
+        resources  = ["${module.bucket.arn}/results/*"]
+        conditions = {}
+      },
+      {
+        sid        = "ReadLargeInputs"
+        actions    = ["s3:GetObject"]
+        resources  = ["${module.bucket.arn}/inputs/*"]
+        conditions = {}
+      },
+      {
+        # Without it S3 answers 403 for an object that is not there, which would look like a wrong set-up.
+        sid        = "TellMissingInputs"
+        actions    = ["s3:ListBucket"]
+        resources  = [module.bucket.arn]
+        conditions = { StringLike = { "s3:prefix" = ["inputs/*"] } }
       },
       {
         sid     = "ReadJobTypes"
@@ -123,10 +157,13 @@ module "result_handler" {
   reserved_concurrency = var.result_handler.reserved_concurrency
 
   environment_variables = {
-    POWERTOOLS_SERVICE_NAME = "ai-job-result-handler"
-    POWERTOOLS_LOG_LEVEL    = var.logs.level
-    AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
-    AI_JOB_TABLE_NAME       = module.store.name
+    POWERTOOLS_SERVICE_NAME      = "ai-job-result-handler"
+    POWERTOOLS_LOG_LEVEL         = var.logs.level
+    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
+    AI_JOB_RESPONSE_QUEUE_URL    = module.response_queue.url
+    AI_JOB_RESPONSE_DLQ_URL      = module.response_queue.dlq_url
+    AI_JOB_TABLE_NAME            = module.store.name
+    AI_JOB_MAX_BACKOFF_SECONDS   = tostring(var.jobs.max_backoff_seconds)
   }
 
   statements = concat(
@@ -135,6 +172,8 @@ module "result_handler" {
         sid = "WorkOnResults"
         actions = [
           "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+          # A result waits out an outage of the table as a delayed copy.
+          "sqs:SendMessage",
         ]
         resources  = [module.response_queue.arn]
         conditions = {}
@@ -163,6 +202,9 @@ module "result_handler" {
     enabled                 = var.result_handler.enabled
   }
 
+  # Results go around as delayed copies while the table is down.
+  sends_to_own_queue = true
+
   role_name                = local.names.result_handler_role
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
@@ -183,22 +225,96 @@ module "jobs_api" {
   reserved_concurrency = var.jobs_api.reserved_concurrency
 
   environment_variables = {
-    POWERTOOLS_SERVICE_NAME = "ai-jobs-api"
-    POWERTOOLS_LOG_LEVEL    = var.logs.level
-    AI_JOB_TABLE_NAME       = module.store.name
+    POWERTOOLS_SERVICE_NAME      = "ai-jobs-api"
+    POWERTOOLS_LOG_LEVEL         = var.logs.level
+    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
+    AI_JOB_TABLE_NAME            = module.store.name
   }
 
   statements = concat(
-    [{
-      sid        = "ReadJobs"
-      actions    = ["dynamodb:GetItem"]
-      resources  = [module.store.arn]
-      conditions = {}
-    }],
+    [
+      {
+        sid        = "ReadJobs"
+        actions    = ["dynamodb:GetItem"]
+        resources  = [module.store.arn]
+        conditions = {}
+      },
+      {
+        # A signed URL can do what its signer may do.
+        sid        = "SignResultUrls"
+        actions    = ["s3:GetObject"]
+        resources  = ["${module.bucket.arn}/results/*"]
+        conditions = {}
+      },
+    ],
     local.key_statements,
   )
 
   role_name                = local.names.jobs_api_role
+  role_path                = var.iam.role_path
+  permissions_boundary_arn = var.iam.permissions_boundary_arn
+  log_retention_days       = var.logs.retention_days
+  tags                     = local.tags
+}
+
+module "reconciler" {
+  source = "../function"
+
+  name        = local.names.reconciler
+  description = "Closes AI jobs that nobody works on any more: dead-lettered ones, and those long past their deadline."
+  handler     = "reconciler.handler.handler"
+  package     = local.packages["reconciler"]
+
+  timeout_seconds      = var.reconciler.timeout_seconds
+  memory_mb            = var.reconciler.memory_mb
+  reserved_concurrency = var.reconciler.reserved_concurrency
+
+  environment_variables = {
+    POWERTOOLS_SERVICE_NAME      = "ai-job-reconciler"
+    POWERTOOLS_LOG_LEVEL         = var.logs.level
+    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
+    AI_JOB_REQUEST_DLQ_URL       = module.request_queue.dlq_url
+    AI_JOB_RESPONSE_DLQ_URL      = module.response_queue.dlq_url
+    AI_JOB_TABLE_NAME            = module.store.name
+    AI_JOB_RETENTION_DAYS        = tostring(var.jobs.retention_days)
+  }
+
+  statements = concat(
+    [
+      {
+        sid = "WorkOnDeadLetters"
+        actions = [
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
+          # What SQS moved there is replaced by a copy that says why.
+          "sqs:SendMessage",
+        ]
+        resources  = [module.request_queue.dlq_arn, module.response_queue.dlq_arn]
+        conditions = {}
+      },
+      {
+        sid        = "FindOpenJobs"
+        actions    = ["dynamodb:Query"]
+        resources  = ["${module.store.arn}/index/open-jobs"]
+        conditions = {}
+      },
+      {
+        sid        = "CloseJobs"
+        actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        resources  = [module.store.arn]
+        conditions = {}
+      },
+    ],
+    local.key_statements,
+  )
+
+  schedule = {
+    name       = local.names.schedule
+    expression = "rate(${var.reconciler.interval_minutes} ${var.reconciler.interval_minutes == 1 ? "minute" : "minutes"})"
+    role_name  = local.names.schedule_role
+    enabled    = var.reconciler.enabled
+  }
+
+  role_name                = local.names.reconciler_role
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days

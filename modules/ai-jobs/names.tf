@@ -11,14 +11,21 @@ locals {
 
     processor      = { kind = "Lambda function", limit = 64, suffix = "-ai-job-processor-${var.environment}" }
     result_handler = { kind = "Lambda function", limit = 64, suffix = "-ai-job-result-handler-${var.environment}" }
+    reconciler     = { kind = "Lambda function", limit = 64, suffix = "-ai-job-reconciler-${var.environment}" }
     jobs_api       = { kind = "Lambda function", limit = 64, suffix = "-ai-jobs-api-${var.environment}" }
 
     # IAM is global: without the region a second region of the same environment could not be built.
     processor_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}" }
     result_handler_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}" }
+    reconciler_role     = { kind = "IAM role", limit = 64, suffix = "-ai-job-reconciler-${var.environment}-${local.region}" }
+    schedule_role       = { kind = "IAM role", limit = 64, suffix = "-ai-job-schedule-${var.environment}-${local.region}" }
     jobs_api_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}" }
     post_jobs_role      = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}" }
 
+    # Bucket names are global, across accounts too.
+    bucket = { kind = "S3 bucket", limit = 63, suffix = "-ai-jobs-${var.environment}-${local.account_id}-${local.region}" }
+
+    schedule    = { kind = "EventBridge schedule", limit = 64, suffix = "-ai-job-reconciler-${var.environment}" }
     table       = { kind = "DynamoDB table", limit = 255, suffix = "-ai-jobs-${var.environment}" }
     api         = { kind = "REST API", limit = 1024, suffix = "-ai-jobs-${var.environment}" }
     config      = { kind = "AppConfig application", limit = 64, suffix = "-ai-jobs-${var.environment}" }

@@ -48,9 +48,9 @@ variable "tags" {
 
 variable "packages" {
   description = <<-EOT
-    Where the zips of `make package` are (processor.zip, result_handler.zip, jobs_api.zip): either a local directory, or a bucket
-    in the same region. versions holds the S3 object version of each zip by processor, result_handler and jobs_api: without them
-    a new zip under the same key is not noticed.
+    Where the zips of `make package` are (processor.zip, result_handler.zip, jobs_api.zip, reconciler.zip): either a local
+    directory, or a bucket in the same region. versions holds the S3 object version of each zip by processor, result_handler,
+    jobs_api and reconciler: without them a new zip under the same key is not noticed.
   EOT
   type = object({
     directory = optional(string)
@@ -68,8 +68,8 @@ variable "packages" {
   }
 
   validation {
-    condition     = length(setsubtract(try(keys(var.packages.s3.versions), []), ["processor", "result_handler", "jobs_api"])) == 0
-    error_message = "packages.s3.versions has the keys ${join(", ", try(keys(var.packages.s3.versions), []))}: allowed are processor, result_handler and jobs_api."
+    condition     = length(setsubtract(try(keys(var.packages.s3.versions), []), ["processor", "result_handler", "jobs_api", "reconciler"])) == 0
+    error_message = "packages.s3.versions has the keys ${join(", ", try(keys(var.packages.s3.versions), []))}: allowed are processor, result_handler, jobs_api and reconciler."
   }
 }
 
@@ -85,7 +85,7 @@ variable "require_tls" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key for the queues and the table; null means SSE-SQS and the AWS managed key. Its key policy must let the functions' roles use it."
+  description = "Customer KMS key for the queues, the table and the bucket; null means SSE-SQS, the AWS managed key and SSE-S3. Its key policy must let the functions' roles use it."
   type        = string
   default     = null
 
@@ -372,6 +372,42 @@ variable "jobs_api" {
   }
 }
 
+variable "reconciler" {
+  description = <<-EOT
+    The function that closes what nobody works on any more, every interval_minutes: jobs whose message is in a dead-letter queue,
+    and jobs that are open long after their deadline. enabled = false pauses it; such jobs then stay open.
+  EOT
+  type = object({
+    interval_minutes     = optional(number, 5)
+    timeout_seconds      = optional(number, 120)
+    memory_mb            = optional(number, 512)
+    reserved_concurrency = optional(number)
+    enabled              = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.reconciler.interval_minutes >= 1 && var.reconciler.interval_minutes <= 60 && floor(var.reconciler.interval_minutes) == var.reconciler.interval_minutes
+    error_message = "reconciler.interval_minutes is ${var.reconciler.interval_minutes}: give whole minutes from 1 to 60; a job that crashed is shown as failed that much later."
+  }
+
+  validation {
+    condition     = var.reconciler.timeout_seconds >= 30 && var.reconciler.timeout_seconds <= 900 && floor(var.reconciler.timeout_seconds) == var.reconciler.timeout_seconds
+    error_message = "reconciler.timeout_seconds is ${var.reconciler.timeout_seconds}: give whole seconds from 30, since it stops 15 seconds before its end, to 900."
+  }
+
+  validation {
+    condition     = var.reconciler.memory_mb >= 128 && var.reconciler.memory_mb <= 10240 && floor(var.reconciler.memory_mb) == var.reconciler.memory_mb
+    error_message = "reconciler.memory_mb is ${var.reconciler.memory_mb}: Lambda takes whole megabytes from 128 to 10240 (to 3008 in a new account)."
+  }
+
+  validation {
+    condition     = var.reconciler.reserved_concurrency == null ? true : var.reconciler.reserved_concurrency >= 1 && floor(var.reconciler.reserved_concurrency) == var.reconciler.reserved_concurrency
+    error_message = "reconciler.reserved_concurrency is ${var.reconciler.reserved_concurrency == null ? "null" : var.reconciler.reserved_concurrency}: give a whole number from 1, or null."
+  }
+}
+
 variable "logs" {
   description = "Level of the functions' logs, and how long all logs are kept."
   type = object({
@@ -442,6 +478,15 @@ variable "table" {
   nullable = false
 }
 
+variable "bucket" {
+  description = "The bucket of large inputs and results. force_destroy lets terraform destroy delete it with what is in it."
+  type = object({
+    force_destroy = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "jobs" {
   description = <<-EOT
     Rules for all jobs: how long a finished job can be read, the deadline of a job that brings none, the longest wait between two
@@ -474,6 +519,43 @@ variable "jobs" {
   validation {
     condition     = var.jobs.config_max_age_seconds >= 15 && var.jobs.config_max_age_seconds <= 3600 && floor(var.jobs.config_max_age_seconds) == var.jobs.config_max_age_seconds
     error_message = "jobs.config_max_age_seconds is ${var.jobs.config_max_age_seconds}: give whole seconds from 15, the shortest poll interval of AppConfig, to 3600."
+  }
+}
+
+variable "budget" {
+  description = <<-EOT
+    How many tokens (input and output) the jobs of one UTC day may use, per user and in total; null means no limit, and costs
+    nothing. Running jobs count with their max_tokens. A job over the budget waits as a throttled one does: until its deadline.
+  EOT
+  type = object({
+    daily_tokens_per_user = optional(number)
+    daily_tokens_total    = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.budget.daily_tokens_per_user == null ? true : var.budget.daily_tokens_per_user >= 1 && floor(var.budget.daily_tokens_per_user) == var.budget.daily_tokens_per_user
+    error_message = "budget.daily_tokens_per_user is ${var.budget.daily_tokens_per_user == null ? "null" : var.budget.daily_tokens_per_user}: give a whole number of tokens from 1, or null for no limit."
+  }
+
+  validation {
+    condition     = var.budget.daily_tokens_total == null ? true : var.budget.daily_tokens_total >= 1 && floor(var.budget.daily_tokens_total) == var.budget.daily_tokens_total
+    error_message = "budget.daily_tokens_total is ${var.budget.daily_tokens_total == null ? "null" : var.budget.daily_tokens_total}: give a whole number of tokens from 1, or null for no limit."
+  }
+
+  validation {
+    condition = alltrue([
+      for limit in [var.budget.daily_tokens_per_user, var.budget.daily_tokens_total] :
+      limit == null ? true : alltrue([for type in values(local.job_types) : type.max_tokens <= limit])
+    ])
+    error_message = join(" ", [
+      "A job sets its type's max_tokens aside before it starts, and could never do so within the budget",
+      "(daily_tokens_per_user ${coalesce(var.budget.daily_tokens_per_user, 0) == 0 ? "null" : var.budget.daily_tokens_per_user},",
+      "daily_tokens_total ${coalesce(var.budget.daily_tokens_total, 0) == 0 ? "null" : var.budget.daily_tokens_total}):",
+      "${join(", ", [for name, type in local.job_types : "${name} (max_tokens ${type.max_tokens})" if anytrue([for limit in [var.budget.daily_tokens_per_user, var.budget.daily_tokens_total] : limit == null ? false : type.max_tokens > limit])])}.",
+      "Raise the budget, or lower max_tokens of those job types.",
+    ])
   }
 }
 

@@ -18,10 +18,14 @@ resource "aws_cloudwatch_metric_alarm" "dlq_messages" {
   dimensions  = { QueueName = each.value.queue_name }
   statistic   = "Maximum"
 
+  # The first message fires. But the reconciler hides what it looks at for a moment every few minutes, and a minute that
+  # looks empty for that reason must not end the alarm and fire it anew.
+  evaluation_periods  = 5
+  datapoints_to_alarm = 1
+
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   period              = 60
-  evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
 
   alarm_actions = [aws_sns_topic.this.arn]

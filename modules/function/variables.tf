@@ -83,6 +83,17 @@ variable "queue_trigger" {
   default = null
 }
 
+variable "schedule" {
+  description = "When EventBridge Scheduler runs the function, e.g. rate(5 minutes); null means never. enabled = false pauses it."
+  type = object({
+    name       = string
+    expression = string
+    role_name  = string
+    enabled    = optional(bool, true)
+  })
+  default = null
+}
+
 variable "sends_to_own_queue" {
   description = "The function puts messages back into the queue that triggers it, on purpose and with an end to it."
   type        = bool

@@ -29,6 +29,7 @@ module "ai_jobs" {
   # Plain HTTP to the local AWS, as in environments/local.
   require_tls = false
   table       = { deletion_protection = false, point_in_time_recovery = false }
+  bucket      = { force_destroy = true }
 
   request_queue  = { visibility_timeout_seconds = 25 }
   processor      = { timeout_seconds = 25, batching_window_seconds = 0 }
@@ -53,8 +54,13 @@ module "ai_jobs" {
 
 # As in environments/local: an action that only the emulator knows.
 resource "aws_iam_role_policy" "emulator" {
+  for_each = {
+    processor  = module.ai_jobs.processor_role_name
+    reconciler = module.ai_jobs.reconciler_role_name
+  }
+
   name = "emulator"
-  role = module.ai_jobs.processor_role_name
+  role = each.value
 
   policy = jsonencode({
     Version   = "2012-10-17"
@@ -71,3 +77,6 @@ output "api_stage_name" { value = module.ai_jobs.api_stage_name }
 output "table_name" { value = module.ai_jobs.table_name }
 output "processor_function_name" { value = module.ai_jobs.processor_function_name }
 output "result_handler_function_name" { value = module.ai_jobs.result_handler_function_name }
+output "reconciler_function_name" { value = module.ai_jobs.reconciler_function_name }
+output "jobs_api_function_name" { value = module.ai_jobs.jobs_api_function_name }
+output "bucket_name" { value = module.ai_jobs.bucket_name }

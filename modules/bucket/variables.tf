@@ -1,0 +1,44 @@
+variable "name" {
+  description = "Name of the bucket. Bucket names are global: include account and region."
+  type        = string
+  nullable    = false
+}
+
+variable "results_expiration_days" {
+  description = "Days after which an object under results/ is deleted."
+  type        = number
+  nullable    = false
+}
+
+variable "inputs_expiration_days" {
+  description = "Days after which an object under inputs/ is deleted."
+  type        = number
+  nullable    = false
+}
+
+variable "force_destroy" {
+  description = "Let terraform destroy delete the bucket with what is in it."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "require_tls" {
+  description = "Deny every call over plain HTTP by bucket policy."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "Customer KMS key of the objects; null means SSE-S3."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the bucket."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
