@@ -45,6 +45,26 @@ override_resource {
   values          = { arn = "arn:aws:dynamodb:::jobs" }
 }
 override_resource {
+  target          = module.bucket.aws_s3_bucket.this
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::objects" }
+}
+override_resource {
+  target          = module.reconciler.aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:::reconciler" }
+}
+override_resource {
+  target          = module.reconciler.aws_lambda_function.this
+  override_during = plan
+  values          = { arn = "arn:aws:lambda:::reconciler" }
+}
+override_resource {
+  target          = module.reconciler.aws_iam_role.schedule
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/schedule" }
+}
+override_resource {
   target          = module.job_types.aws_appconfig_application.this
   override_during = plan
   values          = { id = "app1abc" }
@@ -137,6 +157,9 @@ run "outputs" {
       output.processor_function_name == "bayon-coagent-ai-job-processor-test" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-test" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-test" &&
+      output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-test" &&
+      output.bucket_name == "bayon-coagent-ai-jobs-test-123456789012-eu-west-1" &&
+      output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-test" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms"
@@ -179,7 +202,7 @@ run "opened_modules_are_complete" {
     condition = toset(flatten([
       for leaf in values(output.inside) : [for address in keys(leaf) : split("[", address)[0]]
       ])) == toset(flatten([
-      for module in ["queue", "function", "store", "api", "job-types", "alarms"] : [
+      for module in ["queue", "function", "store", "api", "job-types", "alarms", "bucket"] : [
         for file in fileset("../../modules/${module}", "*.tf") : [
           for found in regexall("(?m)^resource \"(\\w+)\" \"(\\w+)\"", file("../../modules/${module}/${file}")) : join(".", found)
           if join(".", found) != "aws_cloudwatch_log_group.access"
@@ -292,13 +315,47 @@ run "defaults" {
     error_message = "The processor or its trigger by the request queue does not have the defaults."
   }
 
-  # Its throttled jobs go around as delayed copies: Lambda must not take that for a runaway loop.
+  # Throttled jobs, and results during an outage, go around as delayed copies: no runaway loop.
   assert {
     condition = (
       output.inside.processor["aws_lambda_function_recursion_config.this[0]"].recursive_loop == "Allow" &&
-      !contains(keys(output.inside.result_handler), "aws_lambda_function_recursion_config.this[0]")
+      output.inside.result_handler["aws_lambda_function_recursion_config.this[0]"].recursive_loop == "Allow" &&
+      !contains(keys(output.inside.jobs_api), "aws_lambda_function_recursion_config.this[0]") &&
+      !contains(keys(output.inside.reconciler), "aws_lambda_function_recursion_config.this[0]")
     )
-    error_message = "The processor may not send to its own queue, or another function may."
+    error_message = "The processor or the result handler may not send to its own queue, or another function may."
+  }
+
+  # R-E3
+  assert {
+    condition = (
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].name == "bayon-coagent-ai-job-reconciler-test" &&
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].schedule_expression == "rate(5 minutes)" &&
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].state == "ENABLED" &&
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].target[0].arn == "arn:aws:lambda:::reconciler" &&
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].target[0].role_arn == "arn:aws:iam::123456789012:role/schedule" &&
+      output.inside.reconciler["aws_iam_role.schedule[0]"].name == "bayon-coagent-ai-job-schedule-test-eu-west-1" &&
+      output.inside.reconciler["aws_lambda_function.this"].timeout == 120 &&
+      output.inside.reconciler["aws_lambda_function.this"].memory_size == 512 &&
+      output.inside.reconciler["aws_lambda_function.this"].reserved_concurrent_executions == -1 &&
+      output.inside.reconciler["aws_lambda_function.this"].handler == "reconciler.handler.handler" &&
+      alltrue([
+        for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api] :
+        !contains(keys(leaf), "aws_scheduler_schedule.this[0]")
+      ])
+    )
+    error_message = "The reconciler does not run every five minutes with the defaults, or another function has a schedule."
+  }
+
+  assert {
+    condition = (
+      output.inside.bucket["aws_s3_bucket.this"].bucket == "bayon-coagent-ai-jobs-test-123456789012-eu-west-1" &&
+      !output.inside.bucket["aws_s3_bucket.this"].force_destroy &&
+      contains(keys(output.inside.bucket), "aws_s3_bucket_policy.this[0]") &&
+      one(output.inside.bucket["aws_s3_bucket_server_side_encryption_configuration.this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256" &&
+      { for rule in output.inside.bucket["aws_s3_bucket_lifecycle_configuration.this"].rule : rule.id => rule.expiration[0].days if rule.id != "broken-uploads" } == { results = 31, inputs = 31 }
+    )
+    error_message = "The bucket's name, protection, encryption or expiry is not the default."
   }
 
   # R-J5
@@ -391,14 +448,15 @@ run "defaults" {
     condition = (
       output.inside.processor["aws_iam_role.this"].name == "bayon-coagent-ai-job-processor-test-eu-west-1" &&
       output.inside.result_handler["aws_iam_role.this"].name == "bayon-coagent-ai-job-result-handler-test-eu-west-1" &&
-      output.inside.jobs_api["aws_iam_role.this"].name == "bayon-coagent-ai-jobs-api-test-eu-west-1"
+      output.inside.jobs_api["aws_iam_role.this"].name == "bayon-coagent-ai-jobs-api-test-eu-west-1" &&
+      output.inside.reconciler["aws_iam_role.this"].name == "bayon-coagent-ai-job-reconciler-test-eu-west-1"
     )
     error_message = "A role's name is not that of its function and the region."
   }
 
   assert {
     condition = alltrue([
-      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api] :
+      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler] :
       leaf["aws_cloudwatch_log_group.this"].retention_in_days == 30 && leaf["aws_iam_role.this"].path == "/" && leaf["aws_iam_role.this"].permissions_boundary == null
     ])
     error_message = "A function's log retention, role path or permissions boundary is not the default."
@@ -409,10 +467,12 @@ run "defaults" {
     condition = module.processor.environment_variables == tomap({
       POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
       POWERTOOLS_LOG_LEVEL              = "INFO"
+      POWERTOOLS_METRICS_NAMESPACE      = "bayon-coagent-ai-jobs-test"
       AI_JOB_REQUEST_QUEUE_URL          = "https://sqs/request"
       AI_JOB_REQUEST_DLQ_URL            = "https://sqs/request-dlq"
       AI_JOB_RESPONSE_QUEUE_URL         = "https://sqs/response"
       AI_JOB_TABLE_NAME                 = "bayon-coagent-ai-jobs-test"
+      AI_JOB_BUCKET                     = "bayon-coagent-ai-jobs-test-123456789012-eu-west-1"
       AI_JOB_CONFIG_APPLICATION         = "app1abc"
       AI_JOB_CONFIG_ENVIRONMENT         = "env1abc"
       AI_JOB_CONFIG_PROFILE             = "pro1abc"
@@ -428,21 +488,38 @@ run "defaults" {
 
   assert {
     condition = module.result_handler.environment_variables == tomap({
-      POWERTOOLS_SERVICE_NAME = "ai-job-result-handler"
-      POWERTOOLS_LOG_LEVEL    = "INFO"
-      AI_JOB_RESPONSE_DLQ_URL = "https://sqs/response-dlq"
-      AI_JOB_TABLE_NAME       = "bayon-coagent-ai-jobs-test"
+      POWERTOOLS_SERVICE_NAME      = "ai-job-result-handler"
+      POWERTOOLS_LOG_LEVEL         = "INFO"
+      POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
+      AI_JOB_RESPONSE_QUEUE_URL    = "https://sqs/response"
+      AI_JOB_RESPONSE_DLQ_URL      = "https://sqs/response-dlq"
+      AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
+      AI_JOB_MAX_BACKOFF_SECONDS   = "900"
     })
     error_message = "The result handler's environment variables are ${jsonencode(module.result_handler.environment_variables)}."
   }
 
   assert {
     condition = module.jobs_api.environment_variables == tomap({
-      POWERTOOLS_SERVICE_NAME = "ai-jobs-api"
-      POWERTOOLS_LOG_LEVEL    = "INFO"
-      AI_JOB_TABLE_NAME       = "bayon-coagent-ai-jobs-test"
+      POWERTOOLS_SERVICE_NAME      = "ai-jobs-api"
+      POWERTOOLS_LOG_LEVEL         = "INFO"
+      POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
+      AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
     })
     error_message = "The jobs_api function's environment variables are ${jsonencode(module.jobs_api.environment_variables)}."
+  }
+
+  assert {
+    condition = module.reconciler.environment_variables == tomap({
+      POWERTOOLS_SERVICE_NAME      = "ai-job-reconciler"
+      POWERTOOLS_LOG_LEVEL         = "INFO"
+      POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
+      AI_JOB_REQUEST_DLQ_URL       = "https://sqs/request-dlq"
+      AI_JOB_RESPONSE_DLQ_URL      = "https://sqs/response-dlq"
+      AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
+      AI_JOB_RETENTION_DAYS        = "30"
+    })
+    error_message = "The reconciler's environment variables are ${jsonencode(module.reconciler.environment_variables)}."
   }
 
   # The whole of what each function may do.
@@ -453,6 +530,9 @@ run "defaults" {
       WorkOnRequests            = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::request"], false]
       SendResultsAndGivenUpJobs = [["sqs:SendMessage"], ["arn:aws:sqs:::response", "arn:aws:sqs:::request-dlq"], false]
       KeepJobs                  = [["dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"], false]
+      StoreLargeResults         = [["s3:PutObject"], ["arn:aws:s3:::objects/results/*"], false]
+      ReadLargeInputs           = [["s3:GetObject"], ["arn:aws:s3:::objects/inputs/*"], false]
+      TellMissingInputs         = [["s3:ListBucket"], ["arn:aws:s3:::objects"], true]
       ReadJobTypes              = [["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"], ["arn:aws:appconfig:eu-west-1:123456789012:application/app1abc/environment/env1abc/configuration/pro1abc"], false]
       InvokeModels              = [["bedrock:InvokeModel"], ["arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0"], false]
     }
@@ -463,7 +543,7 @@ run "defaults" {
     condition = { for statement in jsondecode(module.result_handler.role_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
       WriteOwnLogs       = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::result-handler:*"]]
       WriteTraces        = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
-      WorkOnResults      = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], ["arn:aws:sqs:::response"]]
+      WorkOnResults      = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::response"]]
       SendGivenUpResults = [["sqs:SendMessage"], ["arn:aws:sqs:::response-dlq"]]
       WriteResults       = [["dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
     }
@@ -472,17 +552,36 @@ run "defaults" {
 
   assert {
     condition = { for statement in jsondecode(module.jobs_api.role_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
-      WriteOwnLogs = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::jobs-api:*"]]
-      WriteTraces  = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
-      ReadJobs     = [["dynamodb:GetItem"], ["arn:aws:dynamodb:::jobs"]]
+      WriteOwnLogs   = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::jobs-api:*"]]
+      WriteTraces    = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
+      ReadJobs       = [["dynamodb:GetItem"], ["arn:aws:dynamodb:::jobs"]]
+      SignResultUrls = [["s3:GetObject"], ["arn:aws:s3:::objects/results/*"]]
     }
     error_message = "The jobs_api function may do other things than it should: ${module.jobs_api.role_policy}"
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.reconciler.role_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
+      WriteOwnLogs      = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::reconciler:*"]]
+      WriteTraces       = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
+      WorkOnDeadLetters = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::request-dlq", "arn:aws:sqs:::response-dlq"]]
+      FindOpenJobs      = [["dynamodb:Query"], ["arn:aws:dynamodb:::jobs/index/open-jobs"]]
+      CloseJobs         = [["dynamodb:GetItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
+    }
+    error_message = "The reconciler may do other things than it should: ${module.reconciler.role_policy}"
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(module.processor.role_policy).Statement : statement.Condition if statement.Sid == "TellMissingInputs"
+    ] == [{ StringLike = { "s3:prefix" = ["inputs/*"] } }]
+    error_message = "The processor may list more of the bucket than the inputs."
   }
 
   # R-P3
   assert {
     condition = alltrue([
-      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api } :
+      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler } :
       leaf["aws_lambda_function.this"].s3_bucket == "releases" &&
       leaf["aws_lambda_function.this"].s3_key == "${name}.zip" &&
       leaf["aws_lambda_function.this"].s3_object_version == null &&
@@ -514,7 +613,7 @@ run "settings_given" {
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001"
     iam         = { role_path = "/platform/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
 
-    packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/1.2.0/", versions = { processor = "v1", result_handler = "v2", jobs_api = "v3" } } }
+    packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/1.2.0/", versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4" } } }
 
     request_queue = {
       visibility_timeout_seconds    = 43200
@@ -548,12 +647,16 @@ run "settings_given" {
       reserved_concurrency    = 2
       enabled                 = false
     }
-    jobs_api = { timeout_seconds = 29, memory_mb = 1024, reserved_concurrency = 3 }
+    jobs_api   = { timeout_seconds = 29, memory_mb = 1024, reserved_concurrency = 3 }
+    reconciler = { interval_minutes = 1, timeout_seconds = 30, memory_mb = 256, reserved_concurrency = 1, enabled = false }
 
     api   = { authorization = "NONE", stage_name = "live", throttling_rate_limit = 7, throttling_burst_limit = 8, access_logs = true }
     table = { deletion_protection = false, point_in_time_recovery = false }
     jobs  = { retention_days = 1, default_deadline_seconds = 1209600, max_backoff_seconds = 1, config_max_age_seconds = 15 }
     logs  = { level = "ERROR", retention_days = 3653 }
+
+    bucket = { force_destroy = true }
+    budget = { daily_tokens_per_user = 50000, daily_tokens_total = 50001 }
 
     # 15 s under the function's 899, less one: the longest that fits.
     job_types = { slow = { prompt = "{{ text }}", timeout_seconds = 883, input_schema = "{}" } }
@@ -620,6 +723,36 @@ run "settings_given" {
 
   assert {
     condition = (
+      output.inside.reconciler["aws_lambda_function.this"].timeout == 30 &&
+      output.inside.reconciler["aws_lambda_function.this"].memory_size == 256 &&
+      output.inside.reconciler["aws_lambda_function.this"].reserved_concurrent_executions == 1 &&
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].schedule_expression == "rate(1 minute)" &&
+      output.inside.reconciler["aws_scheduler_schedule.this[0]"].state == "DISABLED" &&
+      module.reconciler.environment_variables.AI_JOB_RETENTION_DAYS == "1"
+    )
+    error_message = "reconciler does not reach the reconciler."
+  }
+
+  assert {
+    condition = (
+      module.processor.environment_variables.AI_JOB_DAILY_TOKENS_PER_USER == "50000" &&
+      module.processor.environment_variables.AI_JOB_DAILY_TOKENS_TOTAL == "50001"
+    )
+    error_message = "budget does not reach the processor."
+  }
+
+  assert {
+    condition = (
+      output.inside.bucket["aws_s3_bucket.this"].force_destroy &&
+      !contains(keys(output.inside.bucket), "aws_s3_bucket_policy.this[0]") &&
+      one(output.inside.bucket["aws_s3_bucket_server_side_encryption_configuration.this"].rule).apply_server_side_encryption_by_default[0].kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/0001" &&
+      { for rule in output.inside.bucket["aws_s3_bucket_lifecycle_configuration.this"].rule : rule.id => rule.expiration[0].days if rule.id != "broken-uploads" } == { results = 2, inputs = 31 }
+    )
+    error_message = "bucket, require_tls, kms_key_arn or jobs.retention_days does not reach the bucket."
+  }
+
+  assert {
+    condition = (
       output.inside.api["aws_api_gateway_method.post_jobs"].authorization == "NONE" &&
       output.inside.api["aws_api_gateway_method.get_job"].authorization == "NONE" &&
       output.api_stage_name == "live" &&
@@ -652,7 +785,7 @@ run "settings_given" {
 
   assert {
     condition = alltrue([
-      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api] :
+      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler] :
       leaf["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "ERROR" &&
       leaf["aws_cloudwatch_log_group.this"].retention_in_days == 3653
     ])
@@ -664,6 +797,7 @@ run "settings_given" {
       for role in [
         output.inside.processor["aws_iam_role.this"], output.inside.result_handler["aws_iam_role.this"],
         output.inside.jobs_api["aws_iam_role.this"], output.inside.api["aws_iam_role.post_jobs"],
+        output.inside.reconciler["aws_iam_role.this"], output.inside.reconciler["aws_iam_role.schedule[0]"],
       ] : role.path == "/platform/" && role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
     ])
     error_message = "iam does not reach every role."
@@ -696,7 +830,7 @@ run "settings_given" {
       alltrue([
         for policy in [
           module.processor.role_policy, module.result_handler.role_policy, module.jobs_api.role_policy,
-          module.api.role_policy,
+          module.api.role_policy, module.reconciler.role_policy,
         ] :
         anytrue([
           for statement in jsondecode(policy).Statement :
@@ -715,6 +849,7 @@ run "settings_given" {
         processor      = { function = output.inside.processor["aws_lambda_function.this"], version = "v1" }
         result_handler = { function = output.inside.result_handler["aws_lambda_function.this"], version = "v2" }
         jobs_api       = { function = output.inside.jobs_api["aws_lambda_function.this"], version = "v3" }
+        reconciler     = { function = output.inside.reconciler["aws_lambda_function.this"], version = "v4" }
       } :
       given.function.s3_bucket == "zips" && given.function.s3_key == "ai-jobs/1.2.0/${name}.zip" &&
       given.function.s3_object_version == given.version
@@ -740,7 +875,7 @@ run "zips_from_a_directory" {
 
   assert {
     condition = alltrue([
-      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api } :
+      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler } :
       leaf["aws_lambda_function.this"].filename == "fixtures/packages/${name}.zip" &&
       leaf["aws_lambda_function.this"].source_code_hash == filebase64sha256("fixtures/packages/${name}.zip") &&
       leaf["aws_lambda_function.this"].s3_bucket == null
