@@ -671,3 +671,174 @@ run "processor_timeout_too_short_for_a_builtin_job_type" {
 
   expect_failures = [var.processor]
 }
+
+# ---------------------------------------------------------------------------------------------------
+# Reconciler and budget
+# ---------------------------------------------------------------------------------------------------
+
+run "reconciler_below_its_limits" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { interval_minutes = 0 }
+    budget     = { daily_tokens_per_user = 0 }
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_above_its_limits" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { interval_minutes = 61 }
+    budget     = { daily_tokens_total = 0 }
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_interval_in_fractions" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { interval_minutes = 1.5 }
+    budget     = { daily_tokens_per_user = 100000.5 }
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_without_time" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { timeout_seconds = 29 }
+    budget     = { daily_tokens_total = 100000.5 }
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_with_too_much_time" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { timeout_seconds = 901 }
+    # No job of a type could ever set its tokens aside.
+    budget            = { daily_tokens_per_user = 99 }
+    job_types         = { big = { prompt = "{{ text }}", max_tokens = 100, input_schema = "{}" } }
+    builtin_job_types = false
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_time_in_fractions" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler        = { timeout_seconds = 30.5 }
+    budget            = { daily_tokens_total = 99 }
+    job_types         = { big = { prompt = "{{ text }}", max_tokens = 100, input_schema = "{}" } }
+    builtin_job_types = false
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_without_memory" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { memory_mb = 127 }
+    # The built-in types count too.
+    budget = { daily_tokens_per_user = 100 }
+  }
+
+  expect_failures = [var.reconciler, var.budget]
+}
+
+run "reconciler_with_too_much_memory" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { memory_mb = 10241 }
+  }
+
+  expect_failures = [var.reconciler]
+}
+
+run "reconciler_memory_in_fractions" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { memory_mb = 512.5 }
+  }
+
+  expect_failures = [var.reconciler]
+}
+
+run "reconciler_reserves_nothing" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { reserved_concurrency = 0 }
+  }
+
+  expect_failures = [var.reconciler]
+}
+
+run "reconciler_reserves_a_fraction" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    reconciler = { reserved_concurrency = 1.5 }
+  }
+
+  expect_failures = [var.reconciler]
+}

@@ -49,9 +49,9 @@ run "alarms" {
     condition = alltrue([
       for alarm in aws_cloudwatch_metric_alarm.dlq_messages :
       alarm.comparison_operator == "GreaterThanThreshold" && alarm.threshold == 0 && alarm.statistic == "Maximum" &&
-      alarm.period == 60 && alarm.evaluation_periods == 1 && coalesce(alarm.datapoints_to_alarm, 1) == 1
+      alarm.period == 60 && alarm.evaluation_periods == 5 && alarm.datapoints_to_alarm == 1
     ])
-    error_message = "One message for one minute must be enough."
+    error_message = "One message for one minute must be enough, and one minute that looks empty must not end it."
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dlq_messages : alarm.treat_missing_data == "notBreaching"])

@@ -3,6 +3,9 @@
 mock_provider "aws" {
   override_during = plan
 
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/worker-test-eu-west-1", id = "worker-test-eu-west-1" }
   }
@@ -293,6 +296,88 @@ run "from_s3_with_a_paused_trigger" {
   assert {
     condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["WriteOwnLogs", "WriteTraces"]
     error_message = "Without statements the function may write its logs and traces only."
+  }
+}
+
+run "with_a_schedule" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    role_path                = "/platform/"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    schedule = {
+      name       = "worker-test"
+      expression = "rate(5 minutes)"
+      role_name  = "worker-schedule-test-eu-west-1"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.this[0].name == "worker-test" &&
+      aws_scheduler_schedule.this[0].schedule_expression == "rate(5 minutes)" &&
+      aws_scheduler_schedule.this[0].state == "ENABLED" &&
+      aws_scheduler_schedule.this[0].flexible_time_window[0].mode == "OFF" &&
+      aws_scheduler_schedule.this[0].target[0].arn == "arn:aws:lambda:eu-west-1:123456789012:function:worker-test"
+    )
+    error_message = "The schedule does not run the function as it is told to."
+  }
+  # What failed is done by the next run; a retry would only run beside it.
+  assert {
+    condition = (
+      aws_scheduler_schedule.this[0].target[0].retry_policy[0].maximum_retry_attempts == 0 &&
+      aws_lambda_function_event_invoke_config.schedule[0].maximum_retry_attempts == 0 &&
+      aws_lambda_function_event_invoke_config.schedule[0].function_name == "worker-test"
+    )
+    error_message = "A scheduled run must not be retried."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.schedule[0].assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } }
+    }]
+    error_message = "Only this account's schedules may assume the role: ${aws_iam_role.schedule[0].assume_role_policy}"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.schedule[0].policy).Statement == [{
+      Sid      = "RunFunction"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = ["arn:aws:lambda:eu-west-1:123456789012:function:worker-test"]
+    }]
+    error_message = "The schedule may do more than run its function: ${aws_iam_role_policy.schedule[0].policy}"
+  }
+  assert {
+    condition = (
+      aws_iam_role.schedule[0].name == "worker-schedule-test-eu-west-1" &&
+      aws_iam_role.schedule[0].path == "/platform/" &&
+      aws_iam_role.schedule[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" &&
+      aws_iam_role.schedule[0].tags == tomap({ Environment = "test", Team = "jobs" })
+    )
+    error_message = "The schedule's role does not have the given name, path, boundary and tags."
+  }
+}
+
+run "a_paused_schedule" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    schedule = { name = "s", expression = "rate(5 minutes)", role_name = "r", enabled = false }
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.this[0].state == "DISABLED"
+    error_message = "enabled = false does not pause the schedule."
   }
 }
 
