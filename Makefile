@@ -1,12 +1,13 @@
 # `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration benchmark lint format docs package \
+.PHONY: help demo test test-unit test-terraform test-integration chaos benchmark lint format docs package \
 	local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
 TERRAFORM := scripts/terraform
 READY := .venv/.ready
+ON_A_STACK = $(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/stacks
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -23,8 +24,11 @@ test-terraform: ## Run the Terraform tests of the modules (plans only, no accoun
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
 	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.
 
-test-integration: $(READY) package ## Run the integration tests on a local AWS of their own
-	@$(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/integration tests/integration $(PYTEST_ARGS)
+test-integration: $(READY) package ## Run the integration tests, and a short fault suite, on a local AWS of their own
+	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)
+
+chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
+	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
 benchmark: $(READY) ## Time a batch of ten one-second jobs
 	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py

@@ -29,18 +29,24 @@ module "ai_jobs" {
 # its environment, and nowhere else.
 resource "aws_iam_role_policy" "emulator" {
   for_each = {
-    processor  = module.ai_jobs.processor_role_name
-    reconciler = module.ai_jobs.reconciler_role_name
+    processor = {
+      role    = module.ai_jobs.processor_role_name
+      actions = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]
+    }
+    reconciler = {
+      role    = module.ai_jobs.reconciler_role_name
+      actions = ["sqs:ChangeMessageVisibilityBatch"]
+    }
   }
 
   name = "emulator"
-  role = each.value
+  role = each.value.role
 
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect   = "Allow"
-      Action   = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]
+      Action   = each.value.actions
       Resource = ["*"]
     }]
   })

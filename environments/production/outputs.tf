@@ -128,6 +128,11 @@ output "processor_role_name" {
   value       = module.ai_jobs.processor_role_name
 }
 
+output "result_handler_role_name" {
+  description = "Name of the result handler's role."
+  value       = module.ai_jobs.result_handler_role_name
+}
+
 output "reconciler_role_name" {
   description = "Name of the reconciler's role."
   value       = module.ai_jobs.reconciler_role_name

@@ -18,9 +18,7 @@ locals {
     resources  = [var.kms_key_arn]
     conditions = {}
   }]
-}
 
-locals {
   # Metrics of two environments in one account must not be added up.
   metrics_namespace = "${var.name}-ai-jobs-${var.environment}"
 
@@ -294,7 +292,7 @@ module "reconciler" {
       {
         sid        = "FindOpenJobs"
         actions    = ["dynamodb:Query"]
-        resources  = ["${module.store.arn}/index/open-jobs"]
+        resources  = [module.store.open_jobs_index_arn]
         conditions = {}
       },
       {

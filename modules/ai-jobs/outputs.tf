@@ -128,6 +128,11 @@ output "processor_role_name" {
   value       = module.processor.role_name
 }
 
+output "result_handler_role_name" {
+  description = "Name of the result handler's role."
+  value       = module.result_handler.role_name
+}
+
 output "reconciler_role_name" {
   description = "Name of the reconciler's role."
   value       = module.reconciler.role_name

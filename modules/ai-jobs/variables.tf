@@ -502,8 +502,8 @@ variable "jobs" {
   nullable = false
 
   validation {
-    condition     = var.jobs.retention_days >= 1 && floor(var.jobs.retention_days) == var.jobs.retention_days
-    error_message = "jobs.retention_days is ${var.jobs.retention_days}: give a whole number of days from 1."
+    condition     = var.jobs.retention_days >= 1 && var.jobs.retention_days <= 3650 && floor(var.jobs.retention_days) == var.jobs.retention_days
+    error_message = "jobs.retention_days is ${var.jobs.retention_days}: give whole days from 1 to 3650 (ten years), the most that the functions take."
   }
 
   validation {
@@ -535,13 +535,18 @@ variable "budget" {
   nullable = false
 
   validation {
-    condition     = var.budget.daily_tokens_per_user == null ? true : var.budget.daily_tokens_per_user >= 1 && floor(var.budget.daily_tokens_per_user) == var.budget.daily_tokens_per_user
-    error_message = "budget.daily_tokens_per_user is ${var.budget.daily_tokens_per_user == null ? "null" : var.budget.daily_tokens_per_user}: give a whole number of tokens from 1, or null for no limit."
+    condition     = var.budget.daily_tokens_per_user == null ? true : var.budget.daily_tokens_per_user >= 1 && var.budget.daily_tokens_per_user <= 1000000000000000 && floor(var.budget.daily_tokens_per_user) == var.budget.daily_tokens_per_user
+    error_message = "budget.daily_tokens_per_user is ${var.budget.daily_tokens_per_user == null ? "null" : var.budget.daily_tokens_per_user}: give a whole number of tokens from 1 to 1000000000000000, the most that the processor takes, or null for no limit."
   }
 
   validation {
-    condition     = var.budget.daily_tokens_total == null ? true : var.budget.daily_tokens_total >= 1 && floor(var.budget.daily_tokens_total) == var.budget.daily_tokens_total
-    error_message = "budget.daily_tokens_total is ${var.budget.daily_tokens_total == null ? "null" : var.budget.daily_tokens_total}: give a whole number of tokens from 1, or null for no limit."
+    condition     = var.budget.daily_tokens_total == null ? true : var.budget.daily_tokens_total >= 1 && var.budget.daily_tokens_total <= 1000000000000000 && floor(var.budget.daily_tokens_total) == var.budget.daily_tokens_total
+    error_message = "budget.daily_tokens_total is ${var.budget.daily_tokens_total == null ? "null" : var.budget.daily_tokens_total}: give a whole number of tokens from 1 to 1000000000000000, the most that the processor takes, or null for no limit."
+  }
+
+  validation {
+    condition     = var.budget.daily_tokens_per_user == null || var.budget.daily_tokens_total == null ? true : var.budget.daily_tokens_per_user <= var.budget.daily_tokens_total
+    error_message = "budget.daily_tokens_per_user is ${var.budget.daily_tokens_per_user == null ? "null" : var.budget.daily_tokens_per_user}, daily_tokens_total is ${var.budget.daily_tokens_total == null ? "null" : var.budget.daily_tokens_total}: no user could ever reach their limit. Lower daily_tokens_per_user, or raise daily_tokens_total."
   }
 
   validation {
@@ -551,8 +556,8 @@ variable "budget" {
     ])
     error_message = join(" ", [
       "A job sets its type's max_tokens aside before it starts, and could never do so within the budget",
-      "(daily_tokens_per_user ${coalesce(var.budget.daily_tokens_per_user, 0) == 0 ? "null" : var.budget.daily_tokens_per_user},",
-      "daily_tokens_total ${coalesce(var.budget.daily_tokens_total, 0) == 0 ? "null" : var.budget.daily_tokens_total}):",
+      "(daily_tokens_per_user ${var.budget.daily_tokens_per_user == null ? "null" : var.budget.daily_tokens_per_user},",
+      "daily_tokens_total ${var.budget.daily_tokens_total == null ? "null" : var.budget.daily_tokens_total}):",
       "${join(", ", [for name, type in local.job_types : "${name} (max_tokens ${type.max_tokens})" if anytrue([for limit in [var.budget.daily_tokens_per_user, var.budget.daily_tokens_total] : limit == null ? false : type.max_tokens > limit])])}.",
       "Raise the budget, or lower max_tokens of those job types.",
     ])

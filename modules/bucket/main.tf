@@ -91,7 +91,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "broken-uploads"
     status = "Enabled"
 
-    filter {}
+    filter {
+      prefix = ""
+    }
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 1

@@ -1,3 +1,7 @@
+locals {
+  open_jobs_index = "open-jobs"
+}
+
 # The projections are the contract: DynamoDB cannot change one without rebuilding its index, so they
 # list every attribute that a listing or the reconciler reads. Results and error texts stay out: they
 # are large, and a list of jobs does not show them.
@@ -48,7 +52,7 @@ resource "aws_dynamodb_table" "this" {
   # Sparse: a row leaves this index when its job is terminal, because openShard is removed then.
   # Sharded: one constant key would be one hot partition.
   global_secondary_index {
-    name            = "open-jobs"
+    name            = local.open_jobs_index
     hash_key        = "openShard"
     range_key       = "dueAt"
     projection_type = "INCLUDE"

@@ -7,3 +7,8 @@ output "arn" {
   description = "ARN of the table."
   value       = aws_dynamodb_table.this.arn
 }
+
+output "open_jobs_index_arn" {
+  description = "ARN of the index that finds open jobs."
+  value       = "${aws_dynamodb_table.this.arn}/index/${local.open_jobs_index}"
+}

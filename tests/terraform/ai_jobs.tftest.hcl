@@ -158,6 +158,9 @@ run "outputs" {
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-test" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-test" &&
       output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-test" &&
+      output.processor_role_name == "bayon-coagent-ai-job-processor-test-eu-west-1" &&
+      output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-test-eu-west-1" &&
+      output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-test-eu-west-1" &&
       output.bucket_name == "bayon-coagent-ai-jobs-test-123456789012-eu-west-1" &&
       output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-test" &&

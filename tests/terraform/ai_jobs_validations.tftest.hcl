@@ -796,9 +796,11 @@ run "reconciler_with_too_much_memory" {
 
   variables {
     reconciler = { memory_mb = 10241 }
+    budget     = { daily_tokens_per_user = 100001, daily_tokens_total = 100000 } # no user could reach theirs
+    jobs       = { retention_days = 3651 }                                       # the functions take ten years at most
   }
 
-  expect_failures = [var.reconciler]
+  expect_failures = [var.reconciler, var.budget, var.jobs]
 }
 
 run "reconciler_memory_in_fractions" {
@@ -810,9 +812,10 @@ run "reconciler_memory_in_fractions" {
 
   variables {
     reconciler = { memory_mb = 512.5 }
+    budget     = { daily_tokens_per_user = 1000000000000001 }
   }
 
-  expect_failures = [var.reconciler]
+  expect_failures = [var.reconciler, var.budget]
 }
 
 run "reconciler_reserves_nothing" {
@@ -824,9 +827,10 @@ run "reconciler_reserves_nothing" {
 
   variables {
     reconciler = { reserved_concurrency = 0 }
+    budget     = { daily_tokens_total = 1000000000000001 }
   }
 
-  expect_failures = [var.reconciler]
+  expect_failures = [var.reconciler, var.budget]
 }
 
 run "reconciler_reserves_a_fraction" {

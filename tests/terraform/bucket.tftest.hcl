@@ -51,7 +51,8 @@ run "defaults" {
   assert {
     condition = (
       one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256" &&
-      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == null
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == null &&
+      !one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
     )
     error_message = "Without a customer key the bucket must use SSE-S3."
   }
@@ -79,9 +80,10 @@ run "defaults" {
   assert {
     condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
-      [rule.status, rule.abort_incomplete_multipart_upload[0].days_after_initiation] if rule.id == "broken-uploads"
-    ] == [["Enabled", 1]]
-    error_message = "Uploads that broke off stay."
+      [rule.status, coalesce(rule.filter[0].prefix, "everywhere"), rule.abort_incomplete_multipart_upload[0].days_after_initiation]
+      if rule.id == "broken-uploads"
+    ] == [["Enabled", "everywhere", 1]]
+    error_message = "Uploads that broke off stay, if only in a part of the bucket."
   }
 }
 

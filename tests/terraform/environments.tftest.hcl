@@ -38,6 +38,11 @@ override_resource {
   values          = { arn = "arn:aws:dynamodb:::jobs" }
 }
 override_resource {
+  target          = module.ai_jobs.module.bucket.aws_s3_bucket.this
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::objects" }
+}
+override_resource {
   target          = module.ai_jobs.module.job_types.aws_appconfig_application.this
   override_during = plan
   values          = { id = "app1abc" }
@@ -100,6 +105,12 @@ run "local" {
       output.processor_function_name == "bayon-coagent-ai-job-processor-local" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-local" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-local" &&
+      output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-local" &&
+      output.processor_role_name == "bayon-coagent-ai-job-processor-local-eu-west-1" &&
+      output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-local-eu-west-1" &&
+      output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-local-eu-west-1" &&
+      output.bucket_name == "bayon-coagent-ai-jobs-local-123456789012-eu-west-1" &&
+      output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-local" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
@@ -131,11 +142,25 @@ run "local" {
     ])
     error_message = "A queue refuses plain HTTP, which is all that the emulator speaks."
   }
+  assert {
+    condition     = !contains(keys(module.ai_jobs.inside.bucket), "aws_s3_bucket_policy.this[0]")
+    error_message = "The bucket refuses plain HTTP, which is all that the emulator speaks."
+  }
+
+  # What MiniStack asks for beyond AWS, for those who need it.
+  assert {
+    condition = { for policy in aws_iam_role_policy.emulator : policy.role => jsondecode(policy.policy).Statement[*].Action } == {
+      bayon-coagent-ai-job-processor-local-eu-west-1  = [["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]]
+      bayon-coagent-ai-job-reconciler-local-eu-west-1 = [["sqs:ChangeMessageVisibilityBatch"]]
+    }
+    error_message = "A role does not have exactly what only the emulator asks it for."
+  }
 
   assert {
     condition = (
       !module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
       !module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      module.ai_jobs.inside.bucket["aws_s3_bucket.this"].force_destroy &&
       module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 10 &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "INFO" &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "30" &&
@@ -180,6 +205,12 @@ run "development" {
       output.processor_function_name == "bayon-coagent-ai-job-processor-development" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-development" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-development" &&
+      output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-development" &&
+      output.processor_role_name == "bayon-coagent-ai-job-processor-development-eu-west-1" &&
+      output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-development-eu-west-1" &&
+      output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-development-eu-west-1" &&
+      output.bucket_name == "bayon-coagent-ai-jobs-development-123456789012-eu-west-1" &&
+      output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-development" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
@@ -216,6 +247,7 @@ run "development" {
     condition = (
       !module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
       !module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      module.ai_jobs.inside.bucket["aws_s3_bucket.this"].force_destroy &&
       module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 2 &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "DEBUG" &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "7" &&
@@ -259,6 +291,12 @@ run "staging" {
       output.processor_function_name == "bayon-coagent-ai-job-processor-staging" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-staging" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-staging" &&
+      output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-staging" &&
+      output.processor_role_name == "bayon-coagent-ai-job-processor-staging-eu-west-1" &&
+      output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-staging-eu-west-1" &&
+      output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-staging-eu-west-1" &&
+      output.bucket_name == "bayon-coagent-ai-jobs-staging-123456789012-eu-west-1" &&
+      output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-staging" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
@@ -295,6 +333,7 @@ run "staging" {
     condition = (
       module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
       module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      !module.ai_jobs.inside.bucket["aws_s3_bucket.this"].force_destroy &&
       module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 5 &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "INFO" &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "14" &&
@@ -338,6 +377,12 @@ run "production" {
       output.processor_function_name == "bayon-coagent-ai-job-processor-production" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-production" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-production" &&
+      output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-production" &&
+      output.processor_role_name == "bayon-coagent-ai-job-processor-production-eu-west-1" &&
+      output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-production-eu-west-1" &&
+      output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-production-eu-west-1" &&
+      output.bucket_name == "bayon-coagent-ai-jobs-production-123456789012-eu-west-1" &&
+      output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-production" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
@@ -374,6 +419,7 @@ run "production" {
     condition = (
       module.ai_jobs.inside.store["aws_dynamodb_table.this"].deletion_protection_enabled &&
       module.ai_jobs.inside.store["aws_dynamodb_table.this"].point_in_time_recovery[0].enabled &&
+      !module.ai_jobs.inside.bucket["aws_s3_bucket.this"].force_destroy &&
       module.ai_jobs.inside.processor["aws_lambda_event_source_mapping.queue[0]"].scaling_config[0].maximum_concurrency == 20 &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "INFO" &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_RETENTION_DAYS == "90" &&
@@ -426,7 +472,7 @@ run "example_complete" {
 
   variables {
     packages_bucket  = "releases"
-    package_versions = { processor = "v1", result_handler = "v2", jobs_api = "v3" }
+    package_versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4" }
     alarm_email      = "on-call@example.com"
   }
 

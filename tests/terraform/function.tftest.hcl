@@ -166,6 +166,13 @@ run "without_a_trigger" {
     error_message = "Without a queue_trigger there must be no event source mapping."
   }
   assert {
+    condition = (
+      length(aws_scheduler_schedule.this) == 0 && length(aws_iam_role.schedule) == 0 && length(aws_iam_role_policy.schedule) == 0 &&
+      length(aws_lambda_function_event_invoke_config.schedule) == 0
+    )
+    error_message = "Without a schedule there must be nothing of one."
+  }
+  assert {
     condition     = length(aws_lambda_function_recursion_config.this) == 0
     error_message = "Lambda's own loop detection must stay on, unless the function sends to its own queue on purpose."
   }

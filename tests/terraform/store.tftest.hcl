@@ -101,8 +101,11 @@ run "defaults" {
     error_message = "The table must carry the tags."
   }
   assert {
-    condition     = output.name == "jobs-test" && output.arn == aws_dynamodb_table.this.arn
-    error_message = "The outputs must be the table's name and ARN."
+    condition = (
+      output.name == "jobs-test" && output.arn == aws_dynamodb_table.this.arn &&
+      output.open_jobs_index_arn == "${aws_dynamodb_table.this.arn}/index/open-jobs"
+    )
+    error_message = "The outputs must be the table's name and ARN, and the ARN of its index open-jobs."
   }
 }
 

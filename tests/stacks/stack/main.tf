@@ -1,4 +1,5 @@
-# The system as the integration tests want it: modules/ai-jobs with times that are short enough to wait for.
+# The system as the integration tests and the fault suite want it: modules/ai-jobs with times that are short enough to
+# wait for.
 
 terraform {
   required_version = ">= 1.11"
@@ -38,10 +39,10 @@ module "ai_jobs" {
 
   builtin_job_types = false
   job_types = {
-    echo = {
-      prompt          = "{{ text }}"
-      max_tokens      = 100
-      timeout_seconds = 5
+    for name, timeout_seconds in { echo = 5, brief = 2, curt = 2, patient = 6 } : name => {
+      prompt                            = "{{ text }}"
+      max_tokens                        = 100
+      timeout_seconds                   = timeout_seconds
       input_schema = jsonencode({
         type                 = "object"
         required             = ["text"]

@@ -1,0 +1,25 @@
+"""Registers the plugin with the applied stack, once for however many suites there are in this run."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Adds the fixtures of tests/stack.py; conftest files themselves are read too early for them."""
+    plugins = session.config.pluginmanager
+    if not plugins.has_plugin("stack"):
+        plugins.register(importlib.import_module("tests.stack"), "stack")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --chaos."""
+    parser.addoption("--chaos", choices=["short", "full"], default="short", help="how much of the fault suite to run")
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Is this `make chaos`, rather than the short version within `make test`?"""
+    return bool(request.config.getoption("--chaos") == "full")

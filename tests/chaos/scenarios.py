@@ -1,0 +1,262 @@
+"""The faults: which jobs each of them takes, what is broken while they run, and how they may end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.chaos.ledger import Job
+from tests.chaos.system import System
+
+Rule = dict[str, Any]
+
+CRASHED = ("WORKER_CRASHED", "RETRIES_EXHAUSTED")
+"""How a job may end that lost receives to crashes."""
+
+SQS_TRIES = S3_TRIES = 3
+"""How often the functions' clients try a call: so many faults in a row are one lost message."""
+
+
+# Faults of single jobs: any number of them may be under way at the same time.
+
+
+def throttled(system: System, count: int) -> list[Job]:
+    """A throttle storm that ends, and one that outlasts some jobs' deadline."""
+    answers = ("429,200", "429,503,429,200", "503,429,429,429,429,200")
+    jobs = [system.job("throttled", system.random.choice(answers)) for _ in range(count - count // 5)]
+    hopeless = [
+        system.job("throttled", "429", allowed=("DEADLINE_EXCEEDED",), deadline_seconds=5) for _ in range(count // 5)
+    ]
+    system.send(jobs + hopeless)
+    return jobs + hopeless
+
+
+def slow_model(system: System, count: int) -> list[Job]:
+    """The model answers after the job type's timeout: once, or until the deadline."""
+    jobs = [system.job("slow model", "late,200") for _ in range(count - count // 5)]
+    allowed = ("DEADLINE_EXCEEDED", "RETRIES_EXHAUSTED")
+    hopeless = [system.job("slow model", "late", allowed=allowed, deadline_seconds=4) for _ in range(count // 5)]
+    system.send(jobs + hopeless)
+    return jobs + hopeless
+
+
+def model_errors(system: System, count: int) -> list[Job]:
+    """Errors of the model that pass, and some that do not."""
+    jobs = [
+        system.job("model 500s", system.random.choice(("500,200", "424,500,200"))) for _ in range(count - count // 5)
+    ]
+    hopeless = [system.job("model 500s", "500", allowed=("RETRIES_EXHAUSTED",)) for _ in range(count // 5)]
+    system.send(jobs + hopeless)
+    return jobs + hopeless
+
+
+def malformed_answers(system: System, count: int) -> list[Job]:
+    """Answers that can't be used, and connections that are cut."""
+    answers = ("nonsense,200", "empty,200", "types,200", "cut,200", "cut,nonsense,200")
+    jobs = [system.job("malformed answer", system.random.choice(answers)) for _ in range(count)]
+    system.send(jobs)
+    return jobs
+
+
+def table_throttles(system: System, count: int) -> list[Job]:
+    """Half of all writes to these jobs' rows are throttled."""
+    jobs = [system.job("table throttles") for _ in range(count)]
+    system.proxy.add(_table_rule("starts_with(Key.jobId.S, 'table-throttles')", probability=0.5))
+    system.send(jobs)
+    return jobs
+
+
+def unsent_results(system: System, count: int) -> list[Job]:
+    """A result that SQS does not take, and a delayed copy that it does not take."""
+    jobs = [system.job("SQS send failures") for _ in range(count)]
+    unlucky = jobs[: min(30, count // 3)]
+    for job in unlucky:
+        system.ledger.more_calls(job)
+        system.proxy.add(_send_rule("response", job))
+    uncopied = [system.job("SQS send failures", "429,200") for _ in range(min(10, count // 5))]
+    for job in uncopied:
+        system.proxy.add(_send_rule("request", job))
+    system.send(jobs + uncopied)
+    return jobs + uncopied
+
+
+def large_results(system: System, count: int) -> list[Job]:
+    """Results for the bucket; the first one is not taken by S3 at first."""
+    first, *others = (system.job("S3 failures", "large") for _ in range(count // 5 + 1))
+    system.ledger.more_calls(first)
+    error = {"error": {"code": "SlowDown", "status": 503}}
+    system.proxy.add({"service": "s3", "operation": "PutObject", "times": S3_TRIES} | error)
+    system.send([first])
+    # The faults are meant for this one, and S3's rules can't name a job.
+    system.wait_until_over([first], 20)
+    system.send(others)
+    return [first, *others]
+
+
+def duplicates(system: System, count: int) -> list[Job]:
+    """Fifty copies of a message at once."""
+    answers = ("200", "slow:1", "429,200")
+    jobs = [system.job("50 copies", system.random.choice(answers)) for _ in range(max(2, count // 50))]
+    # It fails while most of its copies are still to come: none of them may pass for a redrive.
+    jobs.append(system.job("50 copies", "403", allowed=("MODEL_ACCESS_DENIED",)))
+    system.send(jobs, copies=50)
+    return jobs
+
+
+def without_an_id(system: System, count: int) -> list[Job]:
+    """Bodies without a jobId, as POST /jobs sends them, through throttles and errors."""
+    answers = ("200", "429,200", "500,200", "429,500,200")
+    jobs = [system.job("no jobId", system.random.choice(answers), with_id=False) for _ in range(count)]
+    system.send(jobs)
+    return jobs
+
+
+def poison(system: System, count: int) -> list[Job]:
+    """Messages that are no jobs, among jobs."""
+    shapes = (
+        "no json {0}",
+        '{{"note": {0}}}',
+        "[{0}]",
+        '{{"userId": "a b", "jobType": "x", "input": {0}}}',
+        "[" * 5000 + "{0}",
+    )
+    jobs = [system.job("poison") for _ in range(count // 2)]
+    system.send(jobs)
+    system.send_strangers([system.random.choice(shapes).format(number) for number in range(count - count // 2)])
+    return jobs
+
+
+def stolen_leases(system: System, count: int) -> list[Job]:
+    """The lease runs out while the job still runs: a second worker takes over, and its result counts."""
+    robbed = [system.job("lost lease", "steal,slow:1.2") for _ in range(max(1, count // 5))]
+    others = [system.job("lost lease") for _ in range(count - len(robbed))]
+    system.send(robbed + others)
+    return robbed + others
+
+
+def refused(system: System, count: int) -> list[Job]:
+    """What an operator has to mend: failed at once, and redriven later."""
+    jobs = [system.job("redrive", "403,200", allowed=("completed",)) for _ in range(count)]
+    system.send(jobs)
+    return jobs
+
+
+PER_JOB: tuple[Callable[[System, int], list[Job]], ...] = (
+    throttled,
+    slow_model,
+    model_errors,
+    malformed_answers,
+    table_throttles,
+    unsent_results,
+    large_results,
+    duplicates,
+    without_an_id,
+    poison,
+    stolen_leases,
+    refused,
+)
+
+
+# Faults of workers: who is in the same batch is hit too.
+
+
+def killed(system: System, count: int, word: str) -> list[Job]:
+    """Workers that are killed: before the model's answer, after it, or when the result was sent."""
+    fault = {"kill": "kill before answer", "kill-after": "kill after answer", "kill-late": "kill after result"}[word]
+    allowed = ("completed", *CRASHED)
+    killers = max(1, count // 10)
+    # What goes with a killer that dies late keeps its invocation going.
+    others = "slow:1.5" if word == "kill-late" else "200"
+    jobs = [system.job(fault, f"{word},200", allowed=allowed) for _ in range(killers)]
+    if word == "kill-after":
+        # The result is held back until the worker is dead, and then dropped.
+        for job in jobs:
+            body = f"contains(QueueUrl, '-response-') && contains(MessageBody, '{job.job_id}')"
+            rule = {"service": "sqs", "operation": "SendMessage", "body": body, "times": 1}
+            system.proxy.add(rule | {"latency": 1500, "reset": True})
+    jobs += [system.job(fault, others, allowed=allowed) for _ in range(count - killers)]
+    system.send(jobs)
+    return jobs
+
+
+# Faults of everything, for as long as they last.
+
+
+@contextlib.contextmanager
+def function_timeout(system: System) -> Iterator[None]:
+    """The first act of some invocations takes longer than their function may: Lambda ends them."""
+    with system.proxy.failing(slow_start(20_000, times=3)):
+        yield
+
+
+@contextlib.contextmanager
+def late_start(system: System) -> Iterator[None]:
+    """Some invocations have little time left when they get to their jobs."""
+    with system.proxy.failing(slow_start(12_000, times=2)):
+        yield
+
+
+@contextlib.contextmanager
+def table_outage(system: System) -> Iterator[None]:
+    """DynamoDB answers nothing but errors."""
+    with system.proxy.failing(table_down()):
+        yield
+
+
+@contextlib.contextmanager
+def configuration_outage(system: System) -> Iterator[None]:
+    """AppConfig is down, and every worker starts cold."""
+    system.kill_all_workers()
+    with system.proxy.failing(configuration_down()):
+        yield
+
+
+@contextlib.contextmanager
+def result_handler_paused(system: System) -> Iterator[None]:
+    """Nobody takes the results."""
+    with system.result_handler_paused():
+        yield
+
+
+def during(
+    fault: Callable[[System], contextlib.AbstractContextManager[None]],
+    system: System,
+    jobs: list[Job],
+    seconds: float,
+) -> list[Job]:
+    """Send jobs into a fault that lasts so long."""
+    with fault(system):
+        system.send(jobs)
+        time.sleep(seconds)
+    return jobs
+
+
+def table_down() -> Rule:
+    """DynamoDB answers nothing but errors."""
+    return {"service": "dynamodb", "error": {"code": "InternalServerError", "status": 500}}
+
+
+def configuration_down() -> Rule:
+    """AppConfig answers nothing but errors."""
+    return {"service": "appconfig", "error": {"code": "InternalServerException", "status": 500}}
+
+
+def slow_start(milliseconds: int, times: int) -> Rule:
+    """The first act of some invocations, hiding their batch, takes so long."""
+    rule = {"service": "sqs", "operation": "ChangeMessageVisibilityBatch", "latency": milliseconds, "times": times}
+    return rule | {"body": "Entries[0].VisibilityTimeout > `10`"}
+
+
+def _table_rule(body: str, probability: float) -> Rule:
+    error = {"code": "ProvisionedThroughputExceededException", "status": 400}
+    rule = {"service": "dynamodb", "operation": "UpdateItem", "body": body, "probability": probability}
+    return rule | {"error": error}
+
+
+def _send_rule(queue: str, job: Job) -> Rule:
+    """As many refusals as the client tries: one message that is not sent."""
+    body = f"contains(QueueUrl, '-{queue}-') && contains(MessageBody, '{job.job_id}')"
+    rule = {"service": "sqs", "operation": "SendMessage", "body": body, "times": SQS_TRIES}
+    return rule | {"error": {"code": "ServiceUnavailable", "status": 503}}

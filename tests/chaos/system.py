@@ -1,0 +1,366 @@
+"""The system under test: how jobs get in, what is done to it, and what is left in the end."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+
+from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages
+from ai_jobs.queues import change_visibility_of_all, to_message_attributes
+from ai_jobs.store import JobStore
+from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
+from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over
+from tests.converse_stub import Call, ConverseStub
+
+FUNCTION_SECONDS = 17
+VISIBILITY_SECONDS = 17
+BACKOFF_SECONDS = 2
+DEADLINE_SECONDS = 600
+
+JOB_TYPES = ("brief", "curt")
+"""The two types whose model call may take 2 s."""
+
+_RECONCILE_EVERY_SECONDS = 1.0
+_SERVICES = ("SQS", "DYNAMODB", "APPCONFIGDATA", "S3")
+
+
+class System:
+    """The applied stack, with shorter times and the proxy between its functions and the local AWS."""
+
+    def __init__(
+        self, outputs: SimpleNamespace, model: ConverseStub, proxy: Proxy, local_aws_pid: int, seed: int
+    ) -> None:
+        self.outputs = outputs
+        self.model = model
+        self.proxy = proxy
+        self.ledger = Ledger()
+        self.random = random.Random(seed)
+        self._pid = local_aws_pid
+        self._sqs = boto3.client("sqs")
+        self._lambda = boto3.client("lambda")
+        self._table = boto3.resource("dynamodb").Table(outputs.table_name)
+        model.stunts |= {
+            "late": self._answer_late,
+            "kill": self._kill_before_the_answer,
+            "kill-after": lambda call: self._kill_after_the_answer(call, 0.3, still_running=lambda *_: True),
+            "kill-late": lambda call: self._kill_after_the_answer(call, 0.6, still_running=self._same_invocation),
+            "steal": self._steal_the_lease,
+        }
+
+    # What is done for the whole suite
+
+    @contextlib.contextmanager
+    def tuned(self) -> Iterator[None]:
+        """Short times, and the proxy in the way, for as long as the block runs."""
+        through_proxy = {f"AWS_ENDPOINT_URL_{service}": self.proxy.endpoint_url for service in _SERVICES}
+        short = {
+            "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": str(VISIBILITY_SECONDS),
+            "AI_JOB_MAX_BACKOFF_SECONDS": str(BACKOFF_SECONDS),
+            "AI_JOB_DEFAULT_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
+            "AI_JOB_CONFIG_MAX_AGE_SECONDS": "1",
+        }
+        before = {
+            name: self._reconfigure(name, FUNCTION_SECONDS, through_proxy | short)
+            for name in (self.outputs.processor_function_name, self.outputs.result_handler_function_name)
+        }
+        queues = (self.outputs.request_queue_url, self.outputs.response_queue_url)
+        seconds = {queue: self._visibility(queue, VISIBILITY_SECONDS) for queue in queues}
+        try:
+            yield
+        finally:
+            for queue, old_seconds in seconds.items():
+                self._visibility(queue, old_seconds)
+            for name, (timeout, variables) in before.items():
+                self._lambda.update_function_configuration(
+                    FunctionName=name, Timeout=timeout, Environment={"Variables": variables}
+                )
+
+    def _reconfigure(self, function: str, timeout: int, more: dict[str, str]) -> tuple[int, dict[str, str]]:
+        old = self._lambda.get_function_configuration(FunctionName=function)
+        variables = old["Environment"]["Variables"]
+        self._lambda.update_function_configuration(
+            FunctionName=function, Timeout=timeout, Environment={"Variables": variables | more}
+        )
+        return old["Timeout"], variables
+
+    def _visibility(self, queue: str, seconds: int) -> int:
+        name = "VisibilityTimeout"
+        old = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
+        self._sqs.set_queue_attributes(QueueUrl=queue, Attributes={name: str(seconds)})
+        return int(old)
+
+    @contextlib.contextmanager
+    def reconciled(self) -> Iterator[None]:
+        """Runs the reconciler again and again, as its schedule would."""
+        stop = threading.Event()
+        failures: list[str] = []
+
+        def work() -> None:
+            while not stop.wait(_RECONCILE_EVERY_SECONDS):
+                answer = self._lambda.invoke(FunctionName=self.outputs.reconciler_function_name, Payload=b"{}")
+                if "FunctionError" in answer:
+                    failures.append(answer["Payload"].read().decode())
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+        assert not failures, failures[0]
+
+    # How jobs get in
+
+    def job(
+        self,
+        fault: str,
+        answers: str = "200",
+        *,
+        allowed: tuple[str, ...] = ("completed",),
+        job_type: str | None = None,
+        deadline_seconds: int | None = None,
+        with_id: bool = True,
+    ) -> Job:
+        """A new job, not yet sent. Without an id it gets that of its message when it is sent."""
+        job_id = f"{fault.replace(' ', '-')}-{uuid.UUID(int=self.random.getrandbits(128))}"
+        user_id = f"user-{self.random.randrange(7)}"
+        kind = job_type or self.random.choice(JOB_TYPES)
+        prompt = f"{job_id} answers={answers}"
+        document = {
+            "jobId": job_id if with_id else None,
+            "userId": user_id,
+            "jobType": kind,
+            "input": {"text": prompt},
+            "traceId": f"trace-{job_id}",
+            "deadlineSeconds": deadline_seconds,
+        }
+        body = json.dumps({name: value for name, value in document.items() if value is not None})
+        return Job(job_id, user_id, kind, prompt, fault, frozenset(allowed), f"trace-{job_id}", body)
+
+    def send(self, jobs: list[Job], copies: int = 1) -> None:
+        """Put jobs on the request queue, each in so many copies."""
+        known = [job for job in jobs if '"jobId"' in job.body]
+        for job in known:
+            self.ledger.add(job)
+        entries = [self._entry(job) for job in known for _ in range(copies)]
+        self.random.shuffle(entries)
+        for start in range(0, len(entries), 10):
+            self._send_batch(entries[start : start + 10])
+        for job in jobs:
+            if '"jobId"' not in job.body:
+                sent = self._sqs.send_message(QueueUrl=self.outputs.request_queue_url, **self._entry(job))
+                job.job_id = sent["MessageId"]
+                self.ledger.add(job)
+
+    def send_strangers(self, bodies: list[str]) -> None:
+        """Put messages on the request queue that are no jobs."""
+        for body in bodies:
+            self.ledger.strangers[body] += 1
+            self._sqs.send_message(QueueUrl=self.outputs.request_queue_url, MessageBody=body)
+
+    def _entry(self, job: Job) -> dict[str, Any]:
+        attributes = {ORIGIN: job.trace_id, "UserId": job.user_id, "JobType": job.job_type, "TraceId": job.trace_id}
+        return {
+            "MessageBody": job.body,
+            "MessageAttributes": to_message_attributes(attributes),
+            "MessageGroupId": job.user_id,
+        }
+
+    def _send_batch(self, entries: list[dict[str, Any]]) -> None:
+        numbered = [{"Id": str(number)} | entry for number, entry in enumerate(entries)]
+        answer = self._sqs.send_message_batch(QueueUrl=self.outputs.request_queue_url, Entries=numbered)
+        assert not answer.get("Failed"), answer["Failed"]
+
+    # What the model does on cue
+
+    def _answer_late(self, _: Call) -> str:
+        """Longer than the job type allows."""
+        time.sleep(3)
+        return "200"
+
+    def _kill_before_the_answer(self, call: Call) -> str:
+        pid = caller(call.port, self._workers())
+        lease = self._lease_of(self.ledger.of_prompt(call.prompt))
+        if pid is not None and lease is not None:
+            kill(pid)
+            self._count_crashes(lease)
+        return "cut"
+
+    def _kill_after_the_answer(self, call: Call, seconds: float, still_running: Callable[[int, str], bool]) -> str:
+        pid = caller(call.port, self._workers())
+        lease = self._lease_of(self.ledger.of_prompt(call.prompt))
+
+        def later() -> None:
+            if pid is None or lease is None:
+                return
+            # Stopped, so that it can't get on to its next invocation while we look.
+            pause(pid)
+            if still_running(pid, lease):
+                kill(pid)
+                self._count_crashes(lease)
+            else:
+                resume(pid)
+
+        timer = threading.Timer(seconds, later)
+        timer.daemon = True
+        timer.start()
+        return "200"
+
+    def _same_invocation(self, pid: int, lease: str) -> bool:
+        """Does the worker still wait for the model in the invocation whose lease this is?"""
+        calls = [call for port, call in list(self.model.in_flight.items()) if caller(port, [pid])]
+        return any(self._lease_of(self.ledger.of_prompt(call.prompt)) == lease for call in calls)
+
+    def _steal_the_lease(self, call: Call) -> str:
+        """The lease runs out while the job still runs, and a second copy of the message is there."""
+        job = self.ledger.of_prompt(call.prompt)
+        self._table.update_item(
+            Key={"jobId": job.job_id},
+            UpdateExpression="SET leaseExpiresAt = :past",
+            ExpressionAttributeValues={":past": "2020-01-01T00:00:00.000Z"},
+        )
+        self.ledger.more_calls(job)
+        self._sqs.send_message(QueueUrl=self.outputs.request_queue_url, **self._entry(job))
+        return "slow:1.2"
+
+    def _workers(self) -> list[int]:
+        return workers(self._pid, self.outputs.processor_function_name)
+
+    def _lease_of(self, job: Job) -> str | None:
+        row = self._table.get_item(Key={"jobId": job.job_id}, ConsistentRead=True).get("Item", {})
+        return row.get("leaseExpiresAt")
+
+    def _count_crashes(self, lease: str) -> None:
+        """All jobs of one invocation have the same lease."""
+        found = self._scan("leaseExpiresAt = :lease", {":lease": lease})
+        self.ledger.crashed([row["jobId"] for row in found])
+
+    def kill_all_workers(self) -> None:
+        """Of the processor, while it has nothing to do: it starts cold afterwards."""
+        for pid in self._workers():
+            kill(pid)
+
+    @contextlib.contextmanager
+    def result_handler_paused(self) -> Iterator[None]:
+        """Nothing takes results from the response queue for as long as the block runs."""
+        (mapping,) = self._lambda.list_event_source_mappings(FunctionName=self.outputs.result_handler_function_name)[
+            "EventSourceMappings"
+        ]
+        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    # Redrives
+
+    def redrive(self, jobs: list[Job], seconds: float, *, keeps_attributes: bool) -> None:
+        """Move these jobs' dead letters back, as a tool does (receive, send, delete); SQS gives new message ids.
+
+        Args:
+            keeps_attributes: as AWS's own redrive task does it; else only what the suite sent is kept.
+        """
+        wanted = {job.job_id for job in jobs}
+        deadline = time.monotonic() + seconds
+        while wanted and time.monotonic() < deadline:
+            for message in receive_messages(self.outputs.request_dlq_url, wait_seconds=1, visibility_timeout_seconds=3):
+                job_id = message.attributes.get("JobId", "")
+                if job_id in wanted:
+                    self._send_again(message, keeps_attributes)
+                    delete_message(self.outputs.request_dlq_url, message.receipt_handle)
+                    wanted.discard(job_id)
+        assert not wanted, f"{len(wanted)} jobs have no dead letter, such as {next(iter(wanted))}"
+
+    def _send_again(self, message: ReceivedMessage, keeps_attributes: bool) -> None:
+        job = self.ledger.get(message.attributes["JobId"])
+        assert job is not None
+        self.ledger.more_calls(job)
+        ours = {ORIGIN: job.trace_id, "TraceId": job.trace_id, "JobId": job.job_id}
+        kept = message.attributes if keeps_attributes else ours
+        self._sqs.send_message(
+            QueueUrl=self.outputs.request_queue_url,
+            MessageBody=message.body,
+            MessageAttributes=to_message_attributes(kept),
+            MessageGroupId=job.user_id,
+        )
+
+    # What is left
+
+    def wait_until_over(self, jobs: list[Job], seconds: float) -> None:
+        """Wait until these jobs have ended, or the time is up: the invariants say what is wrong then."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self._are_over(jobs):
+            time.sleep(0.5)
+
+    def _are_over(self, jobs: list[Job]) -> bool:
+        rows = self.rows()
+        return all(is_over(rows.get(job.job_id)) for job in jobs)
+
+    def wait_until_quiet(self, seconds: float) -> None:
+        """Wait until every job has ended and no message is under way, or the time is up."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not any(self._waiting().values()) and self._are_over(list(self.ledger)):
+                return
+            time.sleep(0.5)
+
+    def _waiting(self) -> dict[str, int]:
+        queues = {"request": self.outputs.request_queue_url, "response": self.outputs.response_queue_url}
+        return {name: get_queue_message_count(url).total for name, url in queues.items()}
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The jobs table by job id."""
+        return {row["jobId"]: row for row in self._scan()}
+
+    def _scan(self, condition: str | None = None, values: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        arguments: dict[str, Any] = {"ConsistentRead": True}
+        if condition:
+            arguments |= {"FilterExpression": condition, "ExpressionAttributeValues": values}
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._table.scan(**arguments)
+            found += page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return found
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def state(self) -> State:
+        """What is left. Call it when nothing else reads the queues."""
+        queues = {"request DLQ": self.outputs.request_dlq_url, "response DLQ": self.outputs.response_dlq_url}
+        return State(
+            rows=self.rows(),
+            letters=[letter for name, url in queues.items() for letter in _letters(name, url)],
+            waiting=self._waiting(),
+            history={job.prompt: self.model.history(job.prompt) for job in self.ledger},
+            last_call={job.prompt: self.model.last_call(job.prompt) for job in self.ledger},
+            faults=self.proxy.fired(),
+        )
+
+    def get(self, job_id: str) -> dict[str, Any] | None:
+        """A job as the library reads it."""
+        return JobStore(self.outputs.table_name).get(job_id)
+
+
+def _letters(name: str, url: str) -> list[Letter]:
+    found, handles = [], []
+    while messages := receive_messages(url, wait_seconds=0, visibility_timeout_seconds=60):
+        found += [Letter(name, message.body, message.attributes, message.group_id) for message in messages]
+        handles += [message.receipt_handle for message in messages]
+    change_visibility_of_all(url, handles, 0)
+    return found
+
+
+def count_by_end(jobs: list[Job], rows: dict[str, dict[str, Any]], end_of: Callable[..., str]) -> dict[str, int]:
+    """How many of these jobs ended in which way."""
+    return dict(collections.Counter(end_of(rows.get(job.job_id)) for job in jobs))
