@@ -28,8 +28,10 @@ terraform("stack", scope="session", replay=False, teardown=terraform.TEARDOWN_OF
 
 
 @pytest.fixture(scope="session")
-def outputs(stack: Any) -> SimpleNamespace:
+def outputs(request: pytest.FixtureRequest) -> SimpleNamespace:
     """The outputs of tests/stacks/stack."""
+    # Asked for by name: what tests ask for themselves, pytest-terraform destroys after the last of them, off or not.
+    stack: Any = request.getfixturevalue("stack")
     return SimpleNamespace(**{name: output["value"] for name, output in stack.outputs.items()})
 
 

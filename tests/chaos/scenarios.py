@@ -101,7 +101,10 @@ def duplicates(system: System, count: int) -> list[Job]:
     jobs = [system.job("50 copies", system.random.choice(answers)) for _ in range(max(2, count // 50))]
     # It fails while most of its copies are still to come: none of them may pass for a redrive.
     jobs.append(system.job("50 copies", "403", allowed=("MODEL_ACCESS_DENIED",)))
-    system.send(jobs, copies=50)
+    # All of them are there before the first one fails: one that is sent later is a redrive.
+    with system.paused(system.outputs.processor_function_name):
+        time.sleep(0.5)
+        system.send(jobs, copies=50)
     return jobs
 
 
@@ -132,7 +135,10 @@ def stolen_leases(system: System, count: int) -> list[Job]:
     """The lease runs out while the job still runs: a second worker takes over, and its result counts."""
     robbed = [system.job("lost lease", "steal,slow:1.2") for _ in range(max(1, count // 5))]
     others = [system.job("lost lease") for _ in range(count - len(robbed))]
-    system.send(robbed + others)
+    system.send(robbed)
+    # While workers are free: a thief that comes when the job is done is no thief.
+    system.wait_until_over(robbed, 20)
+    system.send(others)
     return robbed + others
 
 
@@ -144,19 +150,20 @@ def refused(system: System, count: int) -> list[Job]:
 
 
 PER_JOB: tuple[Callable[[System, int], list[Job]], ...] = (
+    stolen_leases,
+    large_results,
+    duplicates,
     throttled,
     slow_model,
     model_errors,
     malformed_answers,
     table_throttles,
     unsent_results,
-    large_results,
-    duplicates,
     without_an_id,
     poison,
-    stolen_leases,
     refused,
 )
+"""The first three want a system that is not yet busy."""
 
 
 # Faults of workers: who is in the same batch is hit too.
@@ -216,7 +223,7 @@ def configuration_outage(system: System) -> Iterator[None]:
 @contextlib.contextmanager
 def result_handler_paused(system: System) -> Iterator[None]:
     """Nobody takes the results."""
-    with system.result_handler_paused():
+    with system.paused(system.outputs.result_handler_function_name):
         yield
 
 

@@ -192,9 +192,11 @@ class System:
     def _kill_before_the_answer(self, call: Call) -> str:
         pid = caller(call.port, self._workers())
         lease = self._lease_of(self.ledger.of_prompt(call.prompt))
-        if pid is not None and lease is not None:
-            kill(pid)
-            self._count_crashes(lease)
+        if pid is None or lease is None:  # somebody else has killed it: this call gets no answer either
+            self.ledger.more_calls(self.ledger.of_prompt(call.prompt))
+            return "cut"
+        kill(pid)
+        self._count_crashes(lease)
         return "cut"
 
     def _kill_after_the_answer(self, call: Call, seconds: float, still_running: Callable[[int, str], bool]) -> str:
@@ -252,11 +254,9 @@ class System:
             kill(pid)
 
     @contextlib.contextmanager
-    def result_handler_paused(self) -> Iterator[None]:
-        """Nothing takes results from the response queue for as long as the block runs."""
-        (mapping,) = self._lambda.list_event_source_mappings(FunctionName=self.outputs.result_handler_function_name)[
-            "EventSourceMappings"
-        ]
+    def paused(self, function: str) -> Iterator[None]:
+        """Nothing takes messages from the function's queue for as long as the block runs."""
+        (mapping,) = self._lambda.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
         self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         try:
             yield
