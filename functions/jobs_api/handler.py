@@ -50,10 +50,10 @@ ROUTES = {("GET", "/jobs/{jobId}"): get_job}
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> Answer:
     """Answer one request of the REST API (Lambda proxy integration); whatever happens, in the API's own shape."""
-    route = ROUTES.get((event["httpMethod"], event["resource"]))
-    if route is None:
-        return _answer(404, error_body("NOT_FOUND", "there is nothing at this path"))
     try:
+        route = ROUTES.get((event["httpMethod"], event["resource"]))
+        if route is None:
+            return _answer(404, error_body("NOT_FOUND", "there is nothing at this path"))
         return route(event)
     except Exception as error:  # noqa: BLE001  # the boundary: the caller must not get Lambda's own error
         logger.error("request failed", extra=describe(error))
