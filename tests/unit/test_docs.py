@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ai_jobs.errors import CODES
+from ai_jobs import metrics
+from ai_jobs.errors import CODES, ErrorClass
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,3 +17,9 @@ def test_every_error_code_stands_in_the_table_under_its_class():
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")]
     found = {code: row[1].strip().replace(" ", "_") for row in rows for code in re.findall(r"`([A-Z_]+)`", row[3])}
     assert found == {code: str(error_class) for code, error_class in CODES.items()}
+
+
+def test_every_metric_is_named():
+    text = ROOT.joinpath("docs/how-it-works.md").read_text().partition("## What is in the logs and metrics")[2]
+    found = set(re.findall(r"`(\w+(?:Errors|Waits))`", text))
+    assert found == {error_class.metric_name for error_class in ErrorClass} | {metrics.BUDGET_WAITS}

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError
+from ai_jobs import AIJobResultMessage, JobError, timestamps
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.store import ClaimTerms, JobStore
 
@@ -102,6 +102,23 @@ def test_a_completed_job_is_shown_with_its_result(get, claimed, store, clock, re
             },
         },
     )
+
+
+def test_a_result_in_the_bucket_is_shown_as_a_signed_url(get, claimed, store, clock):
+    location = {"bucket": "the-bucket", "key": "results/user=user-1/job=job-1/1.json", "bytes": 300_000}
+    usage = {"inputTokens": 12, "outputTokens": 50_000}
+    store.apply_result(
+        AIJobResultMessage("job-1", "user-1", "greeting", "completed", result_location=location, model="m", usage=usage)
+    )
+    before = timestamps.now()
+    status, shown = get("job-1")
+    assert (status, shown["status"], shown["model"], shown["usage"]) == (200, "completed", "m", usage)
+    assert shown["resultUrl"].startswith(
+        "https://the-bucket.s3.eu-west-1.amazonaws.com/results/user%3Duser-1/job%3Djob-1"
+    )
+    left = timestamps.from_text(shown["resultUrlExpiresAt"]) - before
+    assert timedelta(minutes=14) < left <= timedelta(minutes=15, seconds=5)
+    assert {"result", "resultLocation"}.isdisjoint(shown)
 
 
 def test_a_failed_job_is_shown_with_its_reason(get, claimed, store):  # R-J6

@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ai_jobs import AIJobsError, JobError, delayed_copies, timestamps
+from ai_jobs import AIJobResultMessage, AIJobsError, JobError, delayed_copies, timestamps
 from ai_jobs.budget import Budget
 from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
 from processor import worker as worker_module
@@ -404,13 +404,26 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
 
 
 def test_a_duplicate_of_a_finished_job_is_dropped(worker, job_types, in_queue, model, outcomes, store, aws):
-    from ai_jobs import AIJobResultMessage
-
     first, second = in_queue(), in_queue()
     worker.work_on(first, job_types)
     store.apply_result(AIJobResultMessage.from_body(json.dumps(outcomes()[0])))
     assert worker.work_on(second, job_types) is Disposition.DONE
     assert len(model.prompts) == 1
+
+
+def test_a_duplicate_that_waited_out_an_outage_as_a_copy_is_no_redrive(worker, job_types, received, store, body, clock):
+    sent = timestamps.to_text(clock())
+    worker.work_on(received(body(input={"name": "GUARDRAIL_INTERVENED"})), job_types)
+    store.apply_result(
+        AIJobResultMessage("job-1", "user-1", "greeting", "failed", error={"code": "X"}, timestamp=clock())
+    )
+    clock.forward(minutes=1)
+    copy = received(body(input={"name": "GUARDRAIL_INTERVENED"}), FirstSentAt=sent, ThrottleCount="1")
+    assert worker.work_on(copy, job_types) is Disposition.DONE
+    assert store.get("job-1")["status"] == "failed"
+    redriven = received(body(input={"name": "GUARDRAIL_INTERVENED"}))
+    worker.work_on(redriven, job_types)
+    assert store.get("job-1")["status"] == "processing"
 
 
 def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
@@ -457,6 +470,62 @@ def test_a_result_that_can_not_be_stored_waits_as_a_copy(
     assert get_queue_message_count(aws.request_queue).delayed == 1
     assert outcomes() == []
     assert store.get("job-1")["status"] == "queued"
+
+
+@pytest.fixture
+def on_a_budget(settings, store, clock, model, aws):
+    """A worker whose jobs may use so many tokens a day; a greeting sets 100 aside and uses 17."""
+
+    def make(tokens, the_model=model):
+        budget = Budget(aws.table, daily_tokens_per_user=tokens, clock=clock)
+        return Worker(settings, store, budget, clock() + timedelta(minutes=15), the_model, clock)
+
+    return make
+
+
+def test_a_job_over_the_budget_waits_as_a_copy_and_a_metric_says_so(
+    on_a_budget, job_types, in_queue, model, aws, store, monkeypatch
+):
+    counted = []
+    monkeypatch.setattr(worker_module.metrics, "count", counted.append)
+    worker = on_a_budget(116)
+    assert worker.work_on(in_queue(jobId="first"), job_types) is Disposition.DONE
+    assert worker.work_on(in_queue(jobId="second"), job_types) is Disposition.DONE
+    assert len(model.prompts) == 1
+    assert get_queue_message_count(aws.request_queue).delayed == 1
+    assert store.get("second")["status"] == "queued"
+    assert counted == ["ThrottledErrors", "BudgetWaits"]
+
+
+def test_a_budget_is_charged_with_what_was_used(on_a_budget, job_types, in_queue, model):
+    worker = on_a_budget(117)
+    for number in range(2):
+        worker.work_on(in_queue(jobId=f"job-{number}"), job_types)
+    assert len(model.prompts) == 2, "17 tokens used, 100 set aside"
+
+
+def test_a_failed_call_gives_its_tokens_back(on_a_budget, job_types, in_queue, model):
+    worker = on_a_budget(100)
+    worker.work_on(in_queue(jobId="first", input={"name": "MODEL_ERROR"}), job_types)
+    worker.work_on(in_queue(jobId="second"), job_types)
+    assert len(model.prompts) == 2
+
+
+def test_a_job_that_waits_for_the_budget_ends_at_its_deadline(on_a_budget, job_types, in_queue, clock, dead_letters):
+    worker = on_a_budget(50)
+    worker.work_on(in_queue(jobId="job-1", deadlineSeconds=60, timestamp="2026-01-31T11:59:30Z"), job_types)
+    clock.forward(seconds=31)
+    worker.work_on(in_queue(jobId="job-1", deadlineSeconds=60, timestamp="2026-01-31T11:59:30Z"), job_types)
+    assert dead_letters()[0].attributes["ErrorCode"] == "DEADLINE_EXCEEDED"
+
+
+def test_a_budget_that_can_not_be_settled_costs_no_result(on_a_budget, job_types, in_queue, outcomes, monkeypatch):
+    def down(*args, **kwargs):
+        raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
+
+    monkeypatch.setattr(Budget, "settle", down)
+    assert on_a_budget(1000).work_on(in_queue(), job_types) is Disposition.DONE
+    assert outcomes()[0]["status"] == "completed"
 
 
 @pytest.fixture
