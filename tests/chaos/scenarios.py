@@ -188,6 +188,19 @@ def killed(system: System, count: int, word: str) -> list[Job]:
     return jobs
 
 
+def doomed(system: System, count: int) -> list[Job]:
+    """Jobs that kill every worker that takes them, until SQS dead-letters them; a redrive finds a worker that lives."""
+    allowed = ("completed", *CRASHED)
+    jobs = [system.job("kills every worker", "kill,kill,kill,200", allowed=allowed) for _ in range(max(2, count // 20))]
+    system.send(jobs)
+    return jobs
+
+
+def conflicts(system: System, jobs: list[Job]) -> None:
+    """Another job under the id of one that is there: it never runs, and the first one is untouched."""
+    system.send_strangers([job.body.replace("answers=", "another answers=") for job in jobs])
+
+
 # Faults of everything, for as long as they last.
 
 
