@@ -180,7 +180,7 @@ class Worker:
         if self._clock() >= claim.deadline_at:
             deadline = timestamps.to_text(claim.deadline_at)
             raise JobError("DEADLINE_EXCEEDED", f"the job could not be started by {deadline}")
-        if (self._ends_at - self._clock()).total_seconds() < 0:
+        if (self._ends_at - self._clock()).total_seconds() < job_type.timeout_seconds + MARGIN_SECONDS:
             raise JobError("NOT_ENOUGH_TIME", "the function has not enough time left for this model call")
         return self._call(checked.user_id, job_type, prompt)
 

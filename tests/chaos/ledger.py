@@ -31,6 +31,7 @@ class Job:
         trace_id: the trace id in its message, which is also the value of its attribute `Origin`.
         body: its message.
         crashes: how often a worker that had it in hand was killed.
+        outlived: how many of its calls were answered after their function's time.
         further_calls: calls that other events may add: a stolen lease, a lost result, a redrive.
     """
 
@@ -44,6 +45,7 @@ class Job:
     body: str
     crashes: int = 0
     further_calls: int = 0
+    outlived: int = 0
 
 
 class Ledger:
@@ -181,6 +183,8 @@ def _judge_job(job: Job, state: State, verdict: Verdict) -> None:
         verdict.blame("a job ends as its fault asks for", f"{name}; allowed {sorted(job.allowed)}")
     if len(history) > calls_allowed(job, history):
         verdict.blame("no call beyond 1 + crashes + classified retries", name)
+    if job.outlived:
+        verdict.blame("no call outlives its function", name)
     if "deadlineAt" in row and state.last_call[job.prompt] > _seconds(row["deadlineAt"]) + _CLOCK_SECONDS:
         verdict.blame("no call starts after the deadline", f"{name}; deadline {row['deadlineAt']}")
     if "result" in row and _call_of(row) != len(history):

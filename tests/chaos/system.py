@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages
+from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages, timestamps
 from ai_jobs.queues import change_visibility_of_all, to_message_attributes
 from ai_jobs.store import JobStore
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
@@ -55,6 +55,7 @@ class System:
             "kill-after": lambda call: self._kill_after_the_answer(call, 0.3, still_running=lambda *_: True),
             "kill-late": lambda call: self._kill_after_the_answer(call, 0.6, still_running=self._same_invocation),
             "steal": self._steal_the_lease,
+            "long": self._answer_after_long,
         }
 
     # What is done for the whole suite
@@ -187,6 +188,15 @@ class System:
     def _answer_late(self, _: Call) -> str:
         """Longer than the job type allows."""
         time.sleep(3)
+        return "200"
+
+    def _answer_after_long(self, call: Call) -> str:
+        """Almost as late as the job type `patient` allows: that must still be within the function's time."""
+        time.sleep(5.6)
+        job = self.ledger.of_prompt(call.prompt)
+        lease = self._lease_of(job)
+        if lease is None or lease < timestamps.to_text(timestamps.now()):
+            job.outlived += 1
         return "200"
 
     def _kill_before_the_answer(self, call: Call) -> str:

@@ -109,7 +109,7 @@ def _while_something_is_down(system: System, count: int) -> list[Job]:
     jobs += scenarios.during(scenarios.table_outage, system, unwritten, 5)
     unconfigured = [system.job("configuration outage", allowed=lossy) for _ in range(count)]
     jobs += scenarios.during(scenarios.configuration_outage, system, unconfigured, 5)
-    late = [system.job("late start", "slow:5", job_type="patient", allowed=lossy) for _ in range(20)]
+    late = [system.job("late start", "long", job_type="patient", allowed=lossy) for _ in range(20)]
     return jobs + scenarios.during(scenarios.late_start, system, late, 13)
 
 
