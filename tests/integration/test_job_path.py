@@ -1,13 +1,21 @@
-"""The whole path on the local AWS, with the real zips: R-L1, R-J1, R-J2, R-J4 to R-J6, R-E1, R-E2, R-T1 to R-T4."""
+"""The whole path on the local AWS, with the real zips: R-L1, R-J1, R-J2, R-J4 to R-J6, R-E1 to R-E4, R-T1 to R-T4."""
 
 from __future__ import annotations
 
 import json
+import urllib.request
 
 import boto3
 import pytest
 
-from ai_jobs import AIJobMessage, get_queue_message_count, send_ai_job_request
+from ai_jobs import (
+    AIJobMessage,
+    Erased,
+    erase_user,
+    get_queue_message_count,
+    receive_messages,
+    send_ai_job_request,
+)
 from ai_jobs.queues import send_message
 
 
@@ -62,8 +70,6 @@ def test_a_failing_job_is_dead_lettered_after_three_receives(
 
 
 def test_sqs_itself_dead_letters_what_no_worker_finishes(outputs, paused, received_from, text):  # R-T3
-    from ai_jobs.queues import receive_messages
-
     paused(outputs.processor_function_name)
     job = AIJobMessage("user-1", "echo", {"text": text()})
     send_ai_job_request(job, queue_url=outputs.request_queue_url)
@@ -136,6 +142,59 @@ def test_what_is_no_job_ends_in_the_dlq_with_the_reason(outputs, received_from, 
     letter = received_from(outputs.request_dlq_url, message_id)
     assert letter.body == body
     assert letter.attributes["ErrorCode"] == "NOT_A_JOB"
+
+
+def test_a_large_result_is_linked(submit, ended, model, text):
+    prompt = text("large")
+    job = ended(submit(prompt))
+    assert (job["status"], job["usage"]) == ("completed", {"inputTokens": 7, "outputTokens": 11})
+    assert "result" not in job
+    with urllib.request.urlopen(job["resultUrl"], timeout=10) as answer:
+        document = json.loads(answer.read())
+    assert document["text"].startswith(f"You said: {prompt}")
+    assert len(document["text"]) > 200_000
+
+
+def test_a_large_input_goes_through_the_bucket(outputs, ended, model, text):
+    job = AIJobMessage("user-1", "echo", {"text": text() + "x" * 210_000})
+    send_ai_job_request(job, queue_url=outputs.request_queue_url, bucket=outputs.bucket_name)
+    assert ended(job.job_id)["status"] == "completed"
+    assert model.calls(job.input["text"]) == 1
+
+
+def test_an_input_that_is_not_there_is_the_callers_fault(outputs, ended):
+    location = {"bucket": outputs.bucket_name, "key": "inputs/user=user-1/job=gone/1.json", "bytes": 5}
+    job = AIJobMessage("user-1", "echo", {}, input_location=location)
+    send_ai_job_request(job, queue_url=outputs.request_queue_url)
+    assert ended(job.job_id)["error"]["code"] == "INPUT_NOT_FOUND"
+
+
+def test_a_user_can_be_erased(outputs, api, submit, ended, text):
+    job_id = submit(text("large"), userId="erased-user")
+    ended(job_id)
+    assert erase_user("erased-user", table_name=outputs.table_name, bucket=outputs.bucket_name) == Erased(1, 1)
+    assert api.call("GET", f"/jobs/{job_id}")[0] == 404
+    assert erase_user("erased-user", table_name=outputs.table_name, bucket=outputs.bucket_name) == Erased(0, 0)
+
+
+def test_the_reconciler_closes_what_sqs_dead_lettered(outputs, ended, paused, received_from, submit, text):  # R-E3 R-E4
+    paused(outputs.processor_function_name)
+    job_id = submit(text(), traceId="trace-1")
+    for _ in range(3):
+        receive_messages(outputs.request_queue_url, wait_seconds=2, visibility_timeout_seconds=0)
+    receive_messages(outputs.request_queue_url, wait_seconds=0)
+    answer = boto3.client("lambda").invoke(FunctionName=outputs.reconciler_function_name)
+    assert "FunctionError" not in answer
+    job = ended(job_id)
+    assert (job["status"], job["error"]["code"], job["attempts"]) == ("failed", "WORKER_CRASHED", 0)
+    letter = received_from(outputs.request_dlq_url, job_id)
+    assert (letter.attributes["JobId"], letter.attributes["ErrorCode"]) == (job_id, "WORKER_CRASHED")
+
+
+def test_the_reconciler_has_its_schedule(outputs):
+    (schedule,) = boto3.client("scheduler").list_schedules()["Schedules"]
+    assert schedule["Name"] == outputs.reconciler_function_name
+    assert schedule["State"] == "ENABLED"
 
 
 def test_the_processor_logged_its_jobs_and_could_extend_their_visibility(submit, ended, text, logged):
