@@ -51,3 +51,8 @@ resource "aws_iam_role_policy" "emulator" {
     }]
   })
 }
+
+moved {
+  from = aws_iam_role_policy.emulator
+  to   = aws_iam_role_policy.emulator["processor"]
+}

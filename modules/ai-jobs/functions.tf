@@ -11,7 +11,7 @@ locals {
     }
   }
 
-  # SQS and DynamoDB use a customer key in the name of whoever calls them.
+  # SQS, DynamoDB and S3 use a customer key in the name of whoever calls them.
   key_statements = var.kms_key_arn == null ? [] : [{
     sid        = "UseCustomerKey"
     actions    = ["kms:Decrypt", "kms:GenerateDataKey"]

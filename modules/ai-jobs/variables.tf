@@ -78,7 +78,7 @@ variable "packages" {
 # ---------------------------------------------------------------------------------------------------
 
 variable "require_tls" {
-  description = "Deny calls to the queues over plain HTTP. Turn it off only for a local emulator without TLS."
+  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for a local emulator without TLS."
   type        = bool
   default     = true
   nullable    = false

@@ -115,14 +115,14 @@ variable "role_name" {
 }
 
 variable "role_path" {
-  description = "IAM path of the role."
+  description = "IAM path of the role, and of the schedule's."
   type        = string
   default     = "/"
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role; null means none."
+  description = "Permissions boundary of the role, and of the schedule's; null means none."
   type        = string
   default     = null
 }

@@ -31,6 +31,9 @@ JOB_TYPES = ("brief", "curt")
 """The two types whose model call may take 2 s."""
 
 _RECONCILE_EVERY_SECONDS = 1.0
+
+# The longest that anybody hides a dead letter: a run of the reconciler.
+_HIDDEN_SECONDS = 120
 _SERVICES = ("SQS", "DYNAMODB", "APPCONFIGDATA", "S3")
 
 
@@ -261,9 +264,10 @@ class System:
         self.ledger.crashed([row["jobId"] for row in found])
 
     def kill_all_workers(self) -> None:
-        """Of the processor, while it has nothing to do: it starts cold afterwards."""
+        """Of the processor: it starts cold afterwards. Whatever job is in a worker's hands has crashed."""
         for pid in self._workers():
             kill(pid)
+        self.ledger.crashed([row["jobId"] for row in self._scan("attribute_exists(leaseExpiresAt)")])
 
     @contextlib.contextmanager
     def paused(self, function: str) -> Iterator[None]:
@@ -349,7 +353,9 @@ class System:
     def _scan(self, condition: str | None = None, values: dict[str, str] | None = None) -> list[dict[str, Any]]:
         arguments: dict[str, Any] = {"ConsistentRead": True}
         if condition:
-            arguments |= {"FilterExpression": condition, "ExpressionAttributeValues": values}
+            arguments |= {"FilterExpression": condition}
+        if values:
+            arguments |= {"ExpressionAttributeValues": values}
         found: list[dict[str, Any]] = []
         while True:
             page = self._table.scan(**arguments)
@@ -377,6 +383,10 @@ class System:
 
 def _letters(name: str, url: str) -> list[Letter]:
     found, handles = [], []
+    deadline = time.monotonic() + _HIDDEN_SECONDS
+    # A redrive has hidden what it looked at.
+    while get_queue_message_count(url).in_flight and time.monotonic() < deadline:
+        time.sleep(0.5)
     while messages := receive_messages(url, wait_seconds=0, visibility_timeout_seconds=60):
         found += [Letter(name, message.body, message.attributes, message.group_id) for message in messages]
         handles += [message.receipt_handle for message in messages]
