@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -83,8 +83,11 @@ class Budget:
         Raises:
             JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`; the reservation then stays counted.
         """
+        client = get_dynamodb_client()
         for counter in reservation.counters:
-            self._add(counter, used - reservation.tokens)
+            # A counter that is gone was erased with its user, and stays gone.
+            with contextlib.suppress(client.exceptions.ConditionalCheckFailedException):
+                self._add(counter, used - reservation.tokens, "attribute_exists(tokens)")
 
     def _take(self, counter: str, tokens: int, limit: int, whose: str) -> None:
         client = get_dynamodb_client()
@@ -92,22 +95,22 @@ class Budget:
         if tokens > limit:
             raise used_up
         try:
-            self._add(counter, tokens, most_before=limit - tokens)
+            self._add(counter, tokens, "attribute_not_exists(tokens) OR tokens <= :most", limit - tokens)
         except client.exceptions.ConditionalCheckFailedException:
             raise used_up from None
 
-    def _add(self, counter: str, tokens: int, most_before: int | None = None) -> None:
+    def _add(self, counter: str, tokens: int, condition: str, most: int | None = None) -> None:
         client = get_dynamodb_client()
         expires_at = int((self._clock() + _KEEP).timestamp())
-        arguments: dict[str, Any] = {
-            "UpdateExpression": "ADD tokens :tokens SET expiresAt = :expiresAt",
-            "ExpressionAttributeValues": {":tokens": {"N": str(tokens)}, ":expiresAt": {"N": str(expires_at)}},
-        }
-        if most_before is not None:
-            arguments["ConditionExpression"] = "attribute_not_exists(tokens) OR tokens <= :most"
-            arguments["ExpressionAttributeValues"][":most"] = {"N": str(most_before)}
+        values = {":tokens": tokens, ":expiresAt": expires_at} | ({} if most is None else {":most": most})
         try:
-            client.update_item(TableName=self._table_name, Key={"jobId": {"S": counter}}, **arguments)
+            client.update_item(
+                TableName=self._table_name,
+                Key={"jobId": {"S": counter}},
+                UpdateExpression="ADD tokens :tokens SET expiresAt = :expiresAt",
+                ConditionExpression=condition,
+                ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
+            )
         except client.exceptions.ConditionalCheckFailedException:
             raise
         except (ClientError, BotoCoreError) as error:

@@ -146,6 +146,11 @@ def _to_json(document: dict[str, Any]) -> str:
     return json.dumps(_without_none(document)) if _NOT_FOR_SQS.search(text) else text
 
 
+def size_in_message(document: dict[str, Any]) -> int:
+    """Bytes that a document takes within a message's body."""
+    return len(_to_json(document).encode())
+
+
 def _without_none(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 

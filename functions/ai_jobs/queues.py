@@ -13,7 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ai_jobs import configuration, objects, timestamps
 from ai_jobs.clients import get_sqs_client
 from ai_jobs.errors import AIJobsError, JobError
-from ai_jobs.messages import INLINE_LIMIT_BYTES, MAX_MESSAGE_BYTES, AIJobMessage, AIJobResultMessage
+from ai_jobs.messages import (
+    INLINE_LIMIT_BYTES,
+    MAX_MESSAGE_BYTES,
+    AIJobMessage,
+    AIJobResultMessage,
+    size_in_message,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
@@ -172,7 +178,7 @@ def send_ai_job_request(
         AIJobsError: when SQS or S3 can't be reached or refuses.
     """
     url = queue_url or configuration.request_queue_url()
-    large = len(objects.to_json(message.input)) > INLINE_LIMIT_BYTES
+    large = size_in_message(message.input) > INLINE_LIMIT_BYTES
     store_in = (bucket or configuration.bucket()) if large else None
     if store_in:
         message = _with_stored_input(message, store_in)

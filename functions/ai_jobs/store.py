@@ -457,10 +457,12 @@ class JobStore:
                     assign=outcome | {"updatedAt": timestamps.to_text(self._clock())},
                     remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name not in outcome),
                     # `queued` with the same attempt: the job was given back, yet its result came through after all.
-                    condition="attempt = :attempt AND "
+                    # A redrive counts attempts anew: what was reached before this life of the job began is not of it.
+                    condition="attempt = :attempt AND startedAt <= :reached AND "
                     "(#status IN (:processing, :queued) OR (#status = :failed AND #error.code = :stalled))",
                     values={
                         "attempt": message.attempt,
+                        "reached": timestamps.to_text(message.timestamp),
                         "processing": JobStatus.PROCESSING,
                         "queued": JobStatus.QUEUED,
                         "failed": JobStatus.FAILED,

@@ -25,6 +25,7 @@ from ai_jobs.messages import (
     JobResult,
     ReceivedJob,
     known_job_id,
+    size_in_message,
 )
 from ai_jobs.model import call_model
 from ai_jobs.queues import ReceivedMessage, change_visibility, send_ai_job_result
@@ -191,11 +192,15 @@ class Worker:
 
     def _call(self, user_id: str, job_type: JobType, prompt: Prompt) -> JobResult:
         reservation = self._budget.reserve(user_id, job_type.max_tokens)
-        used = 0
+        used = reservation.tokens  # what a call costs that ends in an unknown way
         try:
             result = self._model(job_type, prompt)
             used = result.usage.input_tokens + result.usage.output_tokens
             return result
+        except JobError as error:
+            if error.error_class in (ErrorClass.THROTTLED, ErrorClass.OPERATOR):
+                used = 0  # refused before any work
+            raise
         finally:
             try:
                 self._budget.settle(reservation, used)
@@ -205,11 +210,15 @@ class Worker:
 
     def _report_result(self, attempt: _Attempt, claim: Claimed, result: JobResult) -> None:
         document = result.to_document()
-        if len(objects.to_json(document)) <= INLINE_LIMIT_BYTES:
+        if size_in_message(document) <= INLINE_LIMIT_BYTES:
             self._report(attempt, claim, "completed", result=document)
             return
         job = attempt.job
-        location = objects.put_result(self.settings.bucket, job.user_id, job.job_id, claim.attempt, document)
+        try:
+            location = objects.put_result(self.settings.bucket, job.user_id, job.job_id, claim.attempt, document)
+        except JobError as error:
+            # The model has been paid: each further try costs as much, so that they must be as few as receives.
+            raise JobError("RESULT_NOT_STORED", f"the result could not be stored: {error.message}") from error
         self._report(attempt, claim, "completed", location=location, model=result.model, usage=document["usage"])
 
     def _report(
@@ -286,7 +295,7 @@ class Worker:
         if attempt.claim:
             return attempt.claim.deadline_at
         job = attempt.job
-        return job.created_at + timedelta(seconds=job.deadline_seconds(self.settings.default_deadline_seconds))
+        return job.first_sent_at + timedelta(seconds=job.deadline_seconds(self.settings.default_deadline_seconds))
 
     def _postpone(self, attempt: _Attempt) -> Disposition:
         """Let a delayed copy take the message's place: waiting out a throttle must not cost a receive."""

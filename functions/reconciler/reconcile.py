@@ -250,7 +250,11 @@ class Reconciler:
     def _close_one(self, row: Row) -> Summary:
         started = "startedAt" in row
         error = JobError("JOB_STALLED", _STALLED) if started else JobError("ENQUEUE_FAILED", _NEVER_ENQUEUED)
-        closed = self._store.close_stalled(row["jobId"], error, started=started)
+        try:
+            closed = self._store.close_stalled(row["jobId"], error, started=started)
+        except JobError as failure:
+            logger.error("overdue job not dealt with", extra={"jobId": row["jobId"], "errorCode": failure.code})
+            return Summary(failures=1)
         if closed:
             _report_closed(row["jobId"], error)
         return Summary(closed=int(closed))

@@ -106,3 +106,11 @@ def test_a_table_that_is_not_there_is_the_operators_business(aws, clock):
     with pytest.raises(JobError) as caught:
         Budget("missing", daily_tokens_total=1, clock=clock).reserve("user-1", 1)
     assert caught.value.code == "DEPENDENCY_REFUSED"
+
+
+def test_a_counter_that_was_erased_stays_gone(budget, counted, aws):
+    limited = budget(daily_tokens_per_user=100)
+    reservation = limited.reserve("user-1", 50)
+    boto3.client("dynamodb").delete_item(TableName=aws.table, Key={"jobId": {"S": counter_key(TODAY, "user-1")}})
+    limited.settle(reservation, used=10)
+    assert counted(counter_key(TODAY, "user-1")) is None

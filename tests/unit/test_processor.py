@@ -458,18 +458,25 @@ def test_a_result_up_to_the_limit_stays_in_the_message(worker, job_types, receiv
     assert len(outcomes()[0]["result"]["text"]) == 200_000 - rest
 
 
-def test_a_result_that_can_not_be_stored_waits_as_a_copy(
-    worker, job_types, in_queue, model, store, monkeypatch, aws, outcomes
+def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
+    worker, job_types, in_queue, model, store, monkeypatch, aws, outcomes, dead_letters
 ):
     def down(*args, **kwargs):
         raise JobError("DEPENDENCY_UNAVAILABLE", "S3 is down")
 
     worker._model = Model(replace(model.result, text="x" * 200_001))
     monkeypatch.setattr(worker_module.objects, "put_result", down)
-    assert worker.work_on(in_queue(), job_types) is Disposition.DONE
-    assert get_queue_message_count(aws.request_queue).delayed == 1
+    assert worker.work_on(in_queue(), job_types) is Disposition.COMES_BACK
     assert outcomes() == []
     assert store.get("job-1")["status"] == "queued"
+    assert worker.work_on(in_queue(receives=3, jobId="job-2"), job_types) is Disposition.DONE
+    assert dead_letters()[0].attributes["ErrorCode"] == "RETRIES_EXHAUSTED"
+
+
+def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received, body, model, outcomes):
+    worker._model = Model(replace(model.result, text="\u4e2d" * 60_000 + "\uffff"))
+    worker.work_on(received(body()), job_types)
+    assert "resultLocation" in outcomes()[0]
 
 
 @pytest.fixture
@@ -504,11 +511,12 @@ def test_a_budget_is_charged_with_what_was_used(on_a_budget, job_types, in_queue
     assert len(model.prompts) == 2, "17 tokens used, 100 set aside"
 
 
-def test_a_failed_call_gives_its_tokens_back(on_a_budget, job_types, in_queue, model):
-    worker = on_a_budget(100)
-    worker.work_on(in_queue(jobId="first", input={"name": "MODEL_ERROR"}), job_types)
+@pytest.mark.parametrize(("code", "calls"), [("MODEL_THROTTLED", 2), ("MODEL_TIMEOUT", 1)])
+def test_only_a_call_that_was_refused_gives_its_tokens_back(on_a_budget, job_types, in_queue, model, code, calls):
+    worker = on_a_budget(150)
+    worker.work_on(in_queue(jobId="first", input={"name": code}), job_types)
     worker.work_on(in_queue(jobId="second"), job_types)
-    assert len(model.prompts) == 2
+    assert len(model.prompts) == calls, "one that may have been billed stays counted"
 
 
 def test_a_job_that_waits_for_the_budget_ends_at_its_deadline(on_a_budget, job_types, in_queue, clock, dead_letters):

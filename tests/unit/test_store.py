@@ -300,3 +300,18 @@ def test_an_outage_is_waited_out(aws, monkeypatch):
     with pytest.raises(JobError) as caught:
         JobStore("jobs").get("job-1")
     assert (caught.value.code, caught.value.error_class) == ("DEPENDENCY_UNAVAILABLE", "throttled")
+
+
+def test_a_result_of_an_earlier_life_is_dropped(claim, finish, store, clock):
+    """Attempts start anew with a redrive: the number alone does not tell an old result that comes once more."""
+    claim()
+    clock.forward(seconds=5)
+    old = AIJobResultMessage(
+        "job-1", "user-1", "greeting", "failed", error={"code": "BROKEN", "message": "x"}, timestamp=clock()
+    )
+    store.apply_result(old)
+    clock.forward(minutes=1)
+    assert claim(message_id="redriven").attempt == 1
+    assert store.apply_result(old) is not Applied.APPLIED
+    assert row(store)["status"] == "processing"
+    assert finish() is Applied.APPLIED
