@@ -227,6 +227,9 @@ class System:
                 kill(pid)
                 self._count_crashes(lease)
             else:
+                # Its calls may have run into their time-outs while it was stopped.
+                for call in self._calls_of(pid):
+                    self.ledger.more_calls(self.ledger.of_prompt(call.prompt))
                 resume(pid)
 
         timer = threading.Timer(seconds, later)
@@ -236,8 +239,10 @@ class System:
 
     def _same_invocation(self, pid: int, lease: str) -> bool:
         """Does the worker still wait for the model in the invocation whose lease this is?"""
-        calls = [call for port, call in list(self.model.in_flight.items()) if caller(port, [pid])]
-        return any(self._lease_of(self.ledger.of_prompt(call.prompt)) == lease for call in calls)
+        return any(self._lease_of(self.ledger.of_prompt(call.prompt)) == lease for call in self._calls_of(pid))
+
+    def _calls_of(self, pid: int) -> list[Call]:
+        return [call for port, call in list(self.model.in_flight.items()) if caller(port, [pid])]
 
     def _steal_the_lease(self, call: Call) -> str:
         """The lease runs out while the job still runs, and a second copy of the message is there."""
