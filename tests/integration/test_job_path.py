@@ -156,7 +156,7 @@ def test_a_large_result_is_linked(submit, ended, model, text):
 
 
 def test_a_large_input_goes_through_the_bucket(outputs, ended, model, text):
-    job = AIJobMessage("user-1", "echo", {"text": text() + "x" * 210_000})
+    job = AIJobMessage("user-1", "echo", {"text": text() + " " + "x" * 210_000})
     send_ai_job_request(job, queue_url=outputs.request_queue_url, bucket=outputs.bucket_name)
     assert ended(job.job_id)["status"] == "completed"
     assert model.calls(job.input["text"]) == 1
