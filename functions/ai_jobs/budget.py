@@ -61,7 +61,7 @@ class Budget:
 
         Raises:
             JobError: `BUDGET_EXHAUSTED` when they would exceed a limit; `DEPENDENCY_UNAVAILABLE` or
-                `DEPENDENCY_REFUSED`. Nothing is set aside then.
+                `DEPENDENCY_REFUSED`. Nothing is set aside then (unless giving a part back fails too).
         """
         day = self._clock().date().isoformat()
         limits = ((counter_key(day, user_id), self._per_user, "user"), (counter_key(day), self._total, "day"))
@@ -72,7 +72,8 @@ class Budget:
             try:
                 self._take(counter, tokens, limit, whose)
             except JobError:
-                self.settle(Reservation(tokens, taken), used=0)
+                with contextlib.suppress(JobError):  # the first error is the one that counts
+                    self.settle(Reservation(tokens, taken), used=0)
                 raise
             taken += (counter,)
         return Reservation(tokens, taken)

@@ -25,10 +25,10 @@ def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | Non
     A job that is still open ends here: its row becomes one that says nothing about the user, so that its message, when
     it comes up, is dropped, and so is the result of a worker that is busy with it. Such rows expire after 30 days.
 
-    Run it again after a failure: it goes on with what is left. Run it once more 15 minutes later, the longest that a
-    worker can be busy, when the user may have had running jobs: what a worker stored meanwhile is erased then. A result
-    that says 0 jobs and 0 objects means that nothing was left. What lies in a dead-letter queue is dropped by the
-    reconciler (every 5 minutes) as it finds the erased row.
+    Run it again after a failure: it goes on with what is left. Run it once more when the user may have had open jobs:
+    one that no worker has claimed yet has no row to find, and a busy worker (15 minutes at most) may still store a
+    result. Stop the user's submissions first; once the queue has nothing of theirs, a run that finds 0 jobs and 0
+    objects leaves nothing. The reconciler drops what lies in the dead-letter queues as it finds the erased rows.
 
     Args:
         table_name: the jobs table, `AI_JOB_TABLE_NAME` by default.

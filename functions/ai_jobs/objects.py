@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,11 @@ def to_json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def put_result(bucket: str, user_id: str, job_id: str, attempt: int, document: dict[str, Any]) -> dict[str, Any]:
+def put_result(bucket: str, user_id: str, job_id: str, document: dict[str, Any]) -> dict[str, Any]:
     """Store a result document.
 
-    Every attempt has a key of its own, so that a late writer can't change what a later attempt has reported.
+    Every one has a key of its own, so that a late writer can't change what a later attempt has reported (attempts are
+    counted anew after a redrive).
 
     Returns:
         Its location, `{bucket, key, bytes}`.
@@ -46,7 +48,7 @@ def put_result(bucket: str, user_id: str, job_id: str, attempt: int, document: d
     Raises:
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
     """
-    return _put(bucket, f"{result_prefix(user_id)}job={job_id}/{attempt}.json", to_json(document))
+    return _put(bucket, f"{result_prefix(user_id)}job={job_id}/{uuid.uuid4()}.json", to_json(document))
 
 
 def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:

@@ -178,22 +178,27 @@ class Worker:
             raise JobError(job_types.code, job_types.message)
         job_type = job_types.get(checked.job_type)
         prompt = job_type.prepare(self._input_of(checked))
+        return self._call(checked.user_id, job_type, prompt, claim)
+
+    def _check_time(self, job_type: JobType, claim: Claimed) -> None:
         if self._clock() >= claim.deadline_at:
             deadline = timestamps.to_text(claim.deadline_at)
             raise JobError("DEADLINE_EXCEEDED", f"the job could not be started by {deadline}")
         if (self._ends_at - self._clock()).total_seconds() < job_type.timeout_seconds + MARGIN_SECONDS:
             raise JobError("NOT_ENOUGH_TIME", "the function has not enough time left for this model call")
-        return self._call(checked.user_id, job_type, prompt)
 
     def _input_of(self, job: AIJobMessage) -> dict[str, Any]:
         if job.input_location is None:
             return job.input
         return objects.read_input(self.settings.bucket, job.input_location)
 
-    def _call(self, user_id: str, job_type: JobType, prompt: Prompt) -> JobResult:
+    def _call(self, user_id: str, job_type: JobType, prompt: Prompt, claim: Claimed) -> JobResult:
         reservation = self._budget.reserve(user_id, job_type.max_tokens)
-        used = reservation.tokens  # what a call costs that ends in an unknown way
+        used = 0
         try:
+            # Here and not before: everything up to this line may have taken its time.
+            self._check_time(job_type, claim)
+            used = reservation.tokens  # what a call costs that ends in an unknown way
             result = self._model(job_type, prompt)
             used = result.usage.input_tokens + result.usage.output_tokens
             return result
@@ -215,7 +220,7 @@ class Worker:
             return
         job = attempt.job
         try:
-            location = objects.put_result(self.settings.bucket, job.user_id, job.job_id, claim.attempt, document)
+            location = objects.put_result(self.settings.bucket, job.user_id, job.job_id, document)
         except JobError as error:
             # The model has been paid: each further try costs as much, so that they must be as few as receives.
             raise JobError("RESULT_NOT_STORED", f"the result could not be stored: {error.message}") from error
@@ -263,7 +268,7 @@ class Worker:
             | {"errorCode": final.code, "errorClass": final.error_class, "cause": error.code},
         )
         metrics.count_failure(final.error_class)
-        if error.code == "BUDGET_EXHAUSTED":
+        if final.code == "BUDGET_EXHAUSTED":
             metrics.count(metrics.BUDGET_WAITS)
         if final.error_class is ErrorClass.THROTTLED:
             return self._postpone(attempt)

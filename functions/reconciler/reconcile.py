@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from aws_lambda_powertools import Logger
@@ -160,11 +160,11 @@ class Reconciler:
         if row is None:
             return self._close_unseen(message, job)
         if is_erased(row):
-            return self._drop(message)
+            return self._drop(self._settings.request_dlq_url, message)
         if row.get("payloadHash") != job.payload_hash:
             return self._restamp_request(message, job, JobError("JOB_ID_CONFLICT", _CONFLICT, "jobId"))
         if row["status"] in (JobStatus.COMPLETED, JobStatus.CANCELLED):
-            return self._drop(message)
+            return self._drop(self._settings.request_dlq_url, message)
         if row["status"] == JobStatus.FAILED:
             return self._restamp_request(message, job, _error_of(row))
         if not self._is_given_up(message, row):
@@ -176,6 +176,8 @@ class Reconciler:
         error = _reason(message)
         if error.error_class is ErrorClass.NOT_A_JOB:  # the row that it was in conflict with is gone
             return _LEFT
+        if job.created_at + timedelta(days=self._settings.retention_days) <= self._clock():
+            return self._restamp_request(message, job, error)  # its row has expired, and stays gone
         create = partial(self._store.create_failed, job, message.message_id, error)
         return self._restamp_request(message, job, error, close=create)
 
@@ -215,13 +217,15 @@ class Reconciler:
             delete_message(dlq_url, message.receipt_handle)
         return _Looked(gone, Summary(closed=int(closed), restamped=int(gone)))
 
-    def _drop(self, message: ReceivedMessage) -> _Looked:
-        delete_message(self._settings.request_dlq_url, message.receipt_handle)
+    def _drop(self, dlq_url: str, message: ReceivedMessage) -> _Looked:
+        delete_message(dlq_url, message.receipt_handle)
         return _Looked(gone=True, done=Summary(dropped=1))
 
     def _look_at_result(self, message: ReceivedMessage) -> _Looked:
         """Try once more to write a result that SQS moved; one that has its reason waits for an operator."""
         dlq_url = self._settings.response_dlq_url
+        if self._is_of_erased_job(message):
+            return self._drop(dlq_url, message)
         if not was_moved_by_sqs(message):
             return _LEFT
         try:
@@ -233,10 +237,15 @@ class Reconciler:
         if applied is Applied.UNKNOWN_JOB:
             unknown = JobError("JOB_UNKNOWN", _UNKNOWN, "jobId")
             return self._restamp(dlq_url, message, result.job_id, unknown, result.user_id)
+        if applied is not Applied.APPLIED:
+            return self._drop(dlq_url, message)
         delete_message(dlq_url, message.receipt_handle)
-        if applied is Applied.APPLIED:
-            return _Looked(gone=True, done=Summary(results_applied=1))
-        return _Looked(gone=True, done=Summary(dropped=1))
+        return _Looked(gone=True, done=Summary(results_applied=1))
+
+    def _is_of_erased_job(self, message: ReceivedMessage) -> bool:
+        job_id = known_job_id(message.body, message.attributes)
+        row = self._store.find(job_id) if job_id else None
+        return row is not None and is_erased(row)
 
     def _close_overdue(self) -> Summary:
         summary = Summary()

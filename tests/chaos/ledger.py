@@ -14,6 +14,9 @@ from ai_jobs.errors import CODES, ErrorClass
 # A call that was answered with one of these words is followed by another: a classified retry.
 _RETRIED = frozenset({"429", "500", "503", "424", "cut", "nonsense", "empty", "types", "late"})
 
+# The classes whose jobs an operator can redrive.
+_REDRIVABLE = (ErrorClass.OPERATOR, ErrorClass.EXHAUSTED, ErrorClass.CRASH)
+
 # From the worker's look at the clock to the stub's, on a busy machine.
 _CLOCK_SECONDS = 1.0
 
@@ -159,6 +162,11 @@ def judge(jobs: list[Job], strangers: collections.Counter[str], state: State) ->
     for queue, count in state.waiting.items():
         if count:
             verdict.blame("nothing is left in a queue", f"{queue}: {count}")
+    lettered = {letter.attributes.get("JobId") for letter in state.letters}
+    for job in jobs:
+        code = end_of(state.rows.get(job.job_id))
+        if CODES.get(code) in _REDRIVABLE and job.job_id not in lettered:
+            verdict.blame("what can be redriven has its dead letter", f"{job.fault} {job.job_id}: {code}")
     for letter in state.letters:
         _judge_letter(letter, {job.job_id: job for job in jobs}, state, verdict)
     found = collections.Counter(letter.body for letter in state.letters)

@@ -24,7 +24,7 @@ class Report:
     full: bool
     parts: list[str] = field(default_factory=list)
 
-    def add(self, title: str, jobs: list[Job], state: State, recovered: float, verdict: Verdict) -> None:
+    def add(self, title: str, jobs: list[Job], state: State, recovered: str, verdict: Verdict) -> None:
         """Add the figures of one test: jobs by fault."""
         by_fault: dict[str, list[Job]] = collections.defaultdict(list)
         for job in jobs:
@@ -33,7 +33,7 @@ class Report:
         rows.append(_row("**all**", jobs, state))
         broken = f"\n\nBroken:\n{verdict}" if verdict.broken else ""
         self.parts.append(
-            f"{title} (seed {self.seed}); all quiet {recovered:.0f} s after the last fault; "
+            f"{title} (seed {self.seed}); all quiet {recovered} after the last fault; "
             f"{len(state.letters)} dead letters, {state.faults} faults of the proxy so far\n\n{_HEAD}\n"
             + "\n".join(rows)
             + broken

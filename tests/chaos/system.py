@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import random
@@ -17,7 +16,6 @@ import boto3
 
 from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages, timestamps
 from ai_jobs.queues import change_visibility_of_all, to_message_attributes
-from ai_jobs.store import JobStore
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
 from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over
 from tests.converse_stub import Call, ConverseStub
@@ -381,10 +379,6 @@ class System:
             faults=self.proxy.fired(),
         )
 
-    def get(self, job_id: str) -> dict[str, Any] | None:
-        """A job as the library reads it."""
-        return JobStore(self.outputs.table_name).get(job_id)
-
 
 def _letters(name: str, url: str) -> list[Letter]:
     found, handles = [], []
@@ -397,8 +391,3 @@ def _letters(name: str, url: str) -> list[Letter]:
         handles += [message.receipt_handle for message in messages]
     change_visibility_of_all(url, handles, 0)
     return found
-
-
-def count_by_end(jobs: list[Job], rows: dict[str, dict[str, Any]], end_of: Callable[..., str]) -> dict[str, int]:
-    """How many of these jobs ended in which way."""
-    return dict(collections.Counter(end_of(rows.get(job.job_id)) for job in jobs))

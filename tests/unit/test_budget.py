@@ -114,3 +114,14 @@ def test_a_counter_that_was_erased_stays_gone(budget, counted, aws):
     boto3.client("dynamodb").delete_item(TableName=aws.table, Key={"jobId": {"S": counter_key(TODAY, "user-1")}})
     limited.settle(reservation, used=10)
     assert counted(counter_key(TODAY, "user-1")) is None
+
+
+def test_what_is_said_is_why_it_was_refused_though_undoing_fails_too(budget, monkeypatch):
+    limited = budget(daily_tokens_per_user=100, daily_tokens_total=50)
+
+    def down(*args, **kwargs):
+        raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
+
+    monkeypatch.setattr(limited, "settle", down)
+    with pytest.raises(JobError, match="the day's 50 tokens"):
+        limited.reserve("user-1", 60)

@@ -31,7 +31,7 @@ def test_rows_results_and_counters_of_the_user_go_and_nothing_else(aws, store, c
     for number in range(3):
         claim(f"job-{number}")
     claim("other", user="user-2")
-    objects.put_result(aws.bucket, "user-1", "job-1", 1, {"text": "secret"})
+    objects.put_result(aws.bucket, "user-1", "job-1", {"text": "secret"})
     Budget(aws.table, daily_tokens_per_user=10).reserve("user-1", 5)
     assert erase() == Erased(jobs=3, objects=1)
     assert [store.get(f"job-{number}") for number in range(3)] == [None] * 3

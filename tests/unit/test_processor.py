@@ -446,7 +446,8 @@ def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, mo
     location = outcome["resultLocation"]
     stored = boto3.client("s3").get_object(Bucket=aws.bucket, Key=location["key"])["Body"].read()
     assert json.loads(stored) == large.to_document()
-    assert location == {"bucket": aws.bucket, "key": "results/user=user-1/job=job-1/1.json", "bytes": len(stored)}
+    assert location["key"].startswith("results/user=user-1/job=job-1/")
+    assert (location["bucket"], location["bytes"]) == (aws.bucket, len(stored))
     assert "result" not in outcome
     assert outcome["usage"] == {"inputTokens": 12, "outputTokens": 5}
 
@@ -525,6 +526,24 @@ def test_a_job_that_waits_for_the_budget_ends_at_its_deadline(on_a_budget, job_t
     clock.forward(seconds=31)
     worker.work_on(in_queue(jobId="job-1", deadlineSeconds=60, timestamp="2026-01-31T11:59:30Z"), job_types)
     assert dead_letters()[0].attributes["ErrorCode"] == "DEADLINE_EXCEEDED"
+
+
+def test_a_slow_reservation_does_not_let_a_call_outlive_its_function(
+    on_a_budget, job_types, in_queue, model, clock, monkeypatch
+):
+    worker = on_a_budget(100)
+    reserve = worker._budget.reserve
+
+    def slowly(*args):
+        clock.forward(minutes=14)
+        return reserve(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker._budget, "reserve", slowly)
+        worker.work_on(in_queue(jobId="late"), job_types)
+    assert model.prompts == []
+    on_a_budget(100).work_on(in_queue(jobId="next"), job_types)
+    assert len(model.prompts) == 1, "the late one has given its tokens back"
 
 
 def test_a_budget_that_can_not_be_settled_costs_no_result(on_a_budget, job_types, in_queue, outcomes, monkeypatch):

@@ -176,6 +176,22 @@ def test_an_erased_jobs_dead_letter_goes(run, in_dlq, claim, store, letters):
     assert letters() == []
 
 
+def test_a_dead_letter_that_outlived_its_row_does_not_bring_it_back(run, in_dlq, store, clock, letters):
+    in_dlq(timestamp=timestamps.to_text(clock() - timedelta(days=30)))
+    assert run() == Summary(restamped=1)
+    assert store.get("job-1") is None
+
+
+@pytest.mark.parametrize("reason", [None, "DEPENDENCY_REFUSED"])
+def test_a_dead_letter_with_the_result_of_an_erased_job_goes(run, aws, claim, store, messages_in, reason):
+    claim()
+    store.erase("job-1")
+    attributes = {"JobId": "job-1"} | ({"ErrorCode": reason} if reason else {})
+    send_message(aws.response_dlq, a_result().to_body(), attributes)
+    assert run() == Summary(dropped=1)
+    assert messages_in(aws.response_dlq) == []
+
+
 @pytest.fixture
 def given_up(aws, received, body, clock):
     """Puts a dead letter into the request DLQ as the processor does."""
