@@ -104,16 +104,19 @@ class System:
 
     @contextlib.contextmanager
     def reconciled(self) -> Iterator[None]:
-        """Runs the reconciler again and again, as its schedule would."""
+        """Runs the reconciler again and again, as its schedule would, and once more when the block has ended."""
         stop = threading.Event()
         failures: list[str] = []
 
+        def reconcile() -> None:
+            with self._reconciling:
+                answer = self._lambda.invoke(FunctionName=self.outputs.reconciler_function_name, Payload=b"{}")
+            if "FunctionError" in answer:
+                failures.append(answer["Payload"].read().decode())
+
         def work() -> None:
             while not stop.wait(_RECONCILE_EVERY_SECONDS):
-                with self._reconciling:
-                    answer = self._lambda.invoke(FunctionName=self.outputs.reconciler_function_name, Payload=b"{}")
-                if "FunctionError" in answer:
-                    failures.append(answer["Payload"].read().decode())
+                reconcile()
 
         thread = threading.Thread(target=work)
         thread.start()
@@ -122,6 +125,7 @@ class System:
         finally:
             stop.set()
             thread.join()
+        reconcile()  # for what SQS has dead-lettered since the last time
         assert not failures, failures[0]
 
     # How jobs get in
