@@ -43,6 +43,9 @@ BUILD = ROOT / "build"
 
 # What only the processor needs of the extra `functions`: prompts and input schemas.
 PROCESSOR_ONLY = ("jinja2", "fastjsonschema")
+# What only the command `ai-jobs` needs, and its own code.
+COMMAND_ONLY = ("click", "rich")
+COMMAND_FOLDER = PurePosixPath("ai_jobs/cli")
 # MarkupSafe falls back to pure Python without its accelerator.
 OPTIONAL_COMPILED = ("markupsafe/_speedups",)
 COMPILED_SUFFIXES = {".so", ".pyd", ".dylib", ".dll"}
@@ -248,7 +251,7 @@ def _write_bundle(bundle: Bundle, sources: Path, site: Path) -> dict[str, Any]:
 
 
 def _wanted_distributions(bundle: Bundle) -> set[str]:
-    options = [option for name in bundle.pruned for option in ("--prune", name)]
+    options = [option for name in (*COMMAND_ONLY, *bundle.pruned) for option in ("--prune", name)]
     lines = _export("--no-hashes", *options).splitlines()
     return {_normalised(line.split("==")[0]) for line in lines if "==" in line}
 
@@ -260,8 +263,9 @@ def _normalised(name: str) -> str:
 def _own_files(bundle: Bundle, sources: Path) -> Iterator[tuple[str, Path]]:
     for package in bundle.packages:
         for path in (sources / package).rglob("*"):
-            if path.is_file() and path.suffix not in UNUSED_SUFFIXES:
-                yield path.relative_to(sources).as_posix(), path
+            name = PurePosixPath(path.relative_to(sources).as_posix())
+            if path.is_file() and path.suffix not in UNUSED_SUFFIXES and not name.is_relative_to(COMMAND_FOLDER):
+                yield str(name), path
 
 
 def _distribution_files(

@@ -137,3 +137,8 @@ output "reconciler_role_name" {
   description = "Name of the reconciler's role."
   value       = module.ai_jobs.reconciler_role_name
 }
+
+output "endpoint_url" {
+  description = "Where the emulator is reached: the command ai-jobs --env local goes there."
+  value       = var.endpoint_url
+}

@@ -3,20 +3,26 @@
 The names here are what other services import; `ai_jobs.store`, `ai_jobs.model` and the rest serve the functions.
 """
 
-from ai_jobs.clients import get_sqs_client
-from ai_jobs.erasing import Erased, erase_user
-from ai_jobs.errors import AIJobsError, ConfigurationError, JobError
-from ai_jobs.messages import AIJobMessage, AIJobResultMessage
-from ai_jobs.queues import (
-    QueueMessageCount,
-    ReceivedMessage,
-    delete_message,
-    get_queue_attributes,
-    get_queue_message_count,
-    receive_messages,
-    send_ai_job_request,
-    send_ai_job_result,
-)
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ai_jobs.clients import get_sqs_client
+    from ai_jobs.erasing import Erased, erase_user
+    from ai_jobs.errors import AIJobsError, ConfigurationError, JobError
+    from ai_jobs.messages import AIJobMessage, AIJobResultMessage
+    from ai_jobs.queues import (
+        QueueMessageCount,
+        ReceivedMessage,
+        delete_message,
+        get_queue_attributes,
+        get_queue_message_count,
+        receive_messages,
+        send_ai_job_request,
+        send_ai_job_result,
+    )
 
 __all__ = [
     "AIJobMessage",
@@ -36,3 +42,32 @@ __all__ = [
     "send_ai_job_request",
     "send_ai_job_result",
 ]
+
+_HOMES = {
+    "ai_jobs.clients": ("get_sqs_client",),
+    "ai_jobs.erasing": ("Erased", "erase_user"),
+    "ai_jobs.errors": ("AIJobsError", "ConfigurationError", "JobError"),
+    "ai_jobs.messages": ("AIJobMessage", "AIJobResultMessage"),
+    "ai_jobs.queues": (
+        "QueueMessageCount",
+        "ReceivedMessage",
+        "delete_message",
+        "get_queue_attributes",
+        "get_queue_message_count",
+        "receive_messages",
+        "send_ai_job_request",
+        "send_ai_job_result",
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use (PEP 562): boto3 alone takes 0.3 s, and `ai-jobs --help` needs none of it.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

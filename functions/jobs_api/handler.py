@@ -14,7 +14,7 @@ from ai_jobs.messages import check_job_id
 from ai_jobs.objects import signed_url
 from ai_jobs.safe_logging import describe
 from ai_jobs.store import JobStore
-from jobs_api.views import error_body, job_view
+from ai_jobs.views import error_body, job_view
 
 logger = Logger()
 store = JobStore(required("AI_JOB_TABLE_NAME"))

@@ -99,6 +99,7 @@ run "local" {
       output.response_dlq_url == "https://sqs/response-dlq" &&
       output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
       output.api_url == "http://127.0.0.1:4567/restapis/api1/v1/_user_request_" &&
+      output.endpoint_url == "http://127.0.0.1:4567" &&
       output.api_id == "api1" &&
       output.api_stage_name == "v1" &&
       output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&

@@ -1,0 +1,96 @@
+"""Entry point of `ai-jobs`. A command's module is imported when the command is called, so that help comes at once."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ai_jobs.cli.environment import Source
+from ai_jobs.cli.problems import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 something failed or was found wrong, 2 wrong usage, 3 waited too long, 130 interrupted."
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, with their one-line help beside their names.
+
+    Args:
+        lazy: by command name: `module:attribute` of the command, and the line that help shows.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+        """All names, in the order of the table."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, imported now."""
+        if cmd_name not in self.lazy:
+            return None
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list in the help text, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what AWS or the environment refuse becomes a message and an exit code."""
+        with explained():
+            return super().invoke(ctx)
+
+
+COMMANDS = {
+    "submit": ("ai_jobs.cli.jobs:submit", "Submit jobs from files or standard input."),
+    "status": ("ai_jobs.cli.jobs:status", "Show jobs by their ids."),
+    "wait": ("ai_jobs.cli.jobs:wait", "Wait until jobs have ended."),
+    "list": ("ai_jobs.cli.jobs:list_jobs", "List a user's jobs, the newest first."),
+    "verify": ("ai_jobs.cli.verify:verify", "Check that both queues can be reached; --test-send tries the whole path."),
+    "dlq": ("ai_jobs.cli.dlq:dlq", "Look at, retry or purge dead letters."),
+    "top": ("ai_jobs.cli.top:top", "Live view of queues, workers and throughput."),
+    "pause": ("ai_jobs.cli.workers:pause", "Stop a queue's worker; messages wait."),
+    "resume": ("ai_jobs.cli.workers:resume", "Start a queue's worker again."),
+    "doctor": ("ai_jobs.cli.doctor:doctor", "Check an environment from the outside, and say what to do."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=EXIT_CODES,
+)
+@click.option(
+    "--env", "env", metavar="NAME", envvar="AI_JOBS_ENV", help="An environment: its folder environments/NAME."
+)
+@click.option(
+    "--outputs",
+    metavar="FILE",
+    envvar="AI_JOBS_OUTPUTS",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `terraform output -json` printed.",
+)
+@click.version_option(package_name="ai-jobs", prog_name="ai-jobs")
+@click.pass_context
+def main(ctx: click.Context, env: str | None, outputs: Path | None) -> None:
+    """Submit AI jobs, read their results, and look after an environment.
+
+    Which environment: --env NAME, --outputs FILE, or else the variables AI_JOB_REQUEST_QUEUE_URL, AI_JOB_TABLE_NAME
+    and so on. The AWS credentials are those of the AWS CLI.
+    """
+    if env and outputs:
+        raise click.UsageError("--env and --outputs both name an environment: give one of them")
+    ctx.obj = Source(env, outputs)
