@@ -20,9 +20,10 @@ test: test-unit test-terraform test-integration ## Run all tests
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform tests/unit $(PYTEST_ARGS)
 
-test-terraform: ## Run the Terraform tests of the modules (plans only, no account)
+test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only), and the alarms over made-up data
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
 	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.
+	@$(PYTHON) -m pytest -q -p no:terraform tests/alarms $(PYTEST_ARGS)
 
 test-integration: $(READY) package ## Run the integration tests, and a short fault suite, on a local AWS of their own
 	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)

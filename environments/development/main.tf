@@ -20,6 +20,12 @@ module "ai_jobs" {
     access_logs            = var.api_access_logs
   }
 
+  alarms = {
+    email_addresses      = var.alarm_email_addresses
+    page_email_addresses = var.page_email_addresses
+    runbook_url          = var.runbook_url
+  }
+
   default_model_id = var.default_model_id
   job_types        = var.job_types
 }

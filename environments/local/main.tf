@@ -21,7 +21,8 @@ module "ai_jobs" {
   processor = { batching_window_seconds = 0 }
 
   job_types = var.job_types
-  logs      = { level = "INFO", retention_days = 1 }
+  # The emulator has no Logs Insights.
+  logs = { level = "INFO", retention_days = 1, saved_queries = false }
 }
 
 # AWS authorises Converse as bedrock:InvokeModel and the batch form of ChangeMessageVisibility as the plain one, and

@@ -103,6 +103,41 @@ output "alarm_topic_arn" {
   value       = module.ai_jobs.alarm_topic_arn
 }
 
+output "page_topic_arn" {
+  description = "ARN of the SNS topic of the composite alarm: connect your pager to it."
+  value       = module.ai_jobs.page_topic_arn
+}
+
+output "alarm_topic_arns" {
+  description = "ARNs of all topics that the alarms notify."
+  value       = module.ai_jobs.alarm_topic_arns
+}
+
+output "alarm_names" {
+  description = "Names of the metric alarms."
+  value       = module.ai_jobs.alarm_names
+}
+
+output "service_alarm_name" {
+  description = "Name of the composite alarm: it stands for an outage as a whole."
+  value       = module.ai_jobs.service_alarm_name
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.ai_jobs.dashboard_name
+}
+
+output "dashboard_body" {
+  description = "The dashboard's JSON."
+  value       = module.ai_jobs.dashboard_body
+}
+
+output "metrics_namespace" {
+  description = "CloudWatch namespace of the functions' own metrics."
+  value       = module.ai_jobs.metrics_namespace
+}
+
 output "config_application_id" {
   description = "Id of the AppConfig application that holds the job types."
   value       = module.ai_jobs.config_application_id

@@ -65,3 +65,24 @@ variable "tags" {
   default     = {}
   nullable    = false
 }
+
+variable "alarm_email_addresses" {
+  description = "Who gets every change of an alarm by e-mail."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "page_email_addresses" {
+  description = "Who gets a mail when the service as a whole is unhealthy. A pager subscribes to the output page_topic_arn."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "runbook_url" {
+  description = "Where the descriptions of the alarms point: the page on which your operators read docs/runbooks.md."
+  type        = string
+  default     = "docs/runbooks.md"
+  nullable    = false
+}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ai_jobs.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ai_jobs.messages import Usage
 
 # Far beyond any bill, and far below what a DynamoDB number holds exactly.
 _MAX_TOKENS = 10**15
@@ -80,6 +85,36 @@ def endpoint_url(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 @dataclass(frozen=True)
+class ModelPrice:
+    """What a model costs, in US dollars for a million tokens."""
+
+    input: float
+    output: float
+
+    def of(self, usage: Usage) -> float:
+        """US dollars of one call."""
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1_000_000
+
+
+def model_prices(environment: Mapping[str, str] = os.environ) -> dict[str, ModelPrice]:
+    """Prices by model id, from the JSON `{id: {input, output}}` in `AI_JOB_MODEL_PRICES`; none when it is unset.
+
+    Raises:
+        ConfigurationError: when it can't be read.
+    """
+    text = environment.get("AI_JOB_MODEL_PRICES", "").strip() or "{}"
+    try:
+        return {
+            model: ModelPrice(float(price["input"]), float(price["output"]))
+            for model, price in json.loads(text).items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ConfigurationError(
+            "AI_JOB_MODEL_PRICES", f'is {text[:200]!r}: it must be {{"MODEL ID": {{"input": 0.06, "output": 0.24}}}}'
+        ) from None
+
+
+@dataclass(frozen=True)
 class ProcessorSettings:
     """What the processor function needs to know; times are in seconds."""
 
@@ -99,6 +134,7 @@ class ProcessorSettings:
     retention_days: int
     daily_tokens_per_user: int | None = None
     daily_tokens_total: int | None = None
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ProcessorSettings:
@@ -120,6 +156,7 @@ class ProcessorSettings:
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
             daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", 1, _MAX_TOKENS, environment),
             daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", 1, _MAX_TOKENS, environment),
+            prices=model_prices(environment),
         )
 
 

@@ -57,7 +57,8 @@ def send_to_dlq(
     short = {"JobId": reason["JobId"], ERROR_CODE: error.code}
     choices = (with_more_attributes(own, reason), reason, short, own)
     fitting = (choice for choice in choices if size_of(message.body, choice) <= MAX_MESSAGE_BYTES)
-    send_message(dlq_url, message.body, next(fitting, {}), user_id or message.group_id)
+    group_id = user_id or message.group_id
+    send_message(dlq_url, message.body, next(fitting, {}), group_id, trace_header=message.trace_header)
 
 
 def was_moved_by_sqs(message: ReceivedMessage) -> bool:

@@ -40,7 +40,8 @@ def send_delayed_copy(
         THROTTLE_COUNT: str(count),
     }
     attributes = with_more_attributes(message.attributes, more)
-    return send_message(queue_url, message.body, attributes, user_id, int(jitter(1, max(1, ceiling))))
+    delay_seconds = int(jitter(1, max(1, ceiling)))
+    return send_message(queue_url, message.body, attributes, user_id, delay_seconds, message.trace_header)
 
 
 def _copies_so_far(message: ReceivedMessage) -> int:

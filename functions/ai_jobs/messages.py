@@ -232,6 +232,7 @@ class ReceivedJob:
         payload_hash: tells whether two messages with one jobId ask for the same thing.
         sent_at: when SQS took the message.
         first_sent_at: when SQS took the original that a delayed copy stands for; else the same.
+        trace_header: the X-Ray trace that the message came with.
     """
 
     job_id: str
@@ -241,9 +242,17 @@ class ReceivedJob:
     payload_hash: str
     sent_at: datetime
     first_sent_at: datetime
+    trace_header: str | None = None
 
     @classmethod
-    def parse(cls, body: str, attributes: Attributes, message_id: str, sent_at: datetime) -> ReceivedJob:
+    def parse(
+        cls,
+        body: str,
+        attributes: Attributes,
+        message_id: str,
+        sent_at: datetime,
+        trace_header: str | None = None,
+    ) -> ReceivedJob:
         """Find out which job a message belongs to.
 
         The id comes from the body, else the attribute `JobId`, else SQS's message id (contract.md): a message
@@ -262,12 +271,13 @@ class ReceivedJob:
             payload_hash=_payload_hash(document),
             sent_at=sent_at,
             first_sent_at=first_sent_at(attributes, sent_at),
+            trace_header=trace_header,
         )
 
     @property
     def trace_id(self) -> str | None:
-        """The caller's trace id where it is usable; `validated` reports one that is not."""
-        value = self.document.get("traceId")
+        """The caller's trace id where it is usable (`validated` reports one that is not), else X-Ray's."""
+        value = self.document.get("traceId", _x_ray_trace_id(self.trace_header))
         return value if isinstance(value, str) and _TRACE_ID.fullmatch(value) else None
 
     @property
@@ -316,6 +326,15 @@ def first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
         return min(_check_timestamp(attributes.get(FIRST_SENT_AT)), sent_at)
     except JobError:
         return sent_at
+
+
+def _x_ray_trace_id(trace_header: str | None) -> str | None:
+    """The trace id within `Root=1-67891233-abcdef012345678912345678;Parent=...;Sampled=1`.
+
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+    """
+    parts = (part.strip().partition("=") for part in (trace_header or "").split(";"))
+    return next((value for name, _, value in parts if name == "Root" and value), None)
 
 
 def known_job_id(body: str, attributes: Attributes) -> str | None:

@@ -77,6 +77,11 @@ class ReceivedMessage:
         """The fair queue's group it was sent with."""
         return self.system_attributes.get("MessageGroupId")
 
+    @property
+    def trace_header(self) -> str | None:
+        """The X-Ray trace that it belongs to, as `Root=1-...;Parent=...;Sampled=1`."""
+        return self.system_attributes.get("AWSTraceHeader")
+
 
 @dataclass(frozen=True)
 class QueueMessageCount:
@@ -125,13 +130,20 @@ def size_of(body: str, attributes: Mapping[str, str]) -> int:
 
 
 def send_message(
-    queue_url: str, body: str, attributes: Mapping[str, str], group_id: str | None = None, delay_seconds: int = 0
+    queue_url: str,
+    body: str,
+    attributes: Mapping[str, str],
+    group_id: str | None = None,
+    delay_seconds: int = 0,
+    trace_header: str | None = None,
 ) -> str:
     """Put one message on a queue.
 
     Args:
         group_id: the fair queue's group (`MessageGroupId`), so that one user's backlog does not hold up the others.
         delay_seconds: 0 to 900.
+        trace_header: the X-Ray trace that it belongs to. Without it botocore sends, within a Lambda function, the
+            invocation's own (https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html).
 
     Returns:
         SQS's message id.
@@ -151,6 +163,9 @@ def send_message(
     arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
     if delay_seconds:
         arguments["DelaySeconds"] = delay_seconds
+    if trace_header:
+        trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace_header}}
+        arguments["MessageSystemAttributes"] = trace
     with _reported("send to", queue_url):
         answer = get_sqs_client().send_message(
             QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
@@ -192,13 +207,18 @@ def _with_stored_input(message: AIJobMessage, bucket: str) -> AIJobMessage:
         raise AIJobsError(f"cannot store the input in {bucket}: {error.message}", error.code) from error
 
 
-def send_ai_job_result(message: AIJobResultMessage, *, queue_url: str | None = None) -> str:
+def send_ai_job_result(
+    message: AIJobResultMessage, *, queue_url: str | None = None, trace_header: str | None = None
+) -> str:
     """Report the outcome of a job by putting it on the response queue (`AI_JOB_RESPONSE_QUEUE_URL` by default).
+
+    Args:
+        trace_header: the X-Ray trace of the job's request (`ReceivedMessage.trace_header`).
 
     Returns and raises as `send_ai_job_request` does.
     """
     url = queue_url or configuration.response_queue_url()
-    return send_message(url, message.to_body(), message.attributes(), message.user_id)
+    return send_message(url, message.to_body(), message.attributes(), message.user_id, trace_header=trace_header)
 
 
 def receive_messages(

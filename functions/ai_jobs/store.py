@@ -100,6 +100,14 @@ class Applied(Enum):
     UNKNOWN_JOB = "unknown job"
 
 
+@dataclass(frozen=True)
+class ResultOutcome:
+    """What became of a result, and the job's row as it is now (None unless it was applied)."""
+
+    applied: Applied
+    row: Row | None = None
+
+
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -246,17 +254,24 @@ class JobStore:
 
         They come from an index, which lags behind: `close_stalled` looks again.
         """
+        return self._open_jobs(shard, limit, timestamps.to_text(self._clock()))
+
+    def _open_jobs(self, shard: int, limit: int, due_until: str) -> list[Row]:
         try:
             answer = get_dynamodb_client().query(
                 TableName=self._table_name,
                 IndexName=OPEN_JOBS_INDEX,
-                KeyConditionExpression="openShard = :shard AND dueAt <= :now",
-                ExpressionAttributeValues=_to_item({":shard": shard, ":now": timestamps.to_text(self._clock())}),
+                KeyConditionExpression="openShard = :shard AND dueAt <= :until",
+                ExpressionAttributeValues=_to_item({":shard": shard, ":until": due_until}),
                 Limit=limit,
             )
         except (ClientError, BotoCoreError) as error:
             raise dependency_error(error, "DynamoDB") from error
         return [_to_row(item) for item in answer["Items"]]
+
+    def oldest_open_jobs(self, shard: int, limit: int) -> list[Row]:
+        """Up to `limit` open jobs of one shard (0 to 9), those that are due first."""
+        return self._open_jobs(shard, limit, "9999")
 
     def close_stalled(self, job_id: str, error: JobError, *, started: bool) -> bool:
         """Set a job to `failed` that is open past its `dueAt` and in nobody's hands; False when it is not so.
@@ -444,14 +459,14 @@ class JobStore:
             return False
         return True
 
-    def apply_result(self, message: AIJobResultMessage) -> Applied:
+    def apply_result(self, message: AIJobResultMessage) -> ResultOutcome:
         """Write the outcome of an attempt to its row, if that attempt is still the job's latest.
 
         A terminal state is final, but for `JOB_STALLED`, which a late result of the same attempt replaces.
         """
         outcome = _outcome(message)
         try:
-            self._update(
+            row = self._update(
                 message.job_id,
                 _Update(
                     assign=outcome | {"updatedAt": timestamps.to_text(self._clock())},
@@ -472,9 +487,10 @@ class JobStore:
             )
         except _RefusedError as refused:
             if refused.row is None:
-                return Applied.UNKNOWN_JOB
-            return Applied.REPEATED if refused.row.get("attempt") == message.attempt else Applied.SUPERSEDED
-        return Applied.APPLIED
+                return ResultOutcome(Applied.UNKNOWN_JOB)
+            repeated = refused.row.get("attempt") == message.attempt
+            return ResultOutcome(Applied.REPEATED if repeated else Applied.SUPERSEDED)
+        return ResultOutcome(Applied.APPLIED, row)
 
     def _expires_at(self, now: datetime) -> int:
         return int((now + self._retention).timestamp())

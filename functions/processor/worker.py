@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,6 +40,9 @@ MARGIN_SECONDS = 10
 
 _RETRY_BASE_SECONDS = 30
 
+# A model call that ends so was refused before any work: it cost no tokens, and says nothing about the model's speed.
+_REFUSED_UNWORKED = (ErrorClass.THROTTLED, ErrorClass.OPERATOR)
+
 
 class Disposition(Enum):
     """What becomes of the message."""
@@ -57,8 +61,19 @@ class _Attempt:
     claim: Claimed | None = None
 
     def log_fields(self) -> dict[str, Any]:
-        fields = {"jobId": self.job.job_id, "userId": self.job.user_id, "jobType": self.job.job_type}
-        return fields | ({"attempt": self.claim.attempt} if self.claim else {})
+        fields: dict[str, Any] = {
+            "jobId": self.job.job_id,
+            "userId": self.job.user_id,
+            "jobType": self.job.job_type,
+        }
+        trace = {"traceId": self.job.trace_id} if self.job.trace_id else {}
+        return fields | trace | ({"attempt": self.claim.attempt} if self.claim else {})
+
+
+def _job_in(message: ReceivedMessage) -> ReceivedJob:
+    return ReceivedJob.parse(
+        message.body, message.attributes, message.message_id, message.sent_at, message.trace_header
+    )
 
 
 class Worker:
@@ -104,7 +119,7 @@ class Worker:
             AIJobsError: when SQS took neither result, copy nor dead letter: the message must come back.
         """
         try:
-            job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
+            job = _job_in(message)
         except JobError as error:
             logger.error("message is no job", extra={"messageId": message.message_id, "errorCode": error.code})
             metrics.count_failure(error.error_class)
@@ -117,6 +132,9 @@ class Worker:
         except JobError as error:
             return self._settle(attempt, error)
         if isinstance(claim, Claimed):
+            if claim.attempt == 1:
+                waited = attempt.started_at - job.first_sent_at
+                metrics.emit({metrics.QUEUE_WAIT: metrics.milliseconds(waited)}, job.job_type)
             return self._attempt(replace(attempt, claim=claim), claim, job_types)
         return self._stand_back(attempt, claim)
 
@@ -125,7 +143,7 @@ class Worker:
         if (self._ends_at - self._clock()).total_seconds() < 1:
             return Disposition.COMES_BACK
         try:
-            job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
+            job = _job_in(message)
             return self._postpone(_Attempt(message, job, self._clock()))
         except (JobError, AIJobsError) as error:
             logger.warning("message not put off", extra={"messageId": message.message_id} | describe(error))
@@ -199,12 +217,12 @@ class Worker:
             # Here and not before: everything up to this line may have taken its time.
             self._check_time(job_type, claim)
             used = reservation.tokens  # what a call costs that ends in an unknown way
-            result = self._model(job_type, prompt)
+            result = self._measured_call(job_type, prompt)
             used = result.usage.input_tokens + result.usage.output_tokens
             return result
         except JobError as error:
-            if error.error_class in (ErrorClass.THROTTLED, ErrorClass.OPERATOR):
-                used = 0  # refused before any work
+            if error.error_class in _REFUSED_UNWORKED:
+                used = 0
             raise
         finally:
             try:
@@ -212,6 +230,28 @@ class Worker:
             except JobError as error:
                 # Not fatal: the call stays counted with all that it was allowed to use.
                 logger.warning("budget not settled", extra={"userId": user_id, "errorCode": error.code})
+
+    def _measured_call(self, job_type: JobType, prompt: Prompt) -> JobResult:
+        started = time.monotonic()
+        try:
+            result = self._model(job_type, prompt)
+        except JobError as error:
+            if error.code == "MODEL_THROTTLED":
+                metrics.count(metrics.MODEL_THROTTLES)
+            if error.error_class not in _REFUSED_UNWORKED:
+                metrics.emit({metrics.MODEL_LATENCY: (time.monotonic() - started) * 1000}, job_type.name)
+            raise
+        usage = result.usage
+        values: dict[str, float] = {
+            metrics.MODEL_LATENCY: (time.monotonic() - started) * 1000,
+            metrics.INPUT_TOKENS: usage.input_tokens,
+            metrics.OUTPUT_TOKENS: usage.output_tokens,
+        }
+        price = self.settings.prices.get(job_type.model_id)
+        if price:
+            values[metrics.ESTIMATED_COST] = price.of(usage)
+        metrics.emit(values, job_type.name)
+        return result
 
     def _report_result(self, attempt: _Attempt, claim: Claimed, result: JobResult) -> None:
         document = result.to_document()
@@ -254,7 +294,8 @@ class Worker:
             model=model,
             usage=usage,
         )
-        send_ai_job_result(message, queue_url=self.settings.response_queue_url)
+        trace_header = attempt.message.trace_header
+        send_ai_job_result(message, queue_url=self.settings.response_queue_url, trace_header=trace_header)
 
     def _settle(self, attempt: _Attempt, error: JobError) -> Disposition:
         """Do what the error's class asks for (ai_jobs.errors)."""

@@ -34,6 +34,8 @@ MAX_MESSAGES = 1000
 MAX_JOBS_PER_SHARD = 100
 """Overdue jobs that one run closes in each of the ten shards."""
 
+_MEASURED_PER_SHARD = 25
+
 _POLL_SECONDS = 1
 _THREADS = 10
 
@@ -107,7 +109,7 @@ class Reconciler:
         Raises:
             AIJobsError, JobError: when a queue or the table failed as a whole, after the rest was done all the same.
         """
-        parts = (self._sweep_requests, self._sweep_results, self._close_overdue)
+        parts = (self._sweep_requests, self._sweep_results, self._close_overdue, self._measure)
         summary = Summary()
         broken: AIJobsError | JobError | None = None
         for part in parts:
@@ -152,7 +154,9 @@ class Reconciler:
 
     def _look_at_request(self, message: ReceivedMessage) -> _Looked:
         try:
-            job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
+            job = ReceivedJob.parse(
+                message.body, message.attributes, message.message_id, message.sent_at, message.trace_header
+            )
         except JobError as error:
             known = known_job_id(message.body, message.attributes) or message.message_id
             return self._restamp(self._settings.request_dlq_url, message, known, error)
@@ -192,7 +196,14 @@ class Reconciler:
     def _restamp_request(
         self, message: ReceivedMessage, job: ReceivedJob, error: JobError, close: Callable[[], bool] | None = None
     ) -> _Looked:
-        return self._restamp(self._settings.request_dlq_url, message, job.job_id, error, job.user_id, close)
+        def close_and_report() -> bool:
+            closed = close is not None and close()
+            if closed:
+                _report_closed(job.job_id, job.job_type, error)
+            return closed
+
+        dlq_url = self._settings.request_dlq_url
+        return self._restamp(dlq_url, message, job.job_id, error, job.user_id, close_and_report)
 
     def _restamp(
         self,
@@ -211,8 +222,6 @@ class Reconciler:
         if gone:
             send_to_dlq(dlq_url, message, job_id, error, self._clock(), user_id)
         closed = close is not None and close()
-        if closed:
-            _report_closed(job_id, error)
         if gone:
             delete_message(dlq_url, message.receipt_handle)
         return _Looked(gone, Summary(closed=int(closed), restamped=int(gone)))
@@ -233,12 +242,13 @@ class Reconciler:
         except JobError as error:
             known = message.attributes.get("JobId", message.message_id)
             return self._restamp(dlq_url, message, known, error)
-        applied = self._store.apply_result(result)
-        if applied is Applied.UNKNOWN_JOB:
+        outcome = self._store.apply_result(result)
+        if outcome.applied is Applied.UNKNOWN_JOB:
             unknown = JobError("JOB_UNKNOWN", _UNKNOWN, "jobId")
             return self._restamp(dlq_url, message, result.job_id, unknown, result.user_id)
-        if applied is not Applied.APPLIED:
+        if outcome.row is None:
             return self._drop(dlq_url, message)
+        metrics.count_result(outcome.row)
         delete_message(dlq_url, message.receipt_handle)
         return _Looked(gone=True, done=Summary(results_applied=1))
 
@@ -265,8 +275,25 @@ class Reconciler:
             logger.error("overdue job not dealt with", extra={"jobId": row["jobId"], "errorCode": failure.code})
             return Summary(failures=1)
         if closed:
-            _report_closed(row["jobId"], error)
+            _report_closed(row["jobId"], row["jobType"], error)
         return Summary(closed=int(closed))
+
+    def _measure(self) -> Summary:
+        """Report the age of the oldest open job; the zeros keep the other series alive, which alarms compute with."""
+        rows = [row for shard in range(OPEN_SHARDS) for row in self._store.oldest_open_jobs(shard, _MEASURED_PER_SHARD)]
+        # A redriven job counts from its redrive.
+        starts = (row["startedAt"] if "startedAt" in row else row["createdAt"] for row in rows)
+        since = min(map(timestamps.from_text, starts), default=None)
+        age = max(0.0, (self._clock() - since).total_seconds()) if since else 0.0
+        metrics.emit(
+            {
+                metrics.OLDEST_OPEN_JOB_AGE: age,
+                metrics.JOBS_COMPLETED: 0,
+                metrics.JOBS_FAILED: 0,
+                metrics.JOBS_STALLED: 0,
+            }
+        )
+        return Summary()
 
 
 def _guarded(look: Callable[[ReceivedMessage], _Looked], message: ReceivedMessage) -> _Looked:
@@ -277,9 +304,12 @@ def _guarded(look: Callable[[ReceivedMessage], _Looked], message: ReceivedMessag
         return _Looked(gone=False, done=Summary(failures=1))
 
 
-def _report_closed(job_id: str, error: JobError) -> None:
+def _report_closed(job_id: str, job_type: str, error: JobError) -> None:
     logger.warning("job closed", extra={"jobId": job_id, "errorCode": error.code, "errorClass": error.error_class})
     metrics.count_failure(error.error_class)
+    metrics.emit({metrics.JOBS_FAILED: 1}, job_type)
+    if error.code == "JOB_STALLED":
+        metrics.count(metrics.JOBS_STALLED)
 
 
 def _reason(message: ReceivedMessage) -> JobError:

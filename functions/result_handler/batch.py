@@ -52,14 +52,17 @@ def _apply(message: ReceivedMessage, store: JobStore, settings: ResultHandlerSet
         _give_up(message, message.attributes.get("JobId"), error, settings)
         return
     fields = {"jobId": result.job_id, "userId": result.user_id, "jobType": result.job_type, "attempt": result.attempt}
+    fields |= {"traceId": result.trace_id} if result.trace_id else {}
     try:
-        applied = store.apply_result(result)
+        outcome = store.apply_result(result)
     except JobError as error:
         logger.warning("result could not be written", extra=fields | {"errorCode": error.code})
         _wait_or_give_up(message, result, error, settings)
         return
-    logger.info("result handled", extra=fields | {"status": result.status, "outcome": applied.value})
-    if applied is Applied.UNKNOWN_JOB:
+    logger.info("result handled", extra=fields | {"status": result.status, "outcome": outcome.applied.value})
+    if outcome.row is not None:
+        metrics.count_result(outcome.row)
+    if outcome.applied is Applied.UNKNOWN_JOB:
         # A result was paid for: it goes where an operator sees it rather than nowhere.
         unknown = JobError("JOB_UNKNOWN", "there is no row for this job: it expired or was never claimed", "jobId")
         _give_up(message, result.job_id, unknown, settings, result.user_id)

@@ -22,6 +22,14 @@ locals {
   # Metrics of two environments in one account must not be added up.
   metrics_namespace = "${var.name}-ai-jobs-${var.environment}"
 
+  # A name that is not among these is counted as "other". Lambda's environment has 4 KB: where they are too many, none is
+  # told apart.
+  type_names = join(",", sort(keys(local.job_types)))
+  metric_variables = {
+    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
+    AI_JOB_TYPES                 = length(local.type_names) <= 1500 ? local.type_names : ""
+  }
+
   # A limit that is not given is not in the environment at all.
   budget_variables = {
     for name, limit in {
@@ -43,10 +51,10 @@ module "processor" {
   memory_mb            = var.processor.memory_mb
   reserved_concurrency = var.processor.reserved_concurrency
 
-  environment_variables = merge(local.budget_variables, {
+  environment_variables = merge(local.budget_variables, local.metric_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
-    POWERTOOLS_METRICS_NAMESPACE      = local.metrics_namespace
+    AI_JOB_MODEL_PRICES               = jsonencode(var.model_prices)
     AI_JOB_REQUEST_QUEUE_URL          = module.request_queue.url
     AI_JOB_REQUEST_DLQ_URL            = module.request_queue.dlq_url
     AI_JOB_RESPONSE_QUEUE_URL         = module.response_queue.url
@@ -154,15 +162,14 @@ module "result_handler" {
   memory_mb            = var.result_handler.memory_mb
   reserved_concurrency = var.result_handler.reserved_concurrency
 
-  environment_variables = {
-    POWERTOOLS_SERVICE_NAME      = "ai-job-result-handler"
-    POWERTOOLS_LOG_LEVEL         = var.logs.level
-    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
-    AI_JOB_RESPONSE_QUEUE_URL    = module.response_queue.url
-    AI_JOB_RESPONSE_DLQ_URL      = module.response_queue.dlq_url
-    AI_JOB_TABLE_NAME            = module.store.name
-    AI_JOB_MAX_BACKOFF_SECONDS   = tostring(var.jobs.max_backoff_seconds)
-  }
+  environment_variables = merge(local.metric_variables, {
+    POWERTOOLS_SERVICE_NAME    = "ai-job-result-handler"
+    POWERTOOLS_LOG_LEVEL       = var.logs.level
+    AI_JOB_RESPONSE_QUEUE_URL  = module.response_queue.url
+    AI_JOB_RESPONSE_DLQ_URL    = module.response_queue.dlq_url
+    AI_JOB_TABLE_NAME          = module.store.name
+    AI_JOB_MAX_BACKOFF_SECONDS = tostring(var.jobs.max_backoff_seconds)
+  })
 
   statements = concat(
     [
@@ -267,15 +274,14 @@ module "reconciler" {
   memory_mb            = var.reconciler.memory_mb
   reserved_concurrency = var.reconciler.reserved_concurrency
 
-  environment_variables = {
-    POWERTOOLS_SERVICE_NAME      = "ai-job-reconciler"
-    POWERTOOLS_LOG_LEVEL         = var.logs.level
-    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
-    AI_JOB_REQUEST_DLQ_URL       = module.request_queue.dlq_url
-    AI_JOB_RESPONSE_DLQ_URL      = module.response_queue.dlq_url
-    AI_JOB_TABLE_NAME            = module.store.name
-    AI_JOB_RETENTION_DAYS        = tostring(var.jobs.retention_days)
-  }
+  environment_variables = merge(local.metric_variables, {
+    POWERTOOLS_SERVICE_NAME = "ai-job-reconciler"
+    POWERTOOLS_LOG_LEVEL    = var.logs.level
+    AI_JOB_REQUEST_DLQ_URL  = module.request_queue.dlq_url
+    AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
+    AI_JOB_TABLE_NAME       = module.store.name
+    AI_JOB_RETENTION_DAYS   = tostring(var.jobs.retention_days)
+  })
 
   statements = concat(
     [

@@ -31,6 +31,9 @@ locals {
     config      = { kind = "AppConfig application", limit = 64, suffix = "-ai-jobs-${var.environment}" }
     deployment  = { kind = "AppConfig deployment strategy", limit = 64, suffix = "-ai-jobs-${var.environment}-at-once" }
     alarm_topic = { kind = "SNS topic", limit = 256, suffix = "-ai-job-alarms-${var.environment}" }
+    page_topic  = { kind = "SNS topic", limit = 256, suffix = "-ai-job-pages-${var.environment}" }
+    alarm       = { kind = "CloudWatch alarm", limit = 255, suffix = "-ai-job-result-handler-concurrency-${var.environment}" }
+    dashboard   = { kind = "CloudWatch dashboard", limit = 255, suffix = "-ai-jobs-${var.environment}" }
   }
 
   names = { for key, rule in local.name_rules : key => "${var.name}${rule.suffix}" }

@@ -99,8 +99,43 @@ output "table_arn" {
 }
 
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic that the alarms notify: subscribe to it."
+  description = "ARN of the SNS topic that the alarms notify: subscribe to it. Null when alarms.topic_arns names others."
   value       = module.alarms.topic_arn
+}
+
+output "page_topic_arn" {
+  description = "ARN of the SNS topic of the composite alarm: connect your pager to it. Null when alarms.page_topic_arns names others."
+  value       = module.alarms.page_topic_arn
+}
+
+output "alarm_topic_arns" {
+  description = "ARNs of all topics that the alarms notify."
+  value       = module.alarms.topic_arns
+}
+
+output "alarm_names" {
+  description = "Names of the metric alarms."
+  value       = sort(values(module.alarms.alarm_names))
+}
+
+output "service_alarm_name" {
+  description = "Name of the composite alarm: it stands for an outage as a whole."
+  value       = module.alarms.service_alarm_name
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.dashboard.name
+}
+
+output "dashboard_body" {
+  description = "The dashboard's JSON."
+  value       = module.dashboard.body
+}
+
+output "metrics_namespace" {
+  description = "CloudWatch namespace of the functions' own metrics."
+  value       = local.metrics_namespace
 }
 
 output "config_application_id" {

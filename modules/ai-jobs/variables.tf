@@ -409,10 +409,11 @@ variable "reconciler" {
 }
 
 variable "logs" {
-  description = "Level of the functions' logs, and how long all logs are kept."
+  description = "Level of the functions' logs, how long all logs are kept, and whether Logs Insights gets saved queries (by job, by user, slowest jobs, failures by code)."
   type = object({
     level          = optional(string, "INFO")
     retention_days = optional(number, 30)
+    saved_queries  = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -425,6 +426,91 @@ variable "logs" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.logs.retention_days)
     error_message = "logs.retention_days is ${var.logs.retention_days}: CloudWatch Logs takes 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "alarms" {
+  description = <<-EOT
+    Who is told, and when. Every change of an alarm goes to topic_arns, or to a topic of the module's own; the composite alarm
+    service-unhealthy, which stands for an outage as a whole, goes to page_topic_arns, or to a second topic of its own: connect
+    your pager there. The e-mail addresses are subscribed to the module's own topics. topic_kms_key_arn encrypts these; the key's
+    policy must let cloudwatch.amazonaws.com use it. runbook_url is where the descriptions of the alarms point.
+  EOT
+  type = object({
+    topic_arns           = optional(list(string), [])
+    page_topic_arns      = optional(list(string), [])
+    topic_kms_key_arn    = optional(string)
+    email_addresses      = optional(set(string), [])
+    page_email_addresses = optional(set(string), [])
+    runbook_url          = optional(string, "docs/runbooks.md")
+    thresholds = optional(object({
+      request_queue_depth             = optional(number, 1000)
+      oldest_message_age_seconds      = optional(number, 300)
+      processing_rate_jobs_per_minute = optional(number, 0.2)
+      waiting_jobs                    = optional(number, 10)
+      failed_jobs_percent             = optional(number, 20)
+      failed_jobs_minimum             = optional(number, 5)
+      oldest_open_job_seconds         = optional(number, 3600)
+      function_errors                 = optional(number, 0)
+      duration_percent                = optional(number, 90)
+      concurrency_percent             = optional(number, 90)
+      api_error_percent               = optional(number, 5)
+      api_latency_ms                  = optional(number, 3000)
+      table_throttles                 = optional(number, 0)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for arn in concat(var.alarms.topic_arns, var.alarms.page_topic_arns) : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
+    error_message = "alarms has the topics ${join(", ", concat(var.alarms.topic_arns, var.alarms.page_topic_arns))}: give ARNs of standard SNS topics (arn:aws:sns:<region>:<account>:<name>); CloudWatch notifies no FIFO topic."
+  }
+
+  validation {
+    condition     = length(var.alarms.email_addresses) == 0 || length(var.alarms.topic_arns) == 0
+    error_message = "alarms.email_addresses are subscribed to the module's own topic, but topic_arns names ${join(", ", var.alarms.topic_arns)} instead: subscribe ${join(", ", var.alarms.email_addresses)} there, or leave out one of the two."
+  }
+
+  validation {
+    condition     = length(var.alarms.page_email_addresses) == 0 || length(var.alarms.page_topic_arns) == 0
+    error_message = "alarms.page_email_addresses are subscribed to the module's own topic, but page_topic_arns names ${join(", ", var.alarms.page_topic_arns)} instead: subscribe ${join(", ", var.alarms.page_email_addresses)} there, or leave out one of the two."
+  }
+
+  validation {
+    condition     = alltrue([for address in setunion(var.alarms.email_addresses, var.alarms.page_email_addresses) : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", address))])
+    error_message = "alarms has the e-mail addresses ${join(", ", setunion(var.alarms.email_addresses, var.alarms.page_email_addresses))}: each must be of the form name@example.com."
+  }
+
+  validation {
+    condition     = var.alarms.topic_kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.alarms.topic_kms_key_arn))
+    error_message = "alarms.topic_kms_key_arn is \"${coalesce(var.alarms.topic_kms_key_arn, "-")}\": give the ARN of a customer key (arn:aws:kms:<region>:<account>:key/<id>) that lets cloudwatch.amazonaws.com use it; with alias/aws/sns the alarms would be silent."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in ["request_queue_depth", "oldest_message_age_seconds", "waiting_jobs", "failed_jobs_percent", "oldest_open_job_seconds", "function_errors", "api_error_percent", "api_latency_ms", "table_throttles"] :
+      var.alarms.thresholds[name] >= 0
+    ])
+    error_message = "alarms.thresholds has a negative value in ${jsonencode(var.alarms.thresholds)}: what is counted is never below 0, so such an alarm would never be silent. Give 0 or more."
+  }
+
+  validation {
+    condition     = var.alarms.thresholds.processing_rate_jobs_per_minute > 0
+    error_message = "alarms.thresholds.processing_rate_jobs_per_minute is ${var.alarms.thresholds.processing_rate_jobs_per_minute}: give more than 0, or a service that stands still would be fast enough."
+  }
+
+  validation {
+    condition     = var.alarms.thresholds.failed_jobs_minimum >= 1
+    error_message = "alarms.thresholds.failed_jobs_minimum is ${var.alarms.thresholds.failed_jobs_minimum}: give at least 1, the number of failed jobs below which their share says nothing."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in ["failed_jobs_percent", "duration_percent", "concurrency_percent", "api_error_percent"] :
+      var.alarms.thresholds[name] <= 100
+    ]) && var.alarms.thresholds.duration_percent > 0 && var.alarms.thresholds.concurrency_percent > 0
+    error_message = "alarms.thresholds has a percentage out of range in ${jsonencode(var.alarms.thresholds)}: duration_percent and concurrency_percent go from more than 0 to 100, failed_jobs_percent and api_error_percent from 0 to 100."
   }
 }
 
@@ -577,6 +663,32 @@ variable "default_model_id" {
   validation {
     condition     = can(regex("^[A-Za-z0-9._:/-]+$", var.default_model_id))
     error_message = "default_model_id is \"${var.default_model_id}\": give a Bedrock model id, an inference profile id or an ARN, e.g. amazon.nova-lite-v1:0."
+  }
+}
+
+variable "model_prices" {
+  description = <<-EOT
+    What models cost, by model id as the job types name it, in US dollars for a million tokens: the metric EstimatedCost is
+    computed from it. A model that is not in it is not counted there. The default is the list price of the default model in
+    us-east-1 (https://aws.amazon.com/bedrock/pricing/); prices differ by region and change: give your own.
+  EOT
+  type = map(object({
+    input  = number
+    output = number
+  }))
+  default = {
+    "amazon.nova-lite-v1:0" = { input = 0.06, output = 0.24 }
+  }
+  nullable = false
+
+  validation {
+    condition     = alltrue([for price in values(var.model_prices) : price.input >= 0 && price.output >= 0])
+    error_message = "model_prices has negative prices for ${join(", ", [for model, price in var.model_prices : model if price.input < 0 || price.output < 0])}: give US dollars for a million tokens."
+  }
+
+  validation {
+    condition     = length(jsonencode(var.model_prices)) <= 2000
+    error_message = "model_prices takes ${length(jsonencode(var.model_prices))} characters as JSON: at most 2000 fit into the processor's environment. Leave out models that no job type uses."
   }
 }
 

@@ -1,35 +1,358 @@
-# Not encrypted with alias/aws/sns: CloudWatch may not use that key, and its alarms would stop
-# silently. A topic without a key is reached over TLS and holds no job data, only alarm states.
-resource "aws_sns_topic" "this" {
-  name = var.topic_name
+# All alarms in one table, so that they can be read side by side and tested as a whole (tests/alarms). A row has either one
+# metric, or several with an expression over them.
+#
+# Conditions follow from where the data comes from:
+# - SQS reports once a minute, and stops for a queue that nothing happened to for hours.
+# - AWS counts (errors, throttles) are only there when something was counted.
+# - Metrics of our own are written by the functions; the reconciler writes the ones that expressions need with every run.
+
+locals {
+  period = { minute = 60, five_minutes = 300 }
+
+  queues = {
+    request  = var.queues.request
+    response = var.queues.response
+  }
+
+  # FILL, because an expression over missing data is missing or wrong.
+  sqs = {
+    for key, names in { request = var.queues.request, response = var.queues.response } : key => {
+      for id, metric in {
+        visible   = "ApproximateNumberOfMessagesVisible"
+        in_flight = "ApproximateNumberOfMessagesNotVisible"
+        delayed   = "ApproximateNumberOfMessagesDelayed"
+        } : id => {
+        namespace = "AWS/SQS", name = metric, statistic = "Maximum", dimensions = { QueueName = names.name }
+      }
+    }
+  }
+
+  own = {
+    for id, metric in {
+      completed = "JobsCompleted", failed = "JobsFailed", stalled = "JobsStalled"
+      } : id => {
+      namespace = var.metrics_namespace, name = metric, statistic = "Sum", dimensions = { service = "ai-jobs" }
+    }
+  }
+
+  table_throttles = {
+    for pair in setproduct(["read", "write"], ["table", "by_user", "open_jobs"]) : join("_", pair) => {
+      namespace = "AWS/DynamoDB"
+      name      = pair[0] == "read" ? "ReadThrottleEvents" : "WriteThrottleEvents"
+      statistic = "Sum"
+      dimensions = merge(
+        { TableName = var.table_name },
+        pair[1] == "table" ? {} : { GlobalSecondaryIndexName = replace(pair[1], "_", "-") },
+      )
+    }
+  }
+
+  api_dimensions = { ApiName = var.api.name, Stage = var.api.stage_name }
+
+  dlq_alarms = merge([
+    for key, queue in var.dead_letter_queues : {
+      "${key}-dlq-messages" = {
+        meaning = "${queue.queue_name} holds messages: ${queue.meaning} It stays in this state until the queue is empty."
+        metrics = { visible = {
+          namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", dimensions = { QueueName = queue.queue_name }
+        } }
+        comparison = "GreaterThanThreshold"
+        threshold  = 0
+        period     = local.period.minute
+        # The first message fires. But the reconciler hides what it looks at for a moment every few minutes, and a minute
+        # that looks empty for that reason must not end the alarm and fire it anew.
+        periods = 5, to_alarm = 1
+        missing = "notBreaching", why_missing = "an idle queue reports nothing"
+      }
+
+      # An alarm that is in ALARM does not fire again, so the next message needs an alarm of its own. What is hidden counts,
+      # or each look at the queue would seem to bring new messages.
+      "${key}-dlq-growth" = {
+        meaning = "More messages have arrived in ${queue.queue_name}: ${queue.meaning} It ends by itself when no more come."
+        metrics = {
+          for id, metric in { visible = "ApproximateNumberOfMessagesVisible", in_flight = "ApproximateNumberOfMessagesNotVisible" } : id => {
+            namespace                 = "AWS/SQS", name = metric, statistic = "Maximum", dimensions = { QueueName = queue.queue_name }
+          }
+        }
+        expression = "DIFF(FILL(visible, 0) + FILL(in_flight, 0))"
+        comparison = "GreaterThanThreshold"
+        threshold  = 0
+        period     = local.period.minute
+        periods    = 5, to_alarm = 1
+        missing    = "notBreaching", why_missing = "an idle queue reports nothing"
+      }
+    }
+  ]...)
+
+  queue_alarms = merge(
+    {
+      "request-queue-depth" = {
+        meaning    = "More than ${var.thresholds.request_queue_depth} jobs wait in ${var.queues.request.name}: they come in faster than they are worked on, or the worker stands still."
+        metrics    = { visible = local.sqs.request.visible }
+        comparison = "GreaterThanThreshold"
+        threshold  = var.thresholds.request_queue_depth
+        period     = local.period.minute
+        periods    = 5, to_alarm = 5
+        missing    = "notBreaching", why_missing = "an idle queue reports nothing"
+      }
+
+      "jobs-waiting" = {
+        meaning = "For a quarter of an hour more than ${var.thresholds.waiting_jobs} jobs have been waiting as delayed copies: the model throttles them, something that they need is down, or the token budget is used up."
+        metrics = { delayed = merge(local.sqs.request.delayed, { statistic = "Minimum" }) }
+
+        comparison = "GreaterThanThreshold"
+        threshold  = var.thresholds.waiting_jobs
+        period     = local.period.five_minutes
+        periods    = 3, to_alarm = 3
+        missing    = "notBreaching", why_missing = "an idle queue reports nothing"
+      }
+
+      # Deletions are no measure of work done: a throttled job's delayed copy deletes its original.
+      "processing-rate" = {
+        meaning = "There is work, and fewer than ${var.thresholds.processing_rate_jobs_per_minute} jobs a minute reach an end: the workers stand still, or every job waits."
+        metrics = merge(
+          { for id, metric in local.sqs.request : "request_${id}" => metric },
+          { for id, metric in local.sqs.response : "response_${id}" => metric },
+          { completed = local.own.completed, failed = local.own.failed },
+        )
+        # Where there is no work the rate is as good as it must be.
+        expression = join("", [
+          "IF(",
+          join(" + ", [for id in ["request_visible", "request_in_flight", "request_delayed", "response_visible", "response_in_flight", "response_delayed"] : "FILL(${id}, 0)"]),
+          " > 0, (FILL(completed, 0) + FILL(failed, 0)) / ${local.period.five_minutes / 60}, ${var.thresholds.processing_rate_jobs_per_minute})",
+        ])
+        comparison = "LessThanThreshold"
+        threshold  = var.thresholds.processing_rate_jobs_per_minute
+        period     = local.period.five_minutes
+        # Longer than the longest function: one long job alone is no outage.
+        periods = 4, to_alarm = 4
+        missing = "notBreaching", why_missing = "an idle service reports nothing"
+      }
+    },
+    {
+      for key, queue in local.queues : "${key}-queue-age" => {
+        meaning = "The oldest message of ${queue.name} is older than ${var.thresholds.oldest_message_age_seconds} s: ${queue.meaning}"
+        metrics = { age = {
+          namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", statistic = "Maximum", dimensions = { QueueName = queue.name }
+        } }
+        comparison = "GreaterThanThreshold"
+        threshold  = var.thresholds.oldest_message_age_seconds
+        period     = local.period.minute
+        periods    = 1, to_alarm = 1
+        missing    = "notBreaching", why_missing = "an idle queue reports nothing"
+      }
+    },
+  )
+
+  lambda = {
+    for key, function in var.functions : key => {
+      for id, metric in {
+        errors = ["Errors", "Sum"], throttles = ["Throttles", "Sum"], duration = ["Duration", "Maximum"], concurrency = ["ConcurrentExecutions", "Maximum"]
+        } : id => {
+        namespace = "AWS/Lambda", name = metric[0], statistic = metric[1], dimensions = { FunctionName = function.name }
+      }
+    }
+  }
+
+  function_alarms = merge([
+    for key, function in var.functions : merge(
+      {
+        "${key}-errors" = {
+          meaning    = "${function.name} broke: it was killed, ran out of memory or time, or raised an error that it does not expect. ${function.errors_mean}"
+          metrics    = { errors = local.lambda[key].errors }
+          comparison = "GreaterThanThreshold"
+          threshold  = var.thresholds.function_errors
+          period     = local.period.five_minutes
+          periods    = 1, to_alarm = 1
+          missing    = "notBreaching", why_missing = "a function that does not run does not break; whether work gets done is processing-rate's question"
+        }
+
+        "${key}-throttles" = {
+          meaning    = "Lambda refuses to start ${function.name} as often as it should run: the account's or the function's concurrency is used up."
+          metrics    = { throttles = local.lambda[key].throttles }
+          comparison = "GreaterThanThreshold"
+          threshold  = 0
+          period     = local.period.five_minutes
+          periods    = 3, to_alarm = 2
+          missing    = "notBreaching", why_missing = "a function that does not run is not throttled"
+        }
+
+        "${key}-duration" = {
+          meaning    = "A run of ${function.name} came close to its timeout of ${function.timeout_seconds} s, at which Lambda kills it."
+          metrics    = { duration = local.lambda[key].duration }
+          comparison = "GreaterThanThreshold"
+          threshold  = floor(function.timeout_seconds * 1000 * var.thresholds.duration_percent / 100)
+          period     = local.period.five_minutes
+          periods    = 1, to_alarm = 1
+          missing    = "notBreaching", why_missing = "a function that does not run takes no time"
+        }
+      },
+      { for id, alarm in {
+        "${key}-concurrency" = {
+          meaning    = "${function.name} has run near its limit of ${coalesce(function.concurrency_limit, 0)} at once for half an hour: the backlog can't shrink faster."
+          metrics    = { concurrency = local.lambda[key].concurrency }
+          comparison = "GreaterThanOrEqualToThreshold"
+          threshold  = max(1, floor(coalesce(function.concurrency_limit, 0) * var.thresholds.concurrency_percent / 100))
+          period     = local.period.five_minutes
+          periods    = 6, to_alarm = 6
+          missing    = "notBreaching", why_missing = "a function that does not run uses nothing of its limit"
+        }
+      } : id => alarm if function.concurrency_limit != null },
+    )
+  ]...)
+
+  service_alarms = {
+    "api-errors" = {
+      meaning = "More than ${var.thresholds.api_error_percent} % of the API's requests (and at least 5 in five minutes) end in a 5xx."
+      metrics = {
+        errors   = { namespace = "AWS/ApiGateway", name = "5XXError", statistic = "Sum", dimensions = local.api_dimensions }
+        requests = { namespace = "AWS/ApiGateway", name = "Count", statistic = "Sum", dimensions = local.api_dimensions }
+      }
+      # One unlucky request of a quiet night is no outage.
+      expression = "IF(FILL(errors, 0) >= 5, 100 * FILL(errors, 0) / FILL(requests, 1), 0)"
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.api_error_percent
+      period     = local.period.five_minutes
+      periods    = 1, to_alarm = 1
+      missing    = "notBreaching", why_missing = "an API that nobody calls reports nothing"
+    }
+
+    "api-latency" = {
+      meaning = "One of a hundred requests of the API takes longer than ${var.thresholds.api_latency_ms} ms."
+      metrics = { latency = {
+        namespace = "AWS/ApiGateway", name = "Latency", statistic = "p99", dimensions = local.api_dimensions
+      } }
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.api_latency_ms
+      period     = local.period.five_minutes
+      periods    = 3, to_alarm = 3
+      missing    = "notBreaching", why_missing = "an API that nobody calls reports nothing"
+    }
+
+    "table-throttles" = {
+      meaning    = "DynamoDB throttles ${var.table_name} or an index of it: jobs and results wait."
+      metrics    = local.table_throttles
+      expression = join(" + ", [for id in sort(keys(local.table_throttles)) : "FILL(${id}, 0)"])
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.table_throttles
+      period     = local.period.five_minutes
+      periods    = 2, to_alarm = 2
+      missing    = "notBreaching", why_missing = "DynamoDB reports throttles only when there are some"
+    }
+
+    "failed-jobs" = {
+      meaning    = "More than ${var.thresholds.failed_jobs_percent} % of the jobs that ended (and at least ${var.thresholds.failed_jobs_minimum} in a quarter of an hour) failed; callers' mistakes count."
+      metrics    = { completed = local.own.completed, failed = local.own.failed }
+      expression = "IF(FILL(failed, 0) >= ${var.thresholds.failed_jobs_minimum}, 100 * FILL(failed, 0) / (FILL(completed, 0) + FILL(failed, 0)), 0)"
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.failed_jobs_percent
+      period     = 900
+      periods    = 1, to_alarm = 1
+      missing    = "notBreaching", why_missing = "without jobs none fails"
+    }
+
+    "stalled-jobs" = {
+      meaning    = "Jobs were closed as JOB_STALLED: nothing had been heard of them until long after their deadline."
+      metrics    = { stalled = local.own.stalled }
+      comparison = "GreaterThanThreshold"
+      threshold  = 0
+      period     = local.period.five_minutes
+      periods    = 1, to_alarm = 1
+      missing    = "notBreaching", why_missing = "it is counted when it happens"
+    }
+
+    # Our own metric: the age that SQS reports skips messages that were received three times.
+    "oldest-open-job" = {
+      meaning = "A job that a worker has begun has been open for longer than ${var.thresholds.oldest_open_job_seconds} s."
+      metrics = { age = {
+        namespace = var.metrics_namespace, name = "OldestOpenJobAge", statistic = "Maximum", dimensions = { service = "ai-jobs" }
+      } }
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.oldest_open_job_seconds
+      period     = max(300, var.reconciler_interval_minutes * 60)
+      periods    = 2, to_alarm = 2
+      missing    = "ignore", why_missing = "the reconciler measures it, and one that went silent must not end the alarm (reconciler-errors says that it broke)"
+    }
+  }
+
+  alarms = merge(local.dlq_alarms, local.queue_alarms, local.function_alarms, local.service_alarms)
+
+  # What users suffer from while it lasts. Not the dead-letter queues: they hold messages until somebody acts, and a page
+  # that is in ALARM for days would hide the next outage.
+  paging = [
+    "api-errors", "failed-jobs", "oldest-open-job", "processing-rate", "request-queue-age", "response-queue-age", "stalled-jobs",
+  ]
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name = "${var.name_prefix}${each.key}${var.name_suffix}"
+  alarm_description = join(" ", [
+    each.value.meaning,
+    "Missing data: ${each.value.missing}, since ${each.value.why_missing}.",
+    "What to do: ${var.runbook_url}#${each.key}",
+  ])
+
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.to_alarm
+  treat_missing_data  = each.value.missing
+
+  # One metric stands in the alarm itself, several in queries with an expression over them.
+  namespace          = try(each.value.expression, null) == null ? one(values(each.value.metrics)).namespace : null
+  metric_name        = try(each.value.expression, null) == null ? one(values(each.value.metrics)).name : null
+  dimensions         = try(each.value.expression, null) == null ? one(values(each.value.metrics)).dimensions : null
+  period             = try(each.value.expression, null) == null ? each.value.period : null
+  statistic          = try(each.value.expression, null) == null && !startswith(values(each.value.metrics)[0].statistic, "p") ? values(each.value.metrics)[0].statistic : null
+  extended_statistic = try(each.value.expression, null) == null && startswith(values(each.value.metrics)[0].statistic, "p") ? values(each.value.metrics)[0].statistic : null
+
+  dynamic "metric_query" {
+    for_each = try(each.value.expression, null) == null ? {} : each.value.metrics
+
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        dimensions  = metric_query.value.dimensions
+        period      = each.value.period
+        stat        = metric_query.value.statistic
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = try(each.value.expression, null) == null ? [] : [each.value.expression]
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+
+  alarm_actions = local.topic_arns.alarms
+  ok_actions    = local.topic_arns.alarms
+
   tags = var.tags
 }
 
-# NumberOfMessagesSent does not count what SQS itself moves into a dead-letter queue, so the alarm
-# looks at what is there. An idle DLQ reports nothing at all: missing data is good news.
-resource "aws_cloudwatch_metric_alarm" "dlq_messages" {
-  for_each = var.dead_letter_queues
+# For the pager: one outage sets off several alarms, and is one page.
+resource "aws_cloudwatch_composite_alarm" "service_unhealthy" {
+  alarm_name = "${var.name_prefix}service-unhealthy${var.name_suffix}"
+  alarm_description = join(" ", [
+    "The AI job service does not do its work: at least one of ${join(", ", local.paging)} is in ALARM; look there.",
+    "Missing data: each of them says for itself what it makes of it.",
+    "What to do: ${var.runbook_url}#service-unhealthy",
+  ])
 
-  alarm_name        = "${each.value.queue_name}-messages"
-  alarm_description = "${each.value.queue_name} holds messages: ${each.value.meaning}"
+  alarm_rule = join(" OR ", [for key in local.paging : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"])
 
-  namespace   = "AWS/SQS"
-  metric_name = "ApproximateNumberOfMessagesVisible"
-  dimensions  = { QueueName = each.value.queue_name }
-  statistic   = "Maximum"
-
-  # The first message fires. But the reconciler hides what it looks at for a moment every few minutes, and a minute that
-  # looks empty for that reason must not end the alarm and fire it anew.
-  evaluation_periods  = 5
-  datapoints_to_alarm = 1
-
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  period              = 60
-  treat_missing_data  = "notBreaching"
-
-  alarm_actions = [aws_sns_topic.this.arn]
-  ok_actions    = [aws_sns_topic.this.arn]
+  alarm_actions = local.topic_arns.pages
+  ok_actions    = local.topic_arns.pages
 
   tags = var.tags
 }

@@ -1,9 +1,34 @@
 output "topic_arn" {
-  description = "ARN of the SNS topic that the alarms notify."
-  value       = aws_sns_topic.this.arn
+  description = "ARN of the module's own topic for notifications; null when the caller named topics."
+  value       = try(aws_sns_topic.this["alarms"].arn, null)
 }
 
-output "dlq_alarm_names" {
-  description = "Names of the dead-letter queue alarms by the key of the queue."
-  value       = { for key, alarm in aws_cloudwatch_metric_alarm.dlq_messages : key => alarm.alarm_name }
+output "page_topic_arn" {
+  description = "ARN of the module's own topic for pages; null when the caller named topics."
+  value       = try(aws_sns_topic.this["pages"].arn, null)
+}
+
+output "topic_arns" {
+  description = "ARNs of all topics that alarms notify."
+  value       = distinct(concat(local.topic_arns.alarms, local.topic_arns.pages))
+}
+
+output "alarm_names" {
+  description = "Names of the metric alarms by their key, which is also their section of the runbooks."
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.alarm_name }
+}
+
+output "alarm_arns" {
+  description = "ARNs of the metric alarms by their key."
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
+}
+
+output "service_alarm_name" {
+  description = "Name of the composite alarm that pages."
+  value       = aws_cloudwatch_composite_alarm.service_unhealthy.alarm_name
+}
+
+output "service_alarm_arn" {
+  description = "ARN of the composite alarm that pages."
+  value       = aws_cloudwatch_composite_alarm.service_unhealthy.arn
 }

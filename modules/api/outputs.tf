@@ -27,3 +27,8 @@ output "role_policy" {
   description = "The policy of the role by which POST /jobs sends to the queue, as JSON."
   value       = aws_iam_role_policy.post_jobs.policy
 }
+
+output "name" {
+  description = "Name of the REST API, as CloudWatch knows it."
+  value       = aws_api_gateway_rest_api.this.name
+}

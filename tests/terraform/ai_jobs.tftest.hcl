@@ -90,6 +90,16 @@ override_resource {
   values          = { invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
 }
 override_resource {
+  target          = module.alarms.aws_cloudwatch_metric_alarm.this
+  override_during = plan
+  values          = { arn = "arn:aws:cloudwatch:::alarm" }
+}
+override_resource {
+  target          = module.alarms.aws_cloudwatch_composite_alarm.service_unhealthy
+  override_during = plan
+  values          = { arn = "arn:aws:cloudwatch:::service" }
+}
+override_resource {
   target          = module.alarms.aws_sns_topic.this
   override_during = plan
   values          = { arn = "arn:aws:sns:::alarms" }
@@ -165,7 +175,14 @@ run "outputs" {
       output.bucket_arn == "arn:aws:s3:::objects" &&
       output.table_name == "bayon-coagent-ai-jobs-test" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
-      output.alarm_topic_arn == "arn:aws:sns:::alarms"
+      output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.page_topic_arn == "arn:aws:sns:::alarms" &&
+      output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
+      contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-test") &&
+      output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-test" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-test" &&
+      length(jsondecode(output.dashboard_body).widgets) > 20 &&
+      output.metrics_namespace == "bayon-coagent-ai-jobs-test"
     )
     error_message = "A name or ARN among the outputs is wrong."
   }
@@ -194,6 +211,10 @@ run "opened_modules_are_complete" {
     source = "./fixtures/opened/modules/ai-jobs"
   }
 
+  variables {
+    alarms = { email_addresses = ["on-call@example.com"] }
+  }
+
   assert {
     condition = toset([for file in output.files : file if !endswith(file, "/inside.tf")]) == toset([
       for file in fileset("../..", "{modules,environments}/*/*.tf") : file if !endswith(file, "/backend.tf")
@@ -205,7 +226,7 @@ run "opened_modules_are_complete" {
     condition = toset(flatten([
       for leaf in values(output.inside) : [for address in keys(leaf) : split("[", address)[0]]
       ])) == toset(flatten([
-      for module in ["queue", "function", "store", "api", "job-types", "alarms", "bucket"] : [
+      for module in ["queue", "function", "store", "api", "job-types", "alarms", "bucket", "dashboard"] : [
         for file in fileset("../../modules/${module}", "*.tf") : [
           for found in regexall("(?m)^resource \"(\\w+)\" \"(\\w+)\"", file("../../modules/${module}/${file}")) : join(".", found)
           if join(".", found) != "aws_cloudwatch_log_group.access"
@@ -428,11 +449,11 @@ run "defaults" {
   # R-M1
   assert {
     condition = (
-      output.inside.alarms["aws_sns_topic.this"].name == "bayon-coagent-ai-job-alarms-test" &&
-      output.inside.alarms["aws_cloudwatch_metric_alarm.dlq_messages[request]"].alarm_name == "bayon-coagent-ai-job-request-dlq-test-messages" &&
-      output.inside.alarms["aws_cloudwatch_metric_alarm.dlq_messages[request]"].dimensions == tomap({ QueueName = "bayon-coagent-ai-job-request-dlq-test" }) &&
-      output.inside.alarms["aws_cloudwatch_metric_alarm.dlq_messages[response]"].alarm_name == "bayon-coagent-ai-job-response-dlq-test-messages" &&
-      output.inside.alarms["aws_cloudwatch_metric_alarm.dlq_messages[response]"].dimensions == tomap({ QueueName = "bayon-coagent-ai-job-response-dlq-test" })
+      output.inside.alarms["aws_sns_topic.this[alarms]"].name == "bayon-coagent-ai-job-alarms-test" &&
+      output.inside.alarms["aws_cloudwatch_metric_alarm.this[request-dlq-messages]"].alarm_name == "bayon-coagent-ai-job-request-dlq-messages-test" &&
+      output.inside.alarms["aws_cloudwatch_metric_alarm.this[request-dlq-messages]"].dimensions == tomap({ QueueName = "bayon-coagent-ai-job-request-dlq-test" }) &&
+      output.inside.alarms["aws_cloudwatch_metric_alarm.this[response-dlq-messages]"].alarm_name == "bayon-coagent-ai-job-response-dlq-messages-test" &&
+      output.inside.alarms["aws_cloudwatch_metric_alarm.this[response-dlq-messages]"].dimensions == tomap({ QueueName = "bayon-coagent-ai-job-response-dlq-test" })
     )
     error_message = "A dead-letter queue is without its alarm."
   }
@@ -471,6 +492,8 @@ run "defaults" {
       POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
       POWERTOOLS_LOG_LEVEL              = "INFO"
       POWERTOOLS_METRICS_NAMESPACE      = "bayon-coagent-ai-jobs-test"
+      AI_JOB_TYPES                      = "blog-post,listing-description,market-update,social-media"
+      AI_JOB_MODEL_PRICES               = jsonencode({ "amazon.nova-lite-v1:0" = { input = 0.06, output = 0.24 } })
       AI_JOB_REQUEST_QUEUE_URL          = "https://sqs/request"
       AI_JOB_REQUEST_DLQ_URL            = "https://sqs/request-dlq"
       AI_JOB_RESPONSE_QUEUE_URL         = "https://sqs/response"
@@ -494,6 +517,7 @@ run "defaults" {
       POWERTOOLS_SERVICE_NAME      = "ai-job-result-handler"
       POWERTOOLS_LOG_LEVEL         = "INFO"
       POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
+      AI_JOB_TYPES                 = "blog-post,listing-description,market-update,social-media"
       AI_JOB_RESPONSE_QUEUE_URL    = "https://sqs/response"
       AI_JOB_RESPONSE_DLQ_URL      = "https://sqs/response-dlq"
       AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
@@ -517,6 +541,7 @@ run "defaults" {
       POWERTOOLS_SERVICE_NAME      = "ai-job-reconciler"
       POWERTOOLS_LOG_LEVEL         = "INFO"
       POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
+      AI_JOB_TYPES                 = "blog-post,listing-description,market-update,social-media"
       AI_JOB_REQUEST_DLQ_URL       = "https://sqs/request-dlq"
       AI_JOB_RESPONSE_DLQ_URL      = "https://sqs/response-dlq"
       AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"

@@ -846,3 +846,203 @@ run "reconciler_reserves_a_fraction" {
 
   expect_failures = [var.reconciler]
 }
+
+# ---------------------------------------------------------------------------------------------------
+# Alarms and prices
+# ---------------------------------------------------------------------------------------------------
+
+run "alarms_with_a_topic_that_is_no_arn" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { topic_arns = ["ops"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_a_fifo_topic" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:pages.fifo"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_mails_and_a_topic_of_the_callers" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { topic_arns = ["arn:aws:sns:eu-west-1:123456789012:chat"], email_addresses = ["ops@example.com"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_page_mails_and_a_topic_of_the_callers" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:chat"], page_email_addresses = ["ops@example.com"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_an_address_that_is_none" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { email_addresses = ["ops@example"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_the_alias_of_a_key" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { topic_kms_key_arn = "alias/aws/sns" }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_a_negative_threshold" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { request_queue_depth = -1 } }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_no_processing_rate" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { processing_rate_jobs_per_minute = 0 } }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_that_judge_by_no_failed_job" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { failed_jobs_minimum = 0 } }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_more_than_a_hundred_percent" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { failed_jobs_percent = 101 } }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_a_duration_of_no_percent" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { duration_percent = 0 } }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarms_with_a_concurrency_of_no_percent" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { concurrency_percent = 0 } }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "model_with_a_negative_price" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    model_prices = { "m" = { input = 1, output = -1 } }
+  }
+
+  expect_failures = [var.model_prices]
+}
+
+run "model_prices_that_do_not_fit" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    model_prices = { for n in range(60) : "a-model-with-a-long-name-${n}" => { input = 1, output = 1 } }
+  }
+
+  expect_failures = [var.model_prices]
+}

@@ -1,19 +1,41 @@
-# The alarms leaf: the topic and one alarm for each dead-letter queue.
+# The alarms leaf: the topics, and what each alarm looks at. When they fire is tested by running them over data: tests/alarms.
 
 mock_provider "aws" {
   override_during = plan
 
   mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:alarms-test" }
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:own" }
   }
 }
 
+override_resource {
+  target          = aws_cloudwatch_composite_alarm.service_unhealthy
+  override_during = plan
+  values          = { arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:service" }
+}
+
 variables {
-  topic_name = "alarms-test"
+  name_prefix = "acme-ai-job-"
+  name_suffix = "-test"
+  runbook_url = "https://wiki.example.com/runbooks"
+  topic_names = { alarms = "alarms-test", pages = "pages-test" }
+
+  queues = {
+    request  = { name = "request-test", meaning = "the worker is slow." }
+    response = { name = "response-test", meaning = "results wait." }
+  }
   dead_letter_queues = {
     request  = { queue_name = "request-dlq-test", meaning = "jobs that were given up." }
     response = { queue_name = "response-dlq-test", meaning = "results that could not be written." }
   }
+  functions = {
+    processor = { name = "processor-test", timeout_seconds = 900, errors_mean = "Jobs come back.", concurrency_limit = 10 }
+    jobs-api  = { name = "jobs-api-test", timeout_seconds = 10, errors_mean = "Callers get a 5xx." }
+  }
+  api               = { name = "api-test", stage_name = "v1" }
+  table_name        = "jobs-test"
+  metrics_namespace = "acme-ai-jobs-test"
+
   tags = { Environment = "test", Team = "jobs" }
 }
 
@@ -24,76 +46,251 @@ run "alarms" {
     source = "../../modules/alarms"
   }
 
-  # R-M1
   assert {
-    condition = { for key, alarm in aws_cloudwatch_metric_alarm.dlq_messages : key => [alarm.alarm_name, alarm.dimensions["QueueName"]] } == {
-      request  = ["request-dlq-test-messages", "request-dlq-test"]
-      response = ["response-dlq-test-messages", "response-dlq-test"]
-    }
-    error_message = "Each dead-letter queue must have an alarm of its own."
+    condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
+      "api-errors", "api-latency", "failed-jobs", "jobs-api-duration", "jobs-api-errors", "jobs-api-throttles", "jobs-waiting",
+      "oldest-open-job", "processing-rate", "processor-concurrency", "processor-duration", "processor-errors",
+      "processor-throttles", "request-dlq-growth", "request-dlq-messages", "request-queue-age", "request-queue-depth",
+      "response-dlq-growth", "response-dlq-messages", "response-queue-age", "stalled-jobs", "table-throttles",
+    ])
+    error_message = "The alarms are ${join(", ", keys(aws_cloudwatch_metric_alarm.this))}."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dlq_messages : length(alarm.dimensions) == 1])
-    error_message = "SQS reports by QueueName alone: with another dimension an alarm sees nothing."
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name == "acme-ai-job-${key}-test"])
+    error_message = "An alarm's name does not say which one it is, or of which environment."
+  }
+
+  # R-M1
+  assert {
+    condition = { for key in ["request", "response"] : key => aws_cloudwatch_metric_alarm.this["${key}-dlq-messages"].dimensions["QueueName"] } == {
+      request  = "request-dlq-test"
+      response = "response-dlq-test"
+    }
+    error_message = "Each dead-letter queue must have an alarm of its own."
   }
 
   # R-M1 R-E4: NumberOfMessagesSent does not count what SQS itself moves into a dead-letter queue.
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.dlq_messages :
-      alarm.namespace == "AWS/SQS" && alarm.metric_name == "ApproximateNumberOfMessagesVisible"
+      for key in ["request-dlq-messages", "response-dlq-messages"] :
+      aws_cloudwatch_metric_alarm.this[key].namespace == "AWS/SQS" &&
+      aws_cloudwatch_metric_alarm.this[key].metric_name == "ApproximateNumberOfMessagesVisible"
     ])
     error_message = "The alarms must look at the messages that are there."
   }
+
+  # R-M2
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["request-queue-depth"].metric_name == "ApproximateNumberOfMessagesVisible" &&
+      aws_cloudwatch_metric_alarm.this["request-queue-depth"].dimensions == tomap({ QueueName = "request-test" }) &&
+      aws_cloudwatch_metric_alarm.this["request-queue-depth"].threshold == 1000
+    )
+    error_message = "The depth of the request queue is not watched."
+  }
+
+  # R-M3
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.dlq_messages :
-      alarm.comparison_operator == "GreaterThanThreshold" && alarm.threshold == 0 && alarm.statistic == "Maximum" &&
-      alarm.period == 60 && alarm.evaluation_periods == 5 && alarm.datapoints_to_alarm == 1
+      for key in ["request", "response"] :
+      aws_cloudwatch_metric_alarm.this["${key}-queue-age"].metric_name == "ApproximateAgeOfOldestMessage" &&
+      aws_cloudwatch_metric_alarm.this["${key}-queue-age"].dimensions == tomap({ QueueName = "${key}-test" }) &&
+      aws_cloudwatch_metric_alarm.this["${key}-queue-age"].threshold == 300
     ])
-    error_message = "One message for one minute must be enough, and one minute that looks empty must not end it."
+    error_message = "A main queue's oldest message may be older than 5 minutes without an alarm."
+  }
+
+  # R-M4
+  assert {
+    condition = toset([
+      for query in aws_cloudwatch_metric_alarm.this["processing-rate"].metric_query :
+      "${query.metric[0].metric_name} ${join(" ", values(query.metric[0].dimensions))}" if length(query.metric) == 1
+      ]) == toset([
+      "ApproximateNumberOfMessagesVisible request-test", "ApproximateNumberOfMessagesNotVisible request-test",
+      "ApproximateNumberOfMessagesDelayed request-test", "ApproximateNumberOfMessagesVisible response-test",
+      "ApproximateNumberOfMessagesNotVisible response-test", "ApproximateNumberOfMessagesDelayed response-test",
+      "JobsCompleted ai-jobs", "JobsFailed ai-jobs",
+    ])
+    error_message = "The processing rate must be of jobs that ended, while there is work in any form."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dlq_messages : alarm.treat_missing_data == "notBreaching"])
-    error_message = "An idle queue reports nothing, and that is no alarm."
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      length([for query in alarm.metric_query : query if query.return_data == true]) == (length(alarm.metric_query) == 0 ? 0 : 1)
+    ])
+    error_message = "An alarm over an expression must look at the expression, and at nothing else."
+  }
+
+  # SQS, Lambda and API Gateway report by exactly these dimensions: with others an alarm sees nothing.
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this : contains(
+        {
+          "AWS/SQS"           = ["QueueName"]
+          "AWS/Lambda"        = ["FunctionName"]
+          "AWS/ApiGateway"    = ["ApiName Stage"]
+          "acme-ai-jobs-test" = ["service"]
+        }[alarm.namespace], join(" ", keys(alarm.dimensions)),
+      ) if alarm.namespace != null
+    ])
+    error_message = "An alarm has dimensions by which AWS does not report."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for alarm in aws_cloudwatch_metric_alarm.this : [
+        for query in alarm.metric_query : contains(
+          {
+            "AWS/SQS"           = ["QueueName"]
+            "AWS/ApiGateway"    = ["ApiName Stage"]
+            "AWS/DynamoDB"      = ["TableName", "GlobalSecondaryIndexName TableName"]
+            "acme-ai-jobs-test" = ["service"]
+          }[query.metric[0].namespace], join(" ", keys(query.metric[0].dimensions)),
+        ) if length(query.metric) == 1
+      ]
+    ]))
+    error_message = "An alarm over an expression has dimensions by which AWS does not report."
+  }
+
+  # Of the functions' own limits.
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["processor-duration"].threshold == 810000 &&
+      aws_cloudwatch_metric_alarm.this["jobs-api-duration"].threshold == 9000 &&
+      aws_cloudwatch_metric_alarm.this["processor-concurrency"].threshold == 9
+    )
+    error_message = "A function's duration or concurrency is not measured by its own limit."
   }
 
   # R-E4
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.dlq_messages :
-      alarm.alarm_actions == toset([aws_sns_topic.this.arn]) && alarm.ok_actions == toset([aws_sns_topic.this.arn]) && alarm.actions_enabled != false
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.alarm_actions == toset([aws_sns_topic.this["alarms"].arn]) && alarm.ok_actions == toset([aws_sns_topic.this["alarms"].arn]) && alarm.actions_enabled != false
     ])
     error_message = "The alarms must notify the topic, when they fire and when they are over."
   }
   assert {
     condition = alltrue([
-      for key, alarm in aws_cloudwatch_metric_alarm.dlq_messages :
-      strcontains(alarm.alarm_description, var.dead_letter_queues[key].meaning) &&
-      strcontains(alarm.alarm_description, var.dead_letter_queues[key].queue_name)
+      for key, alarm in aws_cloudwatch_metric_alarm.this :
+      strcontains(alarm.alarm_description, "https://wiki.example.com/runbooks#${key}") &&
+      strcontains(alarm.alarm_description, "Missing data: ${alarm.treat_missing_data}, since ") && length(alarm.alarm_description) <= 1024
+    ])
+    error_message = "A description must name its section of the runbooks, and say why missing data is treated so."
+  }
+  assert {
+    condition = alltrue([
+      for key, queue in var.dead_letter_queues : alltrue([
+        for alarm in ["${key}-dlq-messages", "${key}-dlq-growth"] :
+        strcontains(aws_cloudwatch_metric_alarm.this[alarm].alarm_description, queue.meaning) &&
+        strcontains(aws_cloudwatch_metric_alarm.this[alarm].alarm_description, queue.queue_name)
+      ])
     ])
     error_message = "The description must say which queue it is, and what a message in it means."
   }
 
+  assert {
+    condition = (
+      aws_cloudwatch_composite_alarm.service_unhealthy.alarm_name == "acme-ai-job-service-unhealthy-test" &&
+      aws_cloudwatch_composite_alarm.service_unhealthy.alarm_actions == toset([aws_sns_topic.this["pages"].arn]) &&
+      aws_cloudwatch_composite_alarm.service_unhealthy.alarm_rule == join(" OR ", [
+        for key in ["api-errors", "failed-jobs", "oldest-open-job", "processing-rate", "request-queue-age", "response-queue-age", "stalled-jobs"] :
+        "ALARM(\"acme-ai-job-${key}-test\")"
+      ])
+    )
+    error_message = "The composite alarm must page for an outage, and for nothing that stays until somebody acts."
+  }
+
   # CloudWatch may not use alias/aws/sns: its alarms would stop silently.
   assert {
-    condition     = aws_sns_topic.this.name == "alarms-test" && aws_sns_topic.this.kms_master_key_id == null
-    error_message = "The topic must have no key that CloudWatch may not use: ${coalesce(aws_sns_topic.this.kms_master_key_id, "none")}"
+    condition     = { for key, topic in aws_sns_topic.this : key => topic.name } == { alarms = "alarms-test", pages = "pages-test" } && alltrue([for topic in aws_sns_topic.this : topic.kms_master_key_id == null])
+    error_message = "The topics must have no key that CloudWatch may not use."
+  }
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 0
+    error_message = "Nobody asked for mails."
   }
 
   # R-Q5
   assert {
-    condition = aws_sns_topic.this.tags == tomap(var.tags) && alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.dlq_messages : alarm.tags == tomap(var.tags)
+    condition = alltrue([
+      for resource in concat(values(aws_sns_topic.this), values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_composite_alarm.service_unhealthy]) :
+      resource.tags == tomap(var.tags)
     ])
-    error_message = "The topic and the alarms must carry the tags."
+    error_message = "The topics and the alarms must carry the tags."
   }
 
   assert {
-    condition = output.topic_arn == aws_sns_topic.this.arn && output.dlq_alarm_names == {
-      request  = "request-dlq-test-messages"
-      response = "response-dlq-test-messages"
-    }
-    error_message = "The outputs must be the topic's ARN and the names of the alarms."
+    condition = (
+      output.topic_arn == aws_sns_topic.this["alarms"].arn && output.page_topic_arn == aws_sns_topic.this["pages"].arn &&
+      output.topic_arns == tolist(["arn:aws:sns:eu-west-1:123456789012:own"]) &&
+      output.alarm_names["stalled-jobs"] == "acme-ai-job-stalled-jobs-test" && length(output.alarm_arns) == length(output.alarm_names) &&
+      output.service_alarm_name == "acme-ai-job-service-unhealthy-test" && output.service_alarm_arn == aws_cloudwatch_composite_alarm.service_unhealthy.arn
+    )
+    error_message = "The outputs must be the topics' ARNs, and the names and ARNs of the alarms."
   }
+}
+
+run "with_a_key_and_mails" {
+  command = plan
+
+  module {
+    source = "../../modules/alarms"
+  }
+
+  variables {
+    topic_kms_key_arn    = "arn:aws:kms:eu-west-1:123456789012:key/k"
+    email_addresses      = ["ops@example.com", "dev@example.com"]
+    page_email_addresses = ["ops@example.com"]
+  }
+
+  assert {
+    condition     = alltrue([for topic in aws_sns_topic.this : topic.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/k"])
+    error_message = "A topic is without the customer's key."
+  }
+  assert {
+    condition     = toset([for found in aws_sns_topic_subscription.email : "${found.protocol} ${found.endpoint}"]) == toset(["email ops@example.com", "email dev@example.com"]) && length(aws_sns_topic_subscription.email) == 3
+    error_message = "Somebody is not subscribed."
+  }
+}
+
+run "topics_of_the_callers" {
+  command = plan
+
+  module {
+    source = "../../modules/alarms"
+  }
+
+  variables {
+    topic_arns      = ["arn:aws:sns:eu-west-1:123456789012:chat", "arn:aws:sns:eu-west-1:123456789012:log"]
+    page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:pager"]
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.this) == 0 && output.topic_arn == null && output.page_topic_arn == null
+    error_message = "There is a topic that nobody uses."
+  }
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.alarm_actions == toset(var.topic_arns) && alarm.ok_actions == toset(var.topic_arns)
+    ]) && aws_cloudwatch_composite_alarm.service_unhealthy.alarm_actions == toset(var.page_topic_arns)
+    error_message = "The caller's topics are not notified."
+  }
+}
+
+run "mails_need_the_modules_own_topic" {
+  command = plan
+
+  module {
+    source = "../../modules/alarms"
+  }
+
+  variables {
+    topic_arns           = ["arn:aws:sns:eu-west-1:123456789012:chat"]
+    page_topic_arns      = ["arn:aws:sns:eu-west-1:123456789012:pager"]
+    email_addresses      = ["ops@example.com"]
+    page_email_addresses = ["ops@example.com"]
+  }
+
+  expect_failures = [var.email_addresses, var.page_email_addresses]
 }

@@ -68,6 +68,16 @@ override_resource {
   values          = { invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
 }
 override_resource {
+  target          = module.ai_jobs.module.alarms.aws_cloudwatch_metric_alarm.this
+  override_during = plan
+  values          = { arn = "arn:aws:cloudwatch:::alarm" }
+}
+override_resource {
+  target          = module.ai_jobs.module.alarms.aws_cloudwatch_composite_alarm.service_unhealthy
+  override_during = plan
+  values          = { arn = "arn:aws:cloudwatch:::service" }
+}
+override_resource {
   target          = module.ai_jobs.module.alarms.aws_sns_topic.this
   override_during = plan
   values          = { arn = "arn:aws:sns:::alarms" }
@@ -115,6 +125,13 @@ run "local" {
       output.table_name == "bayon-coagent-ai-jobs-local" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.page_topic_arn == "arn:aws:sns:::alarms" &&
+      output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
+      contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-local") &&
+      output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-local" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-local" &&
+      length(jsondecode(output.dashboard_body).widgets) > 20 &&
+      output.metrics_namespace == "bayon-coagent-ai-jobs-local" &&
       output.config_application_id == "app1abc" &&
       output.config_environment_id == "env1abc" &&
       output.config_profile_id == "pro1abc" &&
@@ -215,6 +232,13 @@ run "development" {
       output.table_name == "bayon-coagent-ai-jobs-development" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.page_topic_arn == "arn:aws:sns:::alarms" &&
+      output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
+      contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-development") &&
+      output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-development" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-development" &&
+      length(jsondecode(output.dashboard_body).widgets) > 20 &&
+      output.metrics_namespace == "bayon-coagent-ai-jobs-development" &&
       output.config_application_id == "app1abc" &&
       output.config_environment_id == "env1abc" &&
       output.config_profile_id == "pro1abc" &&
@@ -301,6 +325,13 @@ run "staging" {
       output.table_name == "bayon-coagent-ai-jobs-staging" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.page_topic_arn == "arn:aws:sns:::alarms" &&
+      output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
+      contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-staging") &&
+      output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-staging" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-staging" &&
+      length(jsondecode(output.dashboard_body).widgets) > 20 &&
+      output.metrics_namespace == "bayon-coagent-ai-jobs-staging" &&
       output.config_application_id == "app1abc" &&
       output.config_environment_id == "env1abc" &&
       output.config_profile_id == "pro1abc" &&
@@ -387,6 +418,13 @@ run "production" {
       output.table_name == "bayon-coagent-ai-jobs-production" &&
       output.table_arn == "arn:aws:dynamodb:::jobs" &&
       output.alarm_topic_arn == "arn:aws:sns:::alarms" &&
+      output.page_topic_arn == "arn:aws:sns:::alarms" &&
+      output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
+      contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-production") &&
+      output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-production" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-production" &&
+      length(jsondecode(output.dashboard_body).widgets) > 20 &&
+      output.metrics_namespace == "bayon-coagent-ai-jobs-production" &&
       output.config_application_id == "app1abc" &&
       output.config_environment_id == "env1abc" &&
       output.config_profile_id == "pro1abc" &&

@@ -75,7 +75,7 @@ def _create_table(name: str) -> None:
             }
             for index, hash_key, range_key, projected in (
                 ("by-user", "userId", "createdAt#jobId", ["status"]),
-                ("open-jobs", "openShard", "dueAt", ["status", "startedAt"]),
+                ("open-jobs", "openShard", "dueAt", ["status", "jobType", "createdAt", "startedAt"]),
             )
         ],
     )

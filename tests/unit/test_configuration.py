@@ -49,7 +49,7 @@ def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):
         with pytest.raises(ConfigurationError, match=f"^{name} is not set"):
             settings.from_environment(rest)
         refused.append(name)
-    needed = [field for field in dataclasses.fields(settings) if field.default is dataclasses.MISSING]
+    needed = [field for field in dataclasses.fields(settings) if field.default is field.default_factory]
     assert len(refused) == len(needed)
 
 

@@ -48,7 +48,7 @@ def test_an_open_job_ends_and_its_late_message_and_result_are_dropped(store, cla
     erase()
     assert claim() is Refusal.FINISHED
     late = AIJobResultMessage("job-1", "user-1", "greeting", "completed", result={"text": "secret"})
-    assert store.apply_result(late) is Applied.SUPERSEDED
+    assert store.apply_result(late).applied is Applied.SUPERSEDED
     assert store.get("job-1") is None
     assert store.release("job-1", 1) is False
 

@@ -37,7 +37,7 @@ def finish(store, clock):
         message = AIJobResultMessage(
             "job-1", "user-1", "greeting", status, attempt=attempt, timestamp=clock(), **fields
         )
-        return store.apply_result(message)
+        return store.apply_result(message).applied
 
     return make
 
@@ -312,6 +312,6 @@ def test_a_result_of_an_earlier_life_is_dropped(claim, finish, store, clock):
     store.apply_result(old)
     clock.forward(minutes=1)
     assert claim(message_id="redriven").attempt == 1
-    assert store.apply_result(old) is not Applied.APPLIED
+    assert store.apply_result(old).applied is not Applied.APPLIED
     assert row(store)["status"] == "processing"
     assert finish() is Applied.APPLIED

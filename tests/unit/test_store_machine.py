@@ -187,7 +187,7 @@ class JobStoreMachine(RuleBasedStateMachine):
         message = AIJobResultMessage(
             job.job_id, "user-1", "greeting", "failed" if code else "completed", attempt, timestamp=self.now, **outcome
         )
-        got = self.store.apply_result(message)
+        got = self.store.apply_result(message).applied
         counts = row.attempt == attempt and (row.is_open() or row.code == "JOB_STALLED")
         assert (got is Applied.APPLIED) is counts
         if counts:

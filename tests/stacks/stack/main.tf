@@ -37,6 +37,7 @@ module "ai_jobs" {
   response_queue = { visibility_timeout_seconds = 30 }
   jobs           = { max_backoff_seconds = 1 }
 
+  logs              = { saved_queries = false }
   builtin_job_types = false
   job_types = {
     for name, timeout_seconds in { echo = 5, brief = 2, curt = 2, patient = 6 } : name => {
@@ -81,3 +82,6 @@ output "result_handler_function_name" { value = module.ai_jobs.result_handler_fu
 output "reconciler_function_name" { value = module.ai_jobs.reconciler_function_name }
 output "jobs_api_function_name" { value = module.ai_jobs.jobs_api_function_name }
 output "bucket_name" { value = module.ai_jobs.bucket_name }
+output "metrics_namespace" { value = module.ai_jobs.metrics_namespace }
+output "dashboard_body" { value = module.ai_jobs.dashboard_body }
+output "alarm_names" { value = module.ai_jobs.alarm_names }

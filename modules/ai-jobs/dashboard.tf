@@ -1,0 +1,35 @@
+module "dashboard" {
+  source = "../dashboard"
+
+  name              = local.names.dashboard
+  metrics_namespace = local.metrics_namespace
+  job_types         = compact(split(",", local.metric_variables.AI_JOB_TYPES))
+
+  queues = {
+    request      = module.request_queue.name
+    request_dlq  = module.request_queue.dlq_name
+    response     = module.response_queue.name
+    response_dlq = module.response_queue.dlq_name
+  }
+
+  functions = [
+    { title = "processor", name = module.processor.name },
+    { title = "result handler", name = module.result_handler.name },
+    { title = "jobs API", name = module.jobs_api.name },
+    { title = "reconciler", name = module.reconciler.name },
+  ]
+
+  processor_name    = module.processor.name
+  concurrency_limit = var.processor.maximum_concurrency
+  api               = { name = module.api.name, stage_name = module.api.stage_name }
+  table_name        = module.store.name
+  alarm_arns        = concat([module.alarms.service_alarm_arn], values(module.alarms.alarm_arns))
+
+  saved_queries = var.logs.saved_queries
+  log_group_names = {
+    processor      = module.processor.log_group_name
+    result_handler = module.result_handler.log_group_name
+    jobs_api       = module.jobs_api.log_group_name
+    reconciler     = module.reconciler.log_group_name
+  }
+}

@@ -1,0 +1,197 @@
+# One row after the other, 24 units wide; where a widget stands follows from its place in local.rows. What it may show is
+# tested (tests/alarms): only metrics that AWS or the functions really write.
+
+data "aws_region" "current" {}
+
+locals {
+  # CloudWatch writes a metric as [namespace, name, dimension, value, ..., {options}].
+  own = {
+    for name in [
+      "JobsCompleted", "JobsFailed", "JobsStalled", "Attempts", "QueueWait", "TotalTime", "ModelLatency", "InputTokens", "OutputTokens",
+      "EstimatedCost", "ModelThrottles", "BudgetWaits", "OldestOpenJobAge", "InvalidErrors", "OperatorErrors",
+      "ThrottledErrors", "TransientErrors", "ExhaustedErrors", "CrashErrors", "NotAJobErrors",
+    ] : name => [var.metrics_namespace, name, "service", "ai-jobs"]
+  }
+
+  api = { for name in ["Count", "4XXError", "5XXError", "Latency"] : name => ["AWS/ApiGateway", name, "ApiName", var.api.name, "Stage", var.api.stage_name] }
+
+  golden_signals = [
+    {
+      title = "Jobs ended"
+      metrics = [
+        concat(local.own.JobsCompleted, [{ label = "completed", stat = "Sum", color = "#2ca02c" }]),
+        concat(local.own.JobsFailed, [{ label = "failed", stat = "Sum", color = "#d62728" }]),
+        concat(local.own.Attempts, [{ label = "attempts, average (right)", stat = "Average", yAxis = "right" }]),
+      ]
+    },
+    {
+      title = "Wait and total time, ms"
+      metrics = [
+        concat(local.own.QueueWait, [{ label = "wait p50", stat = "p50" }]),
+        concat(local.own.QueueWait, [{ label = "wait p95", stat = "p95" }]),
+        concat(local.own.TotalTime, [{ label = "total p50", stat = "p50" }]),
+        concat(local.own.TotalTime, [{ label = "total p95", stat = "p95" }]),
+      ]
+    },
+    {
+      title = "Failures by class"
+      metrics = concat(
+        [
+          for name in ["Invalid", "Operator", "Throttled", "Transient", "Exhausted", "Crash", "NotAJob"] :
+          concat(local.own["${name}Errors"], [{ label = name, stat = "Sum" }])
+        ],
+        [concat(local.api["5XXError"], [{ label = "API 5xx", stat = "Sum" }])],
+      )
+    },
+    {
+      title = "Backlog and workers"
+      metrics = [
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queues.request, { label = "jobs waiting", stat = "Maximum" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesDelayed", "QueueName", var.queues.request, { label = "jobs delayed", stat = "Maximum" }],
+        ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", var.processor_name, { label = "processors (right)", stat = "Maximum", yAxis = "right" }],
+        concat(local.own.OldestOpenJobAge, [{ label = "oldest open job, s", stat = "Maximum" }]),
+      ]
+      right_line = { label = "limit of processors", value = var.concurrency_limit }
+    },
+  ]
+
+  queues = [
+    # Lists, because a map would be in the order of the alphabet.
+    for queue in [
+      { title = "Request queue", name = var.queues.request }, { title = "Request DLQ", name = var.queues.request_dlq },
+      { title = "Response queue", name = var.queues.response }, { title = "Response DLQ", name = var.queues.response_dlq },
+      ] : {
+      title = queue.title
+      metrics = [
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name, { label = "visible", stat = "Maximum" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", queue.name, { label = "in flight", stat = "Maximum" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesDelayed", "QueueName", queue.name, { label = "delayed", stat = "Maximum" }],
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { label = "oldest, s (right)", stat = "Maximum", yAxis = "right" }],
+      ]
+    }
+  ]
+
+  functions = [
+    for function in var.functions : {
+      title = "Function ${function.title}"
+      metrics = [
+        ["AWS/Lambda", "Invocations", "FunctionName", function.name, { label = "invocations", stat = "Sum" }],
+        ["AWS/Lambda", "Errors", "FunctionName", function.name, { label = "errors", stat = "Sum", color = "#d62728" }],
+        ["AWS/Lambda", "Throttles", "FunctionName", function.name, { label = "throttles", stat = "Sum" }],
+        ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function.name, { label = "at once", stat = "Maximum" }],
+        ["AWS/Lambda", "Duration", "FunctionName", function.name, { label = "p95, ms (right)", stat = "p95", yAxis = "right" }],
+      ]
+    }
+  ]
+
+  model = [
+    {
+      title = "Model latency, ms"
+      metrics = [
+        concat(local.own.ModelLatency, [{ label = "p50", stat = "p50" }]),
+        concat(local.own.ModelLatency, [{ label = "p95", stat = "p95" }]),
+        concat(local.own.ModelLatency, [{ label = "longest", stat = "Maximum" }]),
+      ]
+    },
+    {
+      title = "Model throttles and waits"
+      metrics = [
+        concat(local.own.ModelThrottles, [{ label = "throttled by the model", stat = "Sum" }]),
+        concat(local.own.BudgetWaits, [{ label = "over the token budget", stat = "Sum" }]),
+        concat(local.own.JobsStalled, [{ label = "stalled", stat = "Sum" }]),
+      ]
+    },
+    {
+      title = "Tokens"
+      metrics = [
+        concat(local.own.InputTokens, [{ label = "input", stat = "Sum" }]),
+        concat(local.own.OutputTokens, [{ label = "output", stat = "Sum" }]),
+      ]
+    },
+    {
+      title   = "Estimated cost, US dollars"
+      metrics = [concat(local.own.EstimatedCost, [{ label = "cost", stat = "Sum" }])]
+    },
+  ]
+
+  by_type = [
+    for chart in [
+      { title = "Completed by type", metric = "JobsCompleted", stat = "Sum" },
+      { title = "Failed by type", metric = "JobsFailed", stat = "Sum" },
+      { title = "Total time by type, p95 ms", metric = "TotalTime", stat = "p95" },
+      { title = "Cost by type, US dollars", metric = "EstimatedCost", stat = "Sum" },
+      ] : {
+      title = chart.title
+      metrics = [
+        for type in concat(var.job_types, chart.metric == "JobsFailed" ? ["other"] : []) :
+        [var.metrics_namespace, chart.metric, "service", "ai-jobs", "JobType", type, { label = type, stat = chart.stat }]
+      ]
+    } if length(var.job_types) > 0
+  ]
+
+  access = [
+    {
+      title = "API requests"
+      metrics = [
+        concat(local.api["Count"], [{ label = "requests", stat = "Sum" }]),
+        concat(local.api["4XXError"], [{ label = "4xx", stat = "Sum" }]),
+        concat(local.api["5XXError"], [{ label = "5xx", stat = "Sum", color = "#d62728" }]),
+      ]
+    },
+    {
+      title = "API latency, ms"
+      metrics = [
+        concat(local.api["Latency"], [{ label = "p50", stat = "p50" }]),
+        concat(local.api["Latency"], [{ label = "p99", stat = "p99" }]),
+      ]
+    },
+    {
+      title = "Jobs table"
+      metrics = [
+        for name in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"] :
+        ["AWS/DynamoDB", name, "TableName", var.table_name, { label = name, stat = "Sum" }]
+      ]
+    },
+  ]
+
+  rows = [for row in [local.golden_signals, local.queues, local.functions, local.model, local.by_type, local.access] : row if length(row) > 0]
+
+  charts = flatten([
+    for index, row in local.rows : [
+      for place, widget in row : {
+        type   = "metric"
+        x      = place * floor(24 / length(row))
+        y      = 6 * index
+        width  = floor(24 / length(row))
+        height = 6
+        properties = merge(
+          {
+            title   = widget.title
+            region  = data.aws_region.current.id
+            view    = "timeSeries"
+            stacked = false
+            period  = 60
+            metrics = widget.metrics
+            yAxis   = { left = { min = 0 }, right = { min = 0 } }
+          },
+          try(widget.right_line, null) == null ? {} : { annotations = { horizontal = [merge(widget.right_line, { yAxis = "right" })] } },
+        )
+      }
+    ]
+  ])
+
+  alarms = {
+    type       = "alarm"
+    x          = 0
+    y          = 6 * length(local.rows)
+    width      = 24
+    height     = 6
+    properties = { title = "Alarms", alarms = var.alarm_arns }
+  }
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({ widgets = concat(local.charts, [local.alarms]) })
+}

@@ -1,0 +1,83 @@
+variable "name" {
+  description = "Name of the dashboard, and first part of the saved queries' names."
+  type        = string
+  nullable    = false
+}
+
+variable "metrics_namespace" {
+  description = "Namespace of the functions' own metrics."
+  type        = string
+  nullable    = false
+}
+
+variable "job_types" {
+  description = "Names of the job types that the functions' metrics tell apart."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "queues" {
+  description = "Names of the four queues by their title."
+  type = object({
+    request      = string
+    request_dlq  = string
+    response     = string
+    response_dlq = string
+  })
+  nullable = false
+}
+
+variable "functions" {
+  description = "The functions to show, in this order: title and name."
+  type = list(object({
+    title = string
+    name  = string
+  }))
+  nullable = false
+}
+
+variable "processor_name" {
+  description = "Name of the function that works on the jobs."
+  type        = string
+  nullable    = false
+}
+
+variable "concurrency_limit" {
+  description = "How many processors run at once at most."
+  type        = number
+  nullable    = false
+}
+
+variable "api" {
+  description = "The REST API."
+  type = object({
+    name       = string
+    stage_name = string
+  })
+  nullable = false
+}
+
+variable "table_name" {
+  description = "The jobs table."
+  type        = string
+  nullable    = false
+}
+
+variable "alarm_arns" {
+  description = "ARNs of the alarms to show, the most telling first."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "saved_queries" {
+  description = "Save queries for Logs Insights over log_group_names."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "log_group_names" {
+  description = "Log groups of the functions, by the function; that of processor must be among them."
+  type        = map(string)
+  nullable    = false
+}

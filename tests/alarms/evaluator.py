@@ -1,0 +1,169 @@
+"""A small CloudWatch: metrics by the minute, metric math, and the states that alarms take over time.
+
+It knows what the alarms of this project use, and no more. Where CloudWatch looks at more data points than it needs, to
+get around missing ones, this looks at exactly the newest `evaluation_periods`
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html).
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OK, ALARM, INSUFFICIENT = "OK", "ALARM", "INSUFFICIENT_DATA"
+
+Value = float | None
+"""A data point; None where there is none."""
+
+Key = tuple[str, str, frozenset[tuple[str, str]]]
+
+
+def key_of(namespace: str, name: str, dimensions: Mapping[str, str]) -> Key:
+    return namespace, name, frozenset(dimensions.items())
+
+
+class Metrics:
+    """Samples by metric and minute; several in one minute are kept apart, as CloudWatch keeps their distribution."""
+
+    def __init__(self) -> None:
+        self._samples: dict[Key, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, namespace: str, name: str, dimensions: Mapping[str, str], minute: int, value: float) -> None:
+        self._samples[key_of(namespace, name, dimensions)][minute].append(value)
+
+    def point(self, key: Key, statistic: str, end: int, minutes: int) -> Value:
+        """The statistic over the `minutes` before minute `end`."""
+        found = self._samples.get(key, {})
+        samples = [value for minute in range(end - minutes, end) for value in found.get(minute, [])]
+        return _STATISTICS[statistic](samples) if samples else None
+
+
+def _p99(samples: list[float]) -> float:
+    return sorted(samples)[min(len(samples) - 1, math.ceil(len(samples) * 0.99) - 1)]
+
+
+_STATISTICS: dict[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min, "p99": _p99}
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+}
+
+
+def _divided(left: float, right: float) -> Value:
+    return left / right if right else None  # CloudWatch drops such a point
+
+
+_OPERATORS: dict[type[ast.AST], Callable[[float, float], Value]] = {
+    ast.Add: operator.add,
+    ast.Mult: operator.mul,
+    ast.Div: _divided,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+class _Expression:
+    """Metric math at one moment. What is used of it here is written as in Python, so Python can parse it."""
+
+    def __init__(self, text: str, point: Callable[[str, int], Value]) -> None:
+        self._tree = ast.parse(text, mode="eval").body
+        self._point = point
+
+    def at(self, back: int) -> Value:
+        """The value `back` periods before the newest."""
+        return self._value(self._tree, back)
+
+    def _value(self, node: ast.AST, back: int) -> Value:
+        match node:
+            case ast.Constant(value=value):
+                return float(value)
+            case ast.Name(id=name):
+                return self._point(name, back)
+            case ast.BinOp(left=left, op=op, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]):
+                sides = self._value(left, back), self._value(right, back)
+                # An operand that is missing makes the whole missing: what the alarms must not rely on.
+                return None if None in sides else _OPERATORS[type(op)](*sides)
+            case ast.Call(func=ast.Name(id="FILL"), args=[series, ast.Constant(value=filler)]):
+                found = self._value(series, back)
+                return float(filler) if found is None else found
+            case ast.Call(func=ast.Name(id="DIFF"), args=[series]):
+                now, before = self._value(series, back), self._value(series, back + 1)
+                return None if now is None or before is None else now - before
+            case ast.Call(func=ast.Name(id="IF"), args=[condition, then, otherwise]):
+                held = self._value(condition, back)
+                return None if held is None else self._value(then if held else otherwise, back)
+        raise AssertionError(f"the evaluator does not know {ast.dump(node)}")
+
+
+@dataclass
+class Alarm:
+    """A metric alarm of the plan, and the state that it is in."""
+
+    definition: Mapping[str, Any]
+    state: str = INSUFFICIENT
+
+    @property
+    def name(self) -> str:
+        return str(self.definition["alarm_name"])
+
+    def step(self, metrics: Metrics, minute: int) -> str:
+        """The state at this minute; CloudWatch looks at the newest periods once a minute."""
+        definition = self.definition
+        values = [self._value(metrics, minute, back) for back in range(definition["evaluation_periods"])]
+        breaches = _COMPARISONS[definition["comparison_operator"]]
+        missing = definition["treat_missing_data"]
+        bad = sum(
+            missing == "breaching" if value is None else breaches(value, definition["threshold"]) for value in values
+        )
+        if bad >= (definition["datapoints_to_alarm"] or definition["evaluation_periods"]):
+            self.state = ALARM
+        elif all(value is None for value in values) and missing in ("missing", "ignore"):
+            self.state = INSUFFICIENT if missing == "missing" else self.state
+        else:
+            self.state = OK
+        return self.state
+
+    def _value(self, metrics: Metrics, minute: int, back: int) -> Value:
+        definition = self.definition
+        if definition["metric_name"]:
+            statistic = definition["statistic"] or definition["extended_statistic"]
+            key = key_of(definition["namespace"], definition["metric_name"], definition["dimensions"])
+            minutes = definition["period"] // 60
+            return metrics.point(key, statistic, minute - back * minutes, minutes)
+        queries = {query["id"]: query for query in definition["metric_query"]}
+        (result,) = (query for query in queries.values() if query["return_data"])
+
+        def point(name: str, further: int) -> Value:
+            (metric,) = queries[name]["metric"]
+            minutes = metric["period"] // 60
+            key = key_of(metric["namespace"], metric["metric_name"], metric["dimensions"])
+            return metrics.point(key, metric["stat"], minute - further * minutes, minutes)
+
+        return _Expression(result["expression"], point).at(back)
+
+
+@dataclass
+class Composite:
+    """A composite alarm whose rule is `ALARM("...") OR ALARM("...") ...`."""
+
+    definition: Mapping[str, Any]
+    state: str = INSUFFICIENT
+
+    @property
+    def children(self) -> list[str]:
+        rule = self.definition["alarm_rule"]
+        names = re.findall(r'ALARM\("([^"]+)"\)', rule)
+        assert rule == " OR ".join(f'ALARM("{name}")' for name in names), rule
+        return names
+
+    def step(self, states: Mapping[str, str]) -> str:
+        self.state = ALARM if any(states[name] == ALARM for name in self.children) else OK
+        return self.state

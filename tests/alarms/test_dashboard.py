@@ -1,0 +1,100 @@
+"""The dashboard shows only what somebody writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ai_jobs import metrics
+from tests.alarms.plan import Plan
+
+NAMESPACE = "bayon-coagent-ai-jobs-test"
+TYPES = ["blog-post", "listing-description", "market-update", "social-media"]
+
+# What AWS reports, and by which dimensions:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+OF_AWS: dict[str, dict[tuple[str, ...], set[str]]] = {
+    "AWS/SQS": {
+        ("QueueName",): {
+            "ApproximateNumberOfMessagesVisible",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateAgeOfOldestMessage",
+        }
+    },
+    "AWS/Lambda": {
+        ("FunctionName",): {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"},
+    },
+    "AWS/ApiGateway": {("ApiName", "Stage"): {"Count", "4XXError", "5XXError", "Latency"}},
+    "AWS/DynamoDB": {
+        ("TableName",): {
+            "ConsumedReadCapacityUnits",
+            "ConsumedWriteCapacityUnits",
+            "ReadThrottleEvents",
+            "WriteThrottleEvents",
+        },
+        ("TableName", "GlobalSecondaryIndexName"): {"ReadThrottleEvents", "WriteThrottleEvents"},
+    },
+    NAMESPACE: {
+        ("service",): set(metrics.BY_TYPE) | set(metrics.OVERALL),
+        ("service", "JobType"): set(metrics.BY_TYPE),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def widgets(plan: Plan) -> list[dict[str, Any]]:
+    (dashboard,) = plan.of_type("aws_cloudwatch_dashboard")
+    found: list[dict[str, Any]] = json.loads(dashboard["dashboard_body"])["widgets"]
+    return found
+
+
+def shown(widgets: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of every line of every chart."""
+    lines = [line for widget in widgets for line in widget["properties"].get("metrics", [])]
+    found = []
+    for namespace, name, *rest in lines:
+        assert isinstance(rest[-1], dict), (name, "has no options")
+        texts = rest[:-1]
+        found.append((namespace, name, dict(zip(texts[::2], texts[1::2], strict=True))))
+    return found
+
+
+def test_every_line_is_of_a_metric_that_is_written(widgets):  # R-M5
+    for namespace, name, dimensions in shown(widgets):
+        assert name in OF_AWS[namespace][tuple(dimensions)], (namespace, name, dimensions)
+        assert dimensions.get("service", metrics.SERVICE) == metrics.SERVICE
+
+
+def test_every_alarm_looks_at_a_metric_that_is_written(plan: Plan):
+    for alarm in plan.of_type("aws_cloudwatch_metric_alarm"):
+        single = [alarm] if alarm["metric_name"] else []
+        within = [metric for query in alarm["metric_query"] or [] for metric in query["metric"]]
+        for metric in [*single, *within]:
+            dimensions = metric["dimensions"]
+            known = {frozenset(names): found for names, found in OF_AWS[metric["namespace"]].items()}
+            assert metric["metric_name"] in known[frozenset(dimensions)], (alarm["alarm_name"], metric["metric_name"])
+            assert dimensions.get("service", metrics.SERVICE) == metrics.SERVICE
+
+
+def test_everything_that_the_functions_write_is_shown(widgets):
+    written = {name for namespace, name, _ in shown(widgets) if namespace == NAMESPACE}
+    assert written == set(metrics.BY_TYPE) | set(metrics.OVERALL)
+
+
+def test_job_types_are_those_that_are_configured_and_the_rest_together(widgets):
+    types = {dimensions["JobType"] for _, _, dimensions in shown(widgets) if "JobType" in dimensions}
+    assert types == {*TYPES, metrics.OTHER_TYPE}
+
+
+def test_the_dashboard_fits(plan: Plan, widgets):
+    (dashboard,) = plan.of_type("aws_cloudwatch_dashboard")
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+    assert len(widgets) <= 500
+    assert len(dashboard["dashboard_body"]) < 100_000
+    assert all(len(widget["properties"].get("metrics", [])) <= 500 for widget in widgets)
