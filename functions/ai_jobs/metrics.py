@@ -63,6 +63,7 @@ OVERALL: dict[str, MetricUnit] = {
 
 # One line at a time: several jobs report at once, and two lines that run into each other are no metrics.
 _writing = threading.Lock()
+_UNITS = OVERALL | BY_TYPE
 
 
 def emit(values: Mapping[str, float], job_type: str | None = None) -> None:
@@ -75,7 +76,7 @@ def emit(values: Mapping[str, float], job_type: str | None = None) -> None:
     namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ai-jobs"
     # A set of its own each time: Powertools' Metrics object is not made for several threads.
     metrics = EphemeralMetrics(namespace=namespace, service=SERVICE)
-    units = OVERALL | BY_TYPE if job_type is None else BY_TYPE
+    units = _UNITS if job_type is None else BY_TYPE
     for name, value in values.items():
         metrics.add_metric(name, units[name], value)
     if job_type is not None:

@@ -200,6 +200,24 @@ def result() -> JobResult:
 
 
 @pytest.fixture
+def measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, list[Any]]]:
+    """What was written as metrics since the last call: `{name: [value, ...]}`; of a job's metrics `[(type, value)]`."""
+    monkeypatch.setenv("AI_JOB_TYPES", "greeting")
+
+    def read() -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for line in capsys.readouterr().out.splitlines():
+            document = json.loads(line)
+            for metric in document["_aws"]["CloudWatchMetrics"][0]["Metrics"] if "_aws" in document else []:
+                (value,) = document[metric["Name"]]
+                job_type = document.get("JobType")
+                found.setdefault(metric["Name"], []).append((job_type, value) if job_type else value)
+        return found
+
+    return read
+
+
+@pytest.fixture
 def messages_in() -> Callable[[str], list[ReceivedMessage]]:
     """Everything that is visible in a queue."""
     from ai_jobs.queues import receive_messages

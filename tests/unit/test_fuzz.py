@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import JobError, delayed_copies
+from ai_jobs import JobError, delayed_copies, timestamps
 from ai_jobs.budget import Budget
 from ai_jobs.configuration import ResultHandlerSettings
-from ai_jobs.store import Applied, Claimed, Refusal, Running
+from ai_jobs.store import Applied, Claimed, Refusal, ResultOutcome, Running
 from processor import batch as processor_batch
 from processor import worker as worker_module
 from processor.batch import process_batch
@@ -105,7 +105,7 @@ def fuzz():
 @pytest.fixture(autouse=True)
 def _nothing_is_sent(monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-    monkeypatch.setattr(worker_module.metrics, "count", lambda name: None)
+    monkeypatch.setattr(worker_module.metrics, "emit", lambda values, job_type=None: None)
     monkeypatch.setattr(delayed_copies, "send_message", lambda *args: "copy")
     for module in (worker_module, result_batch):
         monkeypatch.setattr(module, "send_to_dlq", lambda *args, **kwargs: None)
@@ -149,7 +149,10 @@ def test_no_body_crashes_the_result_handler(fuzz, aws, record, monkeypatch):
     class Store:
         def apply_result(self, message):
             json.loads(message.to_body())
-            return fuzz.random.choice(list(Applied))
+            applied = fuzz.random.choice(list(Applied))
+            written = {"createdAt": "2026-01-31T12:00:00Z", "completedAt": timestamps.to_text(message.timestamp)}
+            row = written | {"status": message.status, "jobType": message.job_type, "attempt": 1}
+            return ResultOutcome(applied, row if applied is Applied.APPLIED else None)
 
     crashes = []
     monkeypatch.setattr(result_batch, "describe", lambda error: crashes.append(error) or {})

@@ -15,6 +15,8 @@ import pytest
 
 from ai_jobs import AIJobResultMessage, AIJobsError, JobError, delayed_copies, timestamps
 from ai_jobs.budget import Budget
+from ai_jobs.configuration import ModelPrice
+from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
 from processor import worker as worker_module
 from processor.batch import process_batch
@@ -208,7 +210,7 @@ def test_a_throttled_copy_keeps_id_attributes_and_group(worker, job_types, in_qu
         attributes={"UserId": "user-1", "JobType": "greeting"}, jobId=None, input={"name": "MODEL_THROTTLED"}
     )
     worker.work_on(message, job_types)
-    ((url, text, attributes, group, delay),) = sent
+    ((url, text, attributes, group, delay, _),) = sent
     assert (url, text, group) == (settings.request_queue_url, message.body, "user-1")
     assert attributes == {
         "UserId": "user-1",
@@ -226,7 +228,7 @@ def test_the_wait_grows_to_its_cap(worker, job_types, received, body, monkeypatc
     sent = []
     monkeypatch.setattr(delayed_copies, "send_message", lambda *args: sent.append(args) or "copy-1")
     worker.work_on(received(body(input={"name": "MODEL_THROTTLED"}), ThrottleCount=count), job_types)
-    assert sent[0][-1] == delay
+    assert sent[0][4] == delay
 
 
 def test_a_job_too_large_for_the_copys_attributes_waits_as_it_is(worker, job_types, in_queue, body, store, aws):
@@ -740,3 +742,107 @@ def test_logs_tell_the_job_but_never_its_content(worker, job_types, record, body
     text = written.getvalue().replace("job-Secret-Ada", "")
     for content in ("Secret", "secret", "Hello", "Greet"):
         assert content not in text
+
+
+def test_what_is_measured_of_a_job(settings, store, clock, model, job_types, received, body, measured):
+    settings = replace(settings, prices={"amazon.nova-lite-v1:0": ModelPrice(input=1_000_000, output=2_000_000)})
+    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+    message = received(body())
+    clock.forward(seconds=4)
+    worker.work_on(message, job_types)
+    found = measured()
+    ((_, latency),) = found.pop("ModelLatency")
+    assert latency >= 0
+    assert found == {
+        "QueueWait": [("greeting", 4000)],
+        "InputTokens": [("greeting", 12)],
+        "OutputTokens": [("greeting", 5)],
+        "EstimatedCost": [("greeting", 22)],
+    }
+
+
+def test_a_model_without_a_price_costs_nothing_that_is_known(worker, job_types, received, body, measured):
+    worker.work_on(received(body()), job_types)
+    assert "EstimatedCost" not in measured()
+
+
+def test_the_wait_is_measured_once_a_life(worker, job_types, in_queue, clock, measured):
+    worker.work_on(in_queue(input={"name": "MODEL_ERROR"}), job_types)
+    assert "QueueWait" in measured()
+    clock.forward(minutes=1)
+    worker.work_on(in_queue(input={"name": "MODEL_ERROR"}), job_types)
+    assert "QueueWait" not in measured()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("MODEL_THROTTLED", {"ThrottledErrors", "ModelThrottles"}),  # it did no work: its time says nothing
+        ("MODEL_ACCESS_DENIED", {"OperatorErrors"}),
+        ("MODEL_TIMEOUT", {"TransientErrors", "ModelLatency"}),
+        ("GUARDRAIL_INTERVENED", {"InvalidErrors", "ModelLatency"}),
+    ],
+)
+def test_what_is_measured_of_a_failed_call(worker, job_types, in_queue, measured, code, expected):
+    worker.work_on(in_queue(input={"name": code}), job_types)
+    assert set(measured()) == expected | {"QueueWait"}
+
+
+def test_a_type_that_a_caller_made_up_is_measured_as_other(worker, job_types, in_queue, measured):
+    worker.work_on(in_queue(jobType="made-up"), job_types)
+    assert measured()["QueueWait"][0][0] == "other"
+
+
+TRACE = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1"
+TRACE_ID = "1-67891233-abcdef012345678912345678"
+
+
+@pytest.fixture
+def traced(aws, body):
+    """Sends a message that belongs to an X-Ray trace and receives it."""
+
+    def make(**fields):
+        send_message(aws.request_queue, body(**fields), {}, "user-1", trace_header=TRACE)
+        (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+        assert message.trace_header == TRACE
+        return message
+
+    return make
+
+
+def test_the_trace_goes_on_with_the_result_and_into_the_row(worker, job_types, traced, aws, messages_in, store):
+    worker.work_on(traced(), job_types)
+    (result,) = messages_in(aws.response_queue)
+    assert result.trace_header == TRACE
+    assert result.attributes["TraceId"] == TRACE_ID
+    assert json.loads(result.body)["traceId"] == TRACE_ID
+    assert store.get("job-1")["traceId"] == TRACE_ID
+
+
+def test_a_trace_id_of_the_callers_own_wins(worker, job_types, traced, store):
+    worker.work_on(traced(traceId="mine"), job_types)
+    assert store.get("job-1")["traceId"] == "mine"
+
+
+def test_the_trace_goes_on_with_a_dead_letter(worker, job_types, traced, dead_letters):
+    worker.work_on(traced(input={"name": "MODEL_ACCESS_DENIED"}), job_types)
+    (letter,) = dead_letters()
+    assert letter.trace_header == TRACE
+
+
+def test_the_trace_goes_on_with_a_delayed_copy(worker, job_types, traced, aws, messages_in, monkeypatch):
+    monkeypatch.setattr(worker, "_jitter", lambda low, high: 0)
+    worker.work_on(traced(input={"name": "MODEL_THROTTLED"}), job_types)
+    (copy,) = messages_in(aws.request_queue)
+    assert copy.trace_header == TRACE
+
+
+@pytest.mark.parametrize("header", ["Root=", "Parent=1;Sampled=0", "nonsense", "Root=not a trace id"])
+def test_a_trace_header_that_says_nothing_is_no_trace_id(header, body, clock):
+    assert ReceivedJob.parse(body(), {}, "m", clock(), header).trace_id is None
+
+
+def test_the_log_says_which_trace(worker, job_types, traced, caplog):
+    caplog.set_level("INFO")
+    worker.work_on(traced(), job_types)
+    assert [line.traceId for line in caplog.records if line.message == "job completed"] == [TRACE_ID]

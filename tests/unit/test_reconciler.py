@@ -398,6 +398,8 @@ def test_a_queued_row_whose_message_never_arrived(run, aws, store, clock, body):
         Item={
             "jobId": {"S": "job-1"},
             "userId": {"S": "user-1"},
+            "jobType": {"S": "greeting"},
+            "createdAt": {"S": "2026-01-31T12:00:00.000Z"},
             "createdAt#jobId": {"S": "2026-01-31T12:00:00.000Z#job-1"},
             "status": {"S": "queued"},
             "payloadHash": {"S": job.payload_hash},
@@ -482,3 +484,52 @@ def test_a_job_erased_and_sent_again_stays_gone(store, claim):
     store.erase("job-1")
     assert claim() is Refusal.FINISHED
     assert claim(input={"name": "Bob"}) is Refusal.FINISHED
+
+
+def test_what_a_run_measures(run, claim, store, clock, measured):
+    claim(jobId="old")
+    clock.forward(minutes=7)
+    claim(jobId="young")
+    measured()
+    run()
+    found = measured()
+    # The zeros keep the series alive that alarms compute with.
+    assert found == {"OldestOpenJobAge": [420], "JobsCompleted": [0], "JobsFailed": [0], "JobsStalled": [0]}
+
+
+def test_without_open_jobs_the_oldest_has_no_age(run, measured):
+    run()
+    assert measured()["OldestOpenJobAge"] == [0]
+
+
+def test_a_redriven_job_counts_from_its_redrive(run, store, claim, clock, measured):
+    claim()
+    store.apply_result(
+        AIJobResultMessage("job-1", "user-1", "greeting", "failed", error={"code": "X"}, timestamp=clock())
+    )
+    clock.forward(hours=3)
+    claim()
+    clock.forward(minutes=1)
+    run()
+    assert measured()["OldestOpenJobAge"] == [60]
+
+
+def test_stalled_jobs_are_counted_as_failed_and_as_stalled(run, claim, clock, measured):
+    claim(deadline_seconds=1)
+    clock.forward(hours=1)
+    measured()
+    run()
+    found = measured()
+    assert (found["JobsFailed"], found["JobsStalled"]) == ([("greeting", 1), 0], [1, 0])
+    assert found["CrashErrors"] == [1]
+
+
+def test_a_result_out_of_the_dlq_is_counted_as_any_other(run, aws, claim, clock, measured):
+    claim()
+    clock.forward(seconds=2)
+    result = a_result(timestamp=clock())
+    send_message(aws.response_dlq, result.to_body(), result.attributes(), "user-1")
+    measured()
+    assert run().results_applied == 1
+    found = measured()
+    assert (found["JobsCompleted"], found["TotalTime"]) == ([("greeting", 1), 0], [("greeting", 2000)])

@@ -103,7 +103,7 @@ def test_the_copy_of_a_result_keeps_all_that_it_came_with(record, handler_settin
     text = result().to_body()
     coming = record(text, JobId="job-1", Status="completed", TraceId="t", ThrottleCount="2")
     apply_batch([coming], Failing("DEPENDENCY_UNAVAILABLE"), handler_settings)
-    ((queue_url, body, attributes, group, delay),) = sent
+    ((queue_url, body, attributes, group, delay, _),) = sent
     assert (queue_url, body, group) == (handler_settings.response_queue_url, text, "user-1")
     assert attributes == {
         "JobId": "job-1",
@@ -216,3 +216,20 @@ def test_the_processors_handler_works_on_a_batch(handlers, aws, record, body, mo
     monkeypatch.setattr(module.job_types, "get", fail)
     assert module.handler({"Records": [record(body())]}, CONTEXT) == {"batchItemFailures": []}
     assert module.store.get("job-1")["status"] == "processing"
+
+
+def test_a_job_is_counted_when_its_result_is_written_and_only_then(record, store, handler_settings, claimed, measured):
+    claimed()
+    coming = record(result().to_body())
+    apply_batch([coming], store, handler_settings)
+    found = measured()
+    assert (found["JobsCompleted"], found["Attempts"]) == ([("greeting", 1)], [("greeting", 1)])
+    apply_batch([coming], store, handler_settings)
+    assert measured() == {}
+
+
+def test_a_failed_job_is_counted_as_failed(record, store, handler_settings, claimed, measured):
+    claimed()
+    failed = AIJobResultMessage("job-1", "user-1", "greeting", "failed", error={"code": "X", "message": "m"})
+    apply_batch([record(failed.to_body())], store, handler_settings)
+    assert measured()["JobsFailed"] == [("greeting", 1)]
