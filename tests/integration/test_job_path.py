@@ -144,6 +144,27 @@ def test_what_is_no_job_ends_in_the_dlq_with_the_reason(outputs, received_from, 
     assert letter.attributes["ErrorCode"] == "NOT_A_JOB"
 
 
+def test_traces_and_metrics_of_a_job(outputs, ended, text, until):
+    root = "1-67891233-abcdef012345678912345678"
+    job = AIJobMessage("user-1", "echo", {"text": text()})
+    trace_header = f"Root={root};Parent=463ac35c9f6413ad;Sampled=1"
+    send_message(outputs.request_queue_url, job.to_body(), job.attributes(), "user-1", trace_header=trace_header)
+    assert ended(job.job_id)["traceId"] == root
+
+    def written_by(function):
+        pages = boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+        lines = [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+        documents = [json.loads(line) for line in lines if line.startswith('{"_aws"')]
+        return {name for document in documents for name in document if document.get("JobType") == "echo"}
+
+    of_the_processor = {"QueueWait", "ModelLatency", "InputTokens", "OutputTokens"}
+    until(lambda: of_the_processor <= written_by(outputs.processor_function_name), "the processor's metrics")
+    until(
+        lambda: {"JobsCompleted", "TotalTime", "Attempts"} <= written_by(outputs.result_handler_function_name),
+        "the result handler's metrics",
+    )
+
+
 def test_a_large_result_is_linked(submit, ended, model, text):
     prompt = text("large")
     job = ended(submit(prompt))

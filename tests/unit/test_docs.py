@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ai_jobs import metrics
-from ai_jobs.errors import CODES, ErrorClass
+from ai_jobs.errors import CODES
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,8 @@ def test_every_error_code_stands_in_the_table_under_its_class():
     assert found == {code: str(error_class) for code, error_class in CODES.items()}
 
 
-def test_every_metric_is_named():
+def test_every_metric_is_in_the_table_with_its_dimension():
     text = ROOT.joinpath("docs/how-it-works.md").read_text().partition("## What is in the logs and metrics")[2]
-    found = set(re.findall(r"`(\w+(?:Errors|Waits))`", text))
-    assert found == {error_class.metric_name for error_class in ErrorClass} | {metrics.BUDGET_WAITS}
+    rows = [line.split("|") for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    found = {name: row[3].strip() == "yes" for row in rows for name in re.findall(r"`(\w+)`", row[1])}
+    assert found == dict.fromkeys(metrics.OVERALL, False) | dict.fromkeys(metrics.BY_TYPE, True)
