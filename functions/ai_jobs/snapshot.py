@@ -106,12 +106,13 @@ class Snapshot:
     jobs: Mapping[str, float | None]
     alarms: list[Alarm] | None
     notes: list[str]
+    minutes: int = METRICS_MINUTES
 
     def to_document(self) -> dict[str, Any]:
         """The snapshot as JSON has it; times in milliseconds but for `oldestOpenJobSeconds`."""
         return {
             "at": timestamps.to_text(self.at),
-            "minutes": METRICS_MINUTES,
+            "minutes": self.minutes,
             "queues": [
                 {
                     "name": queue.name,
@@ -209,8 +210,7 @@ def _job_metrics(namespace: str) -> dict[str, _Metric]:
 def _function_metrics(function_name: str) -> dict[str, _Metric]:
     dimensions = (("FunctionName", function_name),)
     return {
-        key: _Metric("AWS/Lambda", name, statistic, dimensions)
-        for key, (name, statistic) in _FUNCTION_METRICS.items()
+        key: _Metric("AWS/Lambda", name, statistic, dimensions) for key, (name, statistic) in _FUNCTION_METRICS.items()
     }
 
 

@@ -53,7 +53,7 @@ def find_trigger(function_name: str, queue_arn: str) -> Trigger | None:
     """The trigger by which the queue runs the function; None when there is none.
 
     Raises:
-        botocore.exceptions.ClientError: when Lambda refuses; `ResourceNotFoundException` when there is no such function.
+        botocore.exceptions.ClientError: when Lambda refuses; `ResourceNotFoundException`: there is no such function.
     """
     pages = get_lambda_client().get_paginator("list_event_source_mappings")
     for page in pages.paginate(FunctionName=function_name, EventSourceArn=queue_arn):

@@ -37,6 +37,7 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
     gained less what it lost: a queue that is filled as fast as it is emptied stays at 0.
     """
     # Imported here: the help needs no boto3.
+    from ai_jobs.errors import AIJobsError
     from ai_jobs.snapshot import Watcher
 
     environment = source.load()
@@ -49,13 +50,103 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
         click.echo(_page(snapshot, environment.name, live=False), nl=False)
         return
     page = _page(snapshot, environment.name, live=True)
+    trouble = ""
     try:
         with Live(Text.from_ansi(page), console=console(), screen=True, auto_refresh=False) as live:
             while True:
-                live.refresh()
                 time.sleep(interval)
-                page = _refreshed(watcher, environment.name, page)
-                live.update(Text.from_ansi(page))
+                try:
+                    page, trouble = _page(watcher.snapshot(), environment.name, live=True), ""
+                except AIJobsError as error:
+                    # The network may come back; until then the last view stays, and says how old it is.
+                    trouble = f"\nnot refreshed: {error}\n"
+                live.update(Text.from_ansi(page + trouble), refresh=True)
     except KeyboardInterrupt:
         # What was seen last stays in the terminal.
-        click.echo(page, nl=False)
+        click.echo(page + trouble, nl=False)
+
+
+def _page(snapshot: Snapshot, name: str, *, live: bool) -> str:
+    parts = [
+        f"{name}, {snapshot.at:%Y-%m-%d %H:%M:%S} UTC{' (Ctrl-C ends)' if live else ''}\n",
+        _queues(snapshot, live=live),
+        _workers(snapshot),
+        _jobs(snapshot),
+        _alarms(snapshot),
+        "".join(f"- : {note}\n" for note in snapshot.notes),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _queues(snapshot: Snapshot, *, live: bool) -> str:
+    columns = ["queue", "waiting", "in flight", "delayed"]
+    rows: list[list[object]] = [
+        [
+            queue.name,
+            *((queue.count.visible, queue.count.in_flight, queue.count.delayed) if queue.count else (None,) * 3),
+        ]
+        for queue in snapshot.queues
+    ]
+    if live:
+        # One view has nothing to compare with.
+        columns.append("change/min")
+        for queue, row in zip(snapshot.queues, rows, strict=True):
+            row.append(None if queue.change_per_minute is None else f"{queue.change_per_minute:+.0f}")
+    return rendered(columns, rows)
+
+
+def _workers(snapshot: Snapshot) -> str:
+    rows = [
+        (
+            worker.name,
+            worker.state,
+            _number(worker.invocations),
+            _number(worker.errors),
+            _number(worker.throttles),
+            _time(worker.max_duration),
+        )
+        for worker in snapshot.workers
+    ]
+    return rendered(("worker", "state", "invocations", "errors", "throttles", "longest run"), rows)
+
+
+def _jobs(snapshot: Snapshot) -> str:
+    jobs = snapshot.jobs
+    oldest = jobs["oldestOpenJobSeconds"]
+    rows = [
+        ("completed", _rate(jobs["completedPerMinute"])),
+        ("failed", _rate(jobs["failedPerMinute"])),
+        ("stalled", _number(jobs["stalled"])),
+        ("queue wait", f"p50 {_time(jobs['queueWaitP50'])}, p95 {_time(jobs['queueWaitP95'])}"),
+        ("total time", f"p95 {_time(jobs['totalTimeP95'])}"),
+        ("model latency", f"p95 {_time(jobs['modelLatencyP95'])}"),
+        ("model throttles", _number(jobs["modelThrottles"])),
+        ("tokens", f"{_number(jobs['inputTokens'])} in, {_number(jobs['outputTokens'])} out"),
+        ("oldest open job", _time(None if oldest is None else oldest * 1000)),
+    ]
+    return rendered((f"last {snapshot.minutes} minutes", ""), rows)
+
+
+def _alarms(snapshot: Snapshot) -> str:
+    if snapshot.alarms is None:
+        return "alarms: -\n"
+    if not snapshot.alarms:
+        return "alarms: none in ALARM\n"
+    return rendered(("in ALARM", "reason"), [(alarm.name, alarm.reason) for alarm in snapshot.alarms])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}/min"
+
+
+def _time(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "-"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

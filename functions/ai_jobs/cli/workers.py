@@ -95,8 +95,8 @@ def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_
     trigger = find_trigger(function, attributes["QueueArn"])
     if trigger is None:
         raise Problem(
-            f"{function} has no trigger on {attributes['QueueArn'].rpartition(':')[2]}, so nothing makes it work on the "
-            f"{worker.queue} queue: check the environment; terraform apply creates the trigger"
+            f"{function} has no trigger on {attributes['QueueArn'].rpartition(':')[2]}, so there is nothing to switch: "
+            "check the environment; terraform apply creates the trigger"
         )
     changed = trigger.state != (ENABLED if enabled else PAUSED)
     if changed:
@@ -104,9 +104,8 @@ def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_
         try:
             trigger = switch_trigger(trigger, enabled=enabled, timeout_seconds=timeout_seconds)
         except TimeoutError as error:
-            problem = Problem(f"{error}. Lambda may still get there: see `ai-jobs top --once`, or run this once more")
-            problem.exit_code = TIMED_OUT
-            raise problem from None
+            say(f"Error: {error}. Lambda may still get there: see `ai-jobs top`, or run this once more")
+            raise click.exceptions.Exit(TIMED_OUT) from None
     count = get_queue_message_count(url)
     document = {
         "queue": worker.queue,

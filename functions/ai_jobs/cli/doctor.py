@@ -1,0 +1,59 @@
+"""`ai-jobs doctor`: checks an environment from the outside."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from ai_jobs.cli.output import json_option, print_json, print_table
+from ai_jobs.cli.problems import FAILED
+
+if TYPE_CHECKING:
+    from ai_jobs.checkup import Finding
+    from ai_jobs.cli.environment import Source
+
+
+@click.command(short_help="Check an environment from the outside, and say what to do.")
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check queues, redrive, functions, triggers, table, bucket, job types, models and alarms; change nothing.
+
+    Each finding is ok, a warning, or failed; what can't be checked is a warning that names the permission or output it
+    lacks. The exit code is 1 when something failed. No model is called.
+    """
+    # Imported here: the help needs no boto3.
+    from ai_jobs.checks import examine
+    from ai_jobs.checkup import State, Subject
+
+    source: Source = ctx.obj
+    subject = Subject(source.load().values, _command(source))
+    findings = list(examine(subject))
+    counts = {state.value: sum(finding.state is state for finding in findings) for state in State}
+    if as_json:
+        print_json({"counts": counts, "findings": [vars(finding) for finding in findings]})
+    else:
+        _print(findings, counts)
+    if counts[State.FAILED.value]:
+        ctx.exit(FAILED)
+
+
+def _command(source: Source) -> str:
+    if source.env:
+        return f"ai-jobs --env {shlex.quote(source.env)}"
+    return f"ai-jobs --outputs {shlex.quote(str(source.outputs))}" if source.outputs else "ai-jobs"
+
+
+def _print(findings: list[Finding], counts: dict[str, int]) -> None:
+    print_table(
+        ("check", "state", "found"), [(finding.check, finding.state.value, finding.found) for finding in findings]
+    )
+    advice = [finding for finding in findings if finding.advice]
+    if advice:
+        click.echo("\nWhat to do:")
+    for finding in advice:
+        # Not in the table: a command must not be broken into lines.
+        click.echo(f"- {finding.check}: {finding.advice}")
+    click.echo(f"\n{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
