@@ -184,13 +184,15 @@ def _visibility(queue: str, subject: Subject) -> Iterator[Finding]:
 def _trigger(queue: str, subject: Subject) -> Iterator[Finding]:
     name, which, function = f"{queue}'s trigger", queue.split(" ")[0], _WORKERS[queue]
     function_name = subject.need(f"{function.replace(' ', '_')}_function_name")
-    trigger = find_trigger(function_name, subject.queue(queue)["QueueArn"])
+    attributes = subject.queue(queue)
+    trigger = find_trigger(function_name, attributes["QueueArn"])
     if trigger is None:
         yield Finding(name, State.FAILED, f"nothing makes the {function} work on the {queue}", _APPLY)
         return
     if trigger.state == PAUSED:
         advice = f"resume it: {subject.command} resume {which}"
-        yield Finding(name, State.FAILED, f"paused: the {function} does not work, messages wait", advice)
+        waiting = _plural(int(attributes["ApproximateNumberOfMessages"]), "message")
+        yield Finding(name, State.FAILED, f"paused: the {function} does not work, {waiting} waiting", advice)
     elif trigger.state != ENABLED:
         yield Finding(name, State.WARNING, trigger.state, "look again in a minute")
     if not trigger.reports_failures:

@@ -95,21 +95,24 @@ class Subject:
     Args:
         outputs: its Terraform outputs by name.
         command: how `ai-jobs` is called for it, for advice: `ai-jobs --env production`.
+        named: whether the outputs are those of an environment, and not a few variables.
     """
 
     outputs: Mapping[str, Any]
     command: str
+    named: bool
     _read: dict[str, Any] = field(default_factory=dict)
 
     def need(self, output: str) -> Any:
         """The output. Raises NotCheckedError when it is not known."""
         value = self.outputs.get(output)
         if not value:
-            raise NotCheckedError(
-                f"the output {output} is not known",
-                f"name the environment with --env or --outputs; if you do, pass the module's output {output} on in its "
-                "root, and apply",
+            advice = (
+                f"pass the module's output {output} on in the environment's root, and terraform apply"
+                if self.named
+                else "name the environment with --env or --outputs"
             )
+            raise NotCheckedError(f"the output {output} is not known", advice)
         return value
 
     def once(self, name: str, read: Callable[[], T]) -> T:

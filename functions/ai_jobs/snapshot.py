@@ -329,7 +329,11 @@ class Watcher:
             except (ClientError, BotoCoreError) as error:
                 notes.append(f"CloudWatch's metrics can't be read: {error}")
             else:
-                silent = [group for group in groups if not any(values.get((group, key)) for key in groups[group])]
+                silent = [
+                    group
+                    for group in groups
+                    if groups[group] and all(values[group, key] is None for key in groups[group])
+                ]
                 if silent:
                     notes.append(
                         f"CloudWatch has nothing of the last {METRICS_MINUTES} minutes on: {', '.join(silent)}"

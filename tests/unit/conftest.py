@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
 from moto import mock_aws
 
 from ai_jobs import clients
@@ -211,3 +213,51 @@ def messages_in() -> Callable[[str], list[ReceivedMessage]]:
         return found
 
     return read
+
+
+@dataclass
+class Calls:
+    """Stands in for AWS where moto does not have the call, or not the answer that is wanted.
+
+    Attributes:
+        answers: by operation, such as `GetSchedule`: a document, an exception, or a function of the parameters that
+            gives (or raises) either. Documents are checked against the operation's shape, as parameters are.
+        made: the operations called, with their parameters.
+    """
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    made: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, operation: str) -> list[dict[str, Any]]:
+        """The parameters of each call of this operation."""
+        return [parameters for name, parameters in self.made if name == operation]
+
+    def refuse(self, operation: str, code: str, message: str = "refused") -> None:
+        """Let AWS refuse the operation with this code."""
+        self.answers[operation] = ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+    def _remember(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["parameters"] = dict(params)
+
+    def _answer(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[SimpleNamespace, dict[str, Any]]:
+        self.made.append((model.name, context["parameters"]))
+        answer = self.answers[model.name]
+        if callable(answer):
+            answer = answer(context["parameters"])
+        if isinstance(answer, ClientError):
+            return SimpleNamespace(status_code=400), {**answer.response, "ResponseMetadata": {}}
+        if isinstance(answer, Exception):
+            raise answer
+        validate_parameters(answer, model.output_shape)
+        return SimpleNamespace(status_code=200), {**answer, "ResponseMetadata": {}}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Answers every AWS call of the test; one that the test gave no answer for fails it (KeyError)."""
+    fake = Calls()
+    session = boto3.Session()
+    session.events.register("before-parameter-build", fake._remember)
+    session.events.register("before-call", fake._answer)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    return fake

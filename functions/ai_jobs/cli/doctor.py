@@ -29,7 +29,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     from ai_jobs.checkup import State, Subject
 
     source: Source = ctx.obj
-    subject = Subject(source.load().values, _command(source))
+    subject = Subject(source.load().values, _command(source), named=bool(source.env or source.outputs))
     findings = list(examine(subject))
     counts = {state.value: sum(finding.state is state for finding in findings) for state in State}
     if as_json:

@@ -91,7 +91,7 @@ def _queues(snapshot: Snapshot, *, live: bool) -> str:
         # One view has nothing to compare with.
         columns.append("change/min")
         for queue, row in zip(snapshot.queues, rows, strict=True):
-            row.append(None if queue.change_per_minute is None else f"{queue.change_per_minute:+.0f}")
+            row.append(_change(queue.change_per_minute))
     return rendered(columns, rows)
 
 
@@ -114,15 +114,22 @@ def _jobs(snapshot: Snapshot) -> str:
     jobs = snapshot.jobs
     oldest = jobs["oldestOpenJobSeconds"]
     rows = [
-        ("completed", _rate(jobs["completedPerMinute"])),
-        ("failed", _rate(jobs["failedPerMinute"])),
-        ("stalled", _number(jobs["stalled"])),
-        ("queue wait", f"p50 {_time(jobs['queueWaitP50'])}, p95 {_time(jobs['queueWaitP95'])}"),
-        ("total time", f"p95 {_time(jobs['totalTimeP95'])}"),
-        ("model latency", f"p95 {_time(jobs['modelLatencyP95'])}"),
-        ("model throttles", _number(jobs["modelThrottles"])),
-        ("tokens", f"{_number(jobs['inputTokens'])} in, {_number(jobs['outputTokens'])} out"),
-        ("oldest open job", _time(None if oldest is None else oldest * 1000)),
+        (
+            "jobs",
+            f"{_rate(jobs['completedPerMinute'])} completed, {_rate(jobs['failedPerMinute'])} failed, "
+            f"{_number(jobs['stalled'])} stalled",
+        ),
+        (
+            "waits",
+            f"queue p50 {_time(jobs['queueWaitP50'])}, p95 {_time(jobs['queueWaitP95'])}; "
+            f"whole job p95 {_time(jobs['totalTimeP95'])}; "
+            f"oldest open job {_time(None if oldest is None else oldest * 1000)}",
+        ),
+        (
+            "model",
+            f"latency p95 {_time(jobs['modelLatencyP95'])}, {_number(jobs['modelThrottles'])} throttles, "
+            f"{_number(jobs['inputTokens'])} tokens in, {_number(jobs['outputTokens'])} out",
+        ),
     ]
     return rendered((f"last {snapshot.minutes} minutes", ""), rows)
 
@@ -133,6 +140,12 @@ def _alarms(snapshot: Snapshot) -> str:
     if not snapshot.alarms:
         return "alarms: none in ALARM\n"
     return rendered(("in ALARM", "reason"), [(alarm.name, alarm.reason) for alarm in snapshot.alarms])
+
+
+def _change(per_minute: float | None) -> str:
+    if per_minute is None:
+        return "-"
+    return f"{per_minute:+,.0f}" if round(per_minute) else "0"
 
 
 def _number(value: float | None) -> str:
