@@ -252,12 +252,20 @@ class Calls:
         return SimpleNamespace(status_code=200), {**answer, "ResponseMetadata": {}}
 
 
+@pytest.fixture(scope="session")
+def _session_of_calls() -> boto3.Session:
+    """One for all tests: reading the services' descriptions anew for each would take most of their time."""
+    return boto3.Session("testing", "testing", region_name="eu-west-1")
+
+
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+def calls(monkeypatch: pytest.MonkeyPatch, _session_of_calls: boto3.Session) -> Iterator[Calls]:
     """Answers every AWS call of the test; one that the test gave no answer for fails it (KeyError)."""
     fake = Calls()
-    session = boto3.Session()
-    session.events.register("before-parameter-build", fake._remember)
-    session.events.register("before-call", fake._answer)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-    return fake
+    events = _session_of_calls.events
+    events.register("before-parameter-build", fake._remember)
+    events.register("before-call", fake._answer)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session_of_calls)
+    yield fake
+    events.unregister("before-parameter-build", fake._remember)
+    events.unregister("before-call", fake._answer)

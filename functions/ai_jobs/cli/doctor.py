@@ -56,4 +56,5 @@ def _print(findings: list[Finding], counts: dict[str, int]) -> None:
     for finding in advice:
         # Not in the table: a command must not be broken into lines.
         click.echo(f"- {finding.check}: {finding.advice}")
-    click.echo(f"\n{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
+    warnings = "1 warning" if counts["warning"] == 1 else f"{counts['warning']} warnings"
+    click.echo(f"\n{counts['ok']} ok, {warnings}, {counts['failed']} failed")
