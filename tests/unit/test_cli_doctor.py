@@ -27,7 +27,7 @@ def run(monkeypatch):
             return iter(findings)
 
         monkeypatch.setattr("ai_jobs.checks.examine", examine)
-        monkeypatch.setenv("AI_JOB_TABLE_NAME", "jobs")
+        monkeypatch.setenv("AI_JOB_REQUEST_QUEUE_URL", "https://sqs/1/request")
         done = CliRunner().invoke(main, [*before, "doctor", *arguments])
         done.subjects = subjects
         return done
@@ -85,11 +85,24 @@ def test_json(run):
 def test_advice_names_the_environment(run, tmp_path):
     assert (run([OK]).subjects[0].command, run([OK]).subjects[0].named) == ("ai-jobs", False)
     file = tmp_path / "my outputs.json"
-    file.write_text('{"table_name": "jobs"}')
+    file.write_text('{"request_queue_url": "https://sqs/1/request"}')
     subject = run([OK], before=("--outputs", str(file))).subjects[0]
     assert subject.command == f"ai-jobs --outputs '{file}'"
     assert subject.named
-    assert subject.outputs == {"table_name": "jobs"}
+    assert subject.outputs == {"request_queue_url": "https://sqs/1/request"}
+
+
+def test_the_same_advice_is_given_once(run):
+    done = run([Finding(name, State.FAILED, "gone", "terraform apply") for name in ("table", "bucket", "table")])
+    assert done.stdout.split("What to do:\n")[1].startswith("- table, bucket: terraform apply\n\n")
+
+
+def test_no_environment(run, monkeypatch):
+    monkeypatch.setattr("ai_jobs.cli.environment.VARIABLES", {})
+    done = run([OK])
+    assert done.exit_code == 1
+    assert "request_queue_url of these variables is not known" in done.stderr
+    assert done.subjects == []
 
 
 def test_an_unknown_environment(run, tmp_path, monkeypatch):

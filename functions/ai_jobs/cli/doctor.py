@@ -29,7 +29,10 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     from ai_jobs.checkup import State, Subject
 
     source: Source = ctx.obj
-    subject = Subject(source.load().values, _command(source), named=bool(source.env or source.outputs))
+    environment = source.load()
+    # Without it nothing at all is known.
+    environment.need("request_queue_url")
+    subject = Subject(environment.values, _command(source), named=bool(source.env or source.outputs))
     findings = list(examine(subject))
     counts = {state.value: sum(finding.state is state for finding in findings) for state in State}
     if as_json:
@@ -50,11 +53,14 @@ def _print(findings: list[Finding], counts: dict[str, int]) -> None:
     print_table(
         ("check", "state", "found"), [(finding.check, finding.state.value, finding.found) for finding in findings]
     )
-    advice = [finding for finding in findings if finding.advice]
+    advice: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.advice:
+            advice.setdefault(finding.advice, []).append(finding.check)
     if advice:
         click.echo("\nWhat to do:")
-    for finding in advice:
+    for what, checks in advice.items():
         # Not in the table: a command must not be broken into lines.
-        click.echo(f"- {finding.check}: {finding.advice}")
+        click.echo(f"- {', '.join(dict.fromkeys(checks))}: {what}")
     warnings = "1 warning" if counts["warning"] == 1 else f"{counts['warning']} warnings"
     click.echo(f"\n{counts['ok']} ok, {warnings}, {counts['failed']} failed")

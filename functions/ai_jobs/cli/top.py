@@ -41,6 +41,8 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
     from ai_jobs.snapshot import Watcher
 
     environment = source.load()
+    # Without it nothing at all is known.
+    environment.need("request_queue_url")
     watcher = Watcher(environment.values)
     snapshot = watcher.snapshot()
     if as_json:
