@@ -101,7 +101,7 @@ class Subject:
     outputs: Mapping[str, Any]
     command: str
     named: bool
-    _read: dict[str, Any] = field(default_factory=dict)
+    _read: dict[str, Any] = field(default_factory=dict, init=False)
 
     def need(self, output: str) -> Any:
         """The output. Raises NotCheckedError when it is not known."""

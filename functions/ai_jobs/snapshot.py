@@ -227,9 +227,9 @@ class Watcher:
     outputs: Mapping[str, Any]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = timestamps.now
-    _queue_arns: dict[str, str] = field(default_factory=dict)
-    _history: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
-    _kept: dict[str, tuple[float, Any, list[str]]] = field(default_factory=dict)
+    _queue_arns: dict[str, str] = field(default_factory=dict, init=False)
+    _history: dict[str, deque[tuple[float, int]]] = field(default_factory=dict, init=False)
+    _kept: dict[str, tuple[float, Any, list[str]]] = field(default_factory=dict, init=False)
 
     def snapshot(self) -> Snapshot:
         """What there is to see now.

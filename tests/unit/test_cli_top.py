@@ -55,7 +55,7 @@ model           latency p95 -, - throttles, 12,000 tokens in, - out
 in ALARM      reason
 dlq-messages  Threshold Crossed: 2 > 0
 
-- : CloudWatch has nothing of the last 5 minutes on: result-handler
+(-) CloudWatch has nothing of the last 5 minutes on: result-handler
 """
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from botocore.exceptions import NoCredentialsError
 from click.testing import CliRunner
 
-from ai_jobs.cli.main import main
+from ai_jobs.cli.main import COMMANDS, main
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:request"
 ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"
@@ -148,3 +150,11 @@ def test_unknown_queue(run):
     done = run("pause", "requests")
     assert done.exit_code == 2
     assert "'request', 'response'" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["top", "pause", "resume", "doctor"])
+def test_help_needs_no_boto3_and_agrees_with_the_list(name):
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    program = f"import sys, {module} as m; print('boto3' in sys.modules, m.{attribute}.get_short_help_str(120))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"False {COMMANDS[name][1]}\n"

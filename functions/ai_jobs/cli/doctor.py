@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from ai_jobs.cli.output import json_option, print_json, print_table
 from ai_jobs.cli.problems import FAILED
@@ -33,7 +34,9 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     # Without it nothing at all is known.
     environment.need("request_queue_url")
     subject = Subject(environment.values, _command(source), named=bool(source.env or source.outputs))
-    findings = list(examine(subject))
+    # Shown only on a terminal: the checks take some seconds, more where a service does not answer.
+    with Console(stderr=True).status("checking ..."):
+        findings = list(examine(subject))
     counts = {state.value: sum(finding.state is state for finding in findings) for state in State}
     if as_json:
         print_json({"counts": counts, "findings": [vars(finding) for finding in findings]})

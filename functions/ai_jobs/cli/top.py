@@ -75,7 +75,7 @@ def _page(snapshot: Snapshot, name: str, *, live: bool) -> str:
         _workers(snapshot),
         _jobs(snapshot),
         _alarms(snapshot),
-        "".join(f"- : {note}\n" for note in snapshot.notes),
+        "".join(f"(-) {note}\n" for note in snapshot.notes),
     ]
     return "\n".join(part for part in parts if part)
 
