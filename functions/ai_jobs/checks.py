@@ -16,6 +16,7 @@ from ai_jobs.clients import (
     get_appconfig_client,
     get_bedrock_control_client,
     get_dynamodb_client,
+    get_lambda_client,
     get_s3_client,
     get_scheduler_client,
     get_sns_client,
@@ -203,6 +204,18 @@ def _trigger(queue: str, subject: Subject) -> Iterator[Finding]:
         yield Finding(name, State.WARNING, f"last batch: {trigger.last_result}", advice)
     elif trigger.state == ENABLED and trigger.reports_failures:
         yield Finding(name, State.OK, "enabled, reports failed messages one by one")
+
+
+def _loop_detection(function: str, subject: Subject) -> Iterator[Finding]:
+    name = f"{function}'s loop detection"
+    function_name = subject.need(f"{function.replace(' ', '_')}_function_name")
+    answer = get_lambda_client().get_function_recursion_config(FunctionName=function_name)
+    if answer.get("RecursiveLoop") == "Allow":
+        yield Finding(name, State.OK, "off: what waits may go around as delayed copies")
+    else:
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        found = "on: Lambda takes delayed copies for a runaway loop, and dead-letters them after some 16 rounds"
+        yield Finding(name, State.FAILED, found, _APPLY)
 
 
 def _schedule(subject: Subject) -> Iterator[Finding]:
@@ -433,7 +446,12 @@ def _topics(subject: Subject) -> Iterator[Finding]:
 
 def _topic(arn: str) -> Iterator[Finding]:
     name = f"topic {arn.rpartition(':')[2]}"
-    pages = get_sns_client().get_paginator("list_subscriptions_by_topic")
+    client = get_sns_client()
+    key = client.get_topic_attributes(TopicArn=arn)["Attributes"].get("KmsMasterKeyId", "")
+    if key.endswith("alias/aws/sns"):
+        found = "is encrypted with alias/aws/sns, which CloudWatch may not use: alarms reach nobody"
+        yield Finding(name, State.FAILED, found, "use no key, or one of your own that lets cloudwatch.amazonaws.com in")
+    pages = client.get_paginator("list_subscriptions_by_topic")
     subscriptions = [item for page in pages.paginate(TopicArn=arn) for item in page["Subscriptions"]]
     # What is not confirmed has words in the place of the ARN: PendingConfirmation.
     confirmed = sum(item["SubscriptionArn"].startswith("arn:") for item in subscriptions)
@@ -459,6 +477,7 @@ _CHECKS: dict[str, Check] = {
     **{function: partial(_function, function) for function in _FUNCTIONS},
     **{f"{queue}'s timeout": partial(_visibility, queue) for queue in _WORKERS},
     **{f"{queue}'s trigger": partial(_trigger, queue) for queue in _WORKERS},
+    **{f"{function}'s loop detection": partial(_loop_detection, function) for function in _WORKERS.values()},
     "reconciler's schedule": _schedule,
     "table": _table,
     "bucket": _bucket,

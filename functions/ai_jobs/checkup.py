@@ -22,6 +22,7 @@ T = TypeVar("T")
 PERMISSIONS = {
     "GetQueueAttributes": "sqs:GetQueueAttributes",
     "GetFunctionConfiguration": "lambda:GetFunctionConfiguration",
+    "GetFunctionRecursionConfig": "lambda:GetFunctionRecursionConfig",
     "ListEventSourceMappings": "lambda:ListEventSourceMappings",
     "GetSchedule": "scheduler:GetSchedule",
     "DescribeTable": "dynamodb:DescribeTable",
@@ -35,6 +36,7 @@ PERMISSIONS = {
     "GetFoundationModelAvailability": "bedrock:GetFoundationModelAvailability",
     "GetInferenceProfile": "bedrock:GetInferenceProfile",
     "DescribeAlarms": "cloudwatch:DescribeAlarms",
+    "GetTopicAttributes": "sns:GetTopicAttributes",
     "ListSubscriptionsByTopic": "sns:ListSubscriptionsByTopic",
 }
 """Every call that the checks make, and the IAM action that allows it (sts:GetCallerIdentity needs none)."""

@@ -107,6 +107,7 @@ class Healthy:
             "agreementAvailability": {"status": "AVAILABLE"},
         }
         self.alarms = {name: self._alarm(name) for name in ("one", "two", "unhealthy")}
+        self.topic = {"TopicArn": TOPIC}
         self.subscriptions = [{"SubscriptionArn": f"{TOPIC}:{ID}"}]
         calls.answers |= {
             "GetCallerIdentity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ada", "UserId": "x"},
@@ -122,6 +123,7 @@ class Healthy:
             "ListEventSourceMappings": lambda parameters: {
                 "EventSourceMappings": [self.trigger | {"EventSourceArn": parameters["EventSourceArn"]}]
             },
+            "GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
             "GetSchedule": lambda parameters: self.schedule,
             "DescribeTable": lambda parameters: {"Table": self.table},
             "DescribeTimeToLive": lambda parameters: {"TimeToLiveDescription": self.ttl},
@@ -137,6 +139,7 @@ class Healthy:
             "DescribeAlarms": lambda parameters: {
                 "MetricAlarms": [self.alarms[name] for name in parameters["AlarmNames"] if name in self.alarms]
             },
+            "GetTopicAttributes": lambda parameters: {"Attributes": self.topic},
             "ListSubscriptionsByTopic": lambda parameters: {"Subscriptions": self.subscriptions},
         }
 
@@ -213,6 +216,8 @@ def test_all_is_well(environment):
         "response queue's timeout",
         "request queue's trigger",
         "response queue's trigger",
+        "processor's loop detection",
+        "result handler's loop detection",
         "reconciler's schedule",
         "table",
         "bucket",
@@ -411,6 +416,14 @@ def test_triggers(environment, fields, state, found):
 def test_no_trigger(environment):
     environment.calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": []}
     assert [finding.state for finding in environment.wrong()] == [State.FAILED] * 2
+
+
+def test_lambda_takes_delayed_copies_for_a_loop(environment):
+    environment.calls.answers["GetFunctionRecursionConfig"] = {"RecursiveLoop": "Terminate"}
+    assert [(finding.check, finding.state) for finding in environment.wrong()] == [
+        ("processor's loop detection", State.FAILED),
+        ("result handler's loop detection", State.FAILED),
+    ]
 
 
 def test_the_schedule(environment):
@@ -613,10 +626,19 @@ def test_a_topic_that_nobody_hears(environment, subscriptions, found, advice):
     assert advice in finding.advice
 
 
+def test_a_topic_that_cloudwatch_may_not_write_to(environment):
+    environment.topic["KmsMasterKeyId"] = "alias/aws/sns"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("topic alarms", State.FAILED)
+    assert "alias/aws/sns" in finding.found
+    environment.topic["KmsMasterKeyId"] = "alias/ours"
+    assert environment.wrong() == []
+
+
 def test_the_modules_own_topic_counts_where_the_list_is_not_known(environment):
     del environment.outputs["alarm_topic_arns"]
     environment.outputs["alarm_topic_arn"] = TOPIC
-    environment.calls.refuse("ListSubscriptionsByTopic", "NotFound", "Topic does not exist")
+    environment.calls.refuse("GetTopicAttributes", "NotFound", "Topic does not exist")
     finding = environment.only()
     assert (finding.check, finding.state) == ("topic alarms", State.FAILED)
 
