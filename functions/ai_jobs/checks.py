@@ -111,7 +111,7 @@ def _dlq(name: str, subject: Subject) -> Iterator[Finding]:
     ]
     messages = sum(int(attributes[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
     if messages:
-        advice = f"look at them: {subject.command} dlq list {which}"
+        advice = f"look at them: {subject.command} dlq list --queue {which}"
         findings.append(Finding(name, State.WARNING, f"holds {_plural(messages, 'message')}", advice))
     days = int(attributes["MessageRetentionPeriod"]) / 86_400
     yield from findings or [Finding(name, State.OK, f"empty; keeps messages {days:g} days")]

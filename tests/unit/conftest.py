@@ -33,7 +33,7 @@ def _fake_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, "testing")
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):  # boto3 reads the first, Lambda sets the second
         monkeypatch.setenv(name, "eu-west-1")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "USE_LOCAL_AWS", "AWS_CA_BUNDLE"):
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "USE_LOCAL_AWS", "AWS_CA_BUNDLE", "AI_JOBS_ENV", "AI_JOBS_OUTPUTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "unit-tests")
     clients.forget_clients()

@@ -332,7 +332,7 @@ def test_a_queue_that_is_gone(environment):
             "2",
             "warning",
             "holds 2 messages",
-            "look at them: ai-jobs --env test dlq list request",
+            "look at them: ai-jobs --env test dlq list --queue request",
         ),
         (
             "response-dlq",
@@ -340,7 +340,7 @@ def test_a_queue_that_is_gone(environment):
             "1",
             "warning",
             "holds 1 message",
-            "look at them: ai-jobs --env test dlq list response",
+            "look at them: ai-jobs --env test dlq list --queue response",
         ),
     ],
 )

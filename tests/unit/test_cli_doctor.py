@@ -39,7 +39,7 @@ def test_a_table_and_what_to_do(run):
     done = run([OK, WARNING, FAILED])
     assert done.exit_code == 1
     assert done.stdout == (
-        "check                state    found\n"
+        "CHECK                STATE    FOUND\n"
         "table                ok       active\n"
         "request DLQ          warning  holds 2 messages\n"
         "processor's trigger  failed   paused\n"

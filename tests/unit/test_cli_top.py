@@ -37,22 +37,22 @@ FULL = Snapshot(
     notes=["CloudWatch has nothing of the last 5 minutes on: result-handler"],
 )
 ONCE = """\
-queue         waiting  in flight  delayed
+QUEUE         VISIBLE  IN FLIGHT  DELAYED
 request       1200     40         3
 response      0        1          0
 request-dlq   2        0          0
 response-dlq  -        -          -
 
-worker          state    invocations  errors  throttles  longest run
+WORKER          STATE    INVOCATIONS  ERRORS  THROTTLES  LONGEST RUN
 processor       enabled  61           1       0          42.1 s
 result-handler  paused   -            -       -          -
 
-last 5 minutes
+LAST 5 MINUTES
 jobs            12.4/min completed, 0.2/min failed, 0 stalled
 waits           queue p50 900 ms, p95 4.0 s; whole job p95 -; oldest open job 10 min
 model           latency p95 -, - throttles, 12,000 tokens in, - out
 
-in ALARM      reason
+IN ALARM      REASON
 dlq-messages  Threshold Crossed: 2 > 0
 
 (-) CloudWatch has nothing of the last 5 minutes on: result-handler
@@ -147,7 +147,7 @@ def test_live_until_ctrl_c(snapshots, run, terminal):
     assert "interrupted" not in done.output
     # The terminal's other screen is left, and what was seen last is printed.
     after = done.stdout.rpartition("\x1b[?1049l")[2]
-    assert "change/min" in after
+    assert "CHANGE/MIN" in after
     assert "-31" in after
     assert "1200" in after
 

@@ -54,7 +54,7 @@ def _command(source: Source) -> str:
 
 def _print(findings: list[Finding], counts: dict[str, int]) -> None:
     print_table(
-        ("check", "state", "found"), [(finding.check, finding.state.value, finding.found) for finding in findings]
+        ("CHECK", "STATE", "FOUND"), [(finding.check, finding.state.value, finding.found) for finding in findings]
     )
     advice: dict[str, list[str]] = {}
     for finding in findings:

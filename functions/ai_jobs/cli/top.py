@@ -33,7 +33,7 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
     """Show the queues, the workers, throughput, waits, the model and the alarms until Ctrl-C.
 
     The queues are read every --interval seconds, the workers' state every 10 seconds. CloudWatch is asked every 30
-    seconds at most; its figures are of the last five minutes, and lag by a minute or two. change/min is what a queue
+    seconds at most; its figures are of the last five minutes, and lag by a minute or two. CHANGE/MIN is what a queue
     gained less what it lost: a queue that is filled as fast as it is emptied stays at 0.
     """
     # Imported here: the help needs no boto3.
@@ -81,7 +81,7 @@ def _page(snapshot: Snapshot, name: str, *, live: bool) -> str:
 
 
 def _queues(snapshot: Snapshot, *, live: bool) -> str:
-    columns = ["queue", "waiting", "in flight", "delayed"]
+    columns = ["QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED"]
     rows: list[list[object]] = [
         [
             queue.name,
@@ -91,7 +91,7 @@ def _queues(snapshot: Snapshot, *, live: bool) -> str:
     ]
     if live:
         # One view has nothing to compare with.
-        columns.append("change/min")
+        columns.append("CHANGE/MIN")
         for queue, row in zip(snapshot.queues, rows, strict=True):
             row.append(_change(queue.change_per_minute))
     return rendered(columns, rows)
@@ -109,7 +109,7 @@ def _workers(snapshot: Snapshot) -> str:
         )
         for worker in snapshot.workers
     ]
-    return rendered(("worker", "state", "invocations", "errors", "throttles", "longest run"), rows)
+    return rendered(("WORKER", "STATE", "INVOCATIONS", "ERRORS", "THROTTLES", "LONGEST RUN"), rows)
 
 
 def _jobs(snapshot: Snapshot) -> str:
@@ -133,7 +133,7 @@ def _jobs(snapshot: Snapshot) -> str:
             f"{_number(jobs['inputTokens'])} tokens in, {_number(jobs['outputTokens'])} out",
         ),
     ]
-    return rendered((f"last {snapshot.minutes} minutes", ""), rows)
+    return rendered((f"LAST {snapshot.minutes} MINUTES", ""), rows)
 
 
 def _alarms(snapshot: Snapshot) -> str:
@@ -141,7 +141,7 @@ def _alarms(snapshot: Snapshot) -> str:
         return "alarms: -\n"
     if not snapshot.alarms:
         return "alarms: none in ALARM\n"
-    return rendered(("in ALARM", "reason"), [(alarm.name, alarm.reason) for alarm in snapshot.alarms])
+    return rendered(("IN ALARM", "REASON"), [(alarm.name, alarm.reason) for alarm in snapshot.alarms])
 
 
 def _change(per_minute: float | None) -> str:
