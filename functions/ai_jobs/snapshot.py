@@ -325,7 +325,7 @@ class Watcher:
         values: dict[tuple[str, str], float | None] = {}
         if wanted:
             try:
-                values = read_metrics(wanted, self.now())
+                values = _read_metrics(wanted, self.now())
             except (ClientError, BotoCoreError) as error:
                 notes.append(f"CloudWatch's metrics can't be read: {error}")
             else:
@@ -373,7 +373,7 @@ def describe_alarms(names: list[str], **filters: Any) -> list[dict[str, Any]]:
     return found
 
 
-def read_metrics(wanted: Mapping[tuple[str, str], _Metric], now: datetime) -> dict[tuple[str, str], float | None]:
+def _read_metrics(wanted: Mapping[tuple[str, str], _Metric], now: datetime) -> dict[tuple[str, str], float | None]:
     """The metrics' values over the last `METRICS_MINUTES` whole minutes, in one call; None where there are none.
 
     Raises:
@@ -383,18 +383,18 @@ def read_metrics(wanted: Mapping[tuple[str, str], _Metric], now: datetime) -> di
     ids = {f"m{index}": key for index, key in enumerate(wanted)}
     queries: list[MetricDataQueryTypeDef] = [
         {
-            "Id": name,
+            "Id": query_id,
             "MetricStat": {
                 "Metric": {
                     "Namespace": wanted[key].namespace,
                     "MetricName": wanted[key].name,
-                    "Dimensions": [{"Name": name, "Value": value} for name, value in wanted[key].dimensions],
+                    "Dimensions": [{"Name": dimension, "Value": of} for dimension, of in wanted[key].dimensions],
                 },
                 "Period": wanted[key].period_seconds,
                 "Stat": wanted[key].statistic,
             },
         }
-        for name, key in ids.items()
+        for query_id, key in ids.items()
     ]
     points: dict[tuple[str, str], list[tuple[datetime, float]]] = {key: [] for key in wanted}
     pages = get_cloudwatch_client().get_paginator("get_metric_data")
