@@ -12,11 +12,18 @@ from botocore.config import Config
 from ai_jobs import configuration
 
 if TYPE_CHECKING:
+    from mypy_boto3_appconfig import AppConfigClient
     from mypy_boto3_appconfigdata import AppConfigDataClient
+    from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
 MAX_POOL_CONNECTIONS = 50
 """Sockets a client keeps, and so the bound on the jobs that one process works on at once."""
@@ -30,6 +37,9 @@ _DATA_READ_TIMEOUT_SECONDS = 3
 
 # S3 takes a few seconds for a few megabytes.
 _S3_READ_TIMEOUT_SECONDS = 10
+
+# What only the command `ai-jobs` asks: a person waits for it.
+_CONTROL_READ_TIMEOUT_SECONDS = 10
 
 # Signed URLs must be of version 4 and name the region's own endpoint, the only one that every region's buckets answer
 # to; botocore signs for the global one unless the address is virtual (botocore.signers._should_use_global_endpoint).
@@ -105,6 +115,48 @@ def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:
     Raises as `get_sqs_client` does.
     """
     client: BedrockRuntimeClient = _client("bedrock-runtime", read_timeout_seconds, attempts=1)
+    return client
+
+
+def get_lambda_client() -> LambdaClient:
+    """The process's Lambda client, for the command. Raises as `get_sqs_client` does."""
+    client: LambdaClient = _client("lambda", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_cloudwatch_client() -> CloudWatchClient:
+    """The process's CloudWatch client, for the command. Raises as `get_sqs_client` does."""
+    client: CloudWatchClient = _client("cloudwatch", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_appconfig_client() -> AppConfigClient:
+    """The process's client of AppConfig's control plane, for the command. Raises as `get_sqs_client` does."""
+    client: AppConfigClient = _client("appconfig", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_bedrock_control_client() -> BedrockClient:
+    """The client of Bedrock's control plane, for the command: it calls no model. Raises as `get_sqs_client` does."""
+    client: BedrockClient = _client("bedrock", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_scheduler_client() -> EventBridgeSchedulerClient:
+    """The process's EventBridge Scheduler client, for the command. Raises as `get_sqs_client` does."""
+    client: EventBridgeSchedulerClient = _client("scheduler", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_sns_client() -> SNSClient:
+    """The process's SNS client, for the command. Raises as `get_sqs_client` does."""
+    client: SNSClient = _client("sns", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_sts_client() -> STSClient:
+    """The process's STS client, for the command. Raises as `get_sqs_client` does."""
+    client: STSClient = _client("sts", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.exceptions
+import botocore.validate
 import pytest
 from moto import mock_aws
 
@@ -31,7 +33,7 @@ def _fake_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, "testing")
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):  # boto3 reads the first, Lambda sets the second
         monkeypatch.setenv(name, "eu-west-1")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "USE_LOCAL_AWS", "AWS_CA_BUNDLE"):
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "USE_LOCAL_AWS", "AWS_CA_BUNDLE", "AI_JOBS_ENV", "AI_JOBS_OUTPUTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "unit-tests")
     clients.forget_clients()
@@ -95,6 +97,64 @@ def aws() -> Iterator[SimpleNamespace]:
             Bucket="objects", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
         yield SimpleNamespace(table="jobs", bucket="objects", **urls)
+
+
+@dataclass
+class Calls:
+    """Stands in for AWS where moto does not have the call, or not the answer that is wanted.
+
+    Attributes:
+        answers: by operation, such as `GetSchedule`: a document, an exception, or a function of the parameters that
+            gives (or raises) either. Documents are checked against the operation's shape, as parameters are.
+        made: the operations called, with their parameters.
+    """
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    made: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, operation: str) -> list[dict[str, Any]]:
+        """The parameters of each call of this operation."""
+        return [parameters for name, parameters in self.made if name == operation]
+
+    def refuse(self, operation: str, code: str, message: str = "refused") -> None:
+        """Let AWS refuse the operation with this code."""
+        self.answers[operation] = botocore.exceptions.ClientError(
+            {"Error": {"Code": code, "Message": message}}, operation
+        )
+
+    def _remember(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["parameters"] = dict(params)
+
+    def _answer(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[SimpleNamespace, dict[str, Any]]:
+        self.made.append((model.name, context["parameters"]))
+        answer = self.answers[model.name]
+        if callable(answer):
+            answer = answer(context["parameters"])
+        if isinstance(answer, botocore.exceptions.ClientError):
+            return SimpleNamespace(status_code=400), {**answer.response, "ResponseMetadata": {}}
+        if isinstance(answer, Exception):
+            raise answer
+        botocore.validate.validate_parameters(answer, model.output_shape)
+        return SimpleNamespace(status_code=200), {**answer, "ResponseMetadata": {}}
+
+
+@pytest.fixture(scope="session")
+def _session_of_calls() -> boto3.Session:
+    """One for all tests: reading the services' descriptions anew for each would take most of their time."""
+    return boto3.Session("testing", "testing", region_name="eu-west-1")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, _session_of_calls: boto3.Session) -> Iterator[Calls]:
+    """Answers every AWS call of the test; one that the test gave no answer for fails it (KeyError)."""
+    fake = Calls()
+    events = _session_of_calls.events
+    events.register("before-parameter-build", fake._remember)
+    events.register("before-call", fake._answer)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session_of_calls)
+    yield fake
+    events.unregister("before-parameter-build", fake._remember)
+    events.unregister("before-call", fake._answer)
 
 
 @pytest.fixture

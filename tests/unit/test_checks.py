@@ -1,0 +1,678 @@
+"""The checks of `ai-jobs doctor`: what is right is ok, each thing that can be wrong is found, nothing ends the rest."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from ai_jobs.checks import examine
+from ai_jobs.checkup import PERMISSIONS, Finding, State, Subject
+
+ACCOUNT = "123456789012"
+ARN = f"arn:aws:sqs:eu-west-1:{ACCOUNT}"
+BASE = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}"
+ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"
+TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:alarms"
+MODEL = "amazon.nova-lite-v1:0"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/schedule"
+PROFILE = "eu.amazon.nova-lite-v1:0"
+OUTPUTS = {
+    "request_queue_url": f"{BASE}/request",
+    "request_queue_arn": f"{ARN}:request",
+    "request_dlq_url": f"{BASE}/request-dlq",
+    "request_dlq_arn": f"{ARN}:request-dlq",
+    "response_queue_url": f"{BASE}/response",
+    "response_queue_arn": f"{ARN}:response",
+    "response_dlq_url": f"{BASE}/response-dlq",
+    "response_dlq_arn": f"{ARN}:response-dlq",
+    "processor_function_name": "processor-test",
+    "result_handler_function_name": "result-handler-test",
+    "jobs_api_function_name": "jobs-api-test",
+    "reconciler_function_name": "reconciler-test",
+    "table_name": "jobs",
+    "bucket_name": "objects",
+    "config_application_id": "abc1234",
+    "config_environment_id": "abc1235",
+    "config_profile_id": "abc1236",
+    "job_types": ["greeting", "poem"],
+    "alarm_names": ["one", "two"],
+    "service_alarm_name": "unhealthy",
+    "alarm_topic_arns": [TOPIC],
+}
+JOB_TYPE = {"modelId": MODEL, "prompt": "Hi", "maxTokens": 100, "timeoutSeconds": 60, "inputSchema": {}}
+
+
+def refused(code, message="refused"):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "x")
+
+
+class Healthy:
+    """An environment in which all is well, by what its services answer; a test breaks one thing."""
+
+    def __init__(self, calls):
+        self.calls = calls
+        self.outputs = dict(OUTPUTS)
+        self.queues = {
+            f"{name}{kind}": self._queue(name, kind) for name in ("request", "response") for kind in ("", "-dlq")
+        }
+        self.functions = {
+            "processor-test": {
+                "Timeout": 900,
+                "Environment": {
+                    "Variables": {"AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900", "AI_JOB_MAX_RECEIVE_COUNT": "3"}
+                },
+            },
+            "result-handler-test": {"Timeout": 30},
+            "jobs-api-test": {"Timeout": 10},
+            "reconciler-test": {"Timeout": 120},
+        }
+        self.trigger = {
+            "UUID": ID,
+            "State": "Enabled",
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "LastProcessingResult": "OK",
+        }
+        self.schedule = {
+            "State": "ENABLED",
+            "ScheduleExpression": "rate(5 minutes)",
+            "Target": {
+                "Arn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test",
+                "RoleArn": "arn:aws:iam::1:role/r",
+            },
+        }
+        self.table = {
+            "TableStatus": "ACTIVE",
+            "GlobalSecondaryIndexes": [
+                {"IndexName": name, "IndexStatus": "ACTIVE"} for name in ("by-user", "open-jobs")
+            ],
+        }
+        self.ttl = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
+        self.block = {
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        }
+        self.versions = [7, 6]
+        self.deployments = [self.deployment(2, 7), self.deployment(1, 6)]
+        self.document = {"version": "v", "jobTypes": {"greeting": dict(JOB_TYPE), "poem": dict(JOB_TYPE)}}
+        self.model = {"inferenceTypesSupported": ["ON_DEMAND"], "modelLifecycle": {"status": "ACTIVE"}}
+        self.access = {
+            "authorizationStatus": "AUTHORIZED",
+            "entitlementAvailability": "AVAILABLE",
+            "regionAvailability": "AVAILABLE",
+            "agreementAvailability": {"status": "AVAILABLE"},
+        }
+        self.alarms = {name: self._alarm(name) for name in ("one", "two", "unhealthy")}
+        self.topic = {"TopicArn": TOPIC}
+        self.subscriptions = [{"SubscriptionArn": f"{TOPIC}:{ID}"}]
+        calls.answers |= {
+            "GetCallerIdentity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ada", "UserId": "x"},
+            "GetQueueAttributes": self._attributes,
+            "GetFunctionConfiguration": lambda parameters: (
+                {
+                    "State": "Active",
+                    "LastUpdateStatus": "Successful",
+                    "MemorySize": 512,
+                }
+                | self.functions[parameters["FunctionName"]]
+            ),
+            "ListEventSourceMappings": lambda parameters: {
+                "EventSourceMappings": [self.trigger | {"EventSourceArn": parameters["EventSourceArn"]}]
+            },
+            "GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
+            "GetSchedule": lambda parameters: self.schedule,
+            "DescribeTable": lambda parameters: {"Table": self.table},
+            "DescribeTimeToLive": lambda parameters: {"TimeToLiveDescription": self.ttl},
+            "HeadBucket": {},
+            "GetPublicAccessBlock": lambda parameters: {"PublicAccessBlockConfiguration": self.block},
+            "ListDeployments": lambda parameters: {"Items": self.deployments},
+            "ListHostedConfigurationVersions": lambda parameters: {
+                "Items": [{"VersionNumber": number} for number in self.versions]
+            },
+            "GetHostedConfigurationVersion": lambda parameters: {"Content": self._content()},
+            "GetFoundationModel": lambda parameters: {"modelDetails": self._model(parameters["modelIdentifier"])},
+            "GetFoundationModelAvailability": lambda parameters: {"modelId": parameters["modelId"]} | self.access,
+            "DescribeAlarms": lambda parameters: {
+                "MetricAlarms": [self.alarms[name] for name in parameters["AlarmNames"] if name in self.alarms]
+            },
+            "GetTopicAttributes": lambda parameters: {"Attributes": self.topic},
+            "ListSubscriptionsByTopic": lambda parameters: {"Subscriptions": self.subscriptions},
+        }
+
+    def _queue(self, name, kind):
+        attributes = {
+            "QueueArn": f"{ARN}:{name}{kind}",
+            "ApproximateNumberOfMessages": "0",
+            "ApproximateNumberOfMessagesNotVisible": "0",
+            "ApproximateNumberOfMessagesDelayed": "0",
+            "MessageRetentionPeriod": "1209600",
+            "VisibilityTimeout": "900" if name == "request" else "300",
+        }
+        if kind:
+            policy = {"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}:{name}"]}
+            return attributes | {"RedriveAllowPolicy": json.dumps(policy)}
+        policy = {"deadLetterTargetArn": f"{ARN}:{name}-dlq", "maxReceiveCount": 3}
+        return attributes | {"RedrivePolicy": json.dumps(policy)}
+
+    def _alarm(self, name):
+        return {"AlarmName": name, "ActionsEnabled": True, "AlarmActions": [TOPIC], "StateValue": "OK"}
+
+    def deployment(self, number, version, state="COMPLETE", profile="abc1236"):
+        return {
+            "DeploymentNumber": number,
+            "ConfigurationVersion": str(version),
+            "State": state,
+            "ConfigurationProfileId": profile,
+        }
+
+    def _attributes(self, parameters):
+        name = parameters["QueueUrl"].rpartition("/")[2]
+        if name not in self.queues:
+            return refused("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+        return {"Attributes": self.queues[name]}
+
+    def _content(self):
+        return io.BytesIO(self.document if isinstance(self.document, bytes) else json.dumps(self.document).encode())
+
+    def _model(self, model_id):
+        return {"modelArn": f"arn:aws:bedrock:eu-west-1::foundation-model/{model_id}", "modelId": model_id} | self.model
+
+    def findings(self):
+        return list(examine(Subject(self.outputs, "ai-jobs --env test", named=True)))
+
+    def wrong(self):
+        """The findings that are not ok."""
+        return [finding for finding in self.findings() if finding.state is not State.OK]
+
+    def only(self):
+        """The one finding that is not ok."""
+        (finding,) = self.wrong()
+        return finding
+
+
+@pytest.fixture
+def environment(calls):
+    return Healthy(calls)
+
+
+def test_all_is_well(environment):
+    findings = environment.findings()
+    assert {finding.state for finding in findings} == {State.OK}
+    assert [finding.check for finding in findings] == [
+        "credentials",
+        "request queue",
+        "response queue",
+        "request DLQ",
+        "response DLQ",
+        "processor",
+        "result handler",
+        "jobs API",
+        "reconciler",
+        "request queue's timeout",
+        "response queue's timeout",
+        "request queue's trigger",
+        "response queue's trigger",
+        "processor's loop detection",
+        "result handler's loop detection",
+        "reconciler's schedule",
+        "table",
+        "bucket",
+        "job types",
+        f"model {MODEL}",
+        "alarms",
+        "topic alarms",
+    ]
+    assert findings[0].found == f"account {ACCOUNT}, arn:aws:iam::{ACCOUNT}:user/ada, region eu-west-1"
+    assert not any(finding.advice for finding in findings)
+
+
+def test_nothing_is_changed_and_no_model_is_called(environment):
+    environment.findings()
+    made = {name for name, _ in environment.calls.made}
+    assert made <= {*PERMISSIONS, "GetCallerIdentity"}
+    assert all(name.startswith(("Get", "List", "Describe", "Head")) for name in made)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [NoCredentialsError(), refused("ExpiredToken"), refused("InvalidClientTokenId")],
+)
+def test_credentials_that_are_no_use_end_it(environment, answer):
+    environment.calls.answers["GetCallerIdentity"] = answer
+    credentials, rest = environment.findings()
+    assert (credentials.check, credentials.state) == ("credentials", State.FAILED)
+    assert "aws sso login" in credentials.advice
+    assert (rest.state, rest.check) == (State.WARNING, "all else")
+    assert len(environment.calls.made) == 1
+
+
+def test_credentials_of_another_account_end_it(environment):
+    environment.outputs["request_queue_arn"] = "arn:aws:sqs:eu-west-1:999999999999:request"
+    credentials, _ = environment.findings()
+    assert credentials.state is State.FAILED
+    assert "the queues are in account 999999999999" in credentials.found
+    assert "AWS_PROFILE" in credentials.advice
+
+
+def test_the_account_of_a_url_counts_where_there_is_no_arn(environment):
+    del environment.outputs["request_queue_arn"]
+    assert environment.findings()[0].state is State.OK
+    environment.outputs["request_queue_url"] = environment.outputs["request_queue_url"].replace(ACCOUNT, "999999999999")
+    assert environment.findings()[0].state is State.FAILED
+
+
+def test_another_region_ends_it(environment):
+    environment.outputs["request_queue_arn"] = f"arn:aws:sqs:us-east-1:{ACCOUNT}:request"
+    credentials, _ = environment.findings()
+    assert credentials.state is State.FAILED
+    assert credentials.advice == "set AWS_REGION=us-east-1"
+
+
+def test_a_network_without_sts_keeps_the_rest(environment):
+    environment.calls.answers["GetCallerIdentity"] = EndpointConnectionError(endpoint_url="https://sts")
+    assert environment.only().check == "credentials"
+
+
+def test_a_queue_that_is_gone(environment):
+    del environment.queues["request"]
+    wrong = environment.wrong()
+    assert [finding.check for finding in wrong if finding.state is State.FAILED] == ["request queue"]
+    assert "does not exist" in wrong[0].found
+    # What needs it says so once more in a word, and does not fail by itself.
+    assert {finding.found for finding in wrong[1:]} == {"not checked: request queue can't be read, see there"}
+    assert (
+        len([call for call in environment.calls.of("GetQueueAttributes") if call["QueueUrl"].endswith("request")]) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("queue", "attribute", "value", "state", "found", "advice"),
+    [
+        ("request", "RedrivePolicy", "", "failed", "no redrive policy", "terraform apply"),
+        (
+            "response",
+            "RedrivePolicy",
+            json.dumps({"deadLetterTargetArn": f"{ARN}:other", "maxReceiveCount": 3}),
+            "failed",
+            f"dead-letters to {ARN}:other, not to {ARN}:response-dlq",
+            "terraform apply",
+        ),
+        ("request-dlq", "RedriveAllowPolicy", "", "warning", "any queue", "terraform apply"),
+        (
+            "request-dlq",
+            "RedriveAllowPolicy",
+            json.dumps({"redrivePermission": "denyAll"}),
+            "failed",
+            f"does not let {ARN}:request dead-letter into it",
+            "terraform apply",
+        ),
+        (
+            "response-dlq",
+            "RedriveAllowPolicy",
+            json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}:response", f"{ARN}:other"]}),
+            "warning",
+            f"lets other queues dead-letter into it: {ARN}:other",
+            "terraform apply",
+        ),
+        (
+            "response-dlq",
+            "MessageRetentionPeriod",
+            "345600",
+            "warning",
+            "keeps messages 345600 s, its queue 1209600 s",
+            "response_queue.dlq_message_retention_seconds = 1209600",
+        ),
+        (
+            "request-dlq",
+            "ApproximateNumberOfMessages",
+            "2",
+            "warning",
+            "holds 2 messages",
+            "look at them: ai-jobs --env test dlq list --queue request",
+        ),
+        (
+            "response-dlq",
+            "ApproximateNumberOfMessagesNotVisible",
+            "1",
+            "warning",
+            "holds 1 message",
+            "look at them: ai-jobs --env test dlq list --queue response",
+        ),
+    ],
+)
+def test_queues(environment, queue, attribute, value, state, found, advice):  # R-Q1 R-Q2 R-Q3 R-Q4 R-E4
+    environment.queues[queue][attribute] = value
+    finding = environment.only() if attribute != "RedrivePolicy" else environment.wrong()[0]
+    assert finding.check.lower() == queue.replace("-", " ") + ("" if "dlq" in queue else " queue")
+    assert finding.state == state
+    assert found in finding.found
+    assert advice in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("function", "fields", "state", "found"),
+    [
+        ("processor-test", {"State": "Failed", "StateReason": "no such role"}, "failed", "no such role"),
+        ("jobs-api-test", {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "bad zip"}, "failed", "bad zip"),
+        ("reconciler-test", {"LastUpdateStatus": "InProgress"}, "warning", "InProgress"),
+        ("result-handler-test", {"State": "Inactive"}, "warning", "Inactive"),
+    ],
+)
+def test_functions(environment, function, fields, state, found):
+    environment.functions[function] |= fields
+    finding = environment.only()
+    assert finding.check.lower().replace(" ", "-") + "-test" == function
+    assert finding.state == state
+    assert found in finding.found
+
+
+def test_messages_that_come_back_while_they_are_worked_on(environment):
+    environment.queues["response"]["VisibilityTimeout"] = "29"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("response queue's timeout", State.FAILED)
+    assert "come back after 29 s, but the result handler may take 30 s" in finding.found
+    assert "response_queue.visibility_timeout_seconds = 30" in finding.advice
+
+
+def test_a_queue_that_is_not_what_the_processor_counts_on(environment):
+    policy = {"deadLetterTargetArn": f"{ARN}:request-dlq", "maxReceiveCount": 5}
+    environment.queues["request"]["RedrivePolicy"] = json.dumps(policy)
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("request queue's timeout", State.WARNING)
+    assert "AI_JOB_MAX_RECEIVE_COUNT is 3, the queue has 5" in finding.found
+
+
+def test_a_paused_worker(environment):
+    environment.trigger["State"] = "Disabled"
+    environment.queues["request"]["ApproximateNumberOfMessages"] = "3"
+    request, response = environment.wrong()
+    assert (request.check, request.state) == ("request queue's trigger", State.FAILED)
+    assert request.found == "paused: the processor does not work, 3 messages waiting"
+    assert request.advice == "resume it: ai-jobs --env test resume request"
+    assert response.advice == "resume it: ai-jobs --env test resume response"
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "found"),
+    [
+        ({"State": "Updating"}, "warning", "updating"),
+        ({"FunctionResponseTypes": []}, "failed", "ReportBatchItemFailures is off"),
+        ({"LastProcessingResult": "PROBLEM: Function call failed"}, "warning", "PROBLEM: Function call failed"),
+    ],
+)
+def test_triggers(environment, fields, state, found):
+    environment.trigger |= fields
+    for finding in environment.wrong():
+        assert finding.check in ("request queue's trigger", "response queue's trigger")
+        assert finding.state == state
+        assert found in finding.found
+        assert finding.advice
+
+
+def test_no_trigger(environment):
+    environment.calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": []}
+    assert [finding.state for finding in environment.wrong()] == [State.FAILED] * 2
+
+
+def test_lambda_takes_delayed_copies_for_a_loop(environment):
+    environment.calls.answers["GetFunctionRecursionConfig"] = {"RecursiveLoop": "Terminate"}
+    assert [(finding.check, finding.state) for finding in environment.wrong()] == [
+        ("processor's loop detection", State.FAILED),
+        ("result handler's loop detection", State.FAILED),
+    ]
+
+
+def test_the_schedule(environment):
+    environment.schedule["State"] = "DISABLED"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("reconciler's schedule", State.FAILED)
+    assert "reconciler.enabled = true" in finding.advice
+    environment.schedule |= {
+        "State": "ENABLED",
+        "Target": environment.schedule["Target"] | {"Arn": "arn:x:function:other"},
+    }
+    assert "runs arn:x:function:other" in environment.only().found
+    environment.calls.refuse("GetSchedule", "ResourceNotFoundException", "Schedule reconciler-test does not exist.")
+    assert environment.only().state is State.FAILED
+
+
+def test_the_table(environment):
+    environment.table["GlobalSecondaryIndexes"] = [{"IndexName": "by-user", "IndexStatus": "CREATING"}]
+    environment.ttl = {"TimeToLiveStatus": "DISABLED"}
+    assert [(finding.check, finding.state, finding.found) for finding in environment.wrong()] == [
+        ("table", State.WARNING, "index by-user is CREATING"),
+        ("table", State.FAILED, "index open-jobs is missing"),
+        ("table", State.FAILED, "expiry by expiresAt is off: jobs are kept for ever"),
+    ]
+
+
+def test_the_bucket(environment):
+    environment.block["BlockPublicPolicy"] = False
+    assert environment.only().found == "public access is not blocked"
+    environment.calls.refuse("GetPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration")
+    assert environment.only().state is State.FAILED
+    environment.calls.refuse("HeadBucket", "404", "Not Found")
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("bucket", State.FAILED)
+    assert "does not exist" in finding.found
+
+
+def test_a_configuration_that_is_not_deployed(environment):
+    environment.versions = [8, 7]
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("job types", State.FAILED)
+    assert "version 7 is deployed, but 8 is there" in finding.found
+
+
+def test_a_deployment_on_its_way(environment):
+    environment.versions = [8, 7]
+    environment.deployments.insert(0, environment.deployment(3, 8, "DEPLOYING"))
+    finding = environment.only()
+    assert finding.state is State.WARNING
+    assert finding.found == "version 8 is on its way (deploying)"
+
+
+def test_deployments_of_another_profile_do_not_count(environment):
+    environment.deployments.insert(0, environment.deployment(3, 99, profile="zzzzzzz"))
+    assert environment.wrong() == []
+
+
+def test_nothing_is_deployed(environment):
+    environment.deployments = []
+    job_types, models = environment.wrong()
+    assert job_types.found == "not checked: nothing is deployed yet"
+    assert models.found == "not checked: job types can't be read, see there"
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (b"{", "can't be used: Expecting"),
+        ({"version": "v"}, "it has no jobTypes"),
+        ([], "it has no jobTypes"),
+        (
+            {"jobTypes": {"greeting": JOB_TYPE | {"maxTokens": "many"}}},
+            "maxTokens of job type greeting is missing or no int",
+        ),
+        ({"jobTypes": {"greeting": 1}}, "modelId of job type greeting is missing"),
+    ],
+)
+def test_a_configuration_that_can_not_be_used(environment, document, found):
+    environment.document = document
+    job_types, models = environment.wrong()
+    assert job_types.state is State.FAILED
+    assert found in job_types.found
+    assert models.state is State.WARNING
+
+
+def test_job_types_that_are_not_those_of_terraform(environment):
+    del environment.document["jobTypes"]["poem"]
+    finding = environment.only()
+    assert finding.state is State.FAILED
+    assert finding.found == "version 7 has greeting, but Terraform set greeting, poem"
+    del environment.outputs["job_types"]
+    assert environment.wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("model", "access", "state", "found"),
+    [
+        ({}, {"authorizationStatus": "NOT_AUTHORIZED"}, "failed", "no access"),
+        ({}, {"entitlementAvailability": "NOT_AVAILABLE"}, "failed", "no access"),
+        ({}, {"regionAvailability": "NOT_AVAILABLE"}, "failed", "not in this region"),
+        ({}, {"agreementAvailability": {"status": "PENDING"}}, "warning", "agreement is PENDING"),
+        ({"inferenceTypesSupported": ["INFERENCE_PROFILE"]}, {}, "failed", "through an inference profile only"),
+        ({"modelLifecycle": {"status": "LEGACY"}}, {}, "warning", "LEGACY"),
+    ],
+)
+def test_models(environment, model, access, state, found):
+    environment.model |= model
+    environment.access |= access
+    finding = environment.only()
+    assert finding.check == f"model {MODEL}"
+    assert finding.state == state
+    assert found in finding.found
+    assert finding.advice
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "ValidationException"])
+def test_an_unknown_model_names_its_job_types(environment, code):
+    environment.calls.refuse("GetFoundationModel", code, "The provided model identifier is invalid.")
+    finding = environment.only()
+    assert finding.state is State.FAILED
+    assert "greeting, poem" in finding.advice
+
+
+@pytest.mark.parametrize("model_id", [PROFILE, f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}"])
+def test_a_profile_stands_for_its_model_whatever_the_region(environment, model_id):
+    environment.document["jobTypes"]["poem"]["modelId"] = model_id
+    environment.access["regionAvailability"] = "AVAILABLE"
+    behind = "arn:aws:bedrock:eu-north-1::foundation-model/amazon.nova-lite-v1:0"
+    environment.calls.answers["GetInferenceProfile"] = {
+        "inferenceProfileName": "x",
+        "inferenceProfileArn": f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}",
+        "models": [{"modelArn": behind}],
+        "inferenceProfileId": PROFILE,
+        "status": "ACTIVE",
+        "type": "SYSTEM_DEFINED",
+    }
+    assert environment.wrong() == []
+    assert environment.calls.of("GetInferenceProfile") == [{"inferenceProfileIdentifier": model_id}]
+    assert environment.calls.of("GetFoundationModelAvailability")[-1] == {"modelId": MODEL}
+
+
+def test_what_bedrock_does_not_say_is_not_made_up(environment):
+    environment.access |= {"authorizationStatus": "", "entitlementAvailability": ""}
+    finding = environment.only()
+    assert finding.state is State.WARNING
+    assert "does not say" in finding.found
+
+
+def test_a_model_of_another_kind_is_not_checked(environment):
+    for job_type in environment.document["jobTypes"].values():
+        job_type["modelId"] = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:provisioned-model/abc"
+    assert "neither a foundation model nor an inference profile" in environment.only().found
+
+
+def test_alarms(environment):  # R-E4
+    del environment.alarms["one"]
+    environment.alarms["two"] |= {"ActionsEnabled": False, "AlarmActions": []}
+    environment.alarms["unhealthy"] |= {
+        "StateValue": "ALARM",
+        "StateReason": "Threshold Crossed",
+        "AlarmDescription": "See docs/runbooks.md, service unhealthy.",
+    }
+    assert environment.wrong() == [
+        Finding("alarm one", State.FAILED, "does not exist", "terraform apply puts it right"),
+        Finding(
+            "alarm two",
+            State.FAILED,
+            "its actions are switched off: nobody is told",
+            "aws cloudwatch enable-alarm-actions --alarm-names two",
+        ),
+        Finding("alarm two", State.FAILED, "has no actions: nobody is told", "terraform apply puts it right"),
+        Finding(
+            "alarm unhealthy",
+            State.WARNING,
+            "in ALARM: Threshold Crossed",
+            "See docs/runbooks.md, service unhealthy.",
+        ),
+    ]
+
+
+def test_an_alarm_that_rings_is_a_warning_beside_the_ok(environment):
+    environment.alarms["one"]["StateValue"] = "ALARM"
+    findings = {finding.check: finding for finding in environment.findings()}
+    assert findings["alarm one"].state is State.WARNING
+    assert findings["alarms"].found == "all 3 exist and notify; in ALARM: 1"
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "found", "advice"),
+    [
+        ([], "no confirmed subscription: alarms reach nobody", f"aws sns subscribe --topic-arn {TOPIC}"),
+        ([{"SubscriptionArn": "PendingConfirmation"}], "1 not confirmed", "confirm"),
+    ],
+)
+def test_a_topic_that_nobody_hears(environment, subscriptions, found, advice):
+    environment.subscriptions = subscriptions
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("topic alarms", State.WARNING)
+    assert found in finding.found
+    assert advice in finding.advice
+
+
+def test_a_topic_that_cloudwatch_may_not_write_to(environment):
+    environment.topic["KmsMasterKeyId"] = "alias/aws/sns"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("topic alarms", State.FAILED)
+    assert "alias/aws/sns" in finding.found
+    environment.topic["KmsMasterKeyId"] = "alias/ours"
+    assert environment.wrong() == []
+
+
+def test_the_modules_own_topic_counts_where_the_list_is_not_known(environment):
+    del environment.outputs["alarm_topic_arns"]
+    environment.outputs["alarm_topic_arn"] = TOPIC
+    environment.calls.refuse("GetTopicAttributes", "NotFound", "Topic does not exist")
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("topic alarms", State.FAILED)
+
+
+@pytest.mark.parametrize("operation", sorted({*PERMISSIONS} - {"GetInferenceProfile"}))
+def test_a_missing_permission_is_a_warning_that_names_it(environment, operation):
+    environment.calls.refuse(operation, "403" if operation == "HeadBucket" else "AccessDeniedException")
+    wrong = environment.wrong()
+    assert {finding.state for finding in wrong} == {State.WARNING}
+    assert any(PERMISSIONS[operation] in finding.found for finding in wrong)
+    # Everything that does not need it was checked all the same.
+    assert environment.findings()[-1].check in ("topic alarms", "topics")
+
+
+@pytest.mark.parametrize("operation", ["GetSchedule", "DescribeTable", "ListDeployments", "DescribeAlarms"])
+def test_a_service_that_does_not_answer_is_a_warning(environment, operation):
+    environment.calls.answers[operation] = EndpointConnectionError(endpoint_url="https://somewhere")
+    wrong = environment.wrong()
+    assert {finding.state for finding in wrong} == {State.WARNING}
+    assert "Could not connect" in wrong[0].found
+
+
+@pytest.mark.parametrize("output", sorted({*OUTPUTS} - {"request_queue_arn", "job_types", "service_alarm_name"}))
+def test_an_unknown_output_is_a_warning_at_most(environment, output):
+    del environment.outputs[output]
+    wrong = environment.wrong()
+    assert {finding.state for finding in wrong} <= {State.WARNING}
+    if not output.endswith("_arn"):
+        name = "alarm_topic_arn" if output == "alarm_topic_arns" else output
+        assert any(f"the output {name} is not known" in finding.found for finding in wrong)
+
+
+def test_variables_alone_are_told_to_name_an_environment(environment):
+    del environment.outputs["alarm_names"]
+    findings = list(examine(Subject(environment.outputs, "ai-jobs", named=False)))
+    (advice,) = [finding.advice for finding in findings if finding.check == "alarms"]
+    assert advice == "name the environment with --env or --outputs"
