@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration chaos benchmark lint format docs package \
+.PHONY: help demo test test-unit test-terraform test-integration chaos benchmark lint format docs picture package \
 	local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
@@ -54,6 +54,9 @@ format: $(READY) ## Format Python and Terraform
 
 docs: $(READY) ## Write the inputs and outputs tables of the modules' READMEs
 	@$(PYTHON) -m scripts.module_docs
+
+picture: $(READY) ## Draw docs/dashboard.png from a local run's numbers (about two minutes)
+	@scripts/uv run --frozen --quiet --group picture python -m scripts.dashboard_picture
 
 package: $(READY) ## Build the Lambda zips in dist/
 	@$(PYTHON) -m scripts.package

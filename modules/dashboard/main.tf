@@ -21,7 +21,7 @@ locals {
       metrics = [
         concat(local.own.JobsCompleted, [{ label = "completed", stat = "Sum", color = "#2ca02c" }]),
         concat(local.own.JobsFailed, [{ label = "failed", stat = "Sum", color = "#d62728" }]),
-        concat(local.own.Attempts, [{ label = "attempts, average (right)", stat = "Average", yAxis = "right" }]),
+        concat(local.own.Attempts, [{ label = "attempts, average (right)", stat = "Average", yAxis = "right", color = "#7f7f7f" }]),
       ]
     },
     {
