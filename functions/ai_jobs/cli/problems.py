@@ -61,13 +61,14 @@ def explained() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
-        problem = _explain(error)
+        problem = explain(error)
         if problem is None:
             raise
         raise problem from error
 
 
-def _explain(error: Exception) -> Problem | None:
+def explain(error: Exception) -> Problem | None:
+    """The Problem for what the library or botocore raised, with the way out where one is known; None for a bug."""
     # Imported here: the help needs neither boto3 nor its exceptions.
     from botocore.exceptions import BotoCoreError, ClientError
 
