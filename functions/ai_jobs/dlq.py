@@ -335,7 +335,8 @@ def retry(
             report(Treated(letter.job_id, Outcome.SKIPPED, "it was retried in this run already"))
         return not again
 
-    _treat_all(sweep, lambda letter: selection.matches(letter) and first_time(letter), treat, report, rate)
+    pace = 0 if dry_run else rate
+    _treat_all(sweep, lambda letter: selection.matches(letter) and first_time(letter), treat, report, pace)
 
 
 def purge(sweep: Sweep, selection: Selection, report: Callable[[Treated], None], *, dry_run: bool = False) -> None:

@@ -14,7 +14,7 @@ from ai_jobs.cli.output import json_option, print_fields, print_json, print_tabl
 from ai_jobs.cli.problems import FAILED, TIMED_OUT, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ai_jobs.cli.environment import Environment, Source
     from ai_jobs.cli.job_files import WrittenJob
@@ -138,7 +138,7 @@ def list_jobs(
     """List a user's jobs, the newest first, without their results and errors."""
     from ai_jobs.messages import check_user_id
 
-    check_user_id(user_id)
+    _checked(check_user_id, user_id)
     matching = (
         row
         for row in _store(source.load()).history_of(user_id)
@@ -175,11 +175,16 @@ def _store(environment: Environment) -> JobStore:
 
 
 def _checked_ids(job_ids: Iterable[str]) -> list[str]:
-    from ai_jobs.errors import JobError
     from ai_jobs.messages import check_job_id
 
+    return list(dict.fromkeys(_checked(check_job_id, job_id) for job_id in job_ids))
+
+
+def _checked(check: Callable[[object], str], value: str) -> str:
+    from ai_jobs.errors import JobError
+
     try:
-        return list(dict.fromkeys(check_job_id(job_id) for job_id in job_ids))
+        return check(value)
     except JobError as error:
         raise click.UsageError(error.message) from None
 
