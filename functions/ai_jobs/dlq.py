@@ -332,7 +332,13 @@ def retry(
         again = key in sent
         sent.add(key)
         if again:
-            report(Treated(letter.job_id, Outcome.SKIPPED, "it was retried in this run already"))
+            report(
+                Treated(
+                    letter.job_id,
+                    Outcome.SKIPPED,
+                    "it was sent in this run already: it has failed again, or had two letters",
+                )
+            )
         return not again
 
     pace = 0 if dry_run else rate

@@ -148,8 +148,8 @@ def test_show_gives_body_attributes_and_row(cli, letter, body):
     result = cli("dlq", "show", "job-1")
     assert result.exit_code == 0
     assert '"name": "Ada\\u001b[2J"' in result.stdout
-    assert "attribute ErrorCode MODEL_ACCESS_DENIED" in " ".join(result.stdout.split())
-    assert "the job's row: failed with MODEL_ACCESS_DENIED: no access to the model" in result.stderr
+    assert "errorCode MODEL_ACCESS_DENIED errorMessage no access to the model" in " ".join(result.stdout.split())
+    assert "row  failed with MODEL_ACCESS_DENIED: no access to the model" in result.stdout
     document = json.loads(cli("dlq", "show", "--json", "job-1").stdout)
     assert document["job"]["status"] == "failed"
     assert json.loads(document["letters"][0]["body"])["input"] == {"name": "Ada\x1b[2J"}
@@ -166,7 +166,9 @@ def test_show_of_a_job_without_a_letter(cli, three):
 
 def test_show_without_a_row(cli, aws, body):
     send_message(aws.request_dlq, body(), {})
-    assert "the job has no row" in cli("dlq", "show", "job-1").stderr
+    result = cli("dlq", "show", "job-1")
+    assert "row  none: the job never had one" in result.stdout
+    assert "attribute" not in result.stdout
 
 
 def test_retry_sends_what_matches(cli, three, aws):  # R-E4

@@ -188,6 +188,15 @@ def test_a_large_input_goes_to_the_bucket_and_is_refused_without_one(cli, file, 
     assert (result.exit_code, "SQS takes at most 262144" in result.stderr) == (1, True)
 
 
+def test_variables_of_another_environment_do_not_count(cli, file, tmp_path, aws):
+    """The library would take the bucket from its variable."""
+    outputs = file({"request_queue_url": {"value": aws.request_queue}}, "outputs.json")
+    result = cli("--outputs", outputs, "submit", file(JOB | {"input": {"text": "x" * 210_000}}))
+    assert result.exit_code == 0
+    (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+    assert len(message.body) > 210_000, "it went into the message, not into that bucket"
+
+
 def test_a_failure_in_the_middle_says_what_was_sent_and_what_not(cli, file, aws, refusing, monkeypatch):
     monkeypatch.setattr(jobs, "_SENDERS", 1)
     refusing(clients.get_sqs_client(), "SendMessage", after=2)

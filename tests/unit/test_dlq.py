@@ -384,7 +384,7 @@ def test_a_job_that_comes_back_at_once_does_not_go_round_and_round(retry, dead_l
     monkeypatch.setattr(dlq, "send_message", send_and_fail_again)
     assert outcomes(retry()) == [
         ("job-1", "sent", None),
-        ("job-1", "skipped", "it was retried in this run already"),
+        ("job-1", "skipped", "it was sent in this run already: it has failed again, or had two letters"),
     ]
     assert get_queue_message_count(aws.request_dlq).visible == 1
 

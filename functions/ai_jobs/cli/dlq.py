@@ -156,7 +156,7 @@ def show(source: Source, job_id: str, side: Side, limit: int, as_json: bool) -> 
     else:
         for letter in letters:
             _print_letter(letter)
-        say(_summary_of(job) if store else "the row is not known without table_name")
+        print_fields({"row": _summary_of(job) if store else "not known without table_name"})
     _say_not_seen(sweep)
     if not letters:
         raise Problem(f"there is no dead letter of job {job_id} behind the {side} queue")
@@ -246,7 +246,7 @@ def _store(environment: Environment) -> JobStore | None:
 def _selected(sweep: Sweep, selection: Selection, *, with_bodies: bool = False) -> Iterator[Letter]:
     """The letters that are meant. Without their bodies, unless these are wanted: they may be 256 KiB each."""
     with sweep, progress() as bar:
-        task = bar.add_task("looking at letters", total=None)
+        task = bar.add_task("looking at letters", total=_count(sweep.pair))
         for letters in sweep:
             bar.update(task, completed=sweep.looked_at)
             for letter in letters:
@@ -403,7 +403,10 @@ def _age(age: timedelta) -> str:
 
 def _print_letter(letter: Letter) -> None:
     view = {name: value for name, value in _view(letter).items() if value is not None}
-    attributes = {f"attribute {name}": text for name, text in sorted(letter.message.attributes.items())}
+    shown = {str(value) for value in view.values()}
+    attributes = {
+        f"attribute {name}": text for name, text in sorted(letter.message.attributes.items()) if text not in shown
+    }
     print_fields(view | attributes, _pretty(letter.message.body))
     click.echo()
 
@@ -417,7 +420,7 @@ def _pretty(body: str) -> str:
 
 def _summary_of(job: dict[str, Any] | None) -> str:
     if job is None:
-        return "the job has no row: it never had one, it expired, or its user was erased"
+        return "none: the job never had one, it expired, or its user was erased"
     error = job.get("error")
     why = f" with {error['code']}: {error['message']}" if error else ""
-    return f"the job's row: {job['status']}{why}, since {job['updatedAt']} (ai-jobs status {job['jobId']})"
+    return f"{job['status']}{why}, since {job['updatedAt']} (ai-jobs status {job['jobId']})"
