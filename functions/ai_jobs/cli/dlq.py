@@ -299,6 +299,9 @@ def _run(
                 bar.update(task, completed=sweep.looked_at)
 
             run(sweep, count)
+    except KeyboardInterrupt:
+        say("the letters that are not named here are where they were: run it again to go on")
+        raise
     finally:
         _print_report(report, sweep, dry_run=dry_run, as_json=as_json)
     if any(treated.outcome.value == "failed" for treated in report.treated):
