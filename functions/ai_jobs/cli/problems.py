@@ -86,8 +86,10 @@ def explain(error: Exception) -> Problem | None:
         return Problem(f"{error}, or name an environment with --env or --outputs")
     else:
         return None
+    # AWS's own words name the permission or the resource; those of a JobError are for whoever submitted the job.
+    words = error.__cause__ if isinstance(error.__cause__, ClientError) and isinstance(error, JobError) else error
     hint = _HINTS.get(code)
-    return Problem(f"{error}\n{hint}" if hint else str(error))
+    return Problem(f"{words}\n{hint}" if hint else str(words))
 
 
 def _code_of_cause(error: JobError) -> str | None:
