@@ -62,11 +62,17 @@ def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:
     Raises:
         ValueError: when it is over 10,000,000 bytes.
     """
+    content = checked_input(message)
+    digest = hashlib.sha256(content).hexdigest()
+    return _put(bucket, f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json", content)
+
+
+def checked_input(message: AIJobMessage) -> bytes:
+    """The input as `put_input` stores it. Raises ValueError when it is over 10,000,000 bytes."""
     content = to_json(message.input)
     if len(content) > MAX_INPUT_BYTES:
         raise ValueError(f"the input is {len(content)} bytes: at most {MAX_INPUT_BYTES} are allowed; shorten it")
-    digest = hashlib.sha256(content).hexdigest()
-    return _put(bucket, f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json", content)
+    return content
 
 
 def _put(bucket: str, key: str, content: bytes) -> dict[str, Any]:

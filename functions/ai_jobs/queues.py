@@ -154,12 +154,7 @@ def send_message(
     """
     if not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
         raise ValueError(f"delay_seconds is {delay_seconds}: it must be from 0 to {MAX_DELAY_SECONDS}")
-    size = size_of(body, attributes)
-    if size > MAX_MESSAGE_BYTES:
-        raise ValueError(
-            f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content, or set "
-            "AI_JOB_BUCKET to the module's bucket, where large inputs go"
-        )
+    _check_size(body, attributes)
     arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
     if delay_seconds:
         arguments["DelaySeconds"] = delay_seconds
@@ -171,6 +166,15 @@ def send_message(
             QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
         )
     return answer["MessageId"]
+
+
+def _check_size(body: str, attributes: Mapping[str, str]) -> None:
+    size = size_of(body, attributes)
+    if size > MAX_MESSAGE_BYTES:
+        raise ValueError(
+            f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content, or set "
+            "AI_JOB_BUCKET to the module's bucket, where large inputs go"
+        )
 
 
 def send_ai_job_request(
@@ -198,6 +202,14 @@ def send_ai_job_request(
     if store_in:
         message = _with_stored_input(message, store_in)
     return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
+
+
+def check_size(message: AIJobMessage, bucket: str | None) -> None:
+    """Raise the ValueError that `send_ai_job_request` would raise for a job that is too large, without sending it."""
+    if bucket and size_in_message(message.input) > INLINE_LIMIT_BYTES:
+        objects.checked_input(message)
+    else:
+        _check_size(message.to_body(), message.attributes())
 
 
 def _with_stored_input(message: AIJobMessage, bucket: str) -> AIJobMessage:

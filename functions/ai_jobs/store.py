@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,11 @@ _ERASED_AT = "erasedAt"
 
 # As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.
 _TOMBSTONE_LIFE = timedelta(days=30)
+
+# The most that one BatchGetItem takes.
+_BATCH_GET_LIMIT = 100
+
+_HISTORY_PAGE = 100
 
 
 class JobStatus(StrEnum):
@@ -217,6 +222,23 @@ class JobStore:
         row = _to_row(answer["Item"]) if "Item" in answer else None
         return None if row is None or self._expired(row) else row
 
+    def get_all(self, job_ids: Iterable[str]) -> dict[str, Row]:
+        """The rows of these jobs by id, each as `get` reads one; jobs without a row are left out."""
+        keys = [_to_item({"jobId": job_id}) for job_id in dict.fromkeys(job_ids)]
+        found: list[Row] = []
+        while keys:
+            page, keys = keys[:_BATCH_GET_LIMIT], keys[_BATCH_GET_LIMIT:]
+            try:
+                answer = get_dynamodb_client().batch_get_item(
+                    RequestItems={self._table_name: {"Keys": page, "ConsistentRead": True}}
+                )
+            except (ClientError, BotoCoreError) as error:
+                raise dependency_error(error, "DynamoDB") from error
+            found += [_to_row(item) for item in answer["Responses"].get(self._table_name, [])]
+            # What did not fit into 16 MB. (DynamoDB raises when it could read nothing at all.)
+            keys += answer["UnprocessedKeys"].get(self._table_name, {"Keys": []})["Keys"]
+        return {row["jobId"]: row for row in found if not (is_erased(row) or self._expired(row))}
+
     def claim(self, job: ReceivedJob, message_id: str, terms: ClaimTerms) -> Claimed | Running | Refusal:
         """Take the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
         now = self._clock()
@@ -363,6 +385,29 @@ class JobStore:
             )
             for page in pages:
                 yield from (_to_row(item)["jobId"] for item in page["Items"])
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+
+    def history_of(self, user_id: str) -> Iterator[Row]:
+        """A user's jobs, the newest first, without their results and errors.
+
+        They come from an index, which lags behind: a row that was written this second may be missing.
+        """
+        try:
+            pages = (
+                get_dynamodb_client()
+                .get_paginator("query")
+                .paginate(
+                    TableName=self._table_name,
+                    IndexName=BY_USER_INDEX,
+                    KeyConditionExpression="userId = :user",
+                    ExpressionAttributeValues=_to_item({":user": user_id}),
+                    ScanIndexForward=False,
+                    PaginationConfig={"PageSize": _HISTORY_PAGE},
+                )
+            )
+            for page in pages:
+                yield from (row for row in map(_to_row, page["Items"]) if not self._expired(row))
         except (ClientError, BotoCoreError) as error:
             raise dependency_error(error, "DynamoDB") from error
 

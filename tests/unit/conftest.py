@@ -14,14 +14,20 @@ import boto3
 import botocore.exceptions
 import botocore.validate
 import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from ai_jobs import clients
+from ai_jobs.cli.main import main
 from ai_jobs.configuration import ProcessorSettings
 from ai_jobs.job_types import JobTypes
 from ai_jobs.messages import JobResult, Usage
 from ai_jobs.queues import ReceivedMessage
 from ai_jobs.store import JobStore
+
+# As in modules/store.
+BY_USER_PROJECTION = ["status", "jobType", "createdAt", "startedAt", "completedAt", "attempt", "expiresAt"]
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -76,7 +82,7 @@ def _create_table(name: str) -> None:
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected},
             }
             for index, hash_key, range_key, projected in (
-                ("by-user", "userId", "createdAt#jobId", ["status"]),
+                ("by-user", "userId", "createdAt#jobId", BY_USER_PROJECTION),
                 ("open-jobs", "openShard", "dueAt", ["status", "jobType", "createdAt", "startedAt"]),
             )
         ],
@@ -289,3 +295,44 @@ def messages_in() -> Callable[[str], list[ReceivedMessage]]:
         return found
 
     return read
+
+
+@pytest.fixture
+def cli(aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs the command `ai-jobs` on the fake account, as a pipe does: no terminal anywhere."""
+    for variable, value in {
+        "AI_JOB_REQUEST_QUEUE_URL": aws.request_queue,
+        "AI_JOB_RESPONSE_QUEUE_URL": aws.response_queue,
+        "AI_JOB_REQUEST_DLQ_URL": aws.request_dlq,
+        "AI_JOB_RESPONSE_DLQ_URL": aws.response_dlq,
+        "AI_JOB_TABLE_NAME": aws.table,
+        "AI_JOB_BUCKET": aws.bucket,
+    }.items():
+        monkeypatch.setenv(variable, value)
+    for variable in ("AI_JOBS_ENV", "AI_JOBS_OUTPUTS"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        result = CliRunner().invoke(main, arguments, input=stdin)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert "\x1b" not in result.output, "escape codes in a pipe"
+        return result
+
+    return run
+
+
+@pytest.fixture
+def refusing() -> Callable[..., None]:
+    """Makes a call of a client fail with an AWS error code, from the nth on (0: at once)."""
+
+    def refuse(client: Any, operation: str, code: str = "AccessDenied", after: int = 0) -> None:
+        calls = itertools.count()
+
+        def fail(**_: Any) -> None:
+            if next(calls) >= after:
+                raise ClientError({"Error": {"Code": code, "Message": f"on cue: {code}"}}, operation)
+
+        client.meta.events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}", fail)
+
+    return refuse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -17,7 +18,7 @@ from ai_jobs import (
     send_ai_job_request,
     send_ai_job_result,
 )
-from ai_jobs.queues import change_visibility_of_all, send_message, size_of
+from ai_jobs.queues import change_visibility_of_all, check_size, send_message, size_of
 
 
 def test_a_submitted_job_is_in_the_queue(aws, monkeypatch):  # R-C1 R-T1
@@ -83,3 +84,20 @@ def test_empty_attributes_are_left_out(aws):
     send_message(aws.request_queue, "x", {"JobId": "j", "TraceId": ""})
     (message,) = receive_messages(aws.request_queue, wait_seconds=0)
     assert message.attributes == {"JobId": "j"}
+
+
+@pytest.mark.parametrize(
+    ("size", "bucket", "refusal"),
+    [
+        (1_000, None, None),
+        (262_144, None, "SQS takes at most 262144"),
+        (262_144, "objects", None),
+        (10_000_000, "objects", "at most 10000000 are allowed"),
+    ],
+)
+def test_a_job_that_is_too_large_is_known_before_it_is_sent(aws, size, bucket, refusal):
+    job = AIJobMessage("user-1", "greeting", {"text": "x" * size})
+    expected = pytest.raises(ValueError, match=refusal) if refusal else contextlib.nullcontext()
+    with expected:
+        check_size(job, bucket)
+    assert get_queue_message_count(aws.request_queue).total == 0

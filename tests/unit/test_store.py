@@ -315,3 +315,54 @@ def test_a_result_of_an_earlier_life_is_dropped(claim, finish, store, clock):
     assert store.apply_result(old).applied is not Applied.APPLIED
     assert row(store)["status"] == "processing"
     assert finish() is Applied.APPLIED
+
+
+def test_many_rows_are_read_at_once_and_the_gone_ones_left_out(store, claim, clock):
+    for number in range(130):
+        claim(jobId=f"job-{number}")
+    store.erase("job-7")
+    ids = [f"job-{number}" for number in range(130)]
+    rows = store.get_all([*ids, "nobody", "job-1"])
+    assert rows.keys() == set(ids) - {"job-7"}
+    assert rows["job-1"] == store.get("job-1")
+    clock.forward(days=31)
+    assert store.get_all(ids) == {}
+    assert store.get_all([]) == {}
+
+
+def test_rows_that_did_not_fit_into_one_answer_are_asked_for_again(store, claim, monkeypatch):
+    """DynamoDB answers with 16 MB at most, and names the keys that it left out."""
+    for number in range(5):
+        claim(jobId=f"job-{number}")
+    client = clients.get_dynamodb_client()
+    asked = []
+    read = client.batch_get_item
+
+    def two_at_a_time(RequestItems):  # noqa: N803 - boto3's own name
+        request = RequestItems["jobs"]
+        asked.append(len(request["Keys"]))
+        assert request["ConsistentRead"]
+        answer = read(RequestItems={"jobs": request | {"Keys": request["Keys"][:2]}})
+        rest = request["Keys"][2:]
+        return answer | {"UnprocessedKeys": {"jobs": {"Keys": rest}} if rest else {}}
+
+    monkeypatch.setattr(client, "batch_get_item", two_at_a_time)
+    assert len(store.get_all(f"job-{number}" for number in range(5))) == 5
+    assert asked == [5, 3, 1]
+
+
+def test_a_users_jobs_come_newest_first(store, claim, clock):
+    for number in range(3):
+        claim(jobId=f"job-{number}")
+        clock.forward(minutes=1)
+    claim(jobId="other", userId="user-2")
+    assert [found["jobId"] for found in store.history_of("user-1")] == ["job-2", "job-1", "job-0"]
+    clock.forward(days=30, minutes=-2)
+    assert [found["jobId"] for found in store.history_of("user-1")] == ["job-2"], "expired rows are gone"
+
+
+@pytest.mark.parametrize("read", [lambda store: store.get_all(["x"]), lambda store: list(store.history_of("user-1"))])
+def test_a_missing_table_is_an_operators_matter_for_every_reader(aws, read):
+    with pytest.raises(JobError) as caught:
+        read(JobStore("missing"))
+    assert caught.value.code == "DEPENDENCY_REFUSED"

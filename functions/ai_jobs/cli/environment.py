@@ -72,10 +72,12 @@ class Source:
         if self.env:
             folder = _folder_of(self.env)
             values = _parse(_terraform_output(folder), f"the outputs of {folder}")
+            _forget_variables()
             _point_at(values, folder)
             return Environment(self.env, values)
         if self.outputs:
             values = _parse(self.outputs.read_text(encoding="utf-8"), str(self.outputs))
+            _forget_variables()
             _point_at(values)
             return Environment(str(self.outputs), values)
         return Environment(
@@ -123,6 +125,12 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
         name: output["value"] if isinstance(output, dict) and "value" in output else output
         for name, output in document.items()
     }
+
+
+def _forget_variables() -> None:
+    # The library falls back on them, as for the bucket of large inputs.
+    for name in (*VARIABLES.values(), "USE_LOCAL_AWS"):
+        os.environ.pop(name, None)
 
 
 def _point_at(values: Mapping[str, Any], folder: Path | None = None) -> None:

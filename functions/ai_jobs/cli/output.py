@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -68,10 +68,24 @@ def rendered(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
+def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
+    """Names and values, one pair a line, and a longer text below them."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        click.echo(f"{name:{width}}  {_printable(str(value))}")
+    if text:
+        click.echo("\n" + "\n".join(_printable(line.expandtabs(4)) for line in text.splitlines()))
+
+
+def _printable(text: str) -> str:
+    """Without control characters: what a job or a model says must not be taken for instructions to the terminal."""
+    kept = (character if character.isprintable() else " " * character.isspace() for character in text)
+    return "".join(kept)
+
+
 def _cell(value: object) -> Text:
     text = "-" if value is None else str(value)
-    # Text, never markup: what a job says must not be taken for instructions to the terminal.
-    return Text("".join(character for character in text if character.isprintable()), style=_STYLES.get(text, ""))
+    return Text(_printable(text), style=_STYLES.get(text, ""))  # Text, never markup
 
 
 def progress() -> Progress:

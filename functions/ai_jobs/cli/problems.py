@@ -61,13 +61,14 @@ def explained() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
-        problem = _explain(error)
+        problem = explain(error)
         if problem is None:
             raise
         raise problem from error
 
 
-def _explain(error: Exception) -> Problem | None:
+def explain(error: Exception) -> Problem | None:
+    """The Problem for what the library or botocore raised, with the way out where one is known; None for a bug."""
     # Imported here: the help needs neither boto3 nor its exceptions.
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -85,8 +86,10 @@ def _explain(error: Exception) -> Problem | None:
         return Problem(f"{error}, or name an environment with --env or --outputs")
     else:
         return None
+    # AWS's own words name the permission or the resource; those of a JobError are for whoever submitted the job.
+    words = error.__cause__ if isinstance(error.__cause__, ClientError) and isinstance(error, JobError) else error
     hint = _HINTS.get(code)
-    return Problem(f"{error}\n{hint}" if hint else str(error))
+    return Problem(f"{words}\n{hint}" if hint else str(words))
 
 
 def _code_of_cause(error: JobError) -> str | None:

@@ -1,0 +1,126 @@
+"""The command `verify`: are the queues there, and does a job get through?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ai_jobs.cli.output import json_option, print_json, print_table, progress, say
+from ai_jobs.cli.problems import FAILED, TIMED_OUT, Problem, explain
+
+if TYPE_CHECKING:
+    from ai_jobs.cli.environment import Environment, Source
+
+TEST_JOB_TYPE = "connection-test"
+"""No environment has this job type, so that the test job ends before any model is called."""
+
+_EXPECTED = "UNKNOWN_JOB_TYPE"
+
+_QUEUES = (
+    ("request queue", "request_queue_url"),
+    ("response queue", "response_queue_url"),
+    ("request DLQ", "request_dlq_url"),
+    ("response DLQ", "response_dlq_url"),
+)
+
+
+@click.command(short_help="Check that both queues can be reached; --test-send tries the whole path.")
+@click.option("--test-send", is_flag=True, help="Send a job through all of it; it ends before any model is called.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the test job.",
+)
+@json_option
+@click.pass_obj
+def verify(source: Source, test_send: bool, timeout_seconds: float, as_json: bool) -> None:
+    """Check that the queues can be reached, and count their messages. Two variables are enough for it:
+    AI_JOB_REQUEST_QUEUE_URL and AI_JOB_RESPONSE_QUEUE_URL.
+
+    --test-send sends a job of the type connection-test, which no environment has. It goes through both queues and both
+    workers and is expected to end as failed with UNKNOWN_JOB_TYPE, without a model call. It counts as an invalid job in
+    the metrics. Where the table is known, the command waits for that end.
+    """
+    environment = source.load()
+    environment.need("request_queue_url")
+    environment.need("response_queue_url")
+    queues = [_look_at(name, environment.get(output)) for name, output in _QUEUES if environment.get(output)]
+    if not as_json:
+        columns = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "STATE")
+        names = ("queue", "visible", "inFlight", "delayed", "state")
+        print_table(columns, [[queue.get(name) for name in names] for queue in queues])
+    problems = [queue["error"] for queue in queues if "error" in queue]
+    test, code = None, FAILED if problems else 0
+    if test_send and not problems:
+        test, code = _test(environment, timeout_seconds)
+        if not as_json:
+            say(test["message"])
+    if as_json:
+        print_json({"queues": queues} | ({"test": test} if test else {}))
+    if problems:
+        raise Problem("\n".join(dict.fromkeys(problems)))
+    raise click.exceptions.Exit(code)
+
+
+def _look_at(name: str, url: str) -> dict[str, Any]:
+    from ai_jobs.errors import AIJobsError
+    from ai_jobs.queues import get_queue_message_count
+
+    try:
+        count = get_queue_message_count(url)
+    except AIJobsError as error:
+        return {"queue": name, "url": url, "state": "failed", "error": str(explain(error))}
+    counts = {"visible": count.visible, "inFlight": count.in_flight, "delayed": count.delayed}
+    return {"queue": name, "url": url, "state": "ok"} | counts
+
+
+def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, Any], int]:
+    """Send the test job and, where the table is known, wait for its end: what came of it, and the exit code."""
+    from ai_jobs import timestamps
+    from ai_jobs.messages import AIJobMessage
+    from ai_jobs.queues import send_ai_job_request
+
+    if TEST_JOB_TYPE in (environment.get("job_types") or ()):
+        raise Problem(
+            f"{environment.name} has a job type {TEST_JOB_TYPE}: the test job would call its model; rename it"
+        )
+    job = AIJobMessage(TEST_JOB_TYPE, TEST_JOB_TYPE, {})
+    send_ai_job_request(job, queue_url=environment.need("request_queue_url"))
+    test: dict[str, Any] = {"jobId": job.job_id}
+    if not environment.get("table_name"):
+        return test | {"message": f"sent job {job.job_id}; without table_name its end can't be seen"}, 0
+    row = _end_of(environment.need("table_name"), job.job_id, timeout_seconds)
+    if row is None:
+        message = (
+            f"job {job.job_id} has not ended after {timeout_seconds:g} s: "
+            "is a worker paused, or the queue long? see: ai-jobs doctor"
+        )
+        return test | {"message": message}, TIMED_OUT
+    code = row.get("error", {}).get("code")
+    test |= {"status": row["status"], "errorCode": code}
+    if code != _EXPECTED:
+        detail = row.get("error", {}).get("message", "")
+        found = f"{row['status']} {code or ''}".strip()
+        message = f"job {job.job_id} ended as {found}, not as failed {_EXPECTED}: {detail}".removesuffix(": ")
+        return test | {"message": message}, FAILED
+    seconds = (timestamps.now() - job.timestamp).total_seconds()
+    message = f"job {job.job_id} went through both queues and workers to the table in {seconds:.1f} s"
+    return test | {"seconds": round(seconds, 3), "message": message}, 0
+
+
+def _end_of(table_name: str, job_id: str, timeout_seconds: float) -> dict[str, Any] | None:
+    from ai_jobs.store import JobStore
+    from ai_jobs.waiting import follow, has_ended
+
+    row = None
+    with progress() as bar:
+        task = bar.add_task("waiting for the test job", total=1)
+        for rows in follow(JobStore(table_name), [job_id], timeout_seconds):
+            row = rows.get(job_id)
+            bar.update(task, completed=int(row is not None and has_ended(row)))
+    return row if row and has_ended(row) else None

@@ -1,0 +1,63 @@
+"""The command `ai-jobs` on the local AWS: R-C4, R-E4."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ai_jobs.cli.main import main
+
+
+@pytest.fixture
+def cli(outputs, tmp_path):
+    """Runs the command on the stack and returns its exit code and what it printed as JSON."""
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({name: {"value": value} for name, value in vars(outputs).items()}))
+
+    def run(*arguments, stdin=None):
+        result = CliRunner().invoke(main, ["--outputs", str(file), *arguments, "--json"], input=stdin)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, json.loads(result.stdout)
+
+    return run
+
+
+def test_an_operator_mends_what_a_model_refused(cli, submit, ended, until, model, text):  # R-E4
+    prompt = text("403,200")
+    job_id = submit(prompt, traceId="trace-1")
+    assert ended(job_id)["error"]["code"] == "MODEL_ACCESS_DENIED"
+
+    _, letters = cli("dlq", "list", "--job-id", job_id)
+    (letter,) = letters
+    assert (letter["userId"], letter["jobType"], letter["attempts"]) == ("user-1", "echo", 1)
+    assert letter["errorCode"] == "MODEL_ACCESS_DENIED"
+
+    code, done = cli("dlq", "retry", "--job-id", job_id, "--yes")
+    assert (code, done["counts"]) == (0, {"sent": 1})
+
+    # The row says `failed` until a worker opens it again.
+    until(lambda: cli("status", job_id)[1][0]["status"] == "completed", f"job {job_id}")
+    job = cli("status", job_id)[1][0]
+    assert (job["userId"], job["traceId"], job["attempts"]) == ("user-1", "trace-1", 1)
+    assert "error" not in job
+    assert model.calls(prompt) == 2
+    assert cli("dlq", "list", "--job-id", job_id) == (0, [])
+
+
+def test_jobs_are_submitted_waited_for_and_listed(cli, text, model):
+    prompts = [text() for _ in range(3)]
+    lines = "\n".join(json.dumps({"jobType": "echo", "input": {"text": prompt}}) for prompt in prompts)
+    code, jobs = cli("submit", "-", "--user", "cli-user", "--wait", "--timeout", "60", stdin=lines)
+    assert (code, [job["status"] for job in jobs]) == (0, ["completed"] * 3)
+    assert [job["result"]["text"] for job in jobs] == [f"You said: {prompt}" for prompt in prompts]
+    code, listed = cli("list", "--user", "cli-user", "--status", "completed")
+    assert {job["jobId"] for job in listed} == {job["jobId"] for job in jobs}
+
+
+def test_the_test_job_goes_all_the_way(cli):  # R-C4
+    code, document = cli("verify", "--test-send")
+    assert code == 0, document
+    assert [queue["state"] for queue in document["queues"]] == ["ok"] * 4
+    assert document["test"]["errorCode"] == "UNKNOWN_JOB_TYPE"

@@ -1,0 +1,412 @@
+"""The commands submit, status, wait and list."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from ai_jobs import AIJobResultMessage, clients, get_queue_message_count, receive_messages, timestamps
+from ai_jobs.cli import jobs
+from ai_jobs.messages import ReceivedJob
+from ai_jobs.store import ClaimTerms, JobStatus, JobStore
+from ai_jobs.waiting import follow
+
+JOB = {"userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}}
+
+
+@pytest.fixture
+def rows(aws):
+    return JobStore(aws.table)
+
+
+@pytest.fixture
+def start(rows, body):
+    """Makes the row of a job that a worker has just claimed."""
+
+    def make(job_id, **fields):
+        job = ReceivedJob.parse(body(jobId=job_id, **fields), {}, "m", timestamps.now())
+        rows.claim(job, "m", ClaimTerms(timestamps.now() + timedelta(minutes=15), 3600, 60))
+
+    return make
+
+
+@pytest.fixture
+def end(rows, start):
+    """Makes the row of a job that has ended: completed, or failed with this code."""
+
+    def make(job_id, code=None, text="Hello, Ada.", **fields):
+        start(job_id, **fields)
+        if code:
+            error = {"code": code, "message": f"it is {code}", "field": "input.name"}
+            message = AIJobResultMessage(job_id, "user-1", "greeting", "failed", error=error)
+        else:
+            result = {
+                "text": text,
+                "model": "nova",
+                "usage": {"inputTokens": 12, "outputTokens": 5},
+                "stopReason": "max_tokens",
+                "truncated": True,
+            }
+            message = AIJobResultMessage(job_id, "user-1", "greeting", "completed", result=result)
+        rows.apply_result(message)
+
+    return make
+
+
+@pytest.fixture
+def file(tmp_path):
+    numbers = itertools.count()
+
+    def write(content, name=None):
+        path = tmp_path / (name or f"jobs-{next(numbers)}.json")
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    """Time that passes only in pauses."""
+    seconds = [0.0]
+
+    def sleep(pause):
+        seconds[0] += pause
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(
+        "ai_jobs.waiting.follow",
+        lambda store, ids, timeout: follow(store, ids, timeout, clock=lambda: seconds[0], sleep=sleep),
+    )
+    return seconds
+
+
+@pytest.fixture
+def queued(aws):
+    """The bodies that are in the request queue, in the order of their input's names."""
+
+    def read():
+        bodies = []
+        while batch := receive_messages(aws.request_queue, wait_seconds=0):
+            bodies += [json.loads(message.body) for message in batch]
+        return sorted(bodies, key=lambda body: str(body.get("input")))
+
+    return read
+
+
+def test_a_file_with_one_job_is_submitted(cli, file, queued):
+    result = cli("submit", file(JOB | {"jobId": "my-job", "traceId": "t", "deadlineSeconds": 60}))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["JOB     TYPE      USER", "my-job  greeting  user-1"]
+    (body,) = queued()
+    assert {name: body[name] for name in (*JOB, "jobId", "traceId", "deadlineSeconds")} == JOB | {
+        "jobId": "my-job",
+        "traceId": "t",
+        "deadlineSeconds": 60,
+    }
+
+
+def test_arrays_lines_and_standard_input_together(cli, file, queued):
+    array = file([JOB | {"jobId": "a-1"}, JOB | {"jobId": "a-2"}])
+    lines = file("\ufeff" + json.dumps(JOB | {"jobId": "l-1"}) + "\n\n" + json.dumps(JOB | {"jobId": "l-2"}) + "\n")
+    result = cli("submit", "--json", array, lines, "-", stdin=json.dumps(JOB | {"jobId": "s-1", "traceId": None}))
+    assert [job["jobId"] for job in json.loads(result.stdout)] == ["a-1", "a-2", "l-1", "l-2", "s-1"]
+    assert json.loads(result.stdout)[0] == {"jobId": "a-1", "jobType": "greeting", "userId": "user-1"}
+    assert sorted(body["jobId"] for body in queued()) == ["a-1", "a-2", "l-1", "l-2", "s-1"]
+
+
+def test_options_fill_in_what_a_job_does_not_say(cli, file, queued):
+    jobs_file = file([{"input": {"n": 1}}, {"input": {"n": 2}, "userId": "own", "jobType": "other"}])
+    assert cli("submit", "--user", "user-9", "--type", "greeting", jobs_file).exit_code == 0
+    assert [(body["userId"], body["jobType"]) for body in queued()] == [("user-9", "greeting"), ("own", "other")]
+
+
+def test_all_jobs_are_checked_before_the_first_is_sent(cli, file, aws):
+    result = cli("submit", file([JOB]), file([JOB, JOB | {"userId": "a b"}], "bad.json"))
+    assert result.exit_code == 1
+    assert "bad.json, job 2: userId is 'a b'" in result.stderr
+    assert result.stdout == ""
+    assert get_queue_message_count(aws.request_queue).total == 0
+
+
+def test_an_input_that_not_even_the_bucket_takes_is_refused(cli, file, aws):
+    result = cli("submit", file([JOB, JOB | {"input": {"text": "x" * 10_000_001}}]))
+    assert (result.exit_code, "job 2: the input is 10000013 bytes: at most 10000000" in result.stderr) == (1, True)
+    assert get_queue_message_count(aws.request_queue).total == 0
+
+
+def test_a_file_that_is_no_text_is_named(cli, tmp_path):
+    path = tmp_path / "jobs.bin"
+    path.write_bytes(b"\xff\xfe\x00")
+    result = cli("submit", str(path))
+    assert (result.exit_code, f"{path} is no UTF-8 text" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "name the files"),
+        (("missing.json",), "does not exist"),
+        (("-", "-"), "- is named twice"),
+    ],
+)
+def test_wrong_usage_of_submit(cli, arguments, said):
+    result = cli("submit", *arguments)
+    assert (result.exit_code, said in result.stderr) == (2, True)
+
+
+def test_a_large_input_goes_to_the_bucket_and_is_refused_without_one(cli, file, queued, aws, monkeypatch):
+    large = file(JOB | {"input": {"text": "x" * 300_000}})
+    assert cli("submit", large).exit_code == 0
+    assert queued()[0]["inputLocation"]["bucket"] == aws.bucket
+    monkeypatch.delenv("AI_JOB_BUCKET")
+    result = cli("submit", large)
+    assert (result.exit_code, "SQS takes at most 262144" in result.stderr) == (1, True)
+
+
+def test_variables_of_another_environment_do_not_count(cli, file, tmp_path, aws):
+    """The library would take the bucket from its variable."""
+    outputs = file({"request_queue_url": {"value": aws.request_queue}}, "outputs.json")
+    result = cli("--outputs", outputs, "submit", file(JOB | {"input": {"text": "x" * 210_000}}))
+    assert result.exit_code == 0
+    (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+    assert len(message.body) > 210_000, "it went into the message, not into that bucket"
+
+
+def test_a_failure_in_the_middle_says_what_was_sent_and_what_not(cli, file, aws, refusing, monkeypatch):
+    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    refusing(clients.get_sqs_client(), "SendMessage", after=2)
+    path = file([JOB | ({"jobId": "own"} if number == 4 else {}) for number in range(5)])
+    result = cli("submit", "--json", path)
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)) == 2
+    assert f"3 of 5 jobs were not sent: {path}, job 3, {path}, job 4, {path}, job 5" in result.stderr
+    assert "submit only these again" in result.stderr
+    assert "these credentials may not do this" in result.stderr
+    assert get_queue_message_count(aws.request_queue).total == 2
+
+
+def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, monkeypatch):
+    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    refusing(clients.get_sqs_client(), "SendMessage", after=1)
+    result = cli("submit", file([JOB | {"jobId": f"job-{number}"} for number in range(3)]))
+    assert "2 of 3 jobs were not sent" in result.stderr
+    assert "submit only these again" not in result.stderr
+
+
+def test_ctrl_c_says_what_was_sent(cli, file, monkeypatch):
+    def interrupted(futures):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "as_completed", interrupted)
+    result = cli("submit", file(JOB | {"jobId": "job-1"}))
+    assert result.exit_code == 130
+    assert "job-1" in result.output
+
+
+def test_submit_and_wait(cli, file, no_pauses, end, monkeypatch):
+    end("job-1", traceId=None)
+    result = cli("submit", "--wait", "--json", file(JOB | {"jobId": "job-1"}))
+    assert result.exit_code == 0
+    (job,) = json.loads(result.stdout)
+    assert (job["status"], job["result"]["text"]) == ("completed", "Hello, Ada.")
+
+
+def test_submit_needs_the_table_only_to_wait(cli, file, monkeypatch, aws):
+    monkeypatch.delenv("AI_JOB_TABLE_NAME")
+    result = cli("submit", "--wait", file(JOB))
+    assert (result.exit_code, "set AI_JOB_TABLE_NAME" in result.stderr) == (1, True)
+    assert get_queue_message_count(aws.request_queue).total == 0
+    assert cli("submit", file(JOB)).exit_code == 0
+
+
+def test_status_shows_one_job_in_full(cli, end):
+    end("job-1", text="Hello,\n\tAda. \x1b[31mred\x07")
+    lines = cli("status", "job-1").stdout.splitlines()
+    assert [line.split() for line in lines[:2]] == [["jobId", "job-1"], ["userId", "user-1"]]
+    text = "\n".join(lines)
+    assert "12 tokens in, 5 out" in text
+    assert "max_tokens (cut off)" in text
+    assert text.endswith("\nHello,\n    Ada. [31mred")
+
+
+def test_status_shows_the_error_of_a_failed_job(cli, end):
+    end("job-1", "INVALID_INPUT")
+    assert "INVALID_INPUT (input.name): it is INVALID_INPUT" in cli("status", "job-1").stdout
+
+
+def test_status_shows_several_jobs_in_a_table_and_names_the_unknown(cli, end, start):
+    end("job-1")
+    start("job-2")
+    result = cli("status", "job-2", "nobody", "job-1", "job-2")
+    assert result.exit_code == 1
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert [row[:4] for row in rows] == [
+        ["JOB", "STATUS", "TYPE", "USER"],
+        ["job-2", "processing", "greeting", "user-1"],
+        ["job-1", "completed", "greeting", "user-1"],
+    ]
+    assert "no such job: nobody" in result.stderr
+
+
+def test_status_as_json_is_what_get_says(cli, end):
+    end("job-1")
+    end("job-2", "INVALID_INPUT")
+    views = json.loads(cli("status", "--json", "job-1", "job-2").stdout)
+    assert [view["status"] for view in views] == ["completed", "failed"]
+    assert views[0]["usage"] == {"inputTokens": 12, "outputTokens": 5}
+    assert views[1]["error"] == {"code": "INVALID_INPUT", "message": "it is INVALID_INPUT", "field": "input.name"}
+
+
+def test_status_of_nobody_is_an_empty_list(cli):
+    result = cli("status", "--json", "nobody")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [])
+
+
+@pytest.mark.parametrize("command", ["status", "wait"])
+def test_an_id_that_can_be_none_is_wrong_usage(cli, command):
+    result = cli(command, "a b")
+    assert (result.exit_code, "jobId is 'a b'" in result.stderr) == (2, True)
+
+
+def test_wait_sees_all_jobs_end(cli, end, start, no_pauses, monkeypatch, rows):
+    end("job-1")
+    start("job-2")
+    get_all = JobStore.get_all
+    looks = itertools.count()
+
+    def and_then(store, ids):
+        if next(looks) == 2:
+            end("job-2b")
+            result = {"text": "x"}
+            rows.apply_result(AIJobResultMessage("job-2", "user-1", "greeting", "completed", result=result))
+        return get_all(store, ids)
+
+    monkeypatch.setattr(JobStore, "get_all", and_then)
+    result = cli("wait", "job-1", "-", stdin="job-2\n job-1\n")
+    assert result.exit_code == 0
+    assert [line.split()[:2] for line in result.stdout.splitlines()[1:]] == [
+        ["job-1", "completed"],
+        ["job-2", "completed"],
+    ]
+
+
+def test_wait_exits_with_1_when_a_job_failed(cli, end, no_pauses):
+    end("job-1")
+    end("job-2", "INVALID_INPUT")
+    result = cli("wait", "job-1", "job-2")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[2].split()[-1] == "INVALID_INPUT"
+
+
+def test_wait_gives_up_in_time_and_names_the_open_jobs(cli, end, start, no_pauses):
+    end("job-1", "INVALID_INPUT")
+    start("job-2")
+    result = cli("wait", "--json", "--timeout", "30", "job-1", "job-2", "job-3")
+    assert result.exit_code == 3
+    assert "2 of 3 jobs had not ended after 30 s: job-2, job-3" in result.stderr
+    assert [job["status"] for job in json.loads(result.stdout)] == ["failed", "processing", "unknown"]
+    assert no_pauses[0] == pytest.approx(30)
+
+
+def test_ctrl_c_ends_a_wait_with_what_is_known(cli, end, start, no_pauses, monkeypatch):
+    end("job-1")
+    start("job-2")
+    looks = itertools.count()
+    get_all = JobStore.get_all
+
+    def interrupted(store, ids):
+        if next(looks):
+            raise KeyboardInterrupt
+        return get_all(store, ids)
+
+    monkeypatch.setattr(JobStore, "get_all", interrupted)
+    result = cli("wait", "job-1", "job-2")
+    assert result.exit_code == 130
+    assert [line.split()[1] for line in result.stdout.splitlines()[1:]] == ["completed", "processing"]
+
+
+def test_wait_for_nothing_is_wrong_usage(cli):
+    result = cli("wait", "-", stdin=" \n")
+    assert (result.exit_code, "has no job ids" in result.stderr) == (2, True)
+
+
+@pytest.fixture
+def history(end, start):
+    for number in range(3):
+        end(f"done-{number}", timestamp=f"2026-01-0{number + 1}T00:00:00.000Z")
+    end("bad", "INVALID_INPUT", timestamp="2026-01-04T00:00:00.000Z", jobType="other")
+    start("open", timestamp="2026-01-05T00:00:00.000Z")
+    start("strangers", userId="user-2")
+
+
+def test_list_shows_a_users_jobs_newest_first(cli, history):
+    result = cli("list", "--user", "user-1")
+    assert [line.split()[:3] for line in result.stdout.splitlines()] == [
+        ["JOB", "STATUS", "TYPE"],
+        ["open", "processing", "greeting"],
+        ["bad", "failed", "other"],
+        ["done-2", "completed", "greeting"],
+        ["done-1", "completed", "greeting"],
+        ["done-0", "completed", "greeting"],
+    ]
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--status", "completed"), ["done-2", "done-1", "done-0"]),
+        (("--type", "other"), ["bad"]),
+        (("--status", "completed", "--type", "other"), []),
+        (("--status", "completed", "--limit", "2"), ["done-2", "done-1"]),
+    ],
+)
+def test_list_filters(cli, history, options, expected):
+    result = cli("list", "--user", "user-1", "--json", *options)
+    assert [job["jobId"] for job in json.loads(result.stdout)] == expected
+    assert ("there are more" in result.stderr) == ("--limit" in options)
+
+
+def test_list_of_nobody_is_empty(cli):
+    result = cli("list", "--user", "nobody")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nobody has no jobs\n")
+    assert json.loads(cli("list", "--user", "nobody", "--json").stdout) == []
+
+
+def test_list_refuses_what_can_not_be_a_user(cli):
+    result = cli("list", "--user", "a b")
+    assert (result.exit_code, "userId is 'a b'" in result.stderr) == (2, True)
+
+
+def test_the_states_of_the_option_are_those_of_the_store():
+    assert list(jobs.STATUSES) == [status.value for status in JobStatus]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("status", "job-1"), ("wait", "job-1"), ("list", "--user", "user-1")], ids=lambda given: given[0]
+)
+def test_a_refused_table_is_explained(cli, refusing, arguments):
+    for operation in ("BatchGetItem", "Query"):
+        refusing(clients.get_dynamodb_client(), operation, "AccessDeniedException")
+    result = cli(*arguments)
+    assert result.exit_code == 1
+    assert "operation: on cue: AccessDeniedException" in result.stderr, "AWS's own words name the permission"
+    assert "these credentials may not do this" in result.stderr
+
+
+def test_missing_credentials_are_explained(cli, file, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    result = cli("submit", file(JOB))
+    assert result.exit_code == 1
+    assert "there are no AWS credentials" in result.stderr

@@ -1,0 +1,492 @@
+"""R-E4: an operator can look at dead letters and send them back, selectively, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+
+from ai_jobs import AIJobResultMessage, JobError, clients, dlq, get_queue_message_count, receive_messages, timestamps
+from ai_jobs.dead_letters import send_to_dlq
+from ai_jobs.dlq import Letter, Outcome, QueuePair, Selection, Sweep
+from ai_jobs.messages import MAX_MESSAGE_BYTES, ReceivedJob
+from ai_jobs.queues import send_message
+from ai_jobs.store import ClaimTerms, JobStore
+
+DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
+
+
+@pytest.fixture(autouse=True)
+def _no_long_polls(monkeypatch):
+    monkeypatch.setattr(dlq, "_POLL_SECONDS", 0)
+
+
+@pytest.fixture
+def pair(aws):
+    return QueuePair("request", aws.request_queue, aws.request_dlq)
+
+
+@pytest.fixture
+def response_pair(aws):
+    return QueuePair("response", aws.response_queue, aws.response_dlq)
+
+
+@pytest.fixture
+def rows(aws):
+    return JobStore(aws.table)
+
+
+@pytest.fixture
+def dead_letter(aws, body, received):
+    """Puts a job's dead letter into the request DLQ, as the processor does."""
+
+    def put(job_id="job-1", error=DENIED, now=None, **fields):
+        text = body(jobId=job_id, **fields)
+        user = fields.get("userId", "user-1")
+        message = received(text, JobId=job_id, UserId=user, ThrottleCount="2", FirstSentAt="2026-01-01T00:00:00.000Z")
+        send_to_dlq(aws.request_dlq, message, job_id, error, now or timestamps.now(), user_id=user)
+        return text
+
+    return put
+
+
+@pytest.fixture
+def failed_row(rows):
+    """Writes the row of a failed job."""
+
+    def write(text):
+        now = timestamps.now() - timedelta(seconds=5)
+        assert JobStore(rows._table_name, clock=lambda: now).create_failed(
+            ReceivedJob.parse(text, {}, "message-1", now), "message-1", DENIED
+        )
+
+    return write
+
+
+@pytest.fixture
+def claim(rows):
+    """Claims the job of a message as a worker does."""
+
+    def take(message):
+        job = ReceivedJob.parse(message.body, message.attributes, message.message_id, message.sent_at)
+        return rows.claim(job, message.message_id, ClaimTerms(timestamps.now() + timedelta(minutes=15), 3600, 60))
+
+    return take
+
+
+@pytest.fixture
+def retry(pair, rows):
+    def run(selection=None, sweep=None, **options):
+        treated = []
+        dlq.retry(
+            sweep or Sweep(options.pop("pair", pair), 10_000),
+            selection or Selection(),
+            treated.append,
+            **{"store": rows} | options,
+        )
+        return treated
+
+    return run
+
+
+def outcomes(treated):
+    return sorted((one.job_id, one.outcome.value, one.reason) for one in treated)
+
+
+def test_a_sweep_sees_each_letter_once_and_shows_all_again(pair, dead_letter, aws):
+    for number in range(23):
+        dead_letter(f"job-{number}")
+    with Sweep(pair, 10_000) as sweep:
+        seen = [letter.job_id for letters in sweep for letter in letters]
+        assert get_queue_message_count(aws.request_dlq).in_flight == 23
+    assert sorted(seen) == sorted(f"job-{number}" for number in range(23))
+    assert (sweep.looked_at, sweep.not_seen) == (23, 0)
+    assert get_queue_message_count(aws.request_dlq).visible == 23
+
+
+def test_a_sweep_ends_at_its_limit_and_says_how_many_there_are_beyond(pair, dead_letter, aws):
+    for number in range(23):
+        dead_letter(f"job-{number}")
+    with Sweep(pair, 15) as sweep:
+        assert sum(map(len, sweep)) == 15
+    assert sweep.not_seen == 8
+    assert get_queue_message_count(aws.request_dlq).visible == 23
+
+
+def test_a_sweep_waits_for_letters_that_another_reader_holds(pair, dead_letter, aws, monkeypatch):
+    """The reconciler hides the letters that it looks at: an empty answer is not the end."""
+    for number in range(3):
+        dead_letter(f"job-{number}")
+    held = receive_messages(aws.request_dlq, max_messages=2, wait_seconds=0)
+    receive = dlq.receive_messages
+    calls = itertools.count()
+
+    def receive_and_give_back(*args, **kwargs):
+        if next(calls) == 4:
+            dlq.change_visibility_of_all(aws.request_dlq, [message.receipt_handle for message in held], 0)
+        return receive(*args, **kwargs)
+
+    monkeypatch.setattr(dlq, "receive_messages", receive_and_give_back)
+    with Sweep(pair, 10_000) as sweep:
+        assert sum(map(len, sweep)) == 3
+    assert sweep.not_seen == 0
+
+
+def test_a_sweep_does_not_wait_for_ever(pair, dead_letter, aws):
+    for number in range(3):
+        dead_letter(f"job-{number}")
+    receive_messages(aws.request_dlq, max_messages=2, wait_seconds=0)
+    seconds = itertools.count()
+    with Sweep(pair, 10_000, clock=lambda: next(seconds)) as sweep:
+        assert sum(map(len, sweep)) == 1
+    assert sweep.not_seen == 2
+    assert next(seconds) > 20
+
+
+def test_a_long_sweep_keeps_its_letters_hidden(pair, dead_letter, monkeypatch):
+    for number in range(12):
+        dead_letter(f"job-{number}")
+    hidden = []
+    monkeypatch.setattr(
+        dlq, "change_visibility_of_all", lambda url, handles, seconds: hidden.append((len(handles), seconds))
+    )
+    time = [0.0]
+    with Sweep(pair, 10_000, clock=lambda: time[0]) as sweep:
+        for _ in sweep:
+            time[0] += 25
+    assert hidden == [(10, 60), (10, 60), (2, 60), (10, 0), (2, 0)]
+
+
+def test_a_message_that_is_shown_twice_is_one_letter(pair, dead_letter, aws, monkeypatch):
+    dead_letter()
+    receive = dlq.receive_messages
+    answers = []
+
+    def receive_twice(*args, **kwargs):
+        answers.append(receive(*args, **kwargs) if not answers else answers[0])
+        return answers[-1] if len(answers) < 3 else []
+
+    monkeypatch.setattr(dlq, "receive_messages", receive_twice)
+    with Sweep(pair, 10_000) as sweep:
+        assert sum(map(len, sweep)) == 1
+
+
+def test_a_letter_says_what_is_known_of_it(received, body):
+    letter = Letter.read(
+        received(
+            body(),
+            JobId="job-1",
+            ErrorCode="MODEL_ACCESS_DENIED",
+            ErrorMessage="no access",
+            Attempts="3",
+            FailedAt="2026-01-31T11:00:00.000Z",
+        ),
+        "request",
+    )
+    assert (letter.job_id, letter.user_id, letter.job_type) == ("job-1", "user-1", "greeting")
+    assert (letter.error_code, letter.error_message, letter.attempts) == ("MODEL_ACCESS_DENIED", "no access", 3)
+    assert timestamps.to_text(letter.failed_at) == "2026-01-31T11:00:00.000Z"
+    assert letter.unusable is None
+
+
+def test_a_letter_that_sqs_moved_has_no_reason_of_its_own(received, body, clock):
+    """It may carry the attributes of an earlier life: after a redrive by SQS they are those of the first failure."""
+    message = received(body(jobId=None), ErrorCode="MODEL_NOT_FOUND", FailedAt="2025-01-01T00:00:00.000Z")
+    message.system_attributes["DeadLetterQueueSourceArn"] = "arn"
+    letter = Letter.read(message, "request")
+    assert (letter.job_id, letter.error_code, letter.attempts) == (message.message_id, None, None)
+    assert letter.failed_at == clock()
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", "[" * 100_000, '{"userId": 7}', '{"userId": "a b", "jobType": "x"}'])
+def test_what_is_no_job_is_a_letter_too(received, text):
+    letter = Letter.read(received(text, JobId="job-7", UserId="user-7", Attempts="many"), "request")
+    assert letter.job_id == "job-7"
+    assert letter.unusable
+    assert letter.attempts is None
+
+
+def test_a_result_that_a_newer_release_understands_is_usable(received):
+    newer = {"schemaVersion": 2, "jobId": "job-1", "userId": "user-1", "jobType": "greeting"}
+    assert Letter.read(received(json.dumps(newer)), "response").unusable is None
+    assert Letter.read(received("{}"), "response").unusable
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(), True),
+        (Selection(job_ids={"job-1", "job-2"}), True),
+        (Selection(job_ids={"job-2"}), False),
+        (Selection(user_id="user-1"), True),
+        (Selection(user_id="user-2"), False),
+        (Selection(job_type="greeting"), True),
+        (Selection(job_type="other"), False),
+        (Selection(error_codes={"MODEL_ACCESS_DENIED", "MODEL_NOT_FOUND"}), True),
+        (Selection(error_codes={"MODEL_NOT_FOUND"}), False),
+        (Selection(job_ids={"job-1"}, user_id="user-2"), False),
+    ],
+)
+def test_all_that_is_selected_by_must_hold(received, body, selection, expected):
+    letter = Letter.read(received(body(), ErrorCode="MODEL_ACCESS_DENIED"), "request")
+    assert selection.matches(letter) is expected
+
+
+def test_letters_are_selected_by_their_age(received, body, clock):
+    letter = Letter.read(received(body(), ErrorCode="X", FailedAt=timestamps.to_text(clock())), "request")
+    before, after = clock() - timedelta(seconds=1), clock() + timedelta(seconds=1)
+    assert Selection(failed_before=after).matches(letter)
+    assert not Selection(failed_before=before).matches(letter)
+    assert Selection(failed_after=before).matches(letter)
+    assert not Selection(failed_after=after).matches(letter)
+
+
+def test_a_retried_job_starts_over_with_its_id(retry, dead_letter, failed_row, claim, aws, messages_in):  # R-E4
+    text = dead_letter(traceId="trace-1")
+    failed_row(text)
+    assert outcomes(retry()) == [("job-1", "sent", None)]
+    (message,) = messages_in(aws.request_queue)
+    assert message.body == text
+    assert message.attributes == {"JobId": "job-1", "UserId": "user-1"}
+    assert message.group_id == "user-1"
+    assert get_queue_message_count(aws.request_dlq).total == 0
+    assert claim(message).attempt == 1, "the worker opens the failed row again"
+
+
+def test_a_posted_job_keeps_its_id(retry, aws, body, messages_in):
+    """It has none in its body: its id is the id of its first message."""
+    first = send_message(aws.request_dlq, body(jobId=None), {"UserId": "user-1", "JobType": "greeting"}, "user-1")
+    assert outcomes(retry()) == [(first, "sent", None)]
+    (message,) = messages_in(aws.request_queue)
+    assert message.message_id != first
+    assert message.attributes == {"JobId": first, "UserId": "user-1", "JobType": "greeting"}
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "erased", "another job"])
+def test_a_letter_that_would_come_to_nothing_stays(
+    retry, dead_letter, claim, rows, aws, body, received, messages_in, status
+):
+    dead_letter()
+    claim(received(body() if status != "another job" else body(input={"name": "Eve"})))
+    if status == "completed":
+        rows.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "completed", result={"text": "x"}))
+    if status == "erased":
+        rows.erase("job-1")
+    if status == "cancelled":
+        clients.get_dynamodb_client().update_item(
+            TableName=aws.table,
+            Key={"jobId": {"S": "job-1"}},
+            UpdateExpression="SET #s = :s",
+            ExpressionAttributeNames={"#s": "status"},
+            ExpressionAttributeValues={":s": {"S": "cancelled"}},
+        )
+    (treated,) = retry()
+    assert treated.outcome is Outcome.SKIPPED
+    assert status in (treated.reason or "")
+    assert messages_in(aws.request_queue) == []
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_without_the_table_every_job_is_sent(retry, dead_letter, rows):
+    dead_letter()
+    rows.erase("job-1")
+    assert outcomes(retry(store=None)) == [("job-1", "sent", None)]
+
+
+def test_an_open_jobs_letter_is_sent(retry, dead_letter, claim, received):
+    """Its failure may be on its way to the row still."""
+    text = dead_letter()
+    claim(received(text))
+    assert outcomes(retry()) == [("job-1", "sent", None)]
+
+
+def test_what_is_no_job_stays(retry, aws):
+    send_message(aws.request_dlq, "no json", {"JobId": "job-1", "ErrorCode": "NOT_A_JOB"})
+    (treated,) = retry()
+    assert treated.outcome is Outcome.SKIPPED
+    assert "no JSON" in (treated.reason or "")
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_only_what_is_meant_is_retried_and_the_rest_is_visible_at_once(retry, dead_letter, aws, messages_in):
+    for number in range(25):
+        dead_letter(f"job-{number}", userId=f"user-{number % 2}")
+    assert len(retry(Selection(user_id="user-1"))) == 12
+    assert {message.group_id for message in messages_in(aws.request_queue)} == {"user-1"}
+    count = get_queue_message_count(aws.request_dlq)
+    assert (count.visible, count.in_flight) == (13, 0)
+
+
+def test_a_dry_run_changes_nothing(retry, dead_letter, aws):
+    dead_letter()
+    assert outcomes(retry(dry_run=True, rate=1)) == [("job-1", "sent", None)]
+    assert get_queue_message_count(aws.request_queue).total == 0
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_a_letter_that_can_not_be_sent_stays(retry, dead_letter, aws, refusing):
+    for number in range(3):
+        dead_letter(f"job-{number}")
+    refusing(clients.get_sqs_client(), "SendMessage")
+    treated = retry()
+    assert [one.outcome for one in treated] == [Outcome.FAILED] * 3
+    assert "AccessDenied" in (treated[0].reason or "")
+    assert get_queue_message_count(aws.request_dlq).visible == 3
+
+
+def test_a_letter_that_can_not_be_deleted_was_sent_and_is_reported(retry, dead_letter, aws, refusing):
+    """The order of the two: the other way round the job would be lost."""
+    dead_letter()
+    refusing(clients.get_sqs_client(), "DeleteMessage")
+    (treated,) = retry()
+    assert treated.outcome is Outcome.FAILED
+    assert treated.reason.startswith("it was sent, but its letter is still there")
+    assert get_queue_message_count(aws.request_queue).visible == 1
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_a_table_that_can_not_be_read_fails_the_letter(retry, dead_letter, aws, refusing):
+    dead_letter()
+    refusing(clients.get_dynamodb_client(), "GetItem", "AccessDeniedException")
+    assert outcomes(retry()) == [("job-1", "failed", "DynamoDB answered AccessDeniedException (HTTP 0)")]
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_a_letter_without_room_for_its_id_stays(retry, aws, body):
+    """As a new message it would be another job."""
+    text = body(jobId=None, input={"name": ""})
+    send_message(aws.request_dlq, text[:-3] + "x" * (MAX_MESSAGE_BYTES - len(text)) + text[-3:], {})
+    (treated,) = retry()
+    assert treated.outcome is Outcome.FAILED
+    assert "SQS takes at most" in (treated.reason or "")
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_a_large_letter_that_names_its_job_goes_with_fewer_attributes(retry, aws, body, messages_in):
+    text = body(input={"name": ""})
+    full = text[:-3] + "x" * (MAX_MESSAGE_BYTES - len(text)) + text[-3:]
+    send_message(aws.request_dlq, full, {}, "user-1")
+    assert outcomes(retry()) == [("job-1", "sent", None)]
+    assert [message.attributes for message in messages_in(aws.request_queue)] == [{}]
+
+
+def test_a_job_that_comes_back_at_once_does_not_go_round_and_round(retry, dead_letter, monkeypatch, aws):
+    """Its cause is still there: a worker dead-letters it again while the run goes on."""
+    text = dead_letter()
+    send = dlq.send_message
+
+    def send_and_fail_again(url, *args, **kwargs):
+        send(url, *args, **kwargs)
+        return send(aws.request_dlq, text, {"JobId": "job-1", "ErrorCode": "MODEL_ACCESS_DENIED"}, "user-1")
+
+    monkeypatch.setattr(dlq, "send_message", send_and_fail_again)
+    assert outcomes(retry()) == [
+        ("job-1", "sent", None),
+        ("job-1", "skipped", "it was sent in this run already: it has failed again, or had two letters"),
+    ]
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_an_interrupted_run_finishes_what_is_in_the_air_and_shows_the_rest(pair, rows, dead_letter, aws, monkeypatch):
+    for number in range(25):
+        dead_letter(f"job-{number}")
+    wait = dlq.wait
+    rounds = itertools.count()
+
+    def interrupted(futures):
+        if next(rounds) == 1:
+            raise KeyboardInterrupt
+        return wait(futures)
+
+    monkeypatch.setattr(dlq, "wait", interrupted)
+    treated = []
+    with pytest.raises(KeyboardInterrupt):
+        dlq.retry(Sweep(pair, 10_000), Selection(), treated.append, store=rows)
+    assert [one.outcome for one in treated] == [Outcome.SENT] * 20
+    assert get_queue_message_count(aws.request_queue).visible == 20
+    count = get_queue_message_count(aws.request_dlq)
+    assert (count.visible, count.in_flight) == (5, 0)
+
+
+def test_a_queue_that_fails_in_the_middle_leaves_the_rest_visible(pair, rows, dead_letter, aws, refusing):
+    for number in range(25):
+        dead_letter(f"job-{number}")
+    refusing(clients.get_sqs_client(), "ReceiveMessage", after=1)
+    treated = []
+    with pytest.raises(Exception, match="cannot receive"):
+        dlq.retry(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append, store=rows)
+    assert get_queue_message_count(aws.request_dlq).in_flight == 0
+
+
+def test_the_rate_is_kept(retry, dead_letter, monkeypatch):
+    for number in range(25):
+        dead_letter(f"job-{number}")
+    pauses = []
+    monkeypatch.setattr(dlq.time, "sleep", pauses.append)
+    retry(rate=5)
+    assert len(pauses) == 3
+    assert sum(pauses) == pytest.approx(25 / 5, abs=1)
+
+
+@pytest.fixture
+def dead_result(aws, received):
+    def put(job_id="job-1", attempt=1):
+        result = AIJobResultMessage(
+            job_id, "user-1", "greeting", "completed", attempt=attempt, result={"text": "Hello"}
+        )
+        message = received(result.to_body(), **result.attributes())
+        error = JobError("DEPENDENCY_REFUSED", "DynamoDB answered AccessDenied")
+        send_to_dlq(aws.response_dlq, message, job_id, error, timestamps.now(), "user-1")
+        return result
+
+    return put
+
+
+def test_a_result_goes_back_to_the_response_queue(retry, response_pair, dead_result, claim, received, body, aws, rows):
+    claim(received(body()))
+    result = dead_result()
+    assert outcomes(retry(pair=response_pair)) == [("job-1", "sent", None)]
+    (message,) = receive_messages(aws.response_queue, wait_seconds=0)
+    assert message.attributes == result.attributes()
+    assert message.group_id == "user-1"
+    assert rows.apply_result(AIJobResultMessage.from_body(message.body)).value == "applied"
+
+
+@pytest.mark.parametrize("state", ["no row", "erased", "failed", "completed"])
+def test_a_result_that_no_row_can_take_stays(
+    retry, response_pair, dead_result, claim, received, body, rows, failed_row, state, aws
+):
+    dead_result()
+    if state == "failed":
+        failed_row(body())
+    elif state != "no row":
+        claim(received(body()))
+    if state == "erased":
+        rows.erase("job-1")
+    if state == "completed":
+        rows.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "completed", result={"text": "x"}))
+    (treated,) = retry(pair=response_pair)
+    assert treated.outcome is Outcome.SKIPPED
+    assert state in (treated.reason or "")
+    assert get_queue_message_count(aws.response_dlq).visible == 1
+
+
+def test_purge_deletes_what_is_meant_and_nothing_else(pair, dead_letter, aws):
+    for number in range(25):
+        dead_letter(f"job-{number}", userId=f"user-{number % 2}")
+    treated = []
+    dlq.purge(Sweep(pair, 10_000), Selection(user_id="user-1"), treated.append)
+    assert [one.outcome for one in treated] == [Outcome.PURGED] * 12
+    count = get_queue_message_count(aws.request_dlq)
+    assert (count.visible, count.in_flight) == (13, 0)
+    assert get_queue_message_count(aws.request_queue).total == 0
+
+
+def test_a_dry_purge_deletes_nothing(pair, dead_letter, aws):
+    dead_letter()
+    treated = []
+    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, dry_run=True)
+    assert outcomes(treated) == [("job-1", "purged", None)]
+    assert get_queue_message_count(aws.request_dlq).visible == 1
