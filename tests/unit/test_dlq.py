@@ -451,7 +451,7 @@ def test_a_result_goes_back_to_the_response_queue(retry, response_pair, dead_res
     (message,) = receive_messages(aws.response_queue, wait_seconds=0)
     assert message.attributes == result.attributes()
     assert message.group_id == "user-1"
-    assert rows.apply_result(AIJobResultMessage.from_body(message.body)).value == "applied"
+    assert rows.apply_result(AIJobResultMessage.from_body(message.body)).applied.value == "applied"
 
 
 @pytest.mark.parametrize("state", ["no row", "erased", "failed", "completed"])
