@@ -16,7 +16,10 @@ RUNBOOKS = ROOT.joinpath("docs/runbooks.md").read_text()
 ANCHORS = set(re.findall(r'<a id="([^"]+)">', RUNBOOKS)) | {
     heading.lower().replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", RUNBOOKS)
 }
-COMMANDS = sorted({found.strip() for found in re.findall(r"ai-jobs [a-z][^`\n#|]*", RUNBOOKS)})
+CLI = ROOT.joinpath("docs/cli.md").read_text()
+COMMANDS = sorted(
+    {found.strip() for found in re.findall(r"(?:`|^|\$ )(ai-jobs [a-z][^`\n#|]*)", RUNBOOKS + CLI, re.MULTILINE)}
+)
 
 
 def test_every_alarm_has_its_section(plan: Plan):
@@ -45,6 +48,7 @@ def test_links_lead_somewhere():
 @pytest.mark.parametrize("text", COMMANDS)
 def test_a_command_is_one_that_there_is(text: str):
     words = shlex.split(text.partition("…")[0])[1:]
+    assert words, text
     command: click.Command = main
     context = click.Context(main)
     while words and isinstance(command, click.Group):
