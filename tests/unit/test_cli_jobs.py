@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
 from datetime import timedelta
 
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, clients, get_queue_message_count, receive_messages, timestamps
+from ai_jobs import AIJobResultMessage, AIJobsError, clients, get_queue_message_count, receive_messages, timestamps
 from ai_jobs.cli import jobs
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.store import ClaimTerms, JobStatus, JobStore
@@ -189,6 +190,21 @@ def test_a_failure_in_the_middle_says_what_was_sent_and_what_not(cli, file, aws,
     assert "submit only these again" in result.stderr
     assert "these credentials may not do this" in result.stderr
     assert get_queue_message_count(aws.request_queue).total == 2
+
+
+def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
+    sent = []
+
+    def send(message, **_):
+        sent.append(message)
+        if len(sent) == 2:
+            raise AIJobsError("SQS is down", "Unknown")
+        threading.Event().wait(0.01)
+
+    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    assert cli("submit", file([JOB] * 100)).exit_code == 1
+    assert len(sent) < 90
 
 
 def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, monkeypatch):
