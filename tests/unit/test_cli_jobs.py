@@ -270,6 +270,24 @@ def test_status_shows_several_jobs_in_a_table_and_names_the_unknown(cli, end, st
     assert "no such job: nobody" in result.stderr
 
 
+def test_a_table_says_when_a_job_came_and_how_long_it_took(cli, rows, body):
+    then = timestamps.from_text("2026-01-31T12:00:00.500Z")
+    store = JobStore(rows._table_name, retention_days=3650, clock=lambda: then + timedelta(seconds=2))
+    job = ReceivedJob.parse(body(timestamp=timestamps.to_text(then)), {}, "m", then)
+    store.claim(job, "m", ClaimTerms(then, 3600, 60))
+    ended = then + timedelta(seconds=75)
+    message = AIJobResultMessage("job-1", "user-1", "greeting", "completed", result={"text": "x"}, timestamp=ended)
+    rows.apply_result(message)
+    lines = cli("status", "job-1", "nobody").stdout.splitlines()
+    assert lines[1].split() == ["job-1", "completed", "greeting", "user-1", "2026-01-31T12:00:00Z", "75.0", "s", "-"]
+    assert cli("list", "--user", "user-1").stdout.splitlines()[1].split()[3:] == [
+        "2026-01-31T12:00:00Z",
+        "75.0",
+        "s",
+        "1",
+    ]
+
+
 def test_status_as_json_is_what_get_says(cli, end):
     end("job-1")
     end("job-2", "INVALID_INPUT")
@@ -414,6 +432,15 @@ def test_a_refused_table_is_explained(cli, refusing, arguments):
     assert result.exit_code == 1
     assert "operation: on cue: AccessDeniedException" in result.stderr, "AWS's own words name the permission"
     assert "these credentials may not do this" in result.stderr
+
+
+def test_the_region_may_be_in_the_aws_clis_own_variable(cli, file, monkeypatch):
+    """boto3 reads AWS_DEFAULT_REGION only."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    clients.forget_clients()
+    assert cli("submit", file(JOB)).exit_code == 0
+    assert clients.get_sqs_client().meta.region_name == "eu-west-1"
 
 
 def test_missing_credentials_are_explained(cli, file, monkeypatch):
