@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
+# As ai_jobs.dlq.MAX_LIMIT, which would import boto3 for the help text.
+_MAX_LIMIT = 20_000
+
 _MESSAGE_WIDTH = 48
 _NAMED = 3
 
@@ -52,7 +55,7 @@ def which_queue(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--limit",
-            type=click.IntRange(min=1, max=100_000),
+            type=click.IntRange(min=1, max=_MAX_LIMIT),
             default=10_000,
             show_default=True,
             help="Letters to look at, at most.",
