@@ -94,6 +94,7 @@ def test_filters(cli, three):
         ("--older-than 2h", ["job-1", "job-2"]),
         ("--newer-than 240m", ["job-2", "job-3"]),
         ("--older-than 100s --newer-than 1d", ["job-2", "job-3"]),
+        ("--newer-than 999999d", ["job-1", "job-2", "job-3"]),
         ("--user user-2 --type greeting", ["job-2"]),
         ("--user user-1 --type other", []),
     ]
