@@ -43,6 +43,9 @@ from ai_jobs.store import JobStatus, JobStore, Row, is_erased
 HIDDEN_SECONDS = 60
 """How long a letter is out of sight at a time."""
 
+MAX_LIMIT = 20_000
+"""Letters that one sweep can keep hidden: ten a call, in a few seconds."""
+
 # Far enough below HIDDEN_SECONDS for a round with its pause (10 s at most) and the renewal itself.
 _RENEW_SECONDS = 20
 
@@ -178,7 +181,8 @@ class Sweep:
     Use it in a `with` statement: leaving it shows the letters again that are still there.
 
     Args:
-        limit: how many letters to look at; so many receipt handles are kept in memory.
+        limit: how many letters to look at. So many receipt handles are kept in memory and hidden anew every 20 s, which
+            is why MAX_LIMIT is the most.
         clock: gives seconds that only go forward.
 
     Attributes:
@@ -312,7 +316,7 @@ def retry(
     Raises:
         AIJobsError: when the DLQ can't be read (any more). What was done is reported by then.
     """
-    sent: set[tuple[str, str]] = set()
+    sent: set[tuple[str, int]] = set()
 
     def treat(letter: Letter) -> Treated:
         obstacle = _obstacle(letter, store, sweep.pair.side)
@@ -328,7 +332,7 @@ def retry(
 
     def first_time(letter: Letter) -> bool:
         # A job whose cause of failure is still there comes back at once: it must not go round and round.
-        key = (letter.job_id, letter.message.body)
+        key = (letter.job_id, hash(letter.message.body))
         again = key in sent
         sent.add(key)
         if again:

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError, clients, get_queue_message_count, receive_messages, timestamps
+from ai_jobs import AIJobResultMessage, JobError, clients, dlq, get_queue_message_count, receive_messages, timestamps
+from ai_jobs.cli import dlq as cli_dlq
 from ai_jobs.dead_letters import send_to_dlq
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import send_message
@@ -93,6 +94,7 @@ def test_filters(cli, three):
         ("--older-than 2h", ["job-1", "job-2"]),
         ("--newer-than 240m", ["job-2", "job-3"]),
         ("--older-than 100s --newer-than 1d", ["job-2", "job-3"]),
+        ("--newer-than 999999d", ["job-1", "job-2", "job-3"]),
         ("--user user-2 --type greeting", ["job-2"]),
         ("--user user-1 --type other", []),
     ]
@@ -132,6 +134,10 @@ def test_more_letters_than_the_limit_are_told(cli, three, aws):
     assert len(result.stdout.splitlines()) == 3
     assert "only the first 2 letters were looked at; there are about 1 more (--limit)" in result.stderr
     assert count(aws.request_dlq) == (3, 0)
+
+
+def test_the_largest_limit_is_what_a_sweep_can_hide():
+    assert cli_dlq._MAX_LIMIT == dlq.MAX_LIMIT
 
 
 def test_letters_in_other_hands_are_told(cli, three, aws):

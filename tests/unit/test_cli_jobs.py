@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
 from datetime import timedelta
 
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, clients, get_queue_message_count, receive_messages, timestamps
+from ai_jobs import AIJobResultMessage, AIJobsError, clients, get_queue_message_count, receive_messages, timestamps
 from ai_jobs.cli import jobs
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.store import ClaimTerms, JobStatus, JobStore
@@ -191,6 +192,21 @@ def test_a_failure_in_the_middle_says_what_was_sent_and_what_not(cli, file, aws,
     assert get_queue_message_count(aws.request_queue).total == 2
 
 
+def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
+    sent = []
+
+    def send(message, **_):
+        sent.append(message)
+        if len(sent) == 2:
+            raise AIJobsError("SQS is down", "Unknown")
+        threading.Event().wait(0.01)
+
+    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    assert cli("submit", file([JOB] * 100)).exit_code == 1
+    assert len(sent) < 90
+
+
 def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, monkeypatch):
     monkeypatch.setattr(jobs, "_SENDERS", 1)
     refusing(clients.get_sqs_client(), "SendMessage", after=1)
@@ -252,6 +268,24 @@ def test_status_shows_several_jobs_in_a_table_and_names_the_unknown(cli, end, st
         ["job-1", "completed", "greeting", "user-1"],
     ]
     assert "no such job: nobody" in result.stderr
+
+
+def test_a_table_says_when_a_job_came_and_how_long_it_took(cli, rows, body):
+    then = timestamps.from_text("2026-01-31T12:00:00.500Z")
+    store = JobStore(rows._table_name, retention_days=3650, clock=lambda: then + timedelta(seconds=2))
+    job = ReceivedJob.parse(body(timestamp=timestamps.to_text(then)), {}, "m", then)
+    store.claim(job, "m", ClaimTerms(then, 3600, 60))
+    ended = then + timedelta(seconds=75)
+    message = AIJobResultMessage("job-1", "user-1", "greeting", "completed", result={"text": "x"}, timestamp=ended)
+    rows.apply_result(message)
+    lines = cli("status", "job-1", "nobody").stdout.splitlines()
+    assert lines[1].split() == ["job-1", "completed", "greeting", "user-1", "2026-01-31T12:00:00Z", "75.0", "s", "-"]
+    assert cli("list", "--user", "user-1").stdout.splitlines()[1].split()[3:] == [
+        "2026-01-31T12:00:00Z",
+        "75.0",
+        "s",
+        "1",
+    ]
 
 
 def test_status_as_json_is_what_get_says(cli, end):
@@ -398,6 +432,15 @@ def test_a_refused_table_is_explained(cli, refusing, arguments):
     assert result.exit_code == 1
     assert "operation: on cue: AccessDeniedException" in result.stderr, "AWS's own words name the permission"
     assert "these credentials may not do this" in result.stderr
+
+
+def test_the_region_may_be_in_the_aws_clis_own_variable(cli, file, monkeypatch):
+    """boto3 reads AWS_DEFAULT_REGION only."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    clients.forget_clients()
+    assert cli("submit", file(JOB)).exit_code == 0
+    assert clients.get_sqs_client().meta.region_name == "eu-west-1"
 
 
 def test_missing_credentials_are_explained(cli, file, monkeypatch):

@@ -173,6 +173,35 @@ def test_a_message_that_is_shown_twice_is_one_letter(pair, dead_letter, aws, mon
         assert sum(map(len, sweep)) == 1
 
 
+def test_a_deleted_letter_that_is_shown_again_is_deleted_again(pair, dead_letter, monkeypatch):
+    """SQS is at-least-once in this too: it must not be taken for another letter."""
+    dead_letter()
+    receive, delete = dlq.receive_messages, dlq.delete_message
+    answers, deleted = [], []
+    monkeypatch.setattr(dlq, "delete_message", lambda url, handle: deleted.append(handle) or delete(url, handle))
+
+    def receive_twice(*args, **kwargs):
+        answers.append(answers[0] if len(answers) == 1 else receive(*args, **kwargs))
+        return answers[-1]
+
+    monkeypatch.setattr(dlq, "receive_messages", receive_twice)
+    treated = []
+    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append)
+    assert outcomes(treated) == [("job-1", "purged", None)]
+    assert len(deleted) == 2
+
+
+def test_letters_that_can_not_be_shown_again_do_not_hide_what_was_done(pair, dead_letter, aws, refusing):
+    """They show by themselves after a minute."""
+    for number in range(12):
+        dead_letter(f"job-{number}")
+    refusing(clients.get_sqs_client(), "ChangeMessageVisibilityBatch")
+    treated = []
+    dlq.purge(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append)
+    assert outcomes(treated) == [("job-0", "purged", None)]
+    assert get_queue_message_count(aws.request_dlq).in_flight == 11
+
+
 def test_a_letter_says_what_is_known_of_it(received, body):
     letter = Letter.read(
         received(
@@ -262,6 +291,14 @@ def test_a_posted_job_keeps_its_id(retry, aws, body, messages_in):
     (message,) = messages_in(aws.request_queue)
     assert message.message_id != first
     assert message.attributes == {"JobId": first, "UserId": "user-1", "JobType": "greeting"}
+
+
+def test_what_belongs_to_a_delayed_copy_does_not_go_along(retry, aws, body, messages_in):
+    """SQS moves a delayed copy as it is: sent back like that, its deadline would still run from the first message."""
+    waited = {"JobId": "job-1", "FirstSentAt": "2026-01-01T00:00:00.000Z", "ThrottleCount": "2", "TraceId": "t"}
+    send_message(aws.request_dlq, body(), waited, "user-1")
+    retry()
+    assert [message.attributes for message in messages_in(aws.request_queue)] == [{"JobId": "job-1", "TraceId": "t"}]
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled", "erased", "another job"])
@@ -471,6 +508,15 @@ def test_a_result_that_no_row_can_take_stays(
     assert treated.outcome is Outcome.SKIPPED
     assert state in (treated.reason or "")
     assert get_queue_message_count(aws.response_dlq).visible == 1
+
+
+def test_a_result_of_a_stalled_job_goes_back(retry, response_pair, dead_result, claim, received, body, rows):
+    """It may still replace that end (contract.md)."""
+    dead_result()
+    claim(received(body()))
+    stalled = {"code": "JOB_STALLED", "message": "x"}
+    rows.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "failed", error=stalled))
+    assert outcomes(retry(pair=response_pair)) == [("job-1", "sent", None)]
 
 
 def test_purge_deletes_what_is_meant_and_nothing_else(pair, dead_letter, aws):

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
+# As ai_jobs.dlq.MAX_LIMIT, which would import boto3 for the help text.
+_MAX_LIMIT = 20_000
+
 _MESSAGE_WIDTH = 48
 _NAMED = 3
 
@@ -36,7 +39,8 @@ def _as_age(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", value)
     if not match:
         raise click.BadParameter(f"{value!r} is no age: give a number and its unit, such as 90s, 15m, 2h or 3d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    # SQS keeps nothing for ten years, and time does not go back as far as some numbers do.
+    return min(timedelta(**{_UNITS[match[2]]: int(match[1])}), timedelta(days=3650))
 
 
 def which_queue(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +56,7 @@ def which_queue(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--limit",
-            type=click.IntRange(min=1, max=100_000),
+            type=click.IntRange(min=1, max=_MAX_LIMIT),
             default=10_000,
             show_default=True,
             help="Letters to look at, at most.",
@@ -271,31 +275,17 @@ def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str)
     return replace(selection, job_ids=frozenset(job_ids))
 
 
-@dataclass
-class _Report:
-    """What became of the letters so far."""
-
-    treated: list[Treated] = field(default_factory=list)
-
-    def by_outcome(self) -> dict[str, list[Treated]]:
-        """In the order in which outcomes came up."""
-        groups: dict[str, list[Treated]] = {}
-        for one in self.treated:
-            groups.setdefault(one.outcome.value, []).append(one)
-        return groups
-
-
 def _run(
     sweep: Sweep, run: Callable[[Sweep, Callable[[Treated], None]], None], title: str, *, dry_run: bool, as_json: bool
 ) -> None:
     """Treat the letters, and print what became of them; after Ctrl-C or a failure, what was done until then."""
-    report = _Report()
+    done: list[Treated] = []
     try:
         with progress() as bar:
             task = bar.add_task(title, total=_count(sweep.pair))
 
             def count(treated: Treated) -> None:
-                report.treated.append(treated)
+                done.append(treated)
                 bar.update(task, completed=sweep.looked_at)
 
             run(sweep, count)
@@ -303,8 +293,8 @@ def _run(
         say("the letters that are not named here are where they were: run it again to go on")
         raise
     finally:
-        _print_report(report, sweep, dry_run=dry_run, as_json=as_json)
-    if any(treated.outcome.value == "failed" for treated in report.treated):
+        _print_report(done, sweep, dry_run=dry_run, as_json=as_json)
+    if any(treated.outcome.value == "failed" for treated in done):
         raise click.exceptions.Exit(FAILED)
 
 
@@ -314,8 +304,10 @@ def _count(pair: QueuePair) -> int:
     return get_queue_message_count(pair.dlq_url).total
 
 
-def _print_report(report: _Report, sweep: Sweep, *, dry_run: bool, as_json: bool) -> None:
-    groups = report.by_outcome()
+def _print_report(done: Sequence[Treated], sweep: Sweep, *, dry_run: bool, as_json: bool) -> None:
+    groups: dict[str, list[Treated]] = {}
+    for one in done:
+        groups.setdefault(one.outcome.value, []).append(one)
     if as_json:
         print_json(
             {
@@ -324,14 +316,14 @@ def _print_report(report: _Report, sweep: Sweep, *, dry_run: bool, as_json: bool
                 "counts": {outcome: len(treated) for outcome, treated in groups.items()},
                 "letters": [
                     {"jobId": one.job_id, "outcome": one.outcome.value} | ({"reason": one.reason} if one.reason else {})
-                    for one in report.treated
+                    for one in done
                 ],
                 "notSeen": sweep.not_seen,
             }
         )
-    elif report.treated:
+    elif done:
         print_table(("OUTCOME", "LETTERS", "REASON", "JOBS"), _outcome_rows(groups, dry_run))
-    if not report.treated:
+    if not done:
         _say_nothing_found(sweep)
     _say_not_seen(sweep)
 

@@ -80,6 +80,8 @@ class Source:
             _forget_variables()
             _point_at(values)
             return Environment(str(self.outputs), values)
+        if region := os.environ.get("AWS_REGION"):
+            os.environ["AWS_DEFAULT_REGION"] = region  # boto3 does not know the other
         return Environment(
             "these variables", {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()}
         )

@@ -27,7 +27,7 @@ _STDIN = "standard input"
 _SENDERS = 10
 _NAMED = 20
 
-_ROW_COLUMNS = ("JOB", "STATUS", "TYPE", "USER", "CREATED", "ENDED", "ERROR")
+_ROW_COLUMNS = ("JOB", "STATUS", "TYPE", "USER", "CREATED", "TOOK", "ERROR")
 
 timeout_option = click.option(
     "--timeout",
@@ -149,10 +149,8 @@ def list_jobs(
     if as_json:
         print_json([_view(row) for row in shown])
     elif shown:
-        columns = ("JOB", "STATUS", "TYPE", "CREATED", "ENDED", "ATTEMPTS")
-        names = ("jobId", "status", "jobType", "createdAt", "completedAt", "attempts")
-        views = [_view(row) for row in shown]
-        print_table(columns, [[view.get(name) for name in names] for view in views])
+        columns = ("JOB", "STATUS", "TYPE", "CREATED", "TOOK", "ATTEMPTS")
+        print_table(columns, [_listed(row) for row in shown])
     if not shown:
         filtered = " that match" if wanted_status or job_type else ""
         say(f"{user_id} has no jobs{filtered}")
@@ -297,9 +295,29 @@ def _view(row: Row) -> dict[str, Any]:
 
 
 def _cells(job_id: str, row: Row | None) -> list[object]:
-    row = row or {"status": "unknown"}
-    names = ("status", "jobType", "userId", "createdAt", "completedAt")
-    return [job_id, *(row.get(name) for name in names), row.get("error", {}).get("code")]
+    if row is None:
+        return [job_id, "unknown", *[None] * (len(_ROW_COLUMNS) - 2)]
+    error = row.get("error", {}).get("code")
+    return [job_id, row["status"], row.get("jobType"), row.get("userId"), _created(row), _took(row), error]
+
+
+def _listed(row: Row) -> list[object]:
+    return [row["jobId"], row["status"], row["jobType"], _created(row), _took(row), int(row.get("attempt", 0))]
+
+
+def _created(row: Row) -> str | None:
+    """To the second: a table is wide enough."""
+    return f"{row['createdAt'][:19]}Z" if "createdAt" in row else None
+
+
+def _took(row: Row) -> str | None:
+    """From the submission to the end."""
+    from ai_jobs import timestamps
+
+    if not {"createdAt", "completedAt"} <= row.keys():
+        return None
+    seconds = (timestamps.from_text(row["completedAt"]) - timestamps.from_text(row["createdAt"])).total_seconds()
+    return f"{seconds:.1f} s"
 
 
 def _print_job(view: dict[str, Any]) -> None:
