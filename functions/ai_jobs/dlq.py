@@ -431,4 +431,5 @@ def _send_copy(letter: Letter, queue_url: str) -> None:
         choices = (*choices, {})
     fitting = (choice for choice in choices if size_of(message.body, choice) <= MAX_MESSAGE_BYTES)
     # None fits: a job that has its id only in an attribute, and no room for that. SQS's limit is then what is reported.
-    send_message(queue_url, message.body, next(fitting, identity), message.group_id or letter.user_id)
+    group_id = message.group_id or letter.user_id
+    send_message(queue_url, message.body, next(fitting, identity), group_id, trace_header=message.trace_header)

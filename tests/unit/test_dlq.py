@@ -293,6 +293,13 @@ def test_a_posted_job_keeps_its_id(retry, aws, body, messages_in):
     assert message.attributes == {"JobId": first, "UserId": "user-1", "JobType": "greeting"}
 
 
+def test_the_trace_goes_along(retry, aws, body, messages_in):
+    trace = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1"
+    send_message(aws.request_dlq, body(), {"JobId": "job-1"}, "user-1", trace_header=trace)
+    retry()
+    assert messages_in(aws.request_queue)[0].trace_header == trace
+
+
 def test_what_belongs_to_a_delayed_copy_does_not_go_along(retry, aws, body, messages_in):
     """SQS moves a delayed copy as it is: sent back like that, its deadline would still run from the first message."""
     waited = {"JobId": "job-1", "FirstSentAt": "2026-01-01T00:00:00.000Z", "ThrottleCount": "2", "TraceId": "t"}
