@@ -40,6 +40,9 @@ module "ai_jobs" {
 
   processor = { maximum_concurrency = 20 }
   logs      = { retention_days = 90 }
+
+  # The descriptions of the alarms lead there.
+  alarms = { runbook_url = "https://wiki.example.com/ai-jobs-runbooks" }
 }
 
 # The API takes signed requests (AWS_IAM): whoever calls it needs this permission.
@@ -60,9 +63,10 @@ resource "aws_iam_policy" "use_ai_jobs" {
   })
 }
 
-# Without a subscription an alarm tells nobody.
+# Without a subscription an alarm tells nobody. page_topic_arn is for whoever must get up at night: one message for an
+# outage; alarm_topic_arn has every change of every alarm.
 resource "aws_sns_topic_subscription" "on_call" {
-  topic_arn = module.ai_jobs.alarm_topic_arn
+  topic_arn = module.ai_jobs.page_topic_arn
   protocol  = "email"
   endpoint  = var.alarm_email
 }

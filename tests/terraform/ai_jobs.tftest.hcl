@@ -681,7 +681,20 @@ run "settings_given" {
     api   = { authorization = "NONE", stage_name = "live", throttling_rate_limit = 7, throttling_burst_limit = 8, access_logs = true }
     table = { deletion_protection = false, point_in_time_recovery = false }
     jobs  = { retention_days = 1, default_deadline_seconds = 1209600, max_backoff_seconds = 1, config_max_age_seconds = 15 }
-    logs  = { level = "ERROR", retention_days = 3653 }
+    logs  = { level = "ERROR", retention_days = 3653, saved_queries = false }
+
+    alarms = {
+      topic_arns           = ["arn:aws:sns:eu-west-1:123456789012:chat"]
+      topic_kms_key_arn    = "arn:aws:kms:eu-west-1:123456789012:key/0002"
+      page_email_addresses = ["on-call@example.com"]
+      runbook_url          = "https://wiki.example.com/runbooks"
+      thresholds = {
+        request_queue_depth = 1, oldest_message_age_seconds = 2, processing_rate_jobs_per_minute = 3, waiting_jobs = 4,
+        failed_jobs_percent = 5, failed_jobs_minimum = 6, oldest_open_job_seconds = 7, function_errors = 8,
+        duration_percent    = 50, concurrency_percent = 60, api_error_percent = 9, api_latency_ms = 10, table_throttles = 11,
+      }
+    }
+    model_prices = { "acme.model" = { input = 1, output = 2.5 } }
 
     bucket = { force_destroy = true }
     budget = { daily_tokens_per_user = 50000, daily_tokens_total = 50001 }
@@ -883,6 +896,36 @@ run "settings_given" {
       given.function.s3_object_version == given.version
     ])
     error_message = "Bucket, prefix or versions do not reach the function they belong to."
+  }
+
+  assert {
+    condition = { for key in [
+      "request-queue-depth", "request-queue-age", "response-queue-age", "processing-rate", "jobs-waiting", "failed-jobs", "oldest-open-job",
+      "processor-errors", "processor-duration", "processor-concurrency", "jobs-api-concurrency", "api-errors", "api-latency", "table-throttles",
+      ] : key => output.inside.alarms["aws_cloudwatch_metric_alarm.this[${key}]"].threshold } == {
+      request-queue-depth = 1, request-queue-age = 2, response-queue-age = 2, processing-rate = 3, jobs-waiting = 4, failed-jobs = 5, oldest-open-job = 7,
+      processor-errors    = 8, processor-duration = 449500, processor-concurrency = 600, jobs-api-concurrency = 1, api-errors = 9, api-latency = 10, table-throttles = 11,
+    }
+    error_message = "A threshold does not reach its alarm."
+  }
+  assert {
+    condition = (
+      output.inside.alarms["aws_cloudwatch_metric_alarm.this[failed-jobs]"].alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:chat"]) &&
+      strcontains(output.inside.alarms["aws_cloudwatch_metric_alarm.this[failed-jobs]"].alarm_description, "https://wiki.example.com/runbooks#failed-jobs") &&
+      [for query in output.inside.alarms["aws_cloudwatch_metric_alarm.this[failed-jobs]"].metric_query : strcontains(query.expression, ">= 6") if query.return_data == true] == [true] &&
+      output.inside.alarms["aws_sns_topic.this[pages]"].kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/0002" &&
+      output.inside.alarms["aws_sns_topic_subscription.email[pages on-call@example.com]"].endpoint == "on-call@example.com" &&
+      !contains(keys(output.inside.alarms), "aws_sns_topic.this[alarms]")
+    )
+    error_message = "The callers' topics, key, addresses or runbooks do not reach the alarms."
+  }
+  assert {
+    condition     = module.processor.environment_variables["AI_JOB_MODEL_PRICES"] == jsonencode({ "acme.model" = { input = 1, output = 2.5 } })
+    error_message = "The model's price does not reach the processor."
+  }
+  assert {
+    condition     = length(output.inside.dashboard) == 1
+    error_message = "There are saved queries that nobody wants."
   }
 }
 

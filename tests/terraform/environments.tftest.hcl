@@ -484,7 +484,12 @@ run "settings_of_an_environment" {
     packages         = { directory = "fixtures/packages" }
     default_model_id = "eu.amazon.nova-lite-v1:0"
     api_access_logs  = true
-    job_types        = { summary = { prompt = "Summarise {{ text }}", input_schema = "{}" } }
+
+    alarm_email_addresses = ["ops@example.com"]
+    page_email_addresses  = ["on-call@example.com"]
+    runbook_url           = "https://wiki.example.com/runbooks"
+
+    job_types = { summary = { prompt = "Summarise {{ text }}", input_schema = "{}" } }
   }
 
   assert {
@@ -495,7 +500,10 @@ run "settings_of_an_environment" {
       jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes.summary.maxTokens == 2048 &&
       jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes.summary.timeoutSeconds == 120 &&
       contains(keys(module.ai_jobs.inside.api), "aws_cloudwatch_log_group.access[0]") &&
-      module.ai_jobs.inside.processor["aws_lambda_function.this"].filename == "fixtures/packages/processor.zip"
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].filename == "fixtures/packages/processor.zip" &&
+      module.ai_jobs.inside.alarms["aws_sns_topic_subscription.email[alarms ops@example.com]"].endpoint == "ops@example.com" &&
+      module.ai_jobs.inside.alarms["aws_sns_topic_subscription.email[pages on-call@example.com]"].endpoint == "on-call@example.com" &&
+      strcontains(module.ai_jobs.inside.alarms["aws_cloudwatch_metric_alarm.this[failed-jobs]"].alarm_description, "https://wiki.example.com/runbooks#failed-jobs")
     )
     error_message = "A variable of environments/production does not reach the module."
   }
