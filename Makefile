@@ -18,7 +18,7 @@ demo: $(READY) ## Bring everything up on this machine and run one job of each ty
 test: test-unit test-terraform test-integration ## Run all tests
 
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
-	@$(PYTHON) -m pytest -q -p no:terraform tests/unit $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:terraform -n auto tests/unit $(PYTEST_ARGS)
 
 test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only), and the alarms over made-up data
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
