@@ -63,6 +63,7 @@ module "alarms" {
   api                         = { name = module.api.name, stage_name = module.api.stage_name }
   table_name                  = module.store.name
   metrics_namespace           = local.metrics_namespace
+  reconciler_enabled          = var.reconciler.enabled
   reconciler_interval_minutes = var.reconciler.interval_minutes
 
   thresholds = var.alarms.thresholds

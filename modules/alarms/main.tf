@@ -9,6 +9,10 @@
 locals {
   period = { minute = 60, five_minutes = 300 }
 
+  # A job whose worker crashes comes back after 15 minutes at most, and one model call may take as long: neither alone is an
+  # outage. The first and the last period count in part only.
+  standstill_periods = 5
+
   queues = {
     request  = var.queues.request
     response = var.queues.response
@@ -29,7 +33,8 @@ locals {
 
   own = {
     for id, metric in {
-      completed = "JobsCompleted", failed = "JobsFailed", stalled = "JobsStalled"
+      completed = "JobsCompleted", failed = "JobsFailed", stalled = "JobsStalled", budget_waits = "BudgetWaits",
+      operator  = "OperatorErrors", exhausted = "ExhaustedErrors", crash = "CrashErrors",
       } : id => {
       namespace = var.metrics_namespace, name = metric, statistic = "Sum", dimensions = { service = "ai-jobs" }
     }
@@ -66,7 +71,8 @@ locals {
       }
 
       # An alarm that is in ALARM does not fire again, so the next message needs an alarm of its own. What is hidden counts,
-      # or each look at the queue would seem to bring new messages.
+      # or each look at the queue would seem to bring new messages; and a minute that SQS did not report is as the one before
+      # it, or its end would seem to bring them all.
       "${key}-dlq-growth" = {
         meaning = "More messages have arrived in ${queue.queue_name}: ${queue.meaning} It ends by itself when no more come."
         metrics = {
@@ -74,7 +80,7 @@ locals {
             namespace                 = "AWS/SQS", name = metric, statistic = "Maximum", dimensions = { QueueName = queue.queue_name }
           }
         }
-        expression = "DIFF(FILL(visible, 0) + FILL(in_flight, 0))"
+        expression = "DIFF(FILL(visible, REPEAT) + FILL(in_flight, REPEAT))"
         comparison = "GreaterThanThreshold"
         threshold  = 0
         period     = local.period.minute
@@ -124,9 +130,40 @@ locals {
         comparison = "LessThanThreshold"
         threshold  = var.thresholds.processing_rate_jobs_per_minute
         period     = local.period.five_minutes
-        # Longer than the longest function: one long job alone is no outage.
-        periods = 4, to_alarm = 4
-        missing = "notBreaching", why_missing = "an idle service reports nothing"
+        periods    = local.standstill_periods, to_alarm = local.standstill_periods
+        missing    = "notBreaching", why_missing = "an idle service reports nothing"
+      }
+
+      # What pages: jobs that nobody holds back. Delayed copies wait on purpose, for a throttled model or for midnight, when
+      # the token budget is new; if they wait too long, oldest-open-job says so.
+      "standstill" = {
+        meaning = "There are jobs to work on, and not one has reached an end for ${local.standstill_periods * local.period.five_minutes / 60} minutes: the workers stand still, or results are not written."
+        metrics = merge(
+          { for id, metric in local.sqs.request : "request_${id}" => metric if id != "delayed" },
+          { for id, metric in local.sqs.response : "response_${id}" => metric if id != "delayed" },
+          { completed = local.own.completed, failed = local.own.failed },
+        )
+        expression = join("", [
+          "IF(",
+          join(" + ", [for id in ["request_visible", "request_in_flight", "response_visible", "response_in_flight"] : "FILL(${id}, 0)"]),
+          " > 0, FILL(completed, 0) + FILL(failed, 0), 1)",
+        ])
+        comparison = "LessThanThreshold"
+        threshold  = 1
+        period     = local.period.five_minutes
+        periods    = local.standstill_periods, to_alarm = local.standstill_periods
+        missing    = "notBreaching", why_missing = "an idle service reports nothing"
+      }
+
+      "budget-waits" = {
+        meaning    = "Jobs wait because the day's token budget is used up; they go on at midnight UTC, or fail at their deadline."
+        metrics    = { budget_waits = local.own.budget_waits }
+        comparison = "GreaterThanThreshold"
+        threshold  = 0
+        # A waiting job asks again within max_backoff_seconds, 15 minutes at most.
+        period  = 900
+        periods = 1, to_alarm = 1
+        missing = "notBreaching", why_missing = "it is counted when it happens"
       }
     },
     {
@@ -251,6 +288,18 @@ locals {
       missing    = "notBreaching", why_missing = "without jobs none fails"
     }
 
+    # Not the callers' mistakes: those are many when a client's release is bad, and theirs to mend.
+    "service-failures" = {
+      meaning    = "At least ${var.thresholds.failed_jobs_minimum} jobs or results failed within a quarter of an hour for reasons that are not their callers': the set-up, tries or time used up, or crashed workers."
+      metrics    = { for id in ["operator", "exhausted", "crash"] : id => local.own[id] }
+      expression = "FILL(operator, 0) + FILL(exhausted, 0) + FILL(crash, 0)"
+      comparison = "GreaterThanOrEqualToThreshold"
+      threshold  = var.thresholds.failed_jobs_minimum
+      period     = 900
+      periods    = 1, to_alarm = 1
+      missing    = "notBreaching", why_missing = "they are counted when they happen"
+    }
+
     "stalled-jobs" = {
       meaning    = "Jobs were closed as JOB_STALLED: nothing had been heard of them until long after their deadline."
       metrics    = { stalled = local.own.stalled }
@@ -271,17 +320,36 @@ locals {
       threshold  = var.thresholds.oldest_open_job_seconds
       period     = max(300, var.reconciler_interval_minutes * 60)
       periods    = 2, to_alarm = 2
-      missing    = "ignore", why_missing = "the reconciler measures it, and one that went silent must not end the alarm (reconciler-errors says that it broke)"
+      missing    = "ignore", why_missing = "the reconciler measures it, and one that went silent must not end the alarm (reconciler-silent says that it did)"
     }
   }
 
-  alarms = merge(local.dlq_alarms, local.queue_alarms, local.function_alarms, local.service_alarms)
+  # Whoever watches is watched.
+  reconciler_alarms = { for key, alarm in {
+    "reconciler-silent" = {
+      meaning    = "The reconciler has not run for three times its interval: jobs of crashed workers stay open, and nobody measures the oldest one. (After the first apply it takes that long until this is OK.)"
+      metrics    = { invocations = merge(local.lambda["reconciler"].errors, { name = "Invocations" }) }
+      comparison = "LessThanThreshold"
+      threshold  = 1
+      period     = max(300, var.reconciler_interval_minutes * 60)
+      periods    = 3, to_alarm = 3
+      missing    = "breaching", why_missing = "a function that is not invoked reports nothing, and that is what this is about"
+    }
+  } : key => alarm if var.reconciler_enabled }
 
-  # What users suffer from while it lasts. Not the dead-letter queues: they hold messages until somebody acts, and a page
-  # that is in ALARM for days would hide the next outage.
-  paging = [
-    "api-errors", "failed-jobs", "oldest-open-job", "processing-rate", "request-queue-age", "response-queue-age", "stalled-jobs",
-  ]
+  alarms = merge(local.dlq_alarms, local.queue_alarms, local.function_alarms, local.service_alarms, local.reconciler_alarms)
+
+  # What users suffer from while it lasts, and what one slow job, one crash or a caller's mistake does not set off. Not the
+  # dead-letter queues: they hold messages until somebody acts, and a page that is in ALARM for days would hide the next
+  # outage. Jobs that wait for the token budget are old on purpose.
+  paging = ["api-errors", "service-failures", "stalled-jobs", "standstill"]
+  paging_rule = join(" OR ", concat(
+    [for key in local.paging : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"],
+    [join(" AND ", [
+      "(ALARM(\"${aws_cloudwatch_metric_alarm.this["oldest-open-job"].alarm_name}\")",
+      "NOT ALARM(\"${aws_cloudwatch_metric_alarm.this["budget-waits"].alarm_name}\"))",
+    ])],
+  ))
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -344,12 +412,12 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 resource "aws_cloudwatch_composite_alarm" "service_unhealthy" {
   alarm_name = "${var.name_prefix}service-unhealthy${var.name_suffix}"
   alarm_description = join(" ", [
-    "The AI job service does not do its work: at least one of ${join(", ", local.paging)} is in ALARM; look there.",
+    "The AI job service does not do its work: at least one of ${join(", ", local.paging)} and (without budget-waits) oldest-open-job is in ALARM; look there.",
     "Missing data: each of them says for itself what it makes of it.",
     "What to do: ${var.runbook_url}#service-unhealthy",
   ])
 
-  alarm_rule = join(" OR ", [for key in local.paging : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"])
+  alarm_rule = local.paging_rule
 
   alarm_actions = local.topic_arns.pages
   ok_actions    = local.topic_arns.pages

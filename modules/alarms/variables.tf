@@ -89,7 +89,7 @@ variable "dead_letter_queues" {
 }
 
 variable "functions" {
-  description = "Functions to watch, by the first part of their alarms' keys. concurrency_limit null means that they have none of their own."
+  description = "Functions to watch, by the first part of their alarms' keys; reconciler must be one of them. concurrency_limit null means that they have none of their own."
   type = map(object({
     name              = string
     timeout_seconds   = number
@@ -117,6 +117,13 @@ variable "table_name" {
 variable "metrics_namespace" {
   description = "Namespace of the functions' own metrics."
   type        = string
+  nullable    = false
+}
+
+variable "reconciler_enabled" {
+  description = "Whether the reconciler is meant to run."
+  type        = bool
+  default     = true
   nullable    = false
 }
 

@@ -26,6 +26,7 @@ class Service:
         self.page = Composite(composite)
         self.metrics = Metrics()
         self.minute = 0
+        self.reconciler_is_on = True
         self.notifications: list[tuple[int, str, str]] = []
 
     def queue(self, name: str, **values: float) -> None:
@@ -57,6 +58,7 @@ class Service:
 
     def reconciler_runs(self, oldest: float = 0) -> None:
         """What the reconciler writes with each run (tests/unit/test_reconciler.py)."""
+        self.function("job-reconciler", "Invocations", 1)
         for name in ("JobsCompleted", "JobsFailed", "JobsStalled"):
             self.own(name, 0)
         self.own("OldestOpenJobAge", oldest)
@@ -66,7 +68,7 @@ class Service:
         for _ in range(minutes):
             if happening:
                 happening(self)
-            if self.minute % 5 == 0:
+            if self.minute % 5 == 0 and self.reconciler_is_on:
                 self.reconciler_runs(oldest)
             self.minute += 1
             self._step()

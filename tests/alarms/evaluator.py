@@ -70,6 +70,10 @@ _OPERATORS: dict[type[ast.AST], Callable[[float, float], Value]] = {
 }
 
 
+# Periods that an alarm fetches beyond those that it judges: REPEAT can't see further.
+_LOOK_BACK = 10
+
+
 class _Expression:
     """Metric math at one moment. What is used of it here is written as in Python, so Python can parse it."""
 
@@ -91,6 +95,9 @@ class _Expression:
                 sides = self._value(left, back), self._value(right, back)
                 # An operand that is missing makes the whole missing: what the alarms must not rely on.
                 return None if None in sides else _OPERATORS[type(op)](*sides)
+            case ast.Call(func=ast.Name(id="FILL"), args=[series, ast.Name(id="REPEAT")]):
+                points = (self._value(series, back + further) for further in range(_LOOK_BACK))
+                return next((point for point in points if point is not None), None)
             case ast.Call(func=ast.Name(id="FILL"), args=[series, ast.Constant(value=filler)]):
                 found = self._value(series, back)
                 return float(filler) if found is None else found
@@ -152,18 +159,31 @@ class Alarm:
 
 @dataclass
 class Composite:
-    """A composite alarm whose rule is `ALARM("...") OR ALARM("...") ...`."""
+    """A composite alarm; its rule is of `ALARM("...")`, AND, OR, NOT and brackets."""
 
     definition: Mapping[str, Any]
     state: str = INSUFFICIENT
 
     @property
     def children(self) -> list[str]:
-        rule = self.definition["alarm_rule"]
-        names = re.findall(r'ALARM\("([^"]+)"\)', rule)
-        assert rule == " OR ".join(f'ALARM("{name}")' for name in names), rule
-        return names
+        return re.findall(r'ALARM\("([^"]+)"\)', self.definition["alarm_rule"])
 
     def step(self, states: Mapping[str, str]) -> str:
-        self.state = ALARM if any(states[name] == ALARM for name in self.children) else OK
+        rule = self.definition["alarm_rule"]
+        for word in ("AND", "OR", "NOT"):
+            rule = re.sub(rf"\b{word}\b", word.lower(), rule)
+        self.state = ALARM if _holds(ast.parse(rule, mode="eval").body, states) else OK
         return self.state
+
+
+def _holds(node: ast.AST, states: Mapping[str, str]) -> bool:
+    match node:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(_holds(part, states) for part in parts)
+        case ast.BoolOp(op=ast.Or(), values=parts):
+            return any(_holds(part, states) for part in parts)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return not _holds(part, states)
+        case ast.Call(func=ast.Name(id="ALARM"), args=[ast.Constant(value=name)]):
+            return states[name] == ALARM
+    raise AssertionError(f"the evaluator does not know {ast.dump(node)}")

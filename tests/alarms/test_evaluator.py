@@ -64,12 +64,19 @@ def test_ignored_missing_data_keeps_the_state():
         ("a / z", None),
         ("DIFF(a)", 1.0),
         ("DIFF(FILL(c, 0) + a)", 1.0),
+        ("FILL(c, REPEAT)", None),
+        ("FILL(g, REPEAT)", 6.0),
+        ("DIFF(FILL(g, REPEAT))", 0.0),
     ],
 )
 def test_metric_math(text: str, value: float | None):
-    # a grows by one a period; c was never written
-    series = {"a": [1.0, 0.0], "b": [3.0, 3.0], "c": [None, None], "z": [0.0, 0.0]}
-    assert _Expression(text, lambda name, back: series[name][back]).at(0) == value
+    # a grows by one a period; c was never written; g has a gap
+    series = {"a": [1.0, 0.0], "b": [3.0, 3.0], "c": [], "g": [None, None, 6.0], "z": [0.0, 0.0]}
+
+    def point(name: str, back: int) -> float | None:
+        return series[name][back] if back < len(series[name]) else None
+
+    assert _Expression(text, point).at(0) == value
 
 
 def test_statistics_over_a_period():

@@ -29,8 +29,9 @@ variables {
     response = { queue_name = "response-dlq-test", meaning = "results that could not be written." }
   }
   functions = {
-    processor = { name = "processor-test", timeout_seconds = 900, errors_mean = "Jobs come back.", concurrency_limit = 10 }
-    jobs-api  = { name = "jobs-api-test", timeout_seconds = 10, errors_mean = "Callers get a 5xx." }
+    processor  = { name = "processor-test", timeout_seconds = 900, errors_mean = "Jobs come back.", concurrency_limit = 10 }
+    jobs-api   = { name = "jobs-api-test", timeout_seconds = 10, errors_mean = "Callers get a 5xx." }
+    reconciler = { name = "reconciler-test", timeout_seconds = 120, errors_mean = "Jobs stay open." }
   }
   api               = { name = "api-test", stage_name = "v1" }
   table_name        = "jobs-test"
@@ -48,10 +49,11 @@ run "alarms" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "api-errors", "api-latency", "failed-jobs", "jobs-api-duration", "jobs-api-errors", "jobs-api-throttles", "jobs-waiting",
+      "api-errors", "api-latency", "budget-waits", "failed-jobs", "jobs-api-duration", "jobs-api-errors", "jobs-api-throttles", "jobs-waiting",
       "oldest-open-job", "processing-rate", "processor-concurrency", "processor-duration", "processor-errors",
-      "processor-throttles", "request-dlq-growth", "request-dlq-messages", "request-queue-age", "request-queue-depth",
-      "response-dlq-growth", "response-dlq-messages", "response-queue-age", "stalled-jobs", "table-throttles",
+      "processor-throttles", "reconciler-duration", "reconciler-errors", "reconciler-silent", "reconciler-throttles",
+      "request-dlq-growth", "request-dlq-messages", "request-queue-age", "request-queue-depth", "response-dlq-growth",
+      "response-dlq-messages", "response-queue-age", "service-failures", "stalled-jobs", "standstill", "table-throttles",
     ])
     error_message = "The alarms are ${join(", ", keys(aws_cloudwatch_metric_alarm.this))}."
   }
@@ -192,10 +194,10 @@ run "alarms" {
     condition = (
       aws_cloudwatch_composite_alarm.service_unhealthy.alarm_name == "acme-ai-job-service-unhealthy-test" &&
       aws_cloudwatch_composite_alarm.service_unhealthy.alarm_actions == toset([aws_sns_topic.this["pages"].arn]) &&
-      aws_cloudwatch_composite_alarm.service_unhealthy.alarm_rule == join(" OR ", [
-        for key in ["api-errors", "failed-jobs", "oldest-open-job", "processing-rate", "request-queue-age", "response-queue-age", "stalled-jobs"] :
-        "ALARM(\"acme-ai-job-${key}-test\")"
-      ])
+      aws_cloudwatch_composite_alarm.service_unhealthy.alarm_rule == join(" OR ", concat(
+        [for key in ["api-errors", "service-failures", "stalled-jobs", "standstill"] : "ALARM(\"acme-ai-job-${key}-test\")"],
+        ["(ALARM(\"acme-ai-job-oldest-open-job-test\") AND NOT ALARM(\"acme-ai-job-budget-waits-test\"))"],
+      ))
     )
     error_message = "The composite alarm must page for an outage, and for nothing that stays until somebody acts."
   }
@@ -227,6 +229,23 @@ run "alarms" {
       output.service_alarm_name == "acme-ai-job-service-unhealthy-test" && output.service_alarm_arn == aws_cloudwatch_composite_alarm.service_unhealthy.arn
     )
     error_message = "The outputs must be the topics' ARNs, and the names and ARNs of the alarms."
+  }
+}
+
+run "without_a_reconciler" {
+  command = plan
+
+  module {
+    source = "../../modules/alarms"
+  }
+
+  variables {
+    reconciler_enabled = false
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "reconciler-silent")
+    error_message = "A reconciler that is off on purpose is told of."
   }
 }
 
