@@ -415,15 +415,16 @@ def _alarms(subject: Subject) -> Iterator[Finding]:
     names += [subject.outputs["service_alarm_name"]] if subject.outputs.get("service_alarm_name") else []
     alarms = {alarm["AlarmName"]: alarm for alarm in describe_alarms(names)}
     findings: list[Finding] = []
+    topics = set(subject.outputs.get("alarm_topic_arns") or [])
     for alarm_name in names:
-        findings += _alarm(alarm_name, alarms.get(alarm_name))
+        findings += _alarm(alarm_name, alarms.get(alarm_name), topics)
     yield from findings
     if not any(finding.state is State.FAILED for finding in findings):
         found = f"all {len(names)} exist and notify; in ALARM: {len(findings) or 'none'}"
         yield Finding(name, State.OK, found)
 
 
-def _alarm(alarm_name: str, alarm: Mapping[str, Any] | None) -> Iterator[Finding]:
+def _alarm(alarm_name: str, alarm: Mapping[str, Any] | None, topics: set[str]) -> Iterator[Finding]:
     name = f"alarm {alarm_name}"
     if alarm is None:
         yield Finding(name, State.FAILED, "does not exist", _APPLY)
@@ -433,6 +434,9 @@ def _alarm(alarm_name: str, alarm: Mapping[str, Any] | None) -> Iterator[Finding
         yield Finding(name, State.FAILED, "its actions are switched off: nobody is told", advice)
     if not alarm.get("AlarmActions"):
         yield Finding(name, State.FAILED, "has no actions: nobody is told", _APPLY)
+    elif topics and not topics & set(alarm["AlarmActions"]):
+        others = ", ".join(alarm["AlarmActions"])
+        yield Finding(name, State.FAILED, f"notifies {others}, none of the environment's topics", _APPLY)
     if alarm["StateValue"] == "ALARM":
         advice = alarm.get("AlarmDescription") or "docs/runbooks.md says what to do"
         yield Finding(name, State.WARNING, f"in ALARM: {alarm.get('StateReason', '')}", advice)

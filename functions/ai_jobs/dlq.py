@@ -61,6 +61,8 @@ _NOT_OF_THE_MESSAGE = {ERROR_CODE, ERROR_MESSAGE, "Attempts", FAILED_AT, FIRST_S
 
 _NO_JOB_CODES = {"NOT_A_JOB", "NOT_A_RESULT"}
 
+_NOT_YET = "the reconciler writes its failure within minutes, do it then (does it run? ai-jobs doctor)"
+
 
 @dataclass(frozen=True)
 class QueuePair:
@@ -68,11 +70,11 @@ class QueuePair:
 
     Attributes:
         side: which of the two queues: it says what the letters hold, jobs or results.
-        queue_url: where a retry sends them.
+        queue_url: where a retry sends them; nothing else needs it.
     """
 
     side: Literal["request", "response"]
-    queue_url: str
+    queue_url: str | None
     dlq_url: str
 
 
@@ -305,7 +307,7 @@ def retry(
     Each copy is sent before its letter is deleted: a run that is killed leaves a letter too many, never one too few.
     (A copy of a finished job is dropped.) The rows are only read: a worker reopens a failed job when it finds a message
     that was sent after the failure. Skipped, and so left where they are, are letters that would come to nothing: no
-    jobs, jobs that have ended otherwise, and any that comes back while this runs.
+    jobs, jobs that have ended otherwise or whose failure is not written yet, and any that comes back while this runs.
 
     Args:
         report: is told of each letter that was meant.
@@ -314,8 +316,12 @@ def retry(
         dry_run: only report what would become of each.
 
     Raises:
+        ValueError: when the queue's URL is not known.
         AIJobsError: when the DLQ can't be read (any more). What was done is reported by then.
     """
+    if sweep.pair.queue_url is None:
+        raise ValueError("the queue to send to is not known")
+    queue_url = sweep.pair.queue_url
     sent: set[tuple[str, int]] = set()
 
     def treat(letter: Letter) -> Treated:
@@ -323,7 +329,7 @@ def retry(
         if obstacle:
             return Treated(letter.job_id, Outcome.SKIPPED, obstacle)
         if not dry_run:
-            _send_copy(letter, sweep.pair.queue_url)
+            _send_copy(letter, queue_url)
             try:
                 sweep.delete(letter)
             except AIJobsError as error:
@@ -349,10 +355,23 @@ def retry(
     _treat_all(sweep, lambda letter: selection.matches(letter) and first_time(letter), treat, report, pace)
 
 
-def purge(sweep: Sweep, selection: Selection, report: Callable[[Treated], None], *, dry_run: bool = False) -> None:
-    """Delete letters for good; their jobs stay as they are. Arguments and errors are those of `retry`."""
+def purge(
+    sweep: Sweep,
+    selection: Selection,
+    report: Callable[[Treated], None],
+    *,
+    store: JobStore | None,
+    dry_run: bool = False,
+) -> None:
+    """Delete letters for good; their jobs stay as they are. Arguments and errors are those of `retry`.
+
+    Skipped are letters of the request DLQ that the reconciler has not dealt with: their jobs would never end.
+    """
 
     def treat(letter: Letter) -> Treated:
+        obstacle = _obstacle_to_purge(letter, store) if sweep.pair.side == "request" else None
+        if obstacle:
+            return Treated(letter.job_id, Outcome.SKIPPED, obstacle)
         if not dry_run:
             sweep.delete(letter)
         return Treated(letter.job_id, Outcome.PURGED)
@@ -408,7 +427,22 @@ def _obstacle_of_job(row: Row, letter: Letter) -> str | None:
         return f"its job is {row['status']}"
     if row.get("payloadHash") != letter.payload_hash:
         return "another job has its jobId"
+    if row["status"] != JobStatus.FAILED:
+        # Sent now, it would be taken for a duplicate if its failure were written after that (store._reopens).
+        return f"its job is still {row['status']}: {_NOT_YET}"
     return None
+
+
+def _obstacle_to_purge(letter: Letter, store: JobStore | None) -> str | None:
+    """Why nobody would hear of the job's end, if this were deleted."""
+    if letter.unusable or store is None:
+        return None
+    row = store.find(letter.job_id)
+    if row is None:
+        return f"its job has no row yet: {_NOT_YET}" if was_moved_by_sqs(letter.message) else None
+    is_open = row["status"] in (JobStatus.QUEUED, JobStatus.PROCESSING)
+    of_this_job = row.get("payloadHash") == letter.payload_hash
+    return f"its job is still {row['status']}: {_NOT_YET}" if is_open and of_this_job else None
 
 
 def _obstacle_of_result(row: Row | None) -> str | None:

@@ -66,12 +66,13 @@ _writing = threading.Lock()
 _UNITS = OVERALL | BY_TYPE
 
 
-def emit(values: Mapping[str, float], job_type: str | None = None) -> None:
+def emit(values: Mapping[str, float], job_type: str | None = None, job_id: str | None = None) -> None:
     """Write one line with these values.
 
     Args:
         values: by metric name, in the unit of `BY_TYPE` or `OVERALL`.
         job_type: also counts them by this type; every name must then be in `BY_TYPE`.
+        job_id: stands in the line, for whoever searches the log; it is no dimension.
     """
     namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ai-jobs"
     # A set of its own each time: Powertools' Metrics object is not made for several threads.
@@ -81,6 +82,8 @@ def emit(values: Mapping[str, float], job_type: str | None = None) -> None:
         metrics.add_metric(name, units[name], value)
     if job_type is not None:
         metrics.add_dimensions(service=SERVICE, JobType=_bounded(job_type))
+    if job_id is not None:
+        metrics.add_metadata("jobId", job_id)
     line = json.dumps(metrics.serialize_metric_set(), separators=(",", ":"))
     with _writing:
         sys.stdout.write(f"{line}\n")
@@ -100,7 +103,8 @@ def count_result(row: Mapping[str, Any]) -> None:
     """Count a job that a worker has just brought to its end, from its row."""
     took = timestamps.from_text(row["completedAt"]) - timestamps.from_text(row["createdAt"])
     ended = JOBS_COMPLETED if row["status"] == "completed" else JOBS_FAILED
-    emit({ended: 1, TOTAL_TIME: milliseconds(took), ATTEMPTS: float(row["attempt"])}, row["jobType"])
+    values = {ended: 1, TOTAL_TIME: milliseconds(took), ATTEMPTS: float(row["attempt"])}
+    emit(values, row["jobType"], row["jobId"])
 
 
 def milliseconds(span: timedelta) -> float:

@@ -134,7 +134,7 @@ class Worker:
         if isinstance(claim, Claimed):
             if claim.attempt == 1:
                 waited = attempt.started_at - job.first_sent_at
-                metrics.emit({metrics.QUEUE_WAIT: metrics.milliseconds(waited)}, job.job_type)
+                metrics.emit({metrics.QUEUE_WAIT: metrics.milliseconds(waited)}, job.job_type, job.job_id)
             return self._attempt(replace(attempt, claim=claim), claim, job_types)
         return self._stand_back(attempt, claim)
 
@@ -196,7 +196,7 @@ class Worker:
             raise JobError(job_types.code, job_types.message)
         job_type = job_types.get(checked.job_type)
         prompt = job_type.prepare(self._input_of(checked))
-        return self._call(checked.user_id, job_type, prompt, claim)
+        return self._call(checked, job_type, prompt, claim)
 
     def _check_time(self, job_type: JobType, claim: Claimed) -> None:
         if self._clock() >= claim.deadline_at:
@@ -210,14 +210,14 @@ class Worker:
             return job.input
         return objects.read_input(self.settings.bucket, job.input_location)
 
-    def _call(self, user_id: str, job_type: JobType, prompt: Prompt, claim: Claimed) -> JobResult:
-        reservation = self._budget.reserve(user_id, job_type.max_tokens)
+    def _call(self, job: AIJobMessage, job_type: JobType, prompt: Prompt, claim: Claimed) -> JobResult:
+        reservation = self._budget.reserve(job.user_id, job_type.max_tokens)
         used = 0
         try:
             # Here and not before: everything up to this line may have taken its time.
             self._check_time(job_type, claim)
             used = reservation.tokens  # what a call costs that ends in an unknown way
-            result = self._measured_call(job_type, prompt)
+            result = self._measured_call(job, job_type, prompt)
             used = result.usage.input_tokens + result.usage.output_tokens
             return result
         except JobError as error:
@@ -229,9 +229,9 @@ class Worker:
                 self._budget.settle(reservation, used)
             except JobError as error:
                 # Not fatal: the call stays counted with all that it was allowed to use.
-                logger.warning("budget not settled", extra={"userId": user_id, "errorCode": error.code})
+                logger.warning("budget not settled", extra={"userId": job.user_id, "errorCode": error.code})
 
-    def _measured_call(self, job_type: JobType, prompt: Prompt) -> JobResult:
+    def _measured_call(self, job: AIJobMessage, job_type: JobType, prompt: Prompt) -> JobResult:
         started = time.monotonic()
         try:
             result = self._model(job_type, prompt)
@@ -239,7 +239,7 @@ class Worker:
             if error.code == "MODEL_THROTTLED":
                 metrics.count(metrics.MODEL_THROTTLES)
             if error.error_class not in _REFUSED_UNWORKED:
-                metrics.emit({metrics.MODEL_LATENCY: (time.monotonic() - started) * 1000}, job_type.name)
+                metrics.emit({metrics.MODEL_LATENCY: (time.monotonic() - started) * 1000}, job_type.name, job.job_id)
             raise
         usage = result.usage
         values: dict[str, float] = {
@@ -250,7 +250,7 @@ class Worker:
         price = self.settings.prices.get(job_type.model_id)
         if price:
             values[metrics.ESTIMATED_COST] = price.of(usage)
-        metrics.emit(values, job_type.name)
+        metrics.emit(values, job_type.name, job.job_id)
         return result
 
     def _report_result(self, attempt: _Attempt, claim: Claimed, result: JobResult) -> None:

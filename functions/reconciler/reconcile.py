@@ -307,7 +307,7 @@ def _guarded(look: Callable[[ReceivedMessage], _Looked], message: ReceivedMessag
 def _report_closed(job_id: str, job_type: str, error: JobError) -> None:
     logger.warning("job closed", extra={"jobId": job_id, "errorCode": error.code, "errorClass": error.error_class})
     metrics.count_failure(error.error_class)
-    metrics.emit({metrics.JOBS_FAILED: 1}, job_type)
+    metrics.emit({metrics.JOBS_FAILED: 1}, job_type, job_id)
     if error.code == "JOB_STALLED":
         metrics.count(metrics.JOBS_STALLED)
 

@@ -28,7 +28,7 @@ locals {
       log_groups = [var.log_group_names["processor"]]
       query      = <<-EOT
         # The slowest model calls, from the lines that carry the metrics.
-        fields @timestamp, JobType, ModelLatency.0 as latencyMs, InputTokens.0 as inputTokens, OutputTokens.0 as outputTokens
+        fields @timestamp, jobId, JobType, ModelLatency.0 as latencyMs, InputTokens.0 as inputTokens, OutputTokens.0 as outputTokens
         | filter ispresent(ModelLatency.0)
         | sort latencyMs desc
         | limit 50

@@ -22,6 +22,7 @@ from ai_jobs import metrics
 
 JOBS, ROUNDS = 2000, 5
 ROW = {
+    "jobId": "job-1",
     "jobType": "echo",
     "status": "completed",
     "attempt": 1,

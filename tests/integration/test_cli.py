@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,13 +14,19 @@ from ai_jobs.cli.main import main
 
 
 @pytest.fixture
-def cli(outputs, tmp_path):
-    """Runs the command on the stack and returns its exit code and what it printed as JSON."""
+def outputs_file(outputs, tmp_path):
+    """What `terraform output -json` prints."""
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps({name: {"value": value} for name, value in vars(outputs).items()}))
+    return str(file)
+
+
+@pytest.fixture
+def cli(outputs_file):
+    """Runs the command on the stack and returns its exit code and what it printed as JSON."""
 
     def run(*arguments, stdin=None):
-        result = CliRunner().invoke(main, ["--outputs", str(file), *arguments, "--json"], input=stdin)
+        result = CliRunner().invoke(main, ["--outputs", outputs_file, *arguments, "--json"], input=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result.exit_code, json.loads(result.stdout)
 
@@ -44,6 +53,29 @@ def test_an_operator_mends_what_a_model_refused(cli, submit, ended, until, model
     assert "error" not in job
     assert model.calls(prompt) == 2
     assert cli("dlq", "list", "--job-id", job_id) == (0, [])
+
+
+def test_a_retry_that_is_killed_and_run_again_loses_nothing(
+    cli, outputs_file, submit, ended, until, model, text
+):  # R-E4
+    prompts = [text("403,200") for _ in range(40)]
+    job_ids = [submit(prompt, userId="killed") for prompt in prompts]
+    assert {ended(job_id)["error"]["code"] for job_id in job_ids} == {"MODEL_ACCESS_DENIED"}
+
+    command = [str(Path(sys.executable).with_name("ai-jobs")), "--outputs", outputs_file, "dlq", "retry"]
+    process = subprocess.Popen([*command, "--yes", "--user", "killed", "--rate", "10"])
+    until(lambda: sum(model.calls(prompt) for prompt in prompts) >= 50, "the first jobs that were sent back")
+    process.kill()
+    process.wait()
+    assert cli("dlq", "list", "--user", "killed")[1], "killed in the middle, not after the end"
+
+    def all_completed():
+        # What it held when it was killed shows again within a minute.
+        cli("dlq", "retry", "--yes", "--user", "killed", "--rate", "0")
+        return {job["status"] for job in cli("status", *job_ids)[1]} == {"completed"}
+
+    until(all_completed, "all jobs to be retried")
+    assert {model.calls(prompt) for prompt in prompts} == {2}, "none was billed twice for being sent twice"
 
 
 def test_jobs_are_submitted_waited_for_and_listed(cli, text, model):

@@ -604,6 +604,14 @@ def test_alarms(environment):  # R-E4
     ]
 
 
+def test_an_alarm_that_tells_somebody_else(environment):  # R-E4
+    environment.outputs["alarm_topic_arns"] = [TOPIC]
+    environment.alarms["one"]["AlarmActions"] = ["arn:aws:sns:eu-west-1:1:other"]
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("alarm one", State.FAILED)
+    assert "arn:aws:sns:eu-west-1:1:other" in finding.found
+
+
 def test_an_alarm_that_rings_is_a_warning_beside_the_ok(environment):
     environment.alarms["one"]["StateValue"] = "ALARM"
     findings = {finding.check: finding for finding in environment.findings()}

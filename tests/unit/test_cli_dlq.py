@@ -110,12 +110,19 @@ def test_an_age_that_is_none_is_wrong_usage(cli):
         assert (result.exit_code, "such as 90s, 15m, 2h or 3d" in result.stderr) == (2, True), age
 
 
-def test_an_empty_queue_is_no_failure(cli):
+def test_an_empty_queue_is_nothing_to_list_and_a_failure_to_retry(cli):
     for queue in ("request", "response"):
-        for command in (("list",), ("retry", "--yes"), ("purge", "--yes")):
+        for command, code in ((("list",), 0), (("retry", "--yes"), 1), (("purge", "--yes"), 1)):
             result = cli("dlq", *command, "--queue", queue)
-            assert (result.exit_code, result.stdout) == (0, "")
+            assert (result.exit_code, result.stdout) == (code, "")
             assert result.stderr == f"there are no dead letters: the {queue} DLQ is empty\n"
+
+
+def test_looking_needs_the_dlq_alone(cli, three, monkeypatch):
+    monkeypatch.delenv("AI_JOB_REQUEST_QUEUE_URL")
+    assert cli("dlq", "list").exit_code == 0
+    retry = cli("dlq", "retry", "--yes")
+    assert (retry.exit_code, "request_queue_url" in retry.stderr) == (1, True)
 
 
 def test_an_empty_queue_as_json(cli):
@@ -144,7 +151,7 @@ def test_letters_in_other_hands_are_told(cli, three, aws):
     receive_messages(aws.request_dlq, max_messages=1, wait_seconds=0)
     result = cli("dlq", "list")
     assert len(result.stdout.splitlines()) == 3
-    assert "about 1 more letters are in other hands" in result.stderr
+    assert "SQS counts about 1 more letters" in result.stderr
 
 
 def test_show_gives_body_attributes_and_row(cli, letter, body):
@@ -240,7 +247,7 @@ def test_yes_means_what_was_counted_and_nothing_that_came_later(cli, three, lett
 
 def test_nothing_to_ask_about(cli, three, terminal):
     result = cli("dlq", "retry", "--user", "nobody")
-    assert (result.exit_code, "nothing matches: looked at 3 letters" in result.stderr) == (0, True)
+    assert (result.exit_code, "nothing matches: looked at 3 letters" in result.stderr) == (1, True)
 
 
 def test_failures_are_named_and_leave_their_letters(cli, three, aws, refusing):
@@ -250,6 +257,16 @@ def test_failures_are_named_and_leave_their_letters(cli, three, aws, refusing):
     assert "AccessDenied" in result.stdout
     assert count(aws.request_queue) == (1, 0)
     assert count(aws.request_dlq) == (2, 0)
+
+
+@pytest.mark.parametrize("command", [("list",), ("retry", "--yes"), ("purge", "--yes"), ("retry", "--yes", "--json")])
+@pytest.mark.parametrize("operation", ["ReceiveMessage", "GetQueueAttributes"])
+def test_a_dlq_that_can_not_be_read_is_not_called_empty(cli, refusing, command, operation):
+    refusing(clients.get_sqs_client(), operation)
+    result = cli("dlq", *command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no dead letters" not in result.stderr
+    assert "these credentials may not do this" in result.stderr
 
 
 def test_a_dlq_that_can_not_be_read_is_explained(cli, refusing):

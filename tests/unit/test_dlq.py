@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -186,7 +187,7 @@ def test_a_deleted_letter_that_is_shown_again_is_deleted_again(pair, dead_letter
 
     monkeypatch.setattr(dlq, "receive_messages", receive_twice)
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append)
+    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=None)
     assert outcomes(treated) == [("job-1", "purged", None)]
     assert len(deleted) == 2
 
@@ -197,7 +198,7 @@ def test_letters_that_can_not_be_shown_again_do_not_hide_what_was_done(pair, dea
         dead_letter(f"job-{number}")
     refusing(clients.get_sqs_client(), "ChangeMessageVisibilityBatch")
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append)
+    dlq.purge(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append, store=None)
     assert outcomes(treated) == [("job-0", "purged", None)]
     assert get_queue_message_count(aws.request_dlq).in_flight == 11
 
@@ -339,11 +340,63 @@ def test_without_the_table_every_job_is_sent(retry, dead_letter, rows):
     assert outcomes(retry(store=None)) == [("job-1", "sent", None)]
 
 
-def test_an_open_jobs_letter_is_sent(retry, dead_letter, claim, received):
-    """Its failure may be on its way to the row still."""
+@pytest.mark.parametrize("given_back", [False, True])
+def test_an_open_jobs_letter_waits_for_the_reconciler(retry, dead_letter, claim, received, rows, aws, given_back):
+    """Were it sent and its failure written after that, the worker would take it for a duplicate: lost."""
     text = dead_letter()
     claim(received(text))
+    if given_back:
+        rows.release("job-1", 1)
+    (treated,) = retry()
+    assert treated.outcome is Outcome.SKIPPED
+    assert treated.reason.startswith(f"its job is still {'queued' if given_back else 'processing'}: the reconciler")
+    assert get_queue_message_count(aws.request_queue).total == 0
+    assert get_queue_message_count(aws.request_dlq).visible == 1
+
+
+def test_a_letter_whose_job_never_had_a_row_is_sent(retry, dead_letter):
+    dead_letter()
     assert outcomes(retry()) == [("job-1", "sent", None)]
+
+
+@pytest.fixture
+def purge(pair, rows):
+    def run():
+        treated = []
+        dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=rows)
+        return treated
+
+    return run
+
+
+def test_purge_leaves_the_only_trace_of_a_job(purge, aws, body, claim, received):
+    """Its row would stay open, or never be: GET would say 404 for ever."""
+    text = body()
+    claim(received(text))
+    send_message(aws.request_dlq, text, {"JobId": "job-1", "ErrorCode": "MODEL_ACCESS_DENIED"}, "user-1")
+    send_message(aws.request_dlq, body(jobId="job-2"), {}, "user-1")
+    by_job = {one.job_id: one for one in purge()}
+    assert {one.outcome for one in by_job.values()} == {Outcome.SKIPPED}
+    assert by_job["job-1"].reason.startswith("its job is still processing")
+    assert by_job["job-2"].reason.startswith("its job has no row yet")
+    assert get_queue_message_count(aws.request_dlq).visible == 2
+
+
+def test_purge_deletes_what_is_written_elsewhere_or_is_no_job(purge, aws, body, failed_row, claim, received):
+    failed_row(body())
+    send_message(aws.request_dlq, body(), {"JobId": "job-1", "ErrorCode": "MODEL_ACCESS_DENIED"}, "user-1")
+    send_message(aws.request_dlq, "no json", {"JobId": "x", "ErrorCode": "NOT_A_JOB"}, "user-1")
+    claim(received(body(jobId="job-3")))
+    conflict = body(jobId="job-3", input={"name": "other"})
+    send_message(aws.request_dlq, conflict, {"JobId": "job-3", "ErrorCode": "JOB_ID_CONFLICT"}, "user-1")
+    expired = body(jobId="job-4")
+    send_message(aws.request_dlq, expired, {"JobId": "job-4", "ErrorCode": "WORKER_CRASHED"}, "user-1")
+    assert [one.outcome for one in purge()] == [Outcome.PURGED] * 4
+
+
+def test_a_retry_needs_to_know_where_to(pair, rows):
+    with pytest.raises(ValueError, match="queue to send to"):
+        dlq.retry(Sweep(replace(pair, queue_url=None), 10), Selection(), print, store=rows)
 
 
 def test_what_is_no_job_stays(retry, aws):
@@ -530,7 +583,7 @@ def test_purge_deletes_what_is_meant_and_nothing_else(pair, dead_letter, aws):
     for number in range(25):
         dead_letter(f"job-{number}", userId=f"user-{number % 2}")
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(user_id="user-1"), treated.append)
+    dlq.purge(Sweep(pair, 10_000), Selection(user_id="user-1"), treated.append, store=None)
     assert [one.outcome for one in treated] == [Outcome.PURGED] * 12
     count = get_queue_message_count(aws.request_dlq)
     assert (count.visible, count.in_flight) == (13, 0)
@@ -540,6 +593,6 @@ def test_purge_deletes_what_is_meant_and_nothing_else(pair, dead_letter, aws):
 def test_a_dry_purge_deletes_nothing(pair, dead_letter, aws):
     dead_letter()
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, dry_run=True)
+    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=None, dry_run=True)
     assert outcomes(treated) == [("job-1", "purged", None)]
     assert get_queue_message_count(aws.request_dlq).visible == 1

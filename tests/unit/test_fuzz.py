@@ -105,7 +105,7 @@ def fuzz():
 @pytest.fixture(autouse=True)
 def _nothing_is_sent(monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-    monkeypatch.setattr(worker_module.metrics, "emit", lambda values, job_type=None: None)
+    monkeypatch.setattr(worker_module.metrics, "emit", lambda *args: None)
     monkeypatch.setattr(delayed_copies, "send_message", lambda *args: "copy")
     for module in (worker_module, result_batch):
         monkeypatch.setattr(module, "send_to_dlq", lambda *args, **kwargs: None)

@@ -69,6 +69,7 @@ def test_a_type_that_a_caller_made_up_does_not_become_a_metric(written, monkeypa
 
 def test_a_finished_job_is_counted_with_its_time_and_attempts(written):
     row = {
+        "jobId": "job-1",
         "jobType": "greeting",
         "status": "completed",
         "attempt": 2,
@@ -80,6 +81,10 @@ def test_a_finished_job_is_counted_with_its_time_and_attempts(written):
     completed, failed = written()
     assert (completed["JobsCompleted"], completed["TotalTime"], completed["Attempts"]) == ([1.0], [1500.0], [2.0])
     assert failed["JobsFailed"] == [1.0]
+    assert completed["jobId"] == "job-1"
+    assert all("jobId" not in names for names in directive_of(completed)["Dimensions"]), (
+        "it would be a metric of its own"
+    )
     assert "JobsCompleted" not in failed
 
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from ai_jobs.dlq import Letter, QueuePair, Selection, Sweep, Treated
     from ai_jobs.store import JobStore
 
+_PURGE_QUESTIONS = {
+    "request": "Delete {letters} behind the request queue? This can't be undone; their jobs stay failed.",
+    "response": "Delete {letters} behind the response queue? This can't be undone; results in them that were paid for "
+    "are lost, and their jobs fail.",
+}
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 # As ai_jobs.dlq.MAX_LIMIT, which would import boto3 for the help text.
@@ -190,19 +196,19 @@ def retry(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Send dead letters back to their queue: each job starts over, with its id, its attempts and its deadline anew.
+    """Send dead letters back to their queue: each failed job starts over, with attempts and deadline anew.
 
     A copy is sent before its letter is deleted, so that nothing is lost when this is interrupted: run it again. Letters
     of jobs that are completed, cancelled or erased stay where they are, as does what is no job: purge deletes them.
+    Those of jobs whose failure is not written yet stay too, until the reconciler has been there.
     """
     from ai_jobs import dlq as library
 
     environment = source.load()
+    environment.need(f"{side}_queue_url")
     pair, store = _pair(environment, side), _store(environment)
     question = "Send {letters} back to the {side} queue?"
     confirmed = selection if dry_run or yes else _confirmed(pair, selection, limit, question)
-    if confirmed is None:
-        return
 
     def run(sweep: Sweep, report: Callable[[Treated], None]) -> None:
         library.retry(sweep, confirmed, report, store=store, rate=rate, dry_run=dry_run)
@@ -219,17 +225,18 @@ def retry(
 def purge(
     source: Source, side: Side, limit: int, as_json: bool, selection: Selection, dry_run: bool, yes: bool
 ) -> None:
-    """Delete dead letters for good. Their jobs stay as they are: failed ones stay failed."""
+    """Delete dead letters for good: their jobs stay failed; results that nobody has written are lost.
+
+    Letters of jobs whose failure the reconciler has not written yet are left alone.
+    """
     from ai_jobs import dlq as library
 
-    pair = _pair(source.load(), side)
-    question = "Delete {letters} behind the {side} queue? This can't be undone; their jobs stay failed."
-    confirmed = selection if dry_run or yes else _confirmed(pair, selection, limit, question)
-    if confirmed is None:
-        return
+    environment = source.load()
+    pair, store = _pair(environment, side), _store(environment)
+    confirmed = selection if dry_run or yes else _confirmed(pair, selection, limit, _PURGE_QUESTIONS[side])
 
     def run(sweep: Sweep, report: Callable[[Treated], None]) -> None:
-        library.purge(sweep, confirmed, report, dry_run=dry_run)
+        library.purge(sweep, confirmed, report, store=store, dry_run=dry_run)
 
     _run(library.Sweep(pair, limit), run, "purging", dry_run=dry_run, as_json=as_json)
 
@@ -237,7 +244,7 @@ def purge(
 def _pair(environment: Environment, side: Side) -> QueuePair:
     from ai_jobs.dlq import QueuePair
 
-    return QueuePair(side, environment.need(f"{side}_queue_url"), environment.need(f"{side}_dlq_url"))
+    return QueuePair(side, environment.get(f"{side}_queue_url"), environment.need(f"{side}_dlq_url"))
 
 
 def _store(environment: Environment) -> JobStore | None:
@@ -258,8 +265,8 @@ def _selected(sweep: Sweep, selection: Selection, *, with_bodies: bool = False) 
                     yield letter if with_bodies else replace(letter, message=replace(letter.message, body=""))
 
 
-def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str) -> Selection | None:
-    """Count the letters and ask: what was agreed to, which are these jobs' letters and no later ones. None: nothing."""
+def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str) -> Selection:
+    """Count the letters and ask: what was agreed to, which are these jobs' letters and no later ones."""
     from ai_jobs.dlq import Sweep
 
     if not sys.stdin.isatty():
@@ -269,7 +276,7 @@ def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str)
     _say_not_seen(sweep)
     if not job_ids:
         _say_nothing_found(sweep)
-        return None
+        raise click.exceptions.Exit(FAILED)
     letters = f"{len(job_ids)} letter{'s' * (len(job_ids) != 1)}"
     click.confirm(question.format(letters=letters, side=pair.side), abort=True, err=True)
     return replace(selection, job_ids=frozenset(job_ids))
@@ -278,7 +285,10 @@ def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str)
 def _run(
     sweep: Sweep, run: Callable[[Sweep, Callable[[Treated], None]], None], title: str, *, dry_run: bool, as_json: bool
 ) -> None:
-    """Treat the letters, and print what became of them; after Ctrl-C or a failure, what was done until then."""
+    """Treat the letters, and print what became of them; after Ctrl-C or a failure, what was done until then.
+
+    Nothing to treat is a failure: whoever asked for it took it that there was something.
+    """
     done: list[Treated] = []
     try:
         with progress() as bar:
@@ -289,12 +299,14 @@ def _run(
                 bar.update(task, completed=sweep.looked_at)
 
             run(sweep, count)
-    except KeyboardInterrupt:
-        say("the letters that are not named here are where they were: run it again to go on")
+    except BaseException as error:
+        if done:
+            _print_report(done, sweep, dry_run=dry_run, as_json=as_json)
+        if isinstance(error, KeyboardInterrupt):
+            say("the letters that are not named here are where they were: run it again to go on")
         raise
-    finally:
-        _print_report(done, sweep, dry_run=dry_run, as_json=as_json)
-    if any(treated.outcome.value == "failed" for treated in done):
+    _print_report(done, sweep, dry_run=dry_run, as_json=as_json)
+    if not done or any(treated.outcome.value == "failed" for treated in done):
         raise click.exceptions.Exit(FAILED)
 
 
@@ -351,8 +363,8 @@ def _say_not_seen(sweep: Sweep) -> None:
         say(f"only the first {sweep.limit} letters were looked at; there are about {sweep.not_seen} more (--limit)")
     elif sweep.not_seen:
         say(
-            f"about {sweep.not_seen} more letters are in other hands (the reconciler's, or those of a command that was "
-            "killed): look again in a minute"
+            f"SQS counts about {sweep.not_seen} more letters: they are in other hands (the reconciler's, or those of a "
+            "command that was killed), or its count lags behind: look again in a minute"
         )
 
 

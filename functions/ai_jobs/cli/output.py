@@ -47,7 +47,8 @@ def say(text: str) -> None:
 
 def print_json(document: Any) -> None:
     """The document on standard output, indented."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    # On a terminal everything beyond ASCII is escaped: among it are characters that terminals take for instructions.
+    click.echo(json.dumps(document, indent=2, ensure_ascii=sys.stdout.isatty(), default=str))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
