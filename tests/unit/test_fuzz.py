@@ -151,7 +151,8 @@ def test_no_body_crashes_the_result_handler(fuzz, aws, record, monkeypatch):
             json.loads(message.to_body())
             applied = fuzz.random.choice(list(Applied))
             written = {"createdAt": "2026-01-31T12:00:00Z", "completedAt": timestamps.to_text(message.timestamp)}
-            row = written | {"status": message.status, "jobType": message.job_type, "attempt": 1}
+            who = {"jobId": message.job_id, "jobType": message.job_type}
+            row = written | who | {"status": message.status, "attempt": 1}
             return ResultOutcome(applied, row if applied is Applied.APPLIED else None)
 
     crashes = []
