@@ -19,16 +19,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
+from ai_jobs.queues import get_queue_message_count
+from ai_jobs.triggers import find_trigger, switch_trigger
 from scripts import local_stack
 from scripts.demo import Api
-from scripts.project import ROOT, local_environment, run
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+from scripts.project import ROOT, Failure, local_environment, run
 
 PICTURE = ROOT / "docs" / "dashboard.png"
 JOBS = ROOT / "examples" / "jobs"
@@ -37,11 +36,6 @@ POINT_SECONDS = 2
 PAUSED = (20, 45)
 """The worker stands still in these seconds, so that there is a backlog to see."""
 
-_COUNTS = {
-    "ApproximateNumberOfMessagesVisible": "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible": "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed": "ApproximateNumberOfMessagesDelayed",
-}
 _REPORT = re.compile(r"REPORT RequestId: \S+\tDuration: ([\d.]+) ms")
 
 # As CloudWatch's, roughly; red and green are left to what is good and bad.
@@ -165,22 +159,23 @@ class Run:
         return str(self._outputs["table_name"]).replace("ai-jobs", middle)
 
     def _sample_queues(self, done: threading.Event) -> None:
-        sqs: SQSClient = boto3.client("sqs")
-        urls = [
-            self._outputs[f"{name}_url"] for name in ("request_queue", "request_dlq", "response_queue", "response_dlq")
-        ]
+        names = ("request_queue", "request_dlq", "response_queue", "response_dlq")
+        urls = [self._outputs[f"{name}_url"] for name in names]
         while not done.wait(0.5):
             for url in urls:
-                attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-                for metric, attribute in _COUNTS.items():
-                    line = ("AWS/SQS", metric, "QueueName", url.rsplit("/", 1)[-1])
-                    self.samples.add(line, time.time(), float(attributes[attribute]))  # type: ignore[index]
+                count = get_queue_message_count(url)
+                for metric, value in (
+                    ("ApproximateNumberOfMessagesVisible", count.visible),
+                    ("ApproximateNumberOfMessagesNotVisible", count.in_flight),
+                    ("ApproximateNumberOfMessagesDelayed", count.delayed),
+                ):
+                    self.samples.add(("AWS/SQS", metric, "QueueName", url.rsplit("/", 1)[-1]), time.time(), value)
 
     def _switch_worker(self, *, enabled: bool) -> None:
-        client = boto3.client("lambda")
-        function = self._outputs["processor_function_name"]
-        (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+        trigger = find_trigger(self._outputs["processor_function_name"], self._outputs["request_queue_arn"])
+        if trigger is None:
+            raise Failure("the processor has no trigger: run make local-down, then this again")
+        switch_trigger(trigger, enabled=enabled, timeout_seconds=30)
 
     def _read_logs(self) -> None:
         for output in ("processor", "result_handler", "jobs_api", "reconciler"):

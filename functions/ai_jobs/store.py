@@ -371,28 +371,17 @@ class JobStore:
 
     def jobs_of(self, user_id: str) -> Iterator[str]:
         """The ids of a user's jobs, from an index: a row that was written this second may be missing."""
-        try:
-            pages = (
-                get_dynamodb_client()
-                .get_paginator("query")
-                .paginate(
-                    TableName=self._table_name,
-                    IndexName=BY_USER_INDEX,
-                    KeyConditionExpression="userId = :user",
-                    ProjectionExpression="jobId",
-                    ExpressionAttributeValues=_to_item({":user": user_id}),
-                )
-            )
-            for page in pages:
-                yield from (_to_row(item)["jobId"] for item in page["Items"])
-        except (ClientError, BotoCoreError) as error:
-            raise dependency_error(error, "DynamoDB") from error
+        return (row["jobId"] for row in self._rows_of(user_id, ProjectionExpression="jobId"))
 
     def history_of(self, user_id: str) -> Iterator[Row]:
         """A user's jobs, the newest first, without their results and errors.
 
         They come from an index, which lags behind: a row that was written this second may be missing.
         """
+        newest_first: dict[str, Any] = {"ScanIndexForward": False, "PaginationConfig": {"PageSize": _HISTORY_PAGE}}
+        return (row for row in self._rows_of(user_id, **newest_first) if not self._expired(row))
+
+    def _rows_of(self, user_id: str, **options: Any) -> Iterator[Row]:
         try:
             pages = (
                 get_dynamodb_client()
@@ -402,12 +391,11 @@ class JobStore:
                     IndexName=BY_USER_INDEX,
                     KeyConditionExpression="userId = :user",
                     ExpressionAttributeValues=_to_item({":user": user_id}),
-                    ScanIndexForward=False,
-                    PaginationConfig={"PageSize": _HISTORY_PAGE},
+                    **options,
                 )
             )
             for page in pages:
-                yield from (row for row in map(_to_row, page["Items"]) if not self._expired(row))
+                yield from map(_to_row, page["Items"])
         except (ClientError, BotoCoreError) as error:
             raise dependency_error(error, "DynamoDB") from error
 

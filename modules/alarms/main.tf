@@ -13,14 +13,9 @@ locals {
   # outage. The first and the last period count in part only.
   standstill_periods = 5
 
-  queues = {
-    request  = var.queues.request
-    response = var.queues.response
-  }
-
   # FILL, because an expression over missing data is missing or wrong.
   sqs = {
-    for key, names in { request = var.queues.request, response = var.queues.response } : key => {
+    for key, names in var.queues : key => {
       for id, metric in {
         visible   = "ApproximateNumberOfMessagesVisible"
         in_flight = "ApproximateNumberOfMessagesNotVisible"
@@ -167,7 +162,7 @@ locals {
       }
     },
     {
-      for key, queue in local.queues : "${key}-queue-age" => {
+      for key, queue in var.queues : "${key}-queue-age" => {
         meaning = "The oldest message of ${queue.name} is older than ${var.thresholds.oldest_message_age_seconds} s: ${queue.meaning}"
         metrics = { age = {
           namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", statistic = "Maximum", dimensions = { QueueName = queue.name }
@@ -339,6 +334,9 @@ locals {
 
   alarms = merge(local.dlq_alarms, local.queue_alarms, local.function_alarms, local.service_alarms, local.reconciler_alarms)
 
+  # The metric of each alarm that has no expression.
+  single = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if !can(alarm.expression) }
+
   # What users suffer from while it lasts, and what one slow job, one crash or a caller's mistake does not set off. Not the
   # dead-letter queues: they hold messages until somebody acts, and a page that is in ALARM for days would hide the next
   # outage. Jobs that wait for the token budget are old on purpose.
@@ -369,15 +367,15 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.missing
 
   # One metric stands in the alarm itself, several in queries with an expression over them.
-  namespace          = try(each.value.expression, null) == null ? one(values(each.value.metrics)).namespace : null
-  metric_name        = try(each.value.expression, null) == null ? one(values(each.value.metrics)).name : null
-  dimensions         = try(each.value.expression, null) == null ? one(values(each.value.metrics)).dimensions : null
-  period             = try(each.value.expression, null) == null ? each.value.period : null
-  statistic          = try(each.value.expression, null) == null && !startswith(values(each.value.metrics)[0].statistic, "p") ? values(each.value.metrics)[0].statistic : null
-  extended_statistic = try(each.value.expression, null) == null && startswith(values(each.value.metrics)[0].statistic, "p") ? values(each.value.metrics)[0].statistic : null
+  namespace          = try(local.single[each.key].namespace, null)
+  metric_name        = try(local.single[each.key].name, null)
+  dimensions         = try(local.single[each.key].dimensions, null)
+  period             = contains(keys(local.single), each.key) ? each.value.period : null
+  statistic          = try(startswith(local.single[each.key].statistic, "p") ? null : local.single[each.key].statistic, null)
+  extended_statistic = try(startswith(local.single[each.key].statistic, "p") ? local.single[each.key].statistic : null, null)
 
   dynamic "metric_query" {
-    for_each = try(each.value.expression, null) == null ? {} : each.value.metrics
+    for_each = contains(keys(local.single), each.key) ? {} : each.value.metrics
 
     content {
       id = metric_query.key
@@ -392,7 +390,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 
   dynamic "metric_query" {
-    for_each = try(each.value.expression, null) == null ? [] : [each.value.expression]
+    for_each = contains(keys(local.single), each.key) ? [] : [each.value.expression]
 
     content {
       id          = "result"
