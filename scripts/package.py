@@ -41,11 +41,10 @@ MAX_ZIP_BYTES = 5_000_000
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 BUILD = ROOT / "build"
 
-# What only the processor needs of the extra `functions`: prompts and input schemas.
-PROCESSOR_ONLY = ("jinja2", "fastjsonschema")
-# What only the command `ai-jobs` needs, and its own code.
-COMMAND_ONLY = ("click", "rich")
-COMMAND_FOLDER = PurePosixPath("ai_jobs/cli")
+# What only those need of the extra `functions` that check jobs: prompts and input schemas.
+JOB_TYPES_ONLY = ("jinja2", "fastjsonschema")
+# The parts of ai_jobs that no function uses: the HTTP client and the command.
+LIBRARY_ONLY = (PurePosixPath("ai_jobs/client"), PurePosixPath("ai_jobs/cli"))
 # MarkupSafe falls back to pure Python without its accelerator.
 OPTIONAL_COMPILED = ("markupsafe/_speedups",)
 COMPILED_SUFFIXES = {".so", ".pyd", ".dylib", ".dll"}
@@ -87,9 +86,9 @@ class Bundle:
 
 BUNDLES = (
     Bundle("processor", frozenset({"appconfigdata", "bedrock-runtime", "dynamodb", "s3", "sqs", "sts"})),
-    Bundle("result_handler", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
-    Bundle("jobs_api", frozenset({"dynamodb", "s3", "sqs"}), pruned=PROCESSOR_ONLY),
-    Bundle("reconciler", frozenset({"dynamodb", "sqs"}), pruned=PROCESSOR_ONLY),
+    Bundle("result_handler", frozenset({"dynamodb", "sqs"}), pruned=JOB_TYPES_ONLY),
+    Bundle("jobs_api", frozenset({"appconfigdata", "dynamodb", "s3", "sqs"})),
+    Bundle("reconciler", frozenset({"dynamodb", "sqs"}), pruned=JOB_TYPES_ONLY),
 )
 
 
@@ -251,7 +250,7 @@ def _write_bundle(bundle: Bundle, sources: Path, site: Path) -> dict[str, Any]:
 
 
 def _wanted_distributions(bundle: Bundle) -> set[str]:
-    options = [option for name in (*COMMAND_ONLY, *bundle.pruned) for option in ("--prune", name)]
+    options = [option for name in bundle.pruned for option in ("--prune", name)]
     lines = _export("--no-hashes", *options).splitlines()
     return {_normalised(line.split("==")[0]) for line in lines if "==" in line}
 
@@ -264,7 +263,8 @@ def _own_files(bundle: Bundle, sources: Path) -> Iterator[tuple[str, Path]]:
     for package in bundle.packages:
         for path in (sources / package).rglob("*"):
             name = PurePosixPath(path.relative_to(sources).as_posix())
-            if path.is_file() and path.suffix not in UNUSED_SUFFIXES and not name.is_relative_to(COMMAND_FOLDER):
+            unused = path.suffix in UNUSED_SUFFIXES or any(name.is_relative_to(folder) for folder in LIBRARY_ONLY)
+            if path.is_file() and not unused:
                 yield str(name), path
 
 

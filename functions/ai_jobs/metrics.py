@@ -28,6 +28,7 @@ OTHER_TYPE = "other"
 
 JOBS_COMPLETED = "JobsCompleted"
 JOBS_FAILED = "JobsFailed"
+JOBS_CANCELLED = "JobsCancelled"
 JOBS_STALLED = "JobsStalled"
 QUEUE_WAIT = "QueueWait"
 MODEL_LATENCY = "ModelLatency"
@@ -39,10 +40,12 @@ ESTIMATED_COST = "EstimatedCost"
 MODEL_THROTTLES = "ModelThrottles"
 BUDGET_WAITS = "BudgetWaits"
 OLDEST_OPEN_JOB_AGE = "OldestOpenJobAge"
+REQUEST_TIME = "RequestTime"
 
 BY_TYPE: dict[str, MetricUnit] = {
     JOBS_COMPLETED: MetricUnit.Count,
     JOBS_FAILED: MetricUnit.Count,
+    JOBS_CANCELLED: MetricUnit.Count,
     QUEUE_WAIT: MetricUnit.Milliseconds,
     MODEL_LATENCY: MetricUnit.Milliseconds,
     TOTAL_TIME: MetricUnit.Milliseconds,
@@ -58,6 +61,7 @@ OVERALL: dict[str, MetricUnit] = {
     MODEL_THROTTLES: MetricUnit.Count,
     BUDGET_WAITS: MetricUnit.Count,
     OLDEST_OPEN_JOB_AGE: MetricUnit.Seconds,
+    REQUEST_TIME: MetricUnit.Milliseconds,
 } | {error_class.metric_name: MetricUnit.Count for error_class in ErrorClass}
 """Metrics of the service, by `service` alone."""
 
