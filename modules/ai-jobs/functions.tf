@@ -90,8 +90,9 @@ module "processor" {
         conditions = {}
       },
       {
-        sid        = "KeepJobs"
-        actions    = ["dynamodb:UpdateItem"]
+        sid = "KeepJobs"
+        # GetItem: whether a job that is given up was cancelled meanwhile.
+        actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
         resources  = [module.store.arn]
         conditions = {}
       },
