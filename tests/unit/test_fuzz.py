@@ -131,6 +131,9 @@ def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result,
         def release(self, *args):
             return True
 
+        def find(self, job_id):
+            return fuzz.random.choice([None, {"status": "processing"}, {"status": "cancelled"}])
+
     monkeypatch.setattr(worker_module.objects, "read_input", lambda bucket, location: {"name": fuzz.value()})
     crashes = []
     monkeypatch.setattr(processor_batch, "describe", lambda error: crashes.append(error) or {})
