@@ -12,12 +12,12 @@ module "dashboard" {
     response_dlq = module.response_queue.dlq_name
   }
 
-  functions = concat([
+  functions = [
     { title = "processor", name = module.processor.name },
     { title = "result handler", name = module.result_handler.name },
     { title = "jobs API", name = module.jobs_api.name },
     { title = "reconciler", name = module.reconciler.name },
-  ], [for publisher in module.event_publisher : { title = "event publisher", name = publisher.name }])
+  ]
 
   processor_name    = module.processor.name
   concurrency_limit = var.processor.maximum_concurrency

@@ -17,10 +17,11 @@ locals {
     jobs_api        = { kind = "Lambda function", limit = 64, suffix = "-ai-jobs-api-${var.environment}" }
 
     # IAM is global: without the region a second region of the same environment could not be built.
-    processor_role       = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}" }
-    result_handler_role  = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}" }
-    reconciler_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-reconciler-${var.environment}-${local.region}" }
-    event_publisher_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-event-publisher-${var.environment}-${local.region}" }
+    processor_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}" }
+    result_handler_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}" }
+    reconciler_role     = { kind = "IAM role", limit = 64, suffix = "-ai-job-reconciler-${var.environment}-${local.region}" }
+    # Shorter than its function, or it would be the longest, and shorten what name may be.
+    event_publisher_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-events-${var.environment}-${local.region}" }
     schedule_role        = { kind = "IAM role", limit = 64, suffix = "-ai-job-schedule-${var.environment}-${local.region}" }
     jobs_api_role        = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}" }
     post_jobs_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}" }

@@ -161,8 +161,10 @@ locals {
   events = var.events == null ? [] : [{
     title = "Events"
     metrics = [
-      ["AWS/Lambda", "IteratorAge", "FunctionName", var.events.function_name, { label = "behind, ms", stat = "Maximum" }],
-      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.events.queue_name, { label = "not published (right)", stat = "Maximum", yAxis = "right", color = "#d62728" }],
+      ["AWS/Lambda", "Invocations", "FunctionName", var.events.function_name, { label = "publisher's invocations", stat = "Sum" }],
+      ["AWS/Lambda", "Errors", "FunctionName", var.events.function_name, { label = "errors", stat = "Sum", color = "#d62728" }],
+      ["AWS/Lambda", "IteratorAge", "FunctionName", var.events.function_name, { label = "behind, ms (right)", stat = "Maximum", yAxis = "right" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.events.queue_name, { label = "not published", stat = "Maximum", color = "#9467bd" }],
     ]
   }]
 
