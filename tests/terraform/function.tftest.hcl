@@ -424,7 +424,7 @@ run "with_a_stream" {
       aws_lambda_event_source_mapping.stream[0].function_name == aws_lambda_function.this.arn &&
       aws_lambda_event_source_mapping.stream[0].batch_size == 100 &&
       aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 1 &&
-      [for filter in aws_lambda_event_source_mapping.stream[0].filter_criteria[0].filter : filter.pattern] == var.stream_trigger.filter_patterns
+      tolist([for filter in aws_lambda_event_source_mapping.stream[0].filter_criteria[0].filter : filter.pattern]) == var.stream_trigger.filter_patterns
     )
     error_message = "The stream must trigger the function, with the given batch, window and filter."
   }
