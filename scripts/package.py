@@ -1,4 +1,4 @@
-"""Builds the Lambda zips dist/{processor,result_handler,jobs_api,reconciler,event_publisher}.zip and dist/manifest.json.
+"""Builds the Lambda zips of BUNDLES (dist/processor.zip and so on) and dist/manifest.json.
 
     python -m scripts.package
 

@@ -109,7 +109,7 @@ def get_s3_signing_client() -> S3Client:
 
 
 def get_events_client() -> Any:
-    """The process's EventBridge client (there are no stubs of it among the dependencies). Raises as `get_sqs_client`."""
+    """The process's EventBridge client, untyped for want of its stubs. Raises as `get_sqs_client` does."""
     return _client("events", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
 
 

@@ -35,8 +35,8 @@ _MAX_ENTRIES = 10
 _MAX_CALL_BYTES = 256_000
 _TIME_BYTES = 14
 
-# What is wrong with the entry itself stays wrong however often it is sent. All else may pass, or an operator can mend it
-# (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
+# What is wrong with the entry itself stays wrong however often it is sent. All else may pass, or an operator can mend
+# it (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
 _MALFORMED = {"InvalidArgument", "MalformedDetail", "ValidationException"}
 
 # The traceId of a row is X-Ray's unless the caller brought one of their own.

@@ -84,7 +84,8 @@ def test_a_completed_job_is_one_event(submit, ended, heard, outputs, text):
     jsonschema.validate(event, SCHEMA)
     assert event["detail-type"] == "AI Job Completed"
     assert event["resources"] == [outputs.table_arn]
-    shown = ("jobId", "userId", "jobType", "status", "createdAt", "startedAt", "completedAt", "model", "usage", "traceId")
+    moments = ("createdAt", "startedAt", "completedAt")
+    shown = ("jobId", "userId", "jobType", "status", *moments, "model", "usage", "traceId")
     assert event["detail"] == {"version": 1, "attempts": 1} | {name: job[name] for name in shown}
 
 

@@ -872,7 +872,7 @@ run "settings_given" {
       alltrue([
         for policy in [
           module.processor.role_policy, module.result_handler.role_policy, module.jobs_api.role_policy,
-          module.api.role_policy, module.reconciler.role_policy, module.event_publisher[0].role_policy,
+          module.api.role_policy, module.reconciler.role_policy,
         ] :
         anytrue([
           for statement in jsondecode(policy).Statement :

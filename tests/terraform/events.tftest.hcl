@@ -131,7 +131,9 @@ run "on_a_bus_of_the_callers_with_results" {
       event_bus      = { arn = "arn:aws:events:eu-west-1:210987654321:event-bus/platform" }
       include_result = true
     }
-    alarms = { thresholds = { event_delay_seconds = 60 } }
+    alarms      = { thresholds = { event_delay_seconds = 60 } }
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001"
+    require_tls = false
   }
 
   assert {
@@ -142,6 +144,15 @@ run "on_a_bus_of_the_callers_with_results" {
       output.event_bus_arn == "arn:aws:events:eu-west-1:210987654321:event-bus/platform"
     )
     error_message = "Events do not go to the given bus, or not as they should be."
+  }
+  # R-Q6: the table's stream is encrypted as the table is.
+  assert {
+    condition = (
+      output.inside.event_publisher["aws_sqs_queue.failures[0]"].kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/0001" &&
+      !can(jsondecode(output.inside.event_publisher["aws_sqs_queue.failures[0]"].policy)) &&
+      [for statement in jsondecode(module.event_publisher[0].role_policy).Statement : statement.Action if statement.Sid == "UseCustomerKey"] == [["kms:Decrypt", "kms:GenerateDataKey"]]
+    )
+    error_message = "The customer key or require_tls does not reach the publisher's queue and role."
   }
   assert {
     condition     = output.inside.alarms["aws_cloudwatch_metric_alarm.this[event-publisher-delay]"].threshold == 60000

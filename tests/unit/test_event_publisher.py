@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import jsonschema
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -70,9 +72,7 @@ _numbers = itertools.count(100)
 
 
 def image(row: dict[str, Any]) -> dict[str, Any]:
-    from ai_jobs.store import _to_item
-
-    return _to_item(row)
+    return {name: TypeSerializer().serialize(value) for name, value in row.items()}
 
 
 def change(before: dict[str, Any] | None, after: dict[str, Any] | None, name: str | None = None) -> dict[str, Any]:
@@ -488,11 +488,11 @@ def test_the_handler_answers_as_lambda_wants_it(bus, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     from event_publisher.handler import handler
-    from tests.unit.test_result_handler import CONTEXT  # the same for all
 
+    context = SimpleNamespace(
+        function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:::f", aws_request_id="r"
+    )
     records = [ended("job-0"), ended("job-1")]
     bus.refuse("job-1", "ThrottlingException")
-    answer = handler({"Records": records}, CONTEXT)
+    answer = handler({"Records": records}, context)
     assert answer == {"batchItemFailures": [{"itemIdentifier": number(records[1])}]}
-
-
