@@ -180,6 +180,60 @@ class ResultHandlerSettings:
         )
 
 
+MAX_WAIT_SECONDS = 25
+"""The longest that `GET /jobs/{jobId}?wait=` may ask for: API Gateway gives up after 29 s."""
+
+TOKEN_MODES = ("COGNITO_USER_POOLS", "CUSTOM")
+"""The ways of authorization in which the gateway says who the user is; in the others the caller does."""
+
+AUTHORIZATION_MODES = ("AWS_IAM", "NONE", *TOKEN_MODES)
+
+
+@dataclass(frozen=True)
+class JobsApiSettings:
+    """What the jobs API function needs to know; times are in seconds.
+
+    Attributes:
+        authorization: one of `AUTHORIZATION_MODES`.
+        max_wait_seconds: the longest that a GET is kept waiting, 0 to 25.
+    """
+
+    table_name: str
+    bucket: str
+    request_queue_url: str
+    config_application: str
+    config_environment: str
+    config_profile: str
+    config_max_age_seconds: int
+    default_deadline_seconds: int
+    visibility_timeout_seconds: int
+    retention_days: int
+    max_wait_seconds: int
+    authorization: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> JobsApiSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        authorization = required("AI_JOB_AUTHORIZATION", environment)
+        if authorization not in AUTHORIZATION_MODES:
+            rule = f"is {authorization!r}: it must be one of {', '.join(AUTHORIZATION_MODES)}"
+            raise ConfigurationError("AI_JOB_AUTHORIZATION", rule)
+        return cls(
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
+            request_queue_url=required("AI_JOB_REQUEST_QUEUE_URL", environment),
+            config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
+            config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
+            config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
+            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
+            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
+            visibility_timeout_seconds=integer("AI_JOB_VISIBILITY_TIMEOUT_SECONDS", 1, 43_200, environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+            max_wait_seconds=integer("AI_JOB_MAX_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, environment),
+            authorization=authorization,
+        )
+
+
 @dataclass(frozen=True)
 class ReconcilerSettings:
     """What the reconciler function needs to know."""

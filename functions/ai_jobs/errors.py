@@ -83,6 +83,12 @@ def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def error_body(code: str, message: str, field: str | None = None) -> dict[str, str]:
+    """`{code, message, field?}`, cut to lengths that fit wherever an error goes: it may name what a caller sent."""
+    body = {"code": code, "message": _shortened(message, _MESSAGE_LIMIT)}
+    return body | ({"field": _shortened(field, _FIELD_LIMIT)} if field else {})
+
+
 class JobError(Exception):
     """A failure of one job, with a code from `CODES`.
 
@@ -105,10 +111,7 @@ class JobError(Exception):
 
     def to_body(self) -> dict[str, str]:
         """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
-        body = {"code": self.code, "message": self.message}
-        if self.field is not None:
-            body["field"] = self.field
-        return body
+        return error_body(self.code, self.message, self.field)
 
 
 class ConfigurationError(Exception):

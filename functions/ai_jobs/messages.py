@@ -131,7 +131,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _json_object(body: str, error_code: str) -> dict[str, Any]:
+def json_object(body: str, error_code: str) -> dict[str, Any]:
+    """The JSON object in a body; JobError with this code when it is none, or nested too deeply."""
     try:
         document = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -256,19 +257,21 @@ class ReceivedJob:
         """Find out which job a message belongs to.
 
         The id comes from the body, else the attribute `JobId`, else SQS's message id (contract.md): a message
-        from `POST /jobs` has no id of its own, and a copy of it must keep the first one's.
+        from `POST /jobs` has no id of its own, and a copy of it must keep the first one's. The user is the attribute
+        `UserId` before the body's: where callers bring tokens, the gateway puts there whom it has authenticated.
 
         Raises:
             JobError: `NOT_A_JOB`, naming the field without which no row can be written.
         """
-        document = _json_object(body, "NOT_A_JOB")
+        document = json_object(body, "NOT_A_JOB")
         job_id = document.get("jobId", attributes.get("JobId") or message_id)
+        user_id = _checked(attributes.get("UserId") or document.get("userId"), _USER_ID, "userId", "NOT_A_JOB")
         return cls(
             job_id=_checked(job_id, _JOB_ID, "jobId", "NOT_A_JOB"),
-            user_id=_checked(document.get("userId"), _USER_ID, "userId", "NOT_A_JOB"),
+            user_id=user_id,
             job_type=_checked(document.get("jobType"), _JOB_TYPE, "jobType", "NOT_A_JOB"),
             document=document,
-            payload_hash=_payload_hash(document),
+            payload_hash=_payload_hash(document, user_id),
             sent_at=sent_at,
             first_sent_at=first_sent_at(attributes, sent_at),
             trace_header=trace_header,
@@ -340,15 +343,15 @@ def _x_ray_trace_id(trace_header: str | None) -> str | None:
 def known_job_id(body: str, attributes: Attributes) -> str | None:
     """The id that a message names, though it is no job otherwise; None when it names none that can be one."""
     try:
-        named = _json_object(body, "NOT_A_JOB").get("jobId")
+        named = json_object(body, "NOT_A_JOB").get("jobId")
     except JobError:
         named = None
     usable = (text for text in (named, attributes.get("JobId")) if isinstance(text, str) and _JOB_ID.fullmatch(text))
     return next(usable, None)
 
 
-def _payload_hash(document: dict[str, Any]) -> str:
-    asked = [document.get("userId"), document.get("jobType"), document.get("input")]
+def _payload_hash(document: dict[str, Any], user_id: str) -> str:
+    asked = [user_id, document.get("jobType"), document.get("input")]
     if "inputLocation" in document:
         asked.append(document["inputLocation"])
     try:
@@ -471,7 +474,7 @@ class AIJobResultMessage:
         Raises:
             JobError: `NOT_A_RESULT` naming the field, or `UNSUPPORTED_SCHEMA_VERSION`.
         """
-        document = _json_object(body, "NOT_A_RESULT")
+        document = json_object(body, "NOT_A_RESULT")
         _check_version(document.get("schemaVersion", SCHEMA_VERSION), "NOT_A_RESULT")
         try:
             timestamp = _check_timestamp(document.get("timestamp"))

@@ -118,8 +118,12 @@ def to_message_attributes(attributes: Mapping[str, str]) -> dict[str, MessageAtt
 
 
 def with_more_attributes(own: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
-    """Both together. SQS takes ten attributes, so of a stranger's message only the first ones are kept."""
-    kept = [name for name in own if name not in more][: _ATTRIBUTE_LIMIT - len(more)]
+    """Both together. SQS takes ten attributes, so of a stranger's message only the first ones are kept.
+
+    `UserId` is always among them: it says whose job it is, whatever the body says.
+    """
+    others = sorted((name for name in own if name not in more), key=lambda name: name != "UserId")
+    kept = others[: _ATTRIBUTE_LIMIT - len(more)]
     return {name: own[name] for name in kept} | dict(more)
 
 
@@ -197,10 +201,12 @@ def send_ai_job_request(
         AIJobsError: when SQS or S3 can't be reached or refuses.
     """
     url = queue_url or configuration.request_queue_url()
-    large = size_in_message(message.input) > INLINE_LIMIT_BYTES
-    store_in = (bucket or configuration.bucket()) if large else None
+    store_in = bucket or configuration.bucket()
     if store_in:
-        message = _with_stored_input(message, store_in)
+        try:
+            message = with_large_input_stored(message, store_in)
+        except JobError as error:
+            raise AIJobsError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
     return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
 
 
@@ -212,11 +218,16 @@ def check_size(message: AIJobMessage, bucket: str | None) -> None:
         _check_size(message.to_body(), message.attributes())
 
 
-def _with_stored_input(message: AIJobMessage, bucket: str) -> AIJobMessage:
-    try:
-        return replace(message, input={}, input_location=objects.put_input(bucket, message))
-    except JobError as error:
-        raise AIJobsError(f"cannot store the input in {bucket}: {error.message}", error.code) from error
+def with_large_input_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
+    """The job as it goes on the queue: an input over 200,000 bytes is put into the bucket, and its place named instead.
+
+    Raises:
+        ValueError: when the input is over 10,000,000 bytes.
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` when S3 does not take it.
+    """
+    if size_in_message(message.input) <= INLINE_LIMIT_BYTES:
+        return message
+    return replace(message, input={}, input_location=objects.put_input(bucket, message))
 
 
 def send_ai_job_result(

@@ -41,6 +41,9 @@ _BATCH_GET_LIMIT = 100
 
 _HISTORY_PAGE = 100
 
+# Queries that one page of a listing may take before it is given back as it is.
+_MOST_QUERIES = 10
+
 
 class JobStatus(StrEnum):
     """The states of a job (contract.md, Lifecycle)."""
@@ -113,6 +116,52 @@ class ResultOutcome:
     row: Row | None = None
 
 
+class Submission(Enum):
+    """What a submission finds under its job id."""
+
+    ACCEPTED = "accepted"
+    """The row is `queued`, and a message has to be sent: there was no such job, or its message may be missing."""
+
+    REPEATED = "repeated"
+    """The job is there already and has its message; nothing is left to do."""
+
+    CONFLICT = "conflict"
+    """The id is taken by another job."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What became of a submission; `created_at` is when the job was first submitted."""
+
+    submission: Submission
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """What became of a cancellation.
+
+    Attributes:
+        row: the job as it is now; None when there is no such job (for this user).
+        done: whether this call cancelled it, rather than found it ended.
+    """
+
+    row: Row | None
+    done: bool = False
+
+
+Position = tuple[str, str]
+"""A place in the list of a user's jobs: the index's range key and the job id of the last row before it."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of a user's jobs, the newest first; `after` is where the next page begins, None when there is none."""
+
+    rows: list[Row]
+    after: Position | None
+
+
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -177,8 +226,10 @@ _LIFE = ("startedAt", "deadlineAt", "configVersion", _ERASED_AT)
 _FAILURE = ("error", "completedAt")
 _SHOWN_OF_RESULT = ("model", "usage")
 _OPEN_ONLY = ("leaseExpiresAt", "openShard", "dueAt")
+_HOLDER = ("leaseExpiresAt", "messageId")
 
 
+_OPEN = "#status IN (:queued, :processing)"
 _IN_NOBODYS_HANDS = "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now))"
 
 
@@ -265,11 +316,108 @@ class JobStore:
             expired = found is not None and self._expired(found)
             if found is None or not (expired or _reopens(job, found)):
                 return self._refusal(job, found)
-            started_over = holding | _schedule(now, now, terms) | {"attempt": 1}
+            # The first message of a job whose time has been running since its submission is no redrive.
+            since = now if expired or _is_redrive(job, found) else job.created_at
+            started_over = holding | _schedule(since, now, terms) | {"attempt": 1}
             if expired:
                 return self._start_over(job, found, started_over | origin, {})
             return self._start_over(job, found, started_over, origin)
         return _claimed(row)
+
+    def submit(self, job: ReceivedJob, deadline_seconds: int, grace_seconds: int) -> Submitted:
+        """Write the `queued` row of a job whose message is sent next: one conditional write, a repeat takes two.
+
+        A repeat is ACCEPTED as long as no worker has had the job, for its message may never have been sent; one too
+        many does no harm. So is one of a job that was closed because its message never came: it begins anew.
+
+        Args:
+            deadline_seconds: how long the job may take from now on.
+            grace_seconds: how long after its deadline an open job counts as stalled.
+        """
+        now = self._clock()
+        deadline_at = now + timedelta(seconds=deadline_seconds)
+        schedule = _due(deadline_at, grace_seconds)
+        # However long it waits, it is shown until then.
+        kept = {"expiresAt": self._expires_at(deadline_at + timedelta(seconds=grace_seconds))}
+        try:
+            self._update(
+                job.job_id,
+                _Update(
+                    assign=_waiting_row(job, now) | schedule | kept,
+                    remove=tuple(name for name in (*_OUTCOME, *_LIFE, *_HOLDER) if name not in schedule),
+                    condition="attribute_not_exists(jobId) OR expiresAt <= :seconds "
+                    "OR (payloadHash = :hash AND #status = :failed AND #error.code = :unsent)",
+                    values={
+                        "seconds": int(now.timestamp()),
+                        "hash": job.payload_hash,
+                        "failed": JobStatus.FAILED,
+                        "unsent": "ENQUEUE_FAILED",
+                    },
+                ),
+            )
+        except _RefusedError as refused:
+            return self._submit_again(job, refused.row, grace_seconds)
+        return Submitted(Submission.ACCEPTED, now)
+
+    def _submit_again(self, job: ReceivedJob, found: Row | None, grace_seconds: int) -> Submitted:
+        now = self._clock()
+        if found is None or is_erased(found) or found.get("payloadHash") != job.payload_hash:
+            return Submitted(Submission.CONFLICT, now)
+        created_at = timestamps.from_text(found["createdAt"])
+        repeated = Submitted(Submission.REPEATED, created_at)
+        if found["status"] != JobStatus.QUEUED or "startedAt" in found:
+            return repeated
+        due = _due(timestamps.from_text(found["deadlineAt"]), grace_seconds)
+        return Submitted(Submission.ACCEPTED, created_at) if self._set_due(job.job_id, due) else repeated
+
+    def expect_message_until(self, job_id: str, due_at: datetime) -> bool:
+        """Let a queued job whose message may be missing count as overdue from `due_at`; False when a worker has it."""
+        return self._set_due(job_id, {"dueAt": timestamps.to_text(due_at)})
+
+    def _set_due(self, job_id: str, due: Row) -> bool:
+        try:
+            self._update(
+                job_id,
+                _Update(
+                    assign=due | {"updatedAt": timestamps.to_text(self._clock())},
+                    condition="#status = :queued AND attribute_not_exists(startedAt)",
+                    values={"queued": JobStatus.QUEUED},
+                ),
+            )
+        except _RefusedError:
+            return False
+        return True
+
+    def cancel(self, job_id: str, user_id: str | None = None) -> Cancellation:
+        """Set an open job to `cancelled`: a worker can't claim it any more, and a busy one's result is dropped.
+
+        Args:
+            user_id: whose job it must be; None for anyone's.
+        """
+        now = self._clock()
+        text = timestamps.to_text(now)
+        owner = {"user": user_id} if user_id is not None else {}
+        try:
+            row = self._update(
+                job_id,
+                _Update(
+                    assign={"status": JobStatus.CANCELLED, "completedAt": text, "updatedAt": text},
+                    remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name != "completedAt"),
+                    condition=f"{_OPEN} AND expiresAt > :seconds" + (" AND userId = :user" if owner else ""),
+                    values={
+                        "queued": JobStatus.QUEUED,
+                        "processing": JobStatus.PROCESSING,
+                        "seconds": int(now.timestamp()),
+                    }
+                    | owner,
+                ),
+            )
+        except _RefusedError as refused:
+            found = refused.row
+            if found is None or is_erased(found) or self._expired(found):
+                return Cancellation(None)
+            return Cancellation(found if user_id in (None, found.get("userId")) else None)
+        return Cancellation(row, done=True)
 
     def open_jobs_past_due(self, shard: int, limit: int) -> list[Row]:
         """Up to `limit` open jobs of one shard (0 to 9) whose `dueAt` is over, the oldest first.
@@ -381,6 +529,51 @@ class JobStore:
         newest_first: dict[str, Any] = {"ScanIndexForward": False, "PaginationConfig": {"PageSize": _HISTORY_PAGE}}
         return (row for row in self._rows_of(user_id, **newest_first) if not self._expired(row))
 
+    def page_of(
+        self,
+        user_id: str,
+        limit: int,
+        after: Position | None = None,
+        status: str | None = None,
+        job_type: str | None = None,
+    ) -> Page:
+        """A page of `history_of`: up to `limit` jobs that match.
+
+        It is shorter when too many rows that don't match lie between; a page that is empty is no end of the list.
+        """
+        filtered = status is not None or job_type is not None
+        rows: list[Row] = []
+        for _ in range(_MOST_QUERIES):
+            room = limit - len(rows)
+            found, after = self._query_of(user_id, _HISTORY_PAGE if filtered else room, after)
+            matching = [row for row in found if status in (None, row["status"]) and job_type in (None, row["jobType"])]
+            rows += matching[:room]
+            if len(matching) > room:
+                return Page(rows, (rows[-1][USER_SORT_KEY], rows[-1]["jobId"]))
+            if after is None or len(rows) == limit:
+                break
+        return Page(rows, after)
+
+    def _query_of(self, user_id: str, limit: int, after: Position | None) -> tuple[list[Row], Position | None]:
+        start: dict[str, Any] = {}
+        if after:
+            start["ExclusiveStartKey"] = _to_item({"userId": user_id, USER_SORT_KEY: after[0], "jobId": after[1]})
+        try:
+            answer = get_dynamodb_client().query(
+                TableName=self._table_name,
+                IndexName=BY_USER_INDEX,
+                KeyConditionExpression="userId = :user",
+                ExpressionAttributeValues=_to_item({":user": user_id}),
+                ScanIndexForward=False,
+                Limit=limit,
+                **start,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
+        last = _to_row(answer["LastEvaluatedKey"]) if "LastEvaluatedKey" in answer else None
+        rows = [row for row in map(_to_row, answer["Items"]) if not self._expired(row)]
+        return rows, (last[USER_SORT_KEY], last["jobId"]) if last else None
+
     def _rows_of(self, user_id: str, **options: Any) -> Iterator[Row]:
         try:
             pages = (
@@ -457,19 +650,13 @@ class JobStore:
 
     def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> Row:
         values = {
-            "userId": job.user_id,
-            "jobType": job.job_type,
             "status": JobStatus.PROCESSING,
-            "updatedAt": timestamps.to_text(now),
-            "payloadHash": job.payload_hash,
             "messageId": message_id,
             "leaseExpiresAt": timestamps.to_text(terms.lease_expires_at),
-            # A checksum rather than hash(): the same shard in every process.
-            "openShard": zlib.crc32(job.job_id.encode()) % OPEN_SHARDS,
             "expiresAt": self._expires_at(now),
         }
-        optional = {"traceId": job.trace_id, "configVersion": terms.config_version}
-        return values | {name: value for name, value in optional.items() if value}
+        version = {"configVersion": terms.config_version} if terms.config_version else {}
+        return _open_row(job, now) | values | version
 
     def release(self, job_id: str, attempt: int, message_id: str | None = None) -> bool:
         """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours.
@@ -551,17 +738,40 @@ class JobStore:
 
 
 def _origin(job: ReceivedJob) -> Row:
-    created_at = timestamps.to_text(job.created_at)
-    return {"createdAt": created_at, USER_SORT_KEY: f"{created_at}#{job.job_id}"}
+    return _created(job.job_id, job.created_at)
+
+
+def _created(job_id: str, moment: datetime) -> Row:
+    created_at = timestamps.to_text(moment)
+    return {"createdAt": created_at, USER_SORT_KEY: f"{created_at}#{job_id}"}
+
+
+def _open_row(job: ReceivedJob, now: datetime) -> Row:
+    values = {
+        "userId": job.user_id,
+        "jobType": job.job_type,
+        "updatedAt": timestamps.to_text(now),
+        "payloadHash": job.payload_hash,
+        # A checksum rather than hash(): the same shard in every process.
+        "openShard": zlib.crc32(job.job_id.encode()) % OPEN_SHARDS,
+    }
+    return values | ({"traceId": job.trace_id} if job.trace_id else {})
+
+
+def _waiting_row(job: ReceivedJob, now: datetime) -> Row:
+    return _open_row(job, now) | _created(job.job_id, now) | {"status": JobStatus.QUEUED, "attempt": 0}
+
+
+def _due(deadline_at: datetime, grace_seconds: int) -> Row:
+    return {
+        "deadlineAt": timestamps.to_text(deadline_at),
+        "dueAt": timestamps.to_text(deadline_at + timedelta(seconds=grace_seconds)),
+    }
 
 
 def _schedule(since: datetime, now: datetime, terms: ClaimTerms) -> Row:
     deadline_at = since + timedelta(seconds=terms.deadline_seconds)
-    return {
-        "startedAt": timestamps.to_text(now),
-        "deadlineAt": timestamps.to_text(deadline_at),
-        "dueAt": timestamps.to_text(deadline_at + timedelta(seconds=terms.grace_seconds)),
-    }
+    return {"startedAt": timestamps.to_text(now)} | _due(deadline_at, terms.grace_seconds)
 
 
 def _reopens(job: ReceivedJob, found: Row) -> bool:
@@ -573,7 +783,11 @@ def _reopens(job: ReceivedJob, found: Row) -> bool:
     if found["status"] != JobStatus.FAILED or found.get("payloadHash") != job.payload_hash:
         return False
     never_enqueued: bool = found.get("error", {}).get("code") == "ENQUEUE_FAILED"
-    return never_enqueued or job.first_sent_at > timestamps.from_text(found["completedAt"])
+    return never_enqueued or _is_redrive(job, found)
+
+
+def _is_redrive(job: ReceivedJob, found: Row) -> bool:
+    return job.first_sent_at > timestamps.from_text(found["completedAt"])
 
 
 def _claimed(row: Row) -> Claimed:

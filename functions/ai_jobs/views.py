@@ -44,11 +44,6 @@ def job_view(row: Row, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -
     return view
 
 
-def error_body(code: str, message: str) -> dict[str, Any]:
-    """The shape of every error of the API."""
-    return {"error": {"code": code, "message": message}}
-
-
 def _plain(value: Any) -> Any:
     """DynamoDB's decimals as JSON numbers."""
     if isinstance(value, Decimal):

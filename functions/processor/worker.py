@@ -31,7 +31,7 @@ from ai_jobs.messages import (
 from ai_jobs.model import call_model
 from ai_jobs.queues import ReceivedMessage, change_visibility, send_ai_job_result
 from ai_jobs.safe_logging import describe
-from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal, Running
+from ai_jobs.store import Claimed, ClaimTerms, JobStatus, JobStore, Refusal, Running
 
 logger = Logger()
 
@@ -317,10 +317,21 @@ class Worker:
             return self._retry(attempt)
         # The dead letter first: once the row is `failed`, a message that comes back is taken for a duplicate.
         if final.error_class is not ErrorClass.INVALID:
+            if attempt.claim and self._was_cancelled(attempt):
+                return Disposition.DONE
             self._dead_letter(attempt, final)
         if attempt.claim:
             self._report(attempt, attempt.claim, "failed", error=final.to_body())
         return Disposition.DONE
+
+    def _was_cancelled(self, attempt: _Attempt) -> bool:
+        """Did its caller cancel it meanwhile? Then nobody wants it from the DLQ."""
+        try:
+            row = self._store.find(attempt.job.job_id)
+        except JobError as error:
+            logger.warning("not known whether cancelled", extra=attempt.log_fields() | {"errorCode": error.code})
+            return False
+        return row is not None and row["status"] == JobStatus.CANCELLED
 
     def _dead_letter(self, attempt: _Attempt, error: JobError) -> None:
         job = attempt.job

@@ -557,7 +557,7 @@ run "defaults" {
       WriteTraces               = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"], false]
       WorkOnRequests            = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::request"], false]
       SendResultsAndGivenUpJobs = [["sqs:SendMessage"], ["arn:aws:sqs:::response", "arn:aws:sqs:::request-dlq"], false]
-      KeepJobs                  = [["dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"], false]
+      KeepJobs                  = [["dynamodb:GetItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"], false]
       StoreLargeResults         = [["s3:PutObject"], ["arn:aws:s3:::objects/results/*"], false]
       ReadLargeInputs           = [["s3:GetObject"], ["arn:aws:s3:::objects/inputs/*"], false]
       TellMissingInputs         = [["s3:ListBucket"], ["arn:aws:s3:::objects"], true]

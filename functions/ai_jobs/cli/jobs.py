@@ -125,6 +125,26 @@ def wait(source: Source, job_ids: Sequence[str], timeout_seconds: float, as_json
     _wait(_store(source.load()), ids, timeout_seconds, as_json)
 
 
+@click.command(short_help="Cancel jobs that have not ended.")
+@click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+@json_option
+@click.pass_obj
+def cancel(source: Source, job_ids: Sequence[str], as_json: bool) -> None:
+    """Cancel jobs: a waiting one never calls the model, the result of a running one is dropped.
+
+    A model call that is under way goes on, and is paid. Exits with 1 when a job could not be cancelled, for it had
+    ended already or has no row.
+    """
+    ids = _checked_ids(job_ids)
+    store = _store(source.load())
+    found = {job_id: store.cancel(job_id) for job_id in ids}
+    rows = {job_id: outcome.row for job_id, outcome in found.items() if outcome.row is not None}
+    _print_ends(ids, rows, as_json)
+    left = [job_id for job_id, outcome in found.items() if not outcome.done]
+    if left:
+        raise Problem(f"not cancelled, for they have ended or have no row (yet): {_named(left)}")
+
+
 @click.command("list", short_help="List a user's jobs, the newest first.")
 @click.option("--user", "user_id", required=True, metavar="ID", help="Whose jobs.")
 @click.option("--status", "wanted_status", type=click.Choice(STATUSES), help="Only jobs in this state.")

@@ -57,6 +57,7 @@ COMMANDS = {
     "submit": ("ai_jobs.cli.jobs:submit", "Submit jobs from files or standard input."),
     "status": ("ai_jobs.cli.jobs:status", "Show jobs by their ids."),
     "wait": ("ai_jobs.cli.jobs:wait", "Wait until jobs have ended."),
+    "cancel": ("ai_jobs.cli.jobs:cancel", "Cancel jobs that have not ended."),
     "list": ("ai_jobs.cli.jobs:list_jobs", "List a user's jobs, the newest first."),
     "verify": ("ai_jobs.cli.verify:verify", "Check that both queues can be reached; --test-send tries the whole path."),
     "dlq": ("ai_jobs.cli.dlq:dlq", "Look at, retry or purge dead letters."),

@@ -1,0 +1,153 @@
+"""What a caller asks for, out of the event that API Gateway passes to the function (Lambda proxy integration)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ai_jobs.api_errors import RequestError, of_job_error
+from ai_jobs.configuration import TOKEN_MODES
+from ai_jobs.errors import JobError
+from ai_jobs.messages import check_job_id, check_user_id, json_object
+
+MAX_BODY_BYTES = 4_000_000
+"""What a body may weigh. A function takes 6 MB, and a body travels inside a JSON string, where it grows."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request.
+
+    Attributes:
+        resource: the path's pattern that API Gateway matched. Not the path: behind a custom domain that has a base
+            path in front.
+        path: the path as the caller wrote it.
+        headers: by name in lower case.
+        user_id: whom the caller's token names; None in the modes in which the caller is trusted to say so.
+        trusts_caller: whether the caller says who the user is.
+        seconds_left: how long the function may still run.
+    """
+
+    method: str
+    resource: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    path_parameters: Mapping[str, str]
+    body: bytes
+    user_id: str | None
+    trusts_caller: bool
+    seconds_left: Callable[[], float] = field(repr=False)
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any], authorization: str, seconds_left: Callable[[], float]) -> Request:
+        """Read the event.
+
+        Args:
+            authorization: how the API authorizes its callers (`configuration.AUTHORIZATION_MODES`).
+
+        Raises:
+            RequestError: `FORBIDDEN` when the token names no user that can be one.
+        """
+        text = event.get("body") or ""
+        context = event["requestContext"]
+        trusts_caller = authorization not in TOKEN_MODES
+        return cls(
+            method=event["httpMethod"],
+            resource=event["resource"],
+            path=context.get("path") or event["path"],
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            query=event.get("multiValueQueryStringParameters") or {},
+            path_parameters=event.get("pathParameters") or {},
+            body=base64.b64decode(text) if event.get("isBase64Encoded") else text.encode(errors="replace"),
+            user_id=None if trusts_caller else _identity(context.get("authorizer") or {}, authorization),
+            trusts_caller=trusts_caller,
+            seconds_left=seconds_left,
+        )
+
+    def job_id(self) -> str:
+        """The id in the path. Raises RequestError `INVALID_JOB_ID` when it can't be one."""
+        try:
+            return check_job_id(self.path_parameters.get("jobId"))
+        except JobError as error:
+            raise RequestError("INVALID_JOB_ID", error.message) from None
+
+    def new_job_id(self) -> str:
+        """The id in the path, which a job may be submitted under. Raises RequestError `INVALID_JOB_ID`."""
+        job_id = self.path_parameters.get("jobId", "")
+        if not _UUID.fullmatch(job_id):
+            rule = "it must be a UUID in lower case, such as 3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
+            raise RequestError("INVALID_JOB_ID", f"jobId is {job_id[:140]!r}: {rule}")
+        return job_id
+
+    def parameters(self, *allowed: str) -> dict[str, str]:
+        """The query's parameters. Raises RequestError `BAD_REQUEST` at one that is not allowed, or is given twice."""
+        for name, values in self.query.items():
+            if name not in allowed:
+                there_are = f"there are: {', '.join(allowed)}" if allowed else "there are none here"
+                raise RequestError("BAD_REQUEST", f"{name[:100]!r} is no query parameter of this path; {there_are}")
+            if len(values) != 1:
+                raise RequestError("BAD_REQUEST", f"{name} is given {len(values)} times: give it once", name)
+        return {name: values[0] for name, values in self.query.items()}
+
+    def document(self, allowed: Sequence[str]) -> dict[str, Any]:
+        """The JSON object in the body.
+
+        Raises:
+            RequestError: `UNSUPPORTED_MEDIA_TYPE`, `REQUEST_TOO_LARGE`, or `BAD_REQUEST` when it is no JSON object, or
+                has a field that is not allowed, or one that is null.
+        """
+        media_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            rule = "The body must be JSON, sent with the header Content-Type: application/json."
+            raise RequestError("UNSUPPORTED_MEDIA_TYPE", rule)
+        if len(self.body) > MAX_BODY_BYTES:
+            rule = f"the body has {len(self.body)} bytes: at most {MAX_BODY_BYTES} are taken"
+            raise RequestError("REQUEST_TOO_LARGE", rule)
+        try:
+            document = json_object(self.body.decode(), "INVALID_MESSAGE")
+        except UnicodeDecodeError:
+            raise RequestError("BAD_REQUEST", "the body is no UTF-8") from None
+        except JobError as error:
+            raise of_job_error(error) from None
+        for name, value in document.items():
+            if name not in allowed:
+                there_are = ", ".join(allowed)
+                raise RequestError("BAD_REQUEST", f"{name[:100]!r} is no field of a job; there are: {there_are}", name)
+            if value is None:
+                raise RequestError("BAD_REQUEST", f"{name} is null: give it a value, or leave it out", name)
+        return document
+
+
+def whole_number(text: str, name: str, minimum: int, maximum: int) -> int:
+    """A query parameter's number. Raises RequestError `BAD_REQUEST` when it is none, or out of range."""
+    if not _WHOLE_NUMBER.fullmatch(text) or not minimum <= int(text) <= maximum:
+        rule = f"it must be a whole number from {minimum} to {maximum}"
+        raise RequestError("BAD_REQUEST", f"{name} is {text[:100]!r}: {rule}", name)
+    return int(text)
+
+
+def checked_user(value: object) -> str:
+    """A user id that the caller gave. Raises RequestError `BAD_REQUEST`."""
+    try:
+        return check_user_id(value)
+    except JobError as error:
+        raise of_job_error(error) from None
+
+
+def _identity(authorizer: Mapping[str, Any], authorization: str) -> str:
+    # By the mode that is configured, never by what happens to be there: an authorizer may return whatever it likes.
+    if authorization == "COGNITO_USER_POOLS":
+        named, place = (authorizer.get("claims") or {}).get("sub"), "the token's claim sub"
+    else:
+        named, place = authorizer.get("principalId"), "the authorizer's principalId"
+    try:
+        return check_user_id(named)
+    except JobError as error:
+        raise RequestError("FORBIDDEN", f"{place} is no user of this service: {error.message}") from None

@@ -1,0 +1,295 @@
+"""The routes that need the jobs table: submit under an id, read, list, cancel."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from ai_jobs import metrics, timestamps
+from ai_jobs.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
+from ai_jobs.configuration import MAX_WAIT_SECONDS, JobsApiSettings
+from ai_jobs.errors import AIJobsError, ErrorClass, JobError
+from ai_jobs.job_type_source import JobTypeSource
+from ai_jobs.messages import AIJobMessage, ReceivedJob
+from ai_jobs.objects import signed_url, to_json
+from ai_jobs.queues import MAX_DELAY_SECONDS, send_message, with_large_input_stored
+from ai_jobs.store import JobStatus, JobStore, Position, Row, Submission
+from ai_jobs.views import job_view
+from ai_jobs.waiting import has_ended
+from jobs_api.requests import Request, checked_user, whole_number
+
+logger = Logger()
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 50
+
+MARGIN_SECONDS = 2
+"""What a wait leaves of the function's time for its answer."""
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 2.0
+
+# How long a job whose message SQS did not take may be submitted again before the reconciler closes it.
+_HEALING_TIME = timedelta(minutes=15)
+
+_JOB_FIELDS = ("jobType", "input", "traceId", "deadlineSeconds", "delaySeconds")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `body` None means that there is none."""
+
+    status: int
+    body: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def to_proxy(self) -> dict[str, Any]:
+        """In the form of a Lambda proxy integration."""
+        kind = {} if self.body is None else {"Content-Type": "application/json"}
+        text = "" if self.body is None else to_json(self.body).decode()
+        return {"statusCode": int(self.status), "headers": kind | self.headers, "body": text}
+
+
+class JobsApi:
+    """Answers requests.
+
+    Every route raises RequestError for what its caller is told instead, and JobError when the table or the bucket
+    fails.
+
+    Args:
+        clock, sleep: the passing of seconds, for waits.
+    """
+
+    def __init__(
+        self,
+        settings: JobsApiSettings,
+        store: JobStore,
+        job_types: JobTypeSource,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._job_types = job_types
+        self._clock = clock
+        self._sleep = sleep
+        self._waited = 0.0
+        self._routes: dict[tuple[str, str], Callable[[Request], Answer]] = {
+            ("PUT", "/jobs/{jobId}"): self._submit,
+            ("GET", "/jobs/{jobId}"): self._get,
+            ("DELETE", "/jobs/{jobId}"): self._cancel,
+            ("GET", "/jobs"): self._list,
+        }
+
+    def answer(self, request: Request) -> Answer:
+        """The answer of the route that the request is for; its time, without what it waited, is a metric."""
+        route = self._routes.get((request.method, request.resource))
+        if route is None:
+            raise RequestError("NOT_FOUND", "there is nothing at this path")
+        started, self._waited = self._clock(), 0.0  # a function works on one request at a time
+        try:
+            return route(request)
+        finally:
+            took = self._clock() - started - self._waited
+            metrics.emit({metrics.REQUEST_TIME: max(0.0, took * 1000)})
+
+    # PUT /jobs/{jobId}
+
+    def _submit(self, request: Request) -> Answer:
+        """The row is written first, so that it is there whatever happens next; a repeat sends what is missing."""
+        request.parameters()
+        message, delay_seconds = self._read_job(request)
+        message = self._with_place_for_input(message)
+        trace_header = os.environ.get("_X_AMZN_TRACE_ID")
+        body, attributes = message.to_body(), message.attributes()
+        job = ReceivedJob.parse(body, attributes, message.job_id, message.timestamp, trace_header)
+        submitted = self._store.submit(
+            job,
+            deadline_seconds=job.deadline_seconds(self._settings.default_deadline_seconds),
+            grace_seconds=2 * self._settings.visibility_timeout_seconds,
+        )
+        if submitted.submission is Submission.CONFLICT:
+            raise RequestError("JOB_ID_CONFLICT", "another job has this jobId: choose a new one")
+        if submitted.submission is Submission.ACCEPTED:
+            waited = (timestamps.now() - submitted.created_at).total_seconds()
+            self._enqueue(message, body, attributes, max(0, delay_seconds - int(max(0.0, waited))))
+        accepted = {"jobId": message.job_id, "status": JobStatus.QUEUED.value}
+        return Answer(HTTPStatus.ACCEPTED, accepted, {"Location": request.path})
+
+    def _read_job(self, request: Request) -> tuple[AIJobMessage, int]:
+        """The job in the request, every field and its type's rules checked, and its delay."""
+        job_id = request.new_job_id()
+        document = request.document(("userId", *_JOB_FIELDS) if request.trusts_caller else _JOB_FIELDS)
+        delay_seconds = _delay(document.get("delaySeconds", 0))
+        try:
+            message = AIJobMessage(
+                user_id=request.user_id or checked_user(document.get("userId")),
+                job_type=document.get("jobType"),  # type: ignore[arg-type]  # AIJobMessage checks its fields
+                input=document.get("input"),  # type: ignore[arg-type]
+                job_id=job_id,
+                trace_id=document.get("traceId"),
+                deadline_seconds=document.get("deadlineSeconds"),
+            )
+        except JobError as error:
+            raise of_job_error(error) from None
+        if message.deadline_seconds is not None and message.deadline_seconds <= delay_seconds:
+            rule = f"deadlineSeconds is {message.deadline_seconds}: it must be more than delaySeconds ({delay_seconds})"
+            raise RequestError("BAD_REQUEST", rule, "deadlineSeconds")
+        self._check_input(message)
+        return message, delay_seconds
+
+    def _check_input(self, message: AIJobMessage) -> None:
+        """Find now what the worker would find. What a caller can't mend (a broken job type, no AppConfig) is left to
+        the worker: there it can be waited out, or redriven after the fix."""
+        try:
+            self._job_types.get().get(message.job_type).prepare(message.input)
+        except JobError as error:
+            if error.error_class is ErrorClass.INVALID:
+                raise of_job_error(error) from None
+            logger.warning("job not checked", extra={"jobId": message.job_id, "errorCode": error.code})
+
+    def _with_place_for_input(self, message: AIJobMessage) -> AIJobMessage:
+        try:
+            return with_large_input_stored(message, self._settings.bucket)
+        except ValueError as error:
+            raise RequestError("REQUEST_TOO_LARGE", str(error), "input") from None
+
+    def _enqueue(self, message: AIJobMessage, body: str, attributes: dict[str, str], delay_seconds: int) -> None:
+        try:
+            send_message(self._settings.request_queue_url, body, attributes, message.user_id, delay_seconds)
+        except AIJobsError as error:
+            logger.error("job not enqueued", extra={"jobId": message.job_id, "errorCode": error.code})
+            self._expect_repeat(message.job_id, delay_seconds)
+            told = "the queue did not take the job because of a fault on our side: send the same request again"
+            raise RequestError("QUEUE_UNAVAILABLE", told) from error
+
+    def _expect_repeat(self, job_id: str, delay_seconds: int) -> None:
+        due_at = timestamps.now() + _HEALING_TIME + timedelta(seconds=delay_seconds)
+        try:
+            self._store.expect_message_until(job_id, due_at)
+        except JobError as error:
+            # Not fatal: without a repeat it is closed some time after its deadline.
+            logger.warning("job not marked as unsent", extra={"jobId": job_id, "errorCode": error.code})
+
+    # GET /jobs/{jobId}
+
+    def _get(self, request: Request) -> Answer:
+        job_id = request.job_id()
+        wait = request.parameters("wait").get("wait", "0")
+        row = self._wait_for(job_id, request, whole_number(wait, "wait", 0, MAX_WAIT_SECONDS))
+        if row is None:
+            raise _not_found()
+        view = job_view(row, signed_url)
+        if "resultUrl" in view:  # another one each time, and not to be kept
+            return Answer(HTTPStatus.OK, view, {"Cache-Control": "no-store"})
+        etag = _etag(view)
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        if not has_ended(row):
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        if _matches(request.headers.get("if-none-match", ""), etag):
+            return Answer(HTTPStatus.NOT_MODIFIED, None, headers)
+        return Answer(HTTPStatus.OK, view, headers)
+
+    def _wait_for(self, job_id: str, request: Request, seconds: int) -> Row | None:
+        """The row once its job has ended, or as it is when the wait is over; read at most once a second."""
+        longest = min(seconds, self._settings.max_wait_seconds, request.seconds_left() - MARGIN_SECONDS)
+        ends_at = self._clock() + longest
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            row = self._visible(self._store.get(job_id), request)
+            left = ends_at - self._clock()
+            if (row is not None and has_ended(row)) or left <= 0:
+                return row
+            # A job without a row may be one that was posted, and that no worker has picked up yet.
+            self._sleep(min(pause, left))
+            self._waited += min(pause, left)
+            pause = min(pause * 1.1, _LONGEST_PAUSE_SECONDS)
+
+    def _visible(self, row: Row | None, request: Request) -> Row | None:
+        if row is None or request.trusts_caller:
+            return row
+        return row if row.get("userId") == request.user_id else None
+
+    # GET /jobs
+
+    def _list(self, request: Request) -> Answer:
+        filters = ("status", "jobType", "limit", "cursor")
+        query = request.parameters(*(("userId", *filters) if request.trusts_caller else filters))
+        user_id = request.user_id or checked_user(query.get("userId"))
+        status = query.get("status")
+        if status is not None and status not in list(JobStatus):
+            raise RequestError("BAD_REQUEST", f"status is {status[:100]!r}: use {', '.join(JobStatus)}", "status")
+        page = self._store.page_of(
+            user_id,
+            limit=whole_number(query.get("limit", str(DEFAULT_PAGE)), "limit", 1, MAX_PAGE),
+            after=_position(query["cursor"]) if "cursor" in query else None,
+            status=status,
+            job_type=query.get("jobType"),
+        )
+        body: dict[str, Any] = {"jobs": [job_view(row, signed_url) for row in page.rows]}
+        if page.after is not None:
+            body["nextCursor"] = _cursor(page.after)
+        return Answer(HTTPStatus.OK, body, {"Cache-Control": "private, no-cache"})
+
+    # DELETE /jobs/{jobId}
+
+    def _cancel(self, request: Request) -> Answer:
+        job_id = request.job_id()
+        request.parameters()
+        found = self._store.cancel(job_id, request.user_id)
+        if found.row is None:
+            raise _not_found()
+        if not found.done:
+            raise RequestError("JOB_ENDED", f"the job is {found.row['status']} already: nothing is left to cancel")
+        metrics.emit({metrics.JOBS_CANCELLED: 1}, found.row["jobType"], job_id)
+        return Answer(HTTPStatus.OK, job_view(found.row, signed_url))
+
+
+def _not_found() -> RequestError:
+    told = "no such job; one that was sent by POST appears when a worker picks it up"
+    return RequestError("JOB_NOT_FOUND", told)
+
+
+def _delay(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_DELAY_SECONDS:
+        rule = f"delaySeconds must be a whole number from 0 to {MAX_DELAY_SECONDS}"
+        raise RequestError("BAD_REQUEST", rule, "delaySeconds")
+    return value
+
+
+def _etag(view: dict[str, Any]) -> str:
+    return f'"{hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:32]}"'
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    """Weak comparison, as RFC 9110 (13.1.2) has it for If-None-Match."""
+    given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in given or given == ["*"]
+
+
+def _cursor(position: Position) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> Position:
+    """The place that a cursor stands for. It names no user, so that one which was tampered with leads nowhere else."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        sort_key, job_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if not all(isinstance(part, str) and 0 < len(part.encode()) <= 1024 for part in (sort_key, job_id)):
+            raise ValueError(cursor)
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        told = "cursor is none of this service: give nextCursor of the page before, or leave it out to begin anew"
+        raise RequestError("BAD_REQUEST", told, "cursor") from None
+    return sort_key, job_id
