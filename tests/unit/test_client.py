@@ -136,8 +136,9 @@ def test_a_signature_holds_for_what_arrives(api: FakeJobsApi, make: Any) -> None
         again.context["timestamp"] = headers["x-amz-date"]
         assert headers["x-amz-security-token"] == "session"
         assert "/eu-west-1/execute-api/aws4_request" in headers["authorization"]
-        # The signed query is byte for byte the one that arrived.
-        assert Signer(credentials, "execute-api", "eu-west-1").canonical_query_string(again) == target.partition("?")[2]
+        # botocore signs the parameters as they stand in the URL, in alphabetical order: what arrived is what it signed.
+        signed = Signer(credentials, "execute-api", "eu-west-1").canonical_query_string(again)
+        assert signed == "&".join(sorted(filter(None, target.partition("?")[2].split("&"))))
 
 
 def _sign(auth: SigV4Auth, url: str) -> str:
@@ -185,6 +186,7 @@ def test_temporary_credentials_are_renewed_between_tries() -> None:
 
 
 def test_one_client_serves_many_threads(api: FakeJobsApi) -> None:
+    api.looks.default_factory = lambda: 0
     with JobsClient(api.url, SigV4Auth("eu-west-1")) as client, concurrent.futures.ThreadPoolExecutor(8) as threads:
         jobs = list(threads.map(lambda number: client.submit("echo", {"text": str(number)}, user_id="u"), range(40)))
         assert all(job.has_ended for job in threads.map(client.wait, jobs))
