@@ -44,7 +44,7 @@ _CRASHED = (
     "or could not send what it had; the processor's log says more"
 )
 _STALLED = "nothing was heard of it until long after its deadline, and nobody works on it"
-_NEVER_ENQUEUED = "its message never arrived in the queue"
+_NEVER_ENQUEUED = "its message never arrived in the queue, or waited there until long after the job's deadline"
 _CONFLICT = "another job has this jobId: choose a new one"
 _UNKNOWN = "there is no row for this job: it expired or was never claimed"
 

@@ -30,6 +30,24 @@ locals {
     AI_JOB_TYPES                 = length(local.type_names) <= 1500 ? local.type_names : ""
   }
 
+  # Where the functions that check jobs find the job types.
+  job_types_variables = {
+    AI_JOB_CONFIG_APPLICATION     = module.job_types.application_id
+    AI_JOB_CONFIG_ENVIRONMENT     = module.job_types.environment_id
+    AI_JOB_CONFIG_PROFILE         = module.job_types.profile_id
+    AI_JOB_CONFIG_MAX_AGE_SECONDS = tostring(var.jobs.config_max_age_seconds)
+  }
+  read_job_types = {
+    sid     = "ReadJobTypes"
+    actions = ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
+    resources = [join("/", [
+      "arn:${local.partition}:appconfig:${local.region}:${local.account_id}:application",
+      module.job_types.application_id, "environment", module.job_types.environment_id,
+      "configuration", module.job_types.profile_id,
+    ])]
+    conditions = {}
+  }
+
   # A limit that is not given is not in the environment at all.
   budget_variables = {
     for name, limit in {
@@ -51,7 +69,7 @@ module "processor" {
   memory_mb            = var.processor.memory_mb
   reserved_concurrency = var.processor.reserved_concurrency
 
-  environment_variables = merge(local.budget_variables, local.metric_variables, {
+  environment_variables = merge(local.budget_variables, local.metric_variables, local.job_types_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
     AI_JOB_MODEL_PRICES               = jsonencode(var.model_prices)
@@ -60,10 +78,6 @@ module "processor" {
     AI_JOB_RESPONSE_QUEUE_URL         = module.response_queue.url
     AI_JOB_TABLE_NAME                 = module.store.name
     AI_JOB_BUCKET                     = module.bucket.name
-    AI_JOB_CONFIG_APPLICATION         = module.job_types.application_id
-    AI_JOB_CONFIG_ENVIRONMENT         = module.job_types.environment_id
-    AI_JOB_CONFIG_PROFILE             = module.job_types.profile_id
-    AI_JOB_CONFIG_MAX_AGE_SECONDS     = tostring(var.jobs.config_max_age_seconds)
     AI_JOB_VISIBILITY_TIMEOUT_SECONDS = tostring(module.request_queue.visibility_timeout_seconds)
     AI_JOB_MAX_RECEIVE_COUNT          = tostring(module.request_queue.max_receive_count)
     AI_JOB_DEFAULT_DEADLINE_SECONDS   = tostring(var.jobs.default_deadline_seconds)
@@ -115,16 +129,7 @@ module "processor" {
         resources  = [module.bucket.arn]
         conditions = { StringLike = { "s3:prefix" = ["inputs/*"] } }
       },
-      {
-        sid     = "ReadJobTypes"
-        actions = ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
-        resources = [join("/", [
-          "arn:${local.partition}:appconfig:${local.region}:${local.account_id}:application",
-          module.job_types.application_id, "environment", module.job_types.environment_id,
-          "configuration", module.job_types.profile_id,
-        ])]
-        conditions = {}
-      },
+      local.read_job_types,
     ],
     local.model_statements,
     local.key_statements,
@@ -222,7 +227,7 @@ module "jobs_api" {
   source = "../function"
 
   name        = local.names.jobs_api
-  description = "Answers GET /jobs/{jobId} from the jobs table."
+  description = "Answers the HTTP requests: submits, shows, lists and cancels AI jobs."
   handler     = "jobs_api.handler.handler"
   package     = local.packages["jobs_api"]
 
@@ -230,19 +235,43 @@ module "jobs_api" {
   memory_mb            = var.jobs_api.memory_mb
   reserved_concurrency = var.jobs_api.reserved_concurrency
 
-  environment_variables = {
-    POWERTOOLS_SERVICE_NAME      = "ai-jobs-api"
-    POWERTOOLS_LOG_LEVEL         = var.logs.level
-    POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
-    AI_JOB_TABLE_NAME            = module.store.name
-  }
+  environment_variables = merge(local.metric_variables, local.job_types_variables, {
+    POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
+    POWERTOOLS_LOG_LEVEL              = var.logs.level
+    AI_JOB_AUTHORIZATION              = var.api.authorization
+    AI_JOB_REQUEST_QUEUE_URL          = module.request_queue.url
+    AI_JOB_TABLE_NAME                 = module.store.name
+    AI_JOB_BUCKET                     = module.bucket.name
+    AI_JOB_VISIBILITY_TIMEOUT_SECONDS = tostring(module.request_queue.visibility_timeout_seconds)
+    AI_JOB_DEFAULT_DEADLINE_SECONDS   = tostring(var.jobs.default_deadline_seconds)
+    AI_JOB_RETENTION_DAYS             = tostring(var.jobs.retention_days)
+    AI_JOB_MAX_WAIT_SECONDS           = tostring(var.jobs_api.max_wait_seconds)
+  })
 
   statements = concat(
     [
       {
-        sid        = "ReadJobs"
-        actions    = ["dynamodb:GetItem"]
+        sid        = "SubmitReadAndCancelJobs"
+        actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
         resources  = [module.store.arn]
+        conditions = {}
+      },
+      {
+        sid        = "ListJobs"
+        actions    = ["dynamodb:Query"]
+        resources  = [module.store.by_user_index_arn]
+        conditions = {}
+      },
+      {
+        sid        = "EnqueueJobs"
+        actions    = ["sqs:SendMessage"]
+        resources  = [module.request_queue.arn]
+        conditions = {}
+      },
+      {
+        sid        = "StoreLargeInputs"
+        actions    = ["s3:PutObject"]
+        resources  = ["${module.bucket.arn}/inputs/*"]
         conditions = {}
       },
       {
@@ -252,6 +281,7 @@ module "jobs_api" {
         resources  = ["${module.bucket.arn}/results/*"]
         conditions = {}
       },
+      local.read_job_types,
     ],
     local.key_statements,
   )

@@ -347,11 +347,15 @@ variable "result_handler" {
 }
 
 variable "jobs_api" {
-  description = "The function that answers GET /jobs/{jobId}."
+  description = <<-EOT
+    The function that answers the HTTP requests, but for POST /jobs. max_wait_seconds is the longest that GET /jobs/{jobId}?wait=
+    keeps a caller waiting: each waiter holds one of the account's concurrent Lambda executions. 0 turns waiting off.
+  EOT
   type = object({
-    timeout_seconds      = optional(number, 10)
-    memory_mb            = optional(number, 512)
+    timeout_seconds      = optional(number, 29)
+    memory_mb            = optional(number, 1024)
     reserved_concurrency = optional(number)
+    max_wait_seconds     = optional(number, 25)
   })
   default  = {}
   nullable = false
@@ -359,6 +363,16 @@ variable "jobs_api" {
   validation {
     condition     = var.jobs_api.timeout_seconds >= 1 && var.jobs_api.timeout_seconds <= 29 && floor(var.jobs_api.timeout_seconds) == var.jobs_api.timeout_seconds
     error_message = "jobs_api.timeout_seconds is ${var.jobs_api.timeout_seconds}: give whole seconds from 1 to 29; API Gateway does not wait longer."
+  }
+
+  validation {
+    condition     = var.jobs_api.max_wait_seconds >= 0 && var.jobs_api.max_wait_seconds <= 25 && floor(var.jobs_api.max_wait_seconds) == var.jobs_api.max_wait_seconds
+    error_message = "jobs_api.max_wait_seconds is ${var.jobs_api.max_wait_seconds}: give whole seconds from 0 (no waiting) to 25; API Gateway gives up after 29."
+  }
+
+  validation {
+    condition     = var.jobs_api.max_wait_seconds == 0 || var.jobs_api.timeout_seconds >= var.jobs_api.max_wait_seconds + 4
+    error_message = "jobs_api.timeout_seconds is ${var.jobs_api.timeout_seconds}, max_wait_seconds is ${var.jobs_api.max_wait_seconds}: the function needs 4 seconds beside the wait. Raise the timeout to ${var.jobs_api.max_wait_seconds + 4}, or lower max_wait_seconds."
   }
 
   validation {

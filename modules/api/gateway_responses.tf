@@ -38,7 +38,7 @@ locals {
     }
     MISSING_AUTHENTICATION_TOKEN = {
       status  = "403", code = "FORBIDDEN"
-      message = jsonencode("The request is not signed, or there is nothing at this path. Sign it with SigV4 (service execute-api), and use POST /jobs or GET /jobs/{jobId}.")
+      message = jsonencode("The request is not signed, or there is nothing at this path. Sign it with SigV4 (service execute-api), and use /jobs or /jobs/{jobId}.")
     }
     INVALID_SIGNATURE = {
       status = "403", code = "FORBIDDEN", message = local.context_message
@@ -54,7 +54,7 @@ locals {
     }
     RESOURCE_NOT_FOUND = {
       status  = "404", code = "NOT_FOUND"
-      message = jsonencode("There is nothing at this path: use POST /jobs or GET /jobs/{jobId}.")
+      message = jsonencode("There is nothing at this path: use /jobs or /jobs/{jobId}.")
     }
     THROTTLED = {
       status  = "429", code = "THROTTLED", message = jsonencode("Too many requests at once. Try again in a moment.")

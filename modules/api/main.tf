@@ -15,7 +15,7 @@ locals {
     } })
     method_not_allowed = jsonencode({ error = {
       code    = "METHOD_NOT_ALLOWED"
-      message = "There is no such method here: use POST /jobs and GET /jobs/{jobId}."
+      message = "There is no such method here: use POST or GET on /jobs, and PUT, GET or DELETE on /jobs/{jobId}."
     } })
   }
 }

@@ -4,8 +4,8 @@
 locals {
   method_not_allowed = {
     root = { resource_id = aws_api_gateway_rest_api.this.root_resource_id, allow = null }
-    jobs = { resource_id = aws_api_gateway_resource.jobs.id, allow = "POST" }
-    job  = { resource_id = aws_api_gateway_resource.job.id, allow = "GET" }
+    jobs = { resource_id = aws_api_gateway_resource.jobs.id, allow = "GET, POST" }
+    job  = { resource_id = aws_api_gateway_resource.job.id, allow = "DELETE, GET, PUT" }
   }
 
   # A mock takes its status from its request template, which is chosen by content type: a body of a
@@ -20,7 +20,7 @@ locals {
 }
 
 # No authorization, on purpose: there is nothing behind these methods, and a role that may call
-# exactly POST and GET would see 403 instead of the explanation.
+# exactly PUT and GET would see 403 instead of the explanation.
 resource "aws_api_gateway_method" "not_allowed" {
   for_each = local.method_not_allowed
 

@@ -15,7 +15,7 @@ locals {
     error_bodies      = local.error_bodies
     gateway_responses = [local.gateway_responses, local.gateway_response_templates]
     sources = {
-      for name in ["main.tf", "post_jobs.tf", "get_job.tf", "method_not_allowed.tf", "gateway_responses.tf"] :
+      for name in ["main.tf", "post_jobs.tf", "function_methods.tf", "method_not_allowed.tf", "gateway_responses.tf"] :
       name => filesha1("${path.module}/${name}")
     }
   }
@@ -36,7 +36,7 @@ resource "aws_api_gateway_deployment" "this" {
   depends_on = [
     aws_api_gateway_integration.post_jobs,
     aws_api_gateway_integration_response.post_jobs,
-    aws_api_gateway_integration.get_job,
+    aws_api_gateway_integration.function,
     aws_api_gateway_integration.not_allowed,
     aws_api_gateway_integration_response.not_allowed,
     aws_api_gateway_gateway_response.this,

@@ -28,7 +28,7 @@ variable "request_queue" {
 }
 
 variable "jobs_function" {
-  description = "The function that answers GET /jobs/{jobId}."
+  description = "The function that answers every route but POST /jobs."
   type = object({
     name       = string
     invoke_arn = string

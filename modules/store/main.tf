@@ -1,4 +1,5 @@
 locals {
+  by_user_index   = "by-user"
   open_jobs_index = "open-jobs"
 }
 
@@ -39,7 +40,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   global_secondary_index {
-    name            = "by-user"
+    name            = local.by_user_index
     hash_key        = "userId"
     range_key       = "createdAt#jobId"
     projection_type = "INCLUDE"

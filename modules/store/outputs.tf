@@ -8,6 +8,11 @@ output "arn" {
   value       = aws_dynamodb_table.this.arn
 }
 
+output "by_user_index_arn" {
+  description = "ARN of the index that finds the jobs of a user."
+  value       = "${aws_dynamodb_table.this.arn}/index/${local.by_user_index}"
+}
+
 output "open_jobs_index_arn" {
   description = "ARN of the index that finds open jobs."
   value       = "${aws_dynamodb_table.this.arn}/index/${local.open_jobs_index}"

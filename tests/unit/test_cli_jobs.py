@@ -1,4 +1,4 @@
-"""The commands submit, status, wait and list."""
+"""The commands submit, status, wait, cancel and list."""
 
 from __future__ import annotations
 
@@ -453,3 +453,25 @@ def test_missing_credentials_are_explained(cli, file, monkeypatch):
     result = cli("submit", file(JOB))
     assert result.exit_code == 1
     assert "there are no AWS credentials" in result.stderr
+
+
+def test_open_jobs_are_cancelled(cli, rows, start, end):
+    start("one")
+    start("two")
+    done = cli("cancel", "one", "two", "--json")
+    assert done.exit_code == 0, done.output
+    assert [job["status"] for job in json.loads(done.stdout)] == ["cancelled", "cancelled"]
+    assert rows.get("one")["status"] == "cancelled"
+
+
+def test_what_could_not_be_cancelled_is_named(cli, start, end):
+    start("open")
+    end("ended")
+    done = cli("cancel", "open", "ended", "nobody")
+    assert done.exit_code == 1
+    assert "not cancelled, for they have ended or have no row (yet): ended, nobody" in done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
+        ["open", "cancelled"],
+        ["ended", "completed"],
+        ["nobody", "unknown"],
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from ai_jobs import AIJobMessage, ConfigurationError, get_sqs_client, send_ai_job_request, send_ai_job_result
 from ai_jobs.configuration import (
+    JobsApiSettings,
     ProcessorSettings,
     ReconcilerSettings,
     ResultHandlerSettings,
@@ -34,10 +35,12 @@ COMPLETE = {
     "AI_JOB_DEFAULT_DEADLINE_SECONDS": "21600",
     "AI_JOB_MAX_BACKOFF_SECONDS": "900",
     "AI_JOB_RETENTION_DAYS": "30",
+    "AI_JOB_MAX_WAIT_SECONDS": "25",
+    "AI_JOB_AUTHORIZATION": "AWS_IAM",
 }
 
 
-@pytest.mark.parametrize("settings", [ProcessorSettings, ResultHandlerSettings, ReconcilerSettings])
+@pytest.mark.parametrize("settings", [ProcessorSettings, ResultHandlerSettings, JobsApiSettings, ReconcilerSettings])
 def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):  # R-C3
     settings.from_environment(COMPLETE)
     refused = []
@@ -51,6 +54,11 @@ def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):
         refused.append(name)
     needed = [field for field in dataclasses.fields(settings) if field.default is field.default_factory]
     assert len(refused) == len(needed)
+
+
+def test_a_mode_of_authorization_that_is_not_known_is_refused():
+    with pytest.raises(ConfigurationError, match="AI_JOB_AUTHORIZATION is 'COGNITO': it must be one of AWS_IAM, NONE"):
+        JobsApiSettings.from_environment(COMPLETE | {"AI_JOB_AUTHORIZATION": "COGNITO"})
 
 
 def test_a_budget_is_optional(monkeypatch):

@@ -5,7 +5,6 @@ AWS is replaced by functions that do nothing, so that this takes seconds; what i
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import random
@@ -15,9 +14,23 @@ from types import SimpleNamespace
 import pytest
 
 from ai_jobs import JobError, delayed_copies, timestamps
+from ai_jobs.api_errors import RequestError
 from ai_jobs.budget import Budget
-from ai_jobs.configuration import ResultHandlerSettings
-from ai_jobs.store import Applied, Claimed, Refusal, ResultOutcome, Running
+from ai_jobs.configuration import JobsApiSettings, ResultHandlerSettings
+from ai_jobs.store import (
+    Applied,
+    Cancellation,
+    Claimed,
+    Page,
+    Refusal,
+    ResultOutcome,
+    Running,
+    Submission,
+    Submitted,
+)
+from jobs_api import routes
+from jobs_api.requests import Request
+from jobs_api.routes import JobsApi
 from processor import batch as processor_batch
 from processor import worker as worker_module
 from processor.batch import process_batch
@@ -26,6 +39,7 @@ from result_handler import batch as result_batch
 from result_handler.batch import apply_batch
 
 SEED = 20_261_124
+UUID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
 JOBS, RESULTS, REQUESTS = 60_000, 30_000, 10_000
 BATCH = 50
 
@@ -131,6 +145,9 @@ def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result,
         def release(self, *args):
             return True
 
+        def find(self, job_id):
+            return fuzz.random.choice([None, {"status": "processing"}, {"status": "cancelled"}])
+
     monkeypatch.setattr(worker_module.objects, "read_input", lambda bucket, location: {"name": fuzz.value()})
     crashes = []
     monkeypatch.setattr(processor_batch, "describe", lambda error: crashes.append(error) or {})
@@ -175,19 +192,76 @@ def _record(fuzz, record, document):
     return made
 
 
-def test_no_request_crashes_the_api(fuzz, aws, monkeypatch):
-    monkeypatch.setenv("AI_JOB_TABLE_NAME", aws.table)
-    module = importlib.import_module("jobs_api.handler")
-    monkeypatch.setattr(module, "store", SimpleNamespace(get=lambda job_id: None))
-    context = SimpleNamespace(
-        function_name="f",
-        memory_limit_in_mb=1,
-        invoked_function_arn="arn:aws:lambda:r:1:function:f",
-        aws_request_id="r",
-    )
-    good = {"httpMethod": "GET", "resource": "/jobs/{jobId}", "pathParameters": {"jobId": "job-1"}, "headers": {}}
+def test_no_request_crashes_the_api(fuzz, clock, job_types, monkeypatch):
+    row = {"jobId": "j", "userId": "user-1", "jobType": "t", "status": "completed", "updatedAt": "2026-01-31T12:00:00Z"}
+
+    class Store:
+        def get(self, job_id):
+            return fuzz.random.choice([None, row])
+
+        def submit(self, job, deadline_seconds, grace_seconds):
+            return Submitted(fuzz.random.choice(list(Submission)), clock())
+
+        def cancel(self, job_id, user_id):
+            return Cancellation(fuzz.random.choice([None, row]), fuzz.random.random() < 0.5)
+
+        def page_of(self, user_id, limit, after, status, job_type):
+            assert after is None or all(isinstance(part, str) for part in after)
+            return Page([row], fuzz.random.choice([None, ("2026#j", "j")]))
+
+    monkeypatch.setattr(routes, "send_message", lambda *_: None)
+    monkeypatch.setattr(routes, "with_large_input_stored", lambda message, bucket: message)
+    settings = JobsApiSettings("t", "b", "q", "a", "e", "p", 60, 60, 60, 30, 25, "AWS_IAM")
+    source = SimpleNamespace(get=lambda: job_types)
+    api = JobsApi(settings, Store(), source, clock=lambda: 0.0, sleep=lambda seconds: None)
+    body = {name: JOB[name] for name in ("userId", "jobType", "input", "traceId")} | {"delaySeconds": 1}
+    seen = set()
     for _ in range(REQUESTS):
-        event = good | {fuzz.random.choice(list(good)): fuzz.value()} | {"pathParameters": {"jobId": fuzz.value()}}
-        answer = module.handler(event, context)
-        assert answer["statusCode"] in (400, 404, 500)
-        assert "error" in json.loads(answer["body"])
+        seen.add(_status_of(fuzz, api, body))
+    assert seen == {200, 202, 304, 400, 404, 409, 413, 415}
+
+
+def _status_of(fuzz, api, body):
+    """Sends a request as API Gateway may pass one on, all of whose texts may be odd."""
+    choose = fuzz.random.choice
+    texts = [
+        "",
+        " ",
+        "\x00",
+        "\ud800",
+        "ü" * 300,
+        "5",
+        "0",
+        "-1",
+        "9" * 5000,
+        "\u0663",
+        "user-1",
+        "queued",
+        "*",
+        "WyJhIiwiYiJd",
+    ]
+    names = choose(
+        [(), (), ("wait",), ("userId",), ("userId", "limit"), ("userId", "cursor"), ("userId", "status"), ("x",)]
+    )
+    method, resource = choose(
+        [("PUT", "/jobs/{jobId}"), ("GET", "/jobs/{jobId}"), ("DELETE", "/jobs/{jobId}"), ("GET", "/jobs")]
+    )
+    headers = {choose(["Content-Type", "content-type"]): choose(["application/json", "application/json", *texts])}
+    event = {
+        "httpMethod": method,
+        "resource": resource,
+        "path": "/jobs",
+        "headers": choose([None, {}, headers, headers | {"If-None-Match": choose(texts)}]),
+        "multiValueQueryStringParameters": {name: [choose(texts)] for name in names} or None,
+        "pathParameters": choose([None, {"jobId": choose([UUID, UUID, UUID, *texts])}]),
+        "requestContext": {"path": "/v1/jobs"},
+        "body": choose([None, "x" * 4_000_001, *(fuzz.text(body) for _ in range(8))]),
+    }
+    try:
+        answer = api.answer(Request.from_event(event, "AWS_IAM", lambda: 29.0))
+    except RequestError as error:
+        json.dumps(error.to_body())
+        return error.status
+    text = answer.to_proxy()["body"]
+    assert text == "" or json.loads(text)
+    return answer.status

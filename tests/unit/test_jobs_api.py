@@ -1,64 +1,26 @@
-"""R-J6: GET /jobs/{jobId}."""
+"""R-J1, R-J6 and the rest of the routes that the function answers: submit (PUT), read, wait, list, cancel."""
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import sys
+import uuid
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError, timestamps
+from ai_jobs import AIJobResultMessage, JobError, clients, timestamps
+from ai_jobs.api_errors import API_CODES
 from ai_jobs.messages import ReceivedJob
-from ai_jobs.store import ClaimTerms, JobStore
+from ai_jobs.queues import receive_messages
+from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal
 
-CONTEXT = SimpleNamespace(
-    function_name="f",
-    memory_limit_in_mb=128,
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:f",
-    aws_request_id="r",
-)
-
-
-@pytest.fixture
-def get(aws, clock, monkeypatch):
-    """Sends GET /jobs/{jobId} to the handler and returns status and body."""
-    monkeypatch.setenv("AI_JOB_TABLE_NAME", aws.table)
-    monkeypatch.delitem(sys.modules, "jobs_api.handler", raising=False)
-    module = importlib.import_module("jobs_api.handler")
-    monkeypatch.setattr(module, "store", JobStore(aws.table, clock=clock))
-
-    def send(job_id, method="GET"):
-        answer = module.handler(
-            {
-                "resource": "/jobs/{jobId}",
-                "path": f"/behind/a/base/path/jobs/{job_id}",  # as a custom domain may have it
-                "httpMethod": method,
-                "headers": {},
-                "multiValueHeaders": {},
-                "queryStringParameters": None,
-                "multiValueQueryStringParameters": None,
-                "pathParameters": {"jobId": job_id},
-                "requestContext": {"stage": "v1", "requestId": "r", "path": f"/v1/jobs/{job_id}"},
-                "body": None,
-                "isBase64Encoded": False,
-            },
-            CONTEXT,
-        )
-        assert answer["headers"]["Content-Type"] == "application/json"
-        return answer["statusCode"], json.loads(answer["body"])
-
-    send.module = module
-    return send
-
-
-@pytest.fixture
-def claimed(store, clock, body):
-    job = ReceivedJob.parse(body(traceId="t-1"), {}, "m", clock())
-    store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 3600, 60, "v1"))
-
+ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
+OTHER_ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4d"
+GOOD = {"userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}}
 
 OPEN = {
     "jobId": "job-1",
@@ -75,16 +37,437 @@ OPEN = {
 }
 
 
-def test_an_open_job_is_shown_as_it_is(get, claimed):  # R-J6
-    assert get("job-1") == (200, OPEN)
+class Context(SimpleNamespace):
+    """What Lambda passes beside the event."""
+
+    def get_remaining_time_in_millis(self):
+        return self.milliseconds_left
 
 
-def test_a_completed_job_is_shown_with_its_result(get, claimed, store, clock, result):  # R-J6
-    clock.forward(seconds=5)
-    store.apply_result(
-        AIJobResultMessage("job-1", "user-1", "greeting", "completed", result=result.to_document(), timestamp=clock())
+class Api:
+    """The function behind API Gateway; calls return status and body, `headers` are those of the last answer."""
+
+    def __init__(self, module, clock):
+        self.module, self.clock, self.slept, self.headers = module, clock, [], {}
+        self.authorizer = None
+        self.milliseconds_left = 29_000
+        self.while_asleep = lambda: None
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.clock.forward(seconds=seconds)
+        self.while_asleep()
+
+    def __call__(self, method, path="/jobs/job-1", body=None, headers=None, base64_encoded=False, **query):
+        is_job = path != "/jobs"
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        answer = self.module.handler(
+            {
+                "resource": "/jobs/{jobId}" if is_job else "/jobs",
+                "path": f"/behind/a/base/path{path}",  # as a custom domain may have it
+                "httpMethod": method,
+                "headers": headers,
+                "multiValueHeaders": {},
+                "queryStringParameters": {
+                    name: values[-1] if isinstance(values, list) else values for name, values in query.items()
+                }
+                or None,
+                "multiValueQueryStringParameters": {
+                    name: values if isinstance(values, list) else [values] for name, values in query.items()
+                }
+                or None,
+                "pathParameters": {"jobId": path.removeprefix("/jobs/")} if is_job else None,
+                "requestContext": {
+                    "stage": "v1",
+                    "requestId": "r",
+                    "path": f"/v1{path}",
+                    "authorizer": self.authorizer,
+                },
+                "body": text,
+                "isBase64Encoded": base64_encoded,
+            },
+            Context(
+                function_name="f",
+                memory_limit_in_mb=128,
+                invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:f",
+                aws_request_id="r",
+                milliseconds_left=self.milliseconds_left,
+            ),
+        )
+        self.headers = answer["headers"]
+        if not answer["body"]:
+            assert "Content-Type" not in answer["headers"]
+            return answer["statusCode"], None
+        assert answer["headers"]["Content-Type"] == "application/json"
+        shown = json.loads(answer["body"])
+        if "error" in shown and "jobId" not in shown:
+            assert API_CODES[shown["error"]["code"]] == answer["statusCode"]
+            assert set(shown["error"]) <= {"code", "message", "field"}
+        return answer["statusCode"], shown
+
+    def refused(self, *args, **kwargs):
+        """Status, code and field of an error."""
+        status, shown = self(*args, **kwargs)
+        return status, shown["error"]["code"], shown["error"].get("field")
+
+
+@pytest.fixture
+def start(aws, clock, monkeypatch, job_types):
+    """Starts the function, in a mode of authorization."""
+
+    def begin(authorization="AWS_IAM", max_wait_seconds=25):
+        for name, value in {
+            "AI_JOB_TABLE_NAME": aws.table,
+            "AI_JOB_BUCKET": aws.bucket,
+            "AI_JOB_REQUEST_QUEUE_URL": aws.request_queue,
+            "AI_JOB_CONFIG_APPLICATION": "a",
+            "AI_JOB_CONFIG_ENVIRONMENT": "e",
+            "AI_JOB_CONFIG_PROFILE": "p",
+            "AI_JOB_CONFIG_MAX_AGE_SECONDS": "60",
+            "AI_JOB_DEFAULT_DEADLINE_SECONDS": "21600",
+            "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900",
+            "AI_JOB_RETENTION_DAYS": "30",
+            "AI_JOB_MAX_WAIT_SECONDS": str(max_wait_seconds),
+            "AI_JOB_AUTHORIZATION": authorization,
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delitem(sys.modules, "jobs_api.handler", raising=False)
+        module = importlib.import_module("jobs_api.handler")
+        api = Api(module, clock)
+        source = SimpleNamespace(get=lambda: job_types)
+        module.api = module.JobsApi(
+            module.settings,
+            JobStore(aws.table, clock=clock),
+            source,
+            clock=lambda: clock().timestamp(),
+            sleep=api.sleep,
+        )
+        monkeypatch.setattr(timestamps, "now", clock)
+        return api
+
+    return begin
+
+
+@pytest.fixture
+def api(start):
+    return start()
+
+
+@pytest.fixture
+def claimed(store, clock, body):
+    job = ReceivedJob.parse(body(traceId="t-1"), {}, "m", clock())
+    store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 3600, 60, "v1"))
+
+
+@pytest.fixture
+def work(aws, store, clock):
+    """Takes the message of a job and claims it, as a worker does."""
+
+    def take():
+        (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+        job = ReceivedJob.parse(message.body, message.attributes, message.message_id, clock())
+        terms = ClaimTerms(clock() + timedelta(minutes=15), 21_600, 1800)
+        return job, store.claim(job, message.message_id, terms)
+
+    return take
+
+
+@pytest.fixture
+def complete(store, clock, result):
+    def finish(job_id="job-1", **fields):
+        fields = fields or {"result": result.to_document()}
+        message = AIJobResultMessage(job_id, "user-1", "greeting", "completed", timestamp=clock(), **fields)
+        return store.apply_result(message)
+
+    return finish
+
+
+@pytest.fixture
+def reads(aws):
+    """The operations on the table and the queue, in the order they are made."""
+    made = []
+    for client in (clients.get_dynamodb_client(), clients.get_sqs_client()):
+        client.meta.events.register("before-call.*.*", lambda model, **_: made.append(model.name))
+    return made
+
+
+# Submitting
+
+
+def test_a_submitted_job_is_in_the_table_and_in_the_queue(api, aws, clock, messages_in):  # R-J1, R-J2
+    body = GOOD | {"traceId": "t-1", "deadlineSeconds": 60}
+    assert api("PUT", f"/jobs/{ID}", body) == (202, {"jobId": ID, "status": "queued"})
+    assert api.headers["Location"] == f"/v1/jobs/{ID}"
+    assert api("GET", f"/jobs/{ID}") == (
+        200,
+        {
+            "jobId": ID,
+            "userId": "user-1",
+            "jobType": "greeting",
+            "status": "queued",
+            "attempts": 0,
+            "createdAt": "2026-01-31T12:00:00.000Z",
+            "updatedAt": "2026-01-31T12:00:00.000Z",
+            "deadlineAt": "2026-01-31T12:01:00.000Z",
+            "traceId": "t-1",
+            "expiresAt": "2026-03-02T12:31:00.000Z",
+        },
     )
-    assert get("job-1") == (
+    (message,) = messages_in(aws.request_queue)
+    sent = json.loads(message.body)
+    timestamps.from_text(sent.pop("timestamp"))
+    assert sent == {
+        "schemaVersion": 1,
+        "jobId": ID,
+        "userId": "user-1",
+        "jobType": "greeting",
+        "input": {"name": "Ada"},
+        "traceId": "t-1",
+        "deadlineSeconds": 60,
+    }
+    assert message.attributes == {"JobId": ID, "UserId": "user-1", "JobType": "greeting", "TraceId": "t-1"}
+    assert message.group_id == "user-1"
+
+
+def test_a_submission_is_one_write_and_one_message(api, reads):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    assert reads == ["UpdateItem", "SendMessage"], "the row first: what is in the queue is in the table"
+
+
+def test_a_worker_takes_a_submitted_job_as_it_is(api, clock, work):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    clock.forward(minutes=5)
+    _, claim = work()
+    assert claim == Claimed(1, clock() + timedelta(hours=6) - timedelta(minutes=5)), "its time runs from the submission"
+    _, shown = api("GET", f"/jobs/{ID}")
+    assert (shown["status"], shown["createdAt"], shown["startedAt"], shown["attempts"]) == (
+        "processing",
+        "2026-01-31T12:00:00.000Z",
+        "2026-01-31T12:05:00.000Z",
+        1,
+    )
+
+
+def test_a_repeat_has_the_same_answer_whatever_became_of_the_job(api, aws, work, complete, messages_in):
+    first = api("PUT", f"/jobs/{ID}", GOOD)
+    assert api("PUT", f"/jobs/{ID}", GOOD | {"deadlineSeconds": 5, "traceId": "again"}) == first
+    work_messages = messages_in(aws.request_queue)
+    assert len(work_messages) == 2, "nobody can know whether the first was sent"
+    api("PUT", f"/jobs/{ID}", GOOD)
+    work()
+    assert api("PUT", f"/jobs/{ID}", GOOD) == first
+    complete(ID)
+    assert api("PUT", f"/jobs/{ID}", GOOD) == first
+    assert messages_in(aws.request_queue) == [], "a job that a worker has had needs no other message"
+    assert api("GET", f"/jobs/{ID}")[1]["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "other", [{"input": {"name": "Bob"}}, {"userId": "user-2"}], ids=["another payload", "another user"]
+)
+def test_an_id_that_is_taken_is_one_and_the_same_conflict(api, other):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    status, shown = api("PUT", f"/jobs/{ID}", GOOD | other)
+    assert (status, shown) == (
+        409,
+        {"error": {"code": "JOB_ID_CONFLICT", "message": "another job has this jobId: choose a new one"}},
+    )
+    assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
+
+
+def test_the_id_of_an_erased_job_stays_taken(api, store):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    store.erase(ID)
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (409, "JOB_ID_CONFLICT")
+
+
+def test_an_expired_id_is_free_again(api, clock):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    clock.forward(days=31)
+    assert api("PUT", f"/jobs/{ID}", GOOD | {"input": {"name": "Bob"}})[0] == 202
+    assert api("GET", f"/jobs/{ID}")[1]["createdAt"] == "2026-03-03T12:00:00.000Z"
+
+
+def test_a_queue_that_is_down_is_a_503_and_a_repeat_heals_it(api, aws, store, clock, monkeypatch, messages_in):
+    routes = importlib.import_module("jobs_api.routes")
+    send = routes.send_message
+
+    def down(*_args, **_kwargs):
+        raise routes.AIJobsError("cannot send", "ServiceUnavailable")
+
+    monkeypatch.setattr(routes, "send_message", down)
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "QUEUE_UNAVAILABLE")
+    assert api.headers["Retry-After"] == "2"
+    assert api("GET", f"/jobs/{ID}")[1]["status"] == "queued"
+    assert store.get(ID)["dueAt"] == "2026-01-31T12:15:00.000Z", "the reconciler need not wait for the deadline"
+
+    monkeypatch.setattr(routes, "send_message", send)
+    clock.forward(minutes=1)
+    assert api("PUT", f"/jobs/{ID}", GOOD) == (202, {"jobId": ID, "status": "queued"})
+    assert len(messages_in(aws.request_queue)) == 1
+    assert store.get(ID)["dueAt"] == "2026-01-31T18:30:00.000Z", "it may wait in the queue as any other now"
+
+
+def test_a_job_that_was_closed_as_never_sent_begins_anew(api, aws, store, clock, monkeypatch, messages_in):
+    routes = importlib.import_module("jobs_api.routes")
+    send = routes.send_message
+    monkeypatch.setattr(routes, "send_message", lambda *_: (_ for _ in ()).throw(routes.AIJobsError("no")))
+    api("PUT", f"/jobs/{ID}", GOOD)
+    clock.forward(minutes=16)
+    assert store.close_stalled(ID, JobError("ENQUEUE_FAILED", "its message never arrived"), started=False)
+    assert api("GET", f"/jobs/{ID}")[1]["status"] == "failed"
+
+    monkeypatch.setattr(routes, "send_message", send)
+    assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
+    assert len(messages_in(aws.request_queue)) == 1
+    _, shown = api("GET", f"/jobs/{ID}")
+    assert shown["status"] == "queued"
+    assert shown["createdAt"] == "2026-01-31T12:16:00.000Z"
+    assert {"error", "completedAt"}.isdisjoint(shown)
+
+
+def test_a_failed_job_is_not_begun_anew_by_a_repeat(api, store, work, clock, aws, messages_in):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    work()
+    error = {"code": "MODEL_NOT_FOUND", "message": "x"}
+    store.apply_result(AIJobResultMessage(ID, "user-1", "greeting", "failed", error=error, timestamp=clock()))
+    assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
+    assert api("GET", f"/jobs/{ID}")[1]["status"] == "failed"
+    assert messages_in(aws.request_queue) == []
+
+
+def test_a_table_that_is_down_takes_no_job(api, aws, refusing, messages_in):
+    refusing(clients.get_dynamodb_client(), "UpdateItem", "ThrottlingException")
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "STORE_UNAVAILABLE")
+    assert api.headers["Retry-After"] == "2"
+    assert messages_in(aws.request_queue) == []
+
+
+def test_a_delay_hides_the_job_and_a_repeat_does_not_prolong_it(api, clock, monkeypatch):
+    routes = importlib.import_module("jobs_api.routes")
+    delays = []
+    monkeypatch.setattr(routes, "send_message", lambda url, body, attributes, group, delay: delays.append(delay))
+    api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
+    clock.forward(seconds=200)
+    api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
+    clock.forward(seconds=900)
+    api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
+    assert delays == [600, 400, 0]
+
+
+def test_a_large_input_goes_to_the_bucket(api, aws, messages_in):
+    body = GOOD | {"input": {"name": "x" * 300_000}}
+    assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    (message,) = messages_in(aws.request_queue)
+    location = json.loads(message.body)["inputLocation"]
+    assert location["key"].startswith(f"inputs/user=user-1/job={ID}/")
+    assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD | {"input": {"name": "y" * 300_000}})[:2] == (409, "JOB_ID_CONFLICT")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"input": {}}, "INVALID_INPUT", "input.name"),
+        ({"input": {"name": 7}}, "INVALID_INPUT", "input.name"),
+        ({"input": {"name": "Ada", "age": 7}}, "INVALID_INPUT", "input.age"),
+        ({"jobType": "nothing"}, "UNKNOWN_JOB_TYPE", "jobType"),
+        ({"jobType": "Not A Type"}, "BAD_REQUEST", "jobType"),
+        ({"jobType": 7}, "BAD_REQUEST", "jobType"),
+        ({"jobType": None}, "BAD_REQUEST", "jobType"),
+        ({"input": "text"}, "BAD_REQUEST", "input"),
+        ({"input": []}, "BAD_REQUEST", "input"),
+        ({"userId": "a b"}, "BAD_REQUEST", "userId"),
+        ({"userId": "x" * 129}, "BAD_REQUEST", "userId"),
+        ({"userId": 7}, "BAD_REQUEST", "userId"),
+        ({"traceId": ""}, "BAD_REQUEST", "traceId"),
+        ({"deadlineSeconds": 0}, "BAD_REQUEST", "deadlineSeconds"),
+        ({"deadlineSeconds": True}, "BAD_REQUEST", "deadlineSeconds"),
+        ({"deadlineSeconds": 1_209_601}, "BAD_REQUEST", "deadlineSeconds"),
+        ({"deadlineSeconds": 10, "delaySeconds": 10}, "BAD_REQUEST", "deadlineSeconds"),
+        ({"delaySeconds": -1}, "BAD_REQUEST", "delaySeconds"),
+        ({"delaySeconds": 901}, "BAD_REQUEST", "delaySeconds"),
+        ({"delaySeconds": "5"}, "BAD_REQUEST", "delaySeconds"),
+        ({"delaySeconds": 1.5}, "BAD_REQUEST", "delaySeconds"),
+        ({"jobId": ID}, "BAD_REQUEST", "jobId"),
+        ({"colour": "red"}, "BAD_REQUEST", "colour"),
+    ],
+)
+def test_a_bad_job_is_refused_with_the_name_of_the_field(api, aws, messages_in, change, code, field):  # R-J1
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD | change) == (400, code, field)
+    assert api("GET", f"/jobs/{ID}")[0] == 404
+    assert messages_in(aws.request_queue) == []
+
+
+@pytest.mark.parametrize("missing", ["userId", "jobType", "input"])
+def test_a_job_without_a_field_that_it_needs_is_refused(api, missing):
+    body = {name: value for name, value in GOOD.items() if name != missing}
+    assert api.refused("PUT", f"/jobs/{ID}", body) == (400, "BAD_REQUEST", missing)
+
+
+@pytest.mark.parametrize("body", [None, "", "no json", "[]", '"text"', "null", '{"input": NaN}', "[" * 100_000])
+def test_a_body_that_is_no_json_object_is_refused(api, body):
+    assert api.refused("PUT", f"/jobs/{ID}", body)[:2] == (400, "BAD_REQUEST")
+
+
+def test_a_field_name_can_be_anything_and_the_answer_stays_small(api):
+    status, shown = api("PUT", f"/jobs/{ID}", json.dumps(GOOD | {"\ud800" + "x" * 5000: 1}))
+    assert status == 400
+    assert len(json.dumps(shown)) < 2000
+
+
+def test_a_body_in_base64_is_read(api):
+    body = base64.b64encode(json.dumps(GOOD).encode()).decode()
+    assert api("PUT", f"/jobs/{ID}", body, base64_encoded=True)[0] == 202
+    broken = base64.b64encode(b'{"userId": "\xff"}').decode()
+    assert api.refused("PUT", f"/jobs/{OTHER_ID}", broken, base64_encoded=True)[:2] == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [("application/json", 202), ("Application/JSON; charset=utf-8", 202), (None, 202), ("text/plain", 415), ("", 415)],
+)
+def test_the_body_must_be_sent_as_json(api, content_type, status):
+    headers = None if content_type is None else {"Content-Type": content_type}
+    assert api("PUT", f"/jobs/{ID}", GOOD, headers=headers)[0] == status
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(api):
+    assert api.refused("PUT", f"/jobs/{ID}", " " * 4_000_001)[:2] == (413, "REQUEST_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    "job_id", ["job-1", ID.upper(), ID + "0", ID[:-1], "{" + ID + "}", ID.replace("-", ""), "x" * 500, f"{ID}\n"]
+)
+def test_a_job_is_submitted_under_a_uuid(api, job_id):
+    assert api.refused("PUT", f"/jobs/{job_id}", GOOD)[:2] == (400, "INVALID_JOB_ID")
+
+
+@pytest.mark.parametrize("code", ["DEPENDENCY_UNAVAILABLE", "INVALID_CONFIGURATION"])
+def test_what_the_caller_cannot_mend_keeps_no_job_out(api, aws, messages_in, monkeypatch, code):
+    """The worker waits for AppConfig, or fails the job so that it can be redriven after the fix."""
+
+    def broken():
+        raise JobError(code, "no configuration")
+
+    monkeypatch.setattr(api.module.api._job_types, "get", broken)
+    assert api("PUT", f"/jobs/{ID}", GOOD | {"jobType": "any"})[0] == 202
+    assert len(messages_in(aws.request_queue)) == 1
+
+
+# Reading
+
+
+def test_an_open_job_is_shown_as_it_is(api, claimed):  # R-J6
+    assert api("GET") == (200, OPEN)
+    assert api.headers["Retry-After"] == "2"
+    assert api.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_completed_job_is_shown_with_its_result(api, claimed, complete, clock):  # R-J6
+    clock.forward(seconds=5)
+    complete()
+    assert api("GET") == (
         200,
         OPEN
         | {
@@ -102,70 +485,373 @@ def test_a_completed_job_is_shown_with_its_result(get, claimed, store, clock, re
             },
         },
     )
+    assert "Retry-After" not in api.headers
 
 
-def test_a_result_in_the_bucket_is_shown_as_a_signed_url(get, claimed, store, clock):
+def test_a_result_in_the_bucket_is_shown_as_a_signed_url(api, claimed, complete, clock):
     location = {"bucket": "the-bucket", "key": "results/user=user-1/job=job-1/1.json", "bytes": 300_000}
     usage = {"inputTokens": 12, "outputTokens": 50_000}
-    store.apply_result(
-        AIJobResultMessage("job-1", "user-1", "greeting", "completed", result_location=location, model="m", usage=usage)
-    )
-    before = timestamps.now()
-    status, shown = get("job-1")
+    complete(result_location=location, model="m", usage=usage)
+    status, shown = api("GET")
     assert (status, shown["status"], shown["model"], shown["usage"]) == (200, "completed", "m", usage)
     assert shown["resultUrl"].startswith(
         "https://the-bucket.s3.eu-west-1.amazonaws.com/results/user%3Duser-1/job%3Djob-1"
     )
-    left = timestamps.from_text(shown["resultUrlExpiresAt"]) - before
-    assert timedelta(minutes=14) < left <= timedelta(minutes=15, seconds=5)
+    left = timestamps.from_text(shown["resultUrlExpiresAt"]) - timestamps.now()
+    assert timedelta(minutes=14) < left
     assert {"result", "resultLocation"}.isdisjoint(shown)
+    assert api.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in api.headers, "the URL is another one each time"
+    assert api("GET", headers={"If-None-Match": "*"})[0] == 200
 
 
-def test_a_failed_job_is_shown_with_its_reason(get, claimed, store):  # R-J6
+def test_a_failed_job_is_shown_with_its_reason(api, claimed, store):  # R-J6
     error = {"code": "INVALID_INPUT", "message": "input.name must be string", "field": "input.name"}
     store.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "failed", error=error))
-    status, shown = get("job-1")
+    status, shown = api("GET")
     assert (status, shown["status"], shown["error"]) == (200, "failed", error)
     assert "result" not in shown
 
 
-def test_an_unknown_job_is_a_404(get):  # R-J6
-    status, shown = get("nobody")
-    assert (status, shown["error"]["code"]) == (404, "JOB_NOT_FOUND")
+def test_an_unknown_job_is_a_404(api):  # R-J6
+    assert api.refused("GET", "/jobs/nobody")[:2] == (404, "JOB_NOT_FOUND")
 
 
-def test_an_expired_job_is_a_404(get, claimed, clock):  # R-J6
+def test_an_expired_job_is_a_404(api, claimed, clock):  # R-J6
     clock.forward(days=30)
-    assert get("job-1")[0] == 404
+    assert api("GET")[0] == 404
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("job_id", ["a b", "ümlaut", "a/b", "x" * 129, "a&b", "'; DROP TABLE", "a\n"])
-def test_a_malformed_id_is_a_400_that_names_it(get, job_id):
-    status, shown = get(job_id)
+def test_a_malformed_id_is_a_400_that_names_it(api, method, job_id):
+    status, shown = api(method, f"/jobs/{job_id}")
     assert (status, shown["error"]["code"]) == (400, "INVALID_JOB_ID")
     assert "jobId" in shown["error"]["message"]
 
 
+def test_what_has_not_changed_is_not_sent_again(api, claimed, complete, clock):
+    api("GET")
+    tag = api.headers["ETag"]
+    for given in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        assert api("GET", headers={"If-None-Match": given}) == (304, None)
+        assert (api.headers["ETag"], api.headers["Retry-After"]) == (tag, "2")
+    assert api("GET", headers={"if-none-match": '"other"'})[0] == 200
+    clock.forward(seconds=1)
+    complete()
+    assert api("GET", headers={"If-None-Match": tag})[0] == 200
+    assert api.headers["ETag"] != tag
+
+
+def test_a_wait_ends_with_the_job(api, claimed, complete, reads):
+    api.while_asleep = lambda: complete() if len(api.slept) == 3 else None
+    status, shown = api("GET", wait="20")
+    assert (status, shown["status"]) == (200, "completed")
+    assert len(api.slept) == 3
+
+
+def test_a_wait_is_over_when_it_is_over(api, claimed, reads):
+    status, shown = api("GET", wait="20")
+    assert (status, shown["status"]) == (200, "processing")
+    assert sum(api.slept) == pytest.approx(20)
+    assert reads.count("GetItem") <= 20, "at most one read a second"
+    assert min(api.slept[:-1]) >= 1
+
+
+def test_a_job_that_has_ended_is_not_waited_for(api, claimed, complete):
+    complete()
+    assert api("GET", wait="20")[1]["status"] == "completed"
+    assert api.slept == []
+
+
+def test_a_wait_is_also_for_a_job_that_has_no_row_yet(api, store, clock, body):
+    def posted():
+        if len(api.slept) == 2:
+            job = ReceivedJob.parse(body(), {}, "m", clock())
+            store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 3600, 60))
+
+    api.while_asleep = posted
+    assert api("GET", wait="5")[1]["status"] == "processing"
+    assert api.refused("GET", "/jobs/nobody", wait="5")[:2] == (404, "JOB_NOT_FOUND")
+
+
+@pytest.mark.parametrize(("longest", "milliseconds_left", "waited"), [(3, 29_000, 3), (0, 29_000, 0), (25, 7_000, 5)])
+def test_a_wait_is_cut_to_what_the_service_and_its_time_allow(start, claimed, longest, milliseconds_left, waited):
+    api = start(max_wait_seconds=longest)
+    api.milliseconds_left = milliseconds_left
+    assert api("GET", wait="20")[0] == 200
+    assert sum(api.slept) == pytest.approx(waited)
+
+
+@pytest.mark.parametrize("wait", ["abc", "", "-1", "26", "1.5", "1e1", "٣", "9" * 5000, " 1"])
+def test_a_wait_that_is_none_is_refused(api, wait):
+    assert api.refused("GET", wait=wait) == (400, "BAD_REQUEST", "wait")
+    assert api.slept == []
+
+
+def test_unknown_and_repeated_parameters_are_refused(api):
+    assert api.refused("GET", waits="1")[:2] == (400, "BAD_REQUEST")
+    assert api.refused("GET", wait=["1", "2"]) == (400, "BAD_REQUEST", "wait")
+    assert api.refused("DELETE", force="1")[:2] == (400, "BAD_REQUEST")
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD, dry="1")[:2] == (400, "BAD_REQUEST")
+    assert api.refused("GET", "/jobs", userId="user-1", statu="failed")[:2] == (400, "BAD_REQUEST")
+
+
+def test_the_time_of_a_request_is_measured_without_what_it_waited(api, claimed, measured):
+    api("GET", wait="5")
+    (milliseconds,) = measured()["RequestTime"]
+    assert milliseconds == pytest.approx(0, abs=1)
+
+
+# Listing
+
+
+@pytest.fixture
+def jobs(api, clock, store, work, aws, complete):
+    """Seven jobs of user-1, a minute apart, the even ones completed; one of user-2. user-1's ids, the newest first."""
+    ids = []
+    for number in range(7):
+        job_id = str(uuid.UUID(int=number))
+        api("PUT", f"/jobs/{job_id}", GOOD | {"input": {"name": str(number)}})
+        work()
+        if number % 2 == 0:
+            complete(job_id)
+        ids.append(job_id)
+        clock.forward(minutes=1)
+    api("PUT", f"/jobs/{ID}", GOOD | {"userId": "user-2"})
+    return ids[::-1]
+
+
+def ids_of(answer):
+    status, shown = answer
+    assert status == 200, shown
+    return [job["jobId"] for job in shown["jobs"]]
+
+
+def test_jobs_are_listed_the_newest_first_without_their_results(api, jobs):
+    _, shown = api("GET", "/jobs", userId="user-1")
+    assert [job["jobId"] for job in shown["jobs"]] == jobs
+    assert "nextCursor" not in shown
+    assert {job["userId"] for job in shown["jobs"]} == {"user-1"}
+    assert all({"result", "error"}.isdisjoint(job) for job in shown["jobs"])
+    assert ids_of(api("GET", "/jobs", userId="nobody")) == []
+
+
 @pytest.mark.parametrize(
-    ("code", "status", "shown_code"),
-    [("DEPENDENCY_UNAVAILABLE", 503, "STORE_UNAVAILABLE"), ("DEPENDENCY_REFUSED", 500, "INTERNAL_ERROR")],
+    "filters", [{}, {"status": "completed"}, {"status": "processing", "jobType": "greeting"}, {"jobType": "other"}]
 )
-def test_only_what_may_pass_asks_to_try_again(get, monkeypatch, code, status, shown_code):
-    class Down:
-        def get(self, job_id):
-            raise JobError(code, "DynamoDB answered")
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_pages_together_are_the_list(api, jobs, filters, limit):
+    wanted = (
+        {
+            None: jobs,
+            "completed": jobs[::2],
+            "processing": jobs[1::2],
+        }[filters.get("status")]
+        if filters.get("jobType") != "other"
+        else []
+    )
+    found, cursor = [], {}
+    for _ in range(20):
+        status, shown = api("GET", "/jobs", userId="user-1", limit=str(limit), **filters, **cursor)
+        assert status == 200
+        assert len(shown["jobs"]) <= limit
+        found += [job["jobId"] for job in shown["jobs"]]
+        if "nextCursor" not in shown:
+            break
+        cursor = {"cursor": shown["nextCursor"]}
+    assert found == wanted
 
-    monkeypatch.setattr(get.module, "store", Down())
-    answered, shown = get("job-1")
-    assert (answered, shown["error"]["code"]) == (status, shown_code)
+
+def test_a_listing_is_a_query_and_no_scan(api, jobs, reads):
+    api("GET", "/jobs", userId="user-1", status="cancelled")
+    assert reads == ["Query"]
 
 
-def test_a_bug_is_a_500_in_the_apis_shape(get, monkeypatch):
-    monkeypatch.setattr(get.module, "store", None)
-    status, shown = get("job-1")
-    assert (status, shown["error"]["code"]) == (500, "INTERNAL_ERROR")
+def test_a_page_gives_up_after_some_queries_but_tells_where_to_go_on(api, jobs, monkeypatch):
+    store = importlib.import_module("ai_jobs.store")
+    monkeypatch.setattr(store, "_HISTORY_PAGE", 1)
+    monkeypatch.setattr(store, "_MOST_QUERIES", 2)
+    found, cursor = [], {}
+    for _ in range(10):
+        _, shown = api("GET", "/jobs", userId="user-1", status="completed", **cursor)
+        found.append(len(shown["jobs"]))
+        if "nextCursor" not in shown:
+            break
+        cursor = {"cursor": shown["nextCursor"]}
+    assert sum(found) == 4
+    assert len(found) == 4
 
 
-def test_a_route_that_is_not_there_has_the_apis_shape(get):
-    status, shown = get("job-1", method="PUT")
-    assert (status, shown["error"]["code"]) == (404, "NOT_FOUND")
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({}, "userId"),
+        ({"userId": ""}, "userId"),
+        ({"userId": "a b"}, "userId"),
+        ({"limit": "0"}, "limit"),
+        ({"limit": "101"}, "limit"),
+        ({"limit": "10000"}, "limit"),
+        ({"limit": "abc"}, "limit"),
+        ({"limit": "-1"}, "limit"),
+        ({"status": "done"}, "status"),
+        ({"status": ""}, "status"),
+        ({"cursor": ""}, "cursor"),
+        ({"cursor": "abc"}, "cursor"),
+        ({"cursor": "not base64!"}, "cursor"),
+        ({"cursor": "bnVsbA"}, "cursor"),
+        ({"cursor": base64.urlsafe_b64encode(b'["a", 1]').decode()}, "cursor"),
+        ({"cursor": base64.urlsafe_b64encode(b'["", "a"]').decode()}, "cursor"),
+        ({"cursor": base64.urlsafe_b64encode(b"[" * 50_000).decode()}, "cursor"),
+    ],
+)
+def test_a_bad_listing_is_refused_with_the_name_of_the_parameter(api, query, field):
+    asked = query if field == "userId" else {"userId": "user-1"} | query
+    assert api.refused("GET", "/jobs", **asked) == (400, "BAD_REQUEST", field)
+
+
+def test_a_cursor_leads_to_no_other_users_jobs(api, jobs):
+    _, shown = api("GET", "/jobs", userId="user-1", limit="1")
+    assert ids_of(api("GET", "/jobs", userId="user-2", cursor=shown["nextCursor"])) == []
+
+
+# Cancelling
+
+
+def test_a_queued_job_that_was_cancelled_never_runs(api, work, clock):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    clock.forward(seconds=3)
+    status, shown = api("DELETE", f"/jobs/{ID}")
+    assert (status, shown["status"], shown["completedAt"], shown["attempts"]) == (
+        200,
+        "cancelled",
+        "2026-01-31T12:00:03.000Z",
+        0,
+    )
+    assert api("GET", f"/jobs/{ID}") == (200, shown)
+    assert work()[1] is Refusal.FINISHED
+
+
+def test_the_late_result_of_a_cancelled_job_is_dropped(api, claimed, complete):
+    assert api("DELETE")[1]["status"] == "cancelled"
+    assert complete().row is None
+    _, shown = api("GET")
+    assert shown["status"] == "cancelled"
+    assert "result" not in shown
+
+
+def test_a_cancelled_job_is_not_open_any_more(api, store, claimed):
+    api("DELETE")
+    assert {"openShard", "dueAt", "leaseExpiresAt"}.isdisjoint(store.get("job-1"))
+
+
+def test_a_job_that_has_ended_is_a_conflict(api, claimed, complete):
+    complete()
+    status, shown = api("DELETE")
+    assert (status, shown["error"]["code"]) == (409, "JOB_ENDED")
+    assert "completed" in shown["error"]["message"]
+    assert api("GET")[1]["status"] == "completed"
+
+
+def test_cancelling_twice_is_a_conflict(api, claimed):
+    assert api("DELETE")[0] == 200
+    assert api.refused("DELETE")[:2] == (409, "JOB_ENDED")
+
+
+def test_an_unknown_job_cannot_be_cancelled(api, claimed, clock, store):
+    assert api.refused("DELETE", "/jobs/nobody")[:2] == (404, "JOB_NOT_FOUND")
+    clock.forward(days=31)
+    assert api.refused("DELETE")[:2] == (404, "JOB_NOT_FOUND")
+    store.erase("job-1")
+    assert api.refused("DELETE")[:2] == (404, "JOB_NOT_FOUND")
+
+
+def test_a_cancellation_is_one_write_and_is_counted(api, claimed, reads, measured):
+    api("DELETE")
+    assert reads == ["UpdateItem"]
+    assert measured()["JobsCancelled"] == [("greeting", 1)]
+
+
+# Who may see what
+
+
+TOKENS = [
+    ("COGNITO_USER_POOLS", lambda user: {"claims": {"sub": user}, "principalId": "somebody-else"}),
+    ("CUSTOM", lambda user: {"principalId": user, "claims": {"sub": "somebody-else"}}),
+]
+
+
+@pytest.mark.parametrize(("mode", "token"), TOKENS)
+def test_a_token_says_who_the_user_is(start, aws, messages_in, mode, token):
+    api = start(mode)
+    api.authorizer = token("user-1")
+    body = {name: value for name, value in GOOD.items() if name != "userId"}
+    assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
+    assert ids_of(api("GET", "/jobs")) == [ID]
+    (message,) = messages_in(aws.request_queue)
+    assert (message.attributes["UserId"], message.group_id) == ("user-1", "user-1")
+
+    api.authorizer = token("user-2")
+    assert ids_of(api("GET", "/jobs")) == []
+    assert api("GET", f"/jobs/{ID}") == api("GET", f"/jobs/{OTHER_ID}"), "existence is not revealed"
+    assert api.refused("GET", f"/jobs/{ID}", wait="2")[:2] == (404, "JOB_NOT_FOUND")
+    assert api("DELETE", f"/jobs/{ID}") == api("DELETE", f"/jobs/{OTHER_ID}")
+    assert api.refused("PUT", f"/jobs/{ID}", body)[:2] == (409, "JOB_ID_CONFLICT")
+
+    api.authorizer = token("user-1")
+    assert api("DELETE", f"/jobs/{ID}")[1]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("mode", "token"), TOKENS)
+def test_a_user_that_is_named_beside_the_token_is_refused(start, mode, token):
+    api = start(mode)
+    api.authorizer = token("user-1")
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD) == (400, "BAD_REQUEST", "userId")
+    assert api.refused("GET", "/jobs", userId="user-1")[:2] == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(("mode", "token"), TOKENS)
+@pytest.mark.parametrize("user", [None, "", "auth0|7", 7, "x" * 129])
+def test_a_token_that_names_no_user_is_forbidden(start, mode, token, user):
+    api = start(mode)
+    api.authorizer = token(user)
+    for method, path in (("GET", "/jobs"), ("GET", f"/jobs/{ID}"), ("DELETE", f"/jobs/{ID}"), ("PUT", f"/jobs/{ID}")):
+        assert api.refused(method, path, GOOD)[:2] == (403, "FORBIDDEN")
+    api.authorizer = None
+    assert api.refused("GET", "/jobs")[:2] == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("mode", ["AWS_IAM", "NONE"])
+def test_a_trusted_caller_says_who_the_user_is(start, mode):
+    api = start(mode)
+    api.authorizer = {"principalId": "somebody", "claims": {"sub": "somebody"}}
+    assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
+    assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("aws_code", "status", "code"),
+    [("ThrottlingException", 503, "STORE_UNAVAILABLE"), ("AccessDeniedException", 500, "INTERNAL_ERROR")],
+)
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [("GET", "/jobs/job-1", "GetItem"), ("DELETE", "/jobs/job-1", "UpdateItem"), ("GET", "/jobs", "Query")],
+)
+def test_only_what_may_pass_asks_to_try_again(api, refusing, aws_code, status, code, method, path, operation):
+    refusing(clients.get_dynamodb_client(), operation, aws_code)
+    query = {"userId": "user-1"} if operation == "Query" else {}
+    assert api.refused(method, path, **query)[:2] == (status, code)
+    assert ("Retry-After" in api.headers) == (status == 503)
+
+
+def test_a_bug_is_a_500_in_the_apis_shape(api, monkeypatch):
+    monkeypatch.setattr(api.module.api, "_store", None)
+    assert api.refused("GET")[:2] == (500, "INTERNAL_ERROR")
+
+
+def test_a_route_that_is_not_there_has_the_apis_shape(api):
+    assert api.refused("POST")[:2] == (404, "NOT_FOUND")

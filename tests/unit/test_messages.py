@@ -192,6 +192,17 @@ def test_the_payload_hash_tells_payloads_apart_but_not_spellings():
         assert parse(document).payload_hash != one.payload_hash
 
 
+def test_the_user_on_the_message_wins_over_its_body():
+    named, unnamed = ({"userId": user} if user else {} for user in ("body", None))
+    rest = {"jobType": "t", "input": {}}
+    one, two = parse(rest | named, {"UserId": "token"}), parse(rest | unnamed, {"UserId": "token"})
+    assert one.user_id == one.validated().user_id == "token"
+    assert one.payload_hash == two.payload_hash == parse(rest | {"userId": "token"}).payload_hash
+    assert parse(rest | named).payload_hash != one.payload_hash
+    with pytest.raises(JobError, match=r"userId is 'auth0\|7'"):
+        parse(rest | named, {"UserId": "auth0|7"})
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

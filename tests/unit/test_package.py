@@ -99,7 +99,8 @@ def test_the_manifest_describes_the_zip(clones: tuple[Clone, Clone], name: str) 
     assert described["handler"] == f"{name}.handler.handler"
     assert described["runtime"] == "python3.13"
     assert described["dependencies"]["boto3"] == described["dependencies"]["botocore"]
-    assert ("jinja2" in described["dependencies"]) is (name == "processor")
+    assert ("jinja2" in described["dependencies"]) is (name in ("processor", "jobs_api"))
+    assert "click" not in described["dependencies"]
 
 
 @needs_runtime
@@ -114,6 +115,7 @@ def test_a_zip_is_small_pure_python_and_compiled(clones: tuple[Clone, Clone], na
         # PEP 552: 1 is a hash that is not checked against the source, so neither times nor the source matter.
         assert byte_code[:8] == importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
         assert marshal.loads(byte_code[16:]).co_filename == f"/var/task/{source}"  # noqa: S302 - our own build
+    assert not [found for found in names if found.startswith(("ai_jobs/cli/", "ai_jobs/client/"))]
     assert all(entry.date_time == package.FIXED_TIME for entry in archive.infolist())
     assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}, "Lambda's user can read it"
 
@@ -131,6 +133,7 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     variables |= {f"AI_JOB_{number}": "60" for number in (*numbers, "MAX_BACKOFF_SECONDS", "RETENTION_DAYS")}
     texts = ("TABLE_NAME", "BUCKET", "CONFIG_APPLICATION", "CONFIG_ENVIRONMENT", "CONFIG_PROFILE")
     queues = ("REQUEST_QUEUE_URL", "REQUEST_DLQ_URL", "RESPONSE_QUEUE_URL", "RESPONSE_DLQ_URL")
+    variables |= {"AI_JOB_AUTHORIZATION": "AWS_IAM", "AI_JOB_MAX_WAIT_SECONDS": "25"}
     variables |= {f"AI_JOB_{text}": "x" for text in texts} | {f"AI_JOB_{queue}": "https://x/q" for queue in queues}
     # Without site-packages: what the zip lacks must not be found in the environment of the tests.
     python = getattr(sys, "_base_executable", sys.executable)

@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, JobError, delayed_copies, timestamps
+from ai_jobs import AIJobResultMessage, AIJobsError, JobError, clients, delayed_copies, timestamps
 from ai_jobs.budget import Budget
 from ai_jobs.configuration import ModelPrice
 from ai_jobs.messages import ReceivedJob
@@ -411,6 +411,37 @@ def test_a_duplicate_of_a_finished_job_is_dropped(worker, job_types, in_queue, m
     store.apply_result(AIJobResultMessage.from_body(json.dumps(outcomes()[0])))
     assert worker.work_on(second, job_types) is Disposition.DONE
     assert len(model.prompts) == 1
+
+
+def test_a_job_that_was_cancelled_calls_no_model(worker, job_types, in_queue, model, store, outcomes, aws):
+    worker.work_on(in_queue(), job_types)
+    store.release("job-1", 1)
+    store.cancel("job-1")
+    assert worker.work_on(in_queue(), job_types) is Disposition.DONE
+    assert len(model.prompts) == 1
+
+
+@pytest.mark.parametrize("name", ["MODEL_NOT_FOUND", "MODEL_THROTTLED", "MODEL_TIMEOUT"])
+def test_a_job_that_is_cancelled_while_it_fails_comes_to_rest(
+    settings, store, clock, job_types, in_queue, dead_letters, outcomes, name
+):
+    def model(job_type, prompt):
+        store.cancel("job-1")
+        raise JobError(name, "the model said so")
+
+    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock, lambda low, _high: low)
+    message = in_queue(receives=3)
+    assert worker.work_on(message, job_types) is Disposition.DONE
+    assert dead_letters() == [], "nobody wants it from there"
+    assert outcomes() == []
+    assert store.get("job-1")["status"] == "cancelled"
+    assert worker.work_on(in_queue(), job_types) is Disposition.DONE
+
+
+def test_whether_it_was_cancelled_need_not_be_known(worker, job_types, in_queue, dead_letters, refusing):
+    refusing(clients.get_dynamodb_client(), "GetItem", "ThrottlingException")
+    assert worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types) is Disposition.DONE
+    assert len(dead_letters()) == 1
 
 
 def test_a_duplicate_that_waited_out_an_outage_as_a_copy_is_no_redrive(worker, job_types, received, store, body, clock):

@@ -18,7 +18,7 @@ from ai_jobs import (
     send_ai_job_request,
     send_ai_job_result,
 )
-from ai_jobs.queues import change_visibility_of_all, check_size, send_message, size_of
+from ai_jobs.queues import change_visibility_of_all, check_size, send_message, size_of, with_more_attributes
 
 
 def test_a_submitted_job_is_in_the_queue(aws, monkeypatch):  # R-C1 R-T1
@@ -40,6 +40,13 @@ def test_a_result_is_in_the_response_queue(aws):  # R-C1
     )
     (message,) = receive_messages(aws.response_queue, wait_seconds=0)
     assert message.attributes == {"JobId": "j", "UserId": "u", "Status": "failed"}
+
+
+def test_whose_job_it_is_stays_on_a_crowded_message():
+    own = {f"A{number}": "x" for number in range(9)} | {"UserId": "user-1"}
+    more = with_more_attributes(own, {"JobId": "j", "FirstSentAt": "t"})
+    assert len(more) == 10
+    assert more["UserId"] == "user-1"
 
 
 def test_counts_and_deletes(aws):  # R-C1

@@ -253,7 +253,24 @@ def test_a_late_first_message_heals_a_failed_enqueue(claim, finish, clock):
     claim()
     clock.forward(minutes=1)
     finish("failed", code="ENQUEUE_FAILED")
-    assert claim(sent_at=sent).attempt == 1
+    healed = claim(sent_at=sent)
+    assert healed == Claimed(1, sent + timedelta(hours=6)), "its time has been running since it was submitted"
+
+
+def test_a_redrive_of_a_job_that_was_never_enqueued_starts_its_time_anew(claim, finish, clock):
+    claim()
+    clock.forward(hours=7)
+    finish("failed", code="ENQUEUE_FAILED")
+    clock.forward(minutes=1)
+    assert claim() == Claimed(1, clock() + timedelta(hours=6))
+
+
+def test_a_message_that_is_overtaken_by_its_cancellation_claims_nothing(store, claim, finish):
+    claim()
+    assert store.cancel("job-1").done
+    assert claim() is Refusal.FINISHED
+    assert finish() is Applied.REPEATED
+    assert row(store)["status"] == "cancelled"
 
 
 def test_an_expired_row_counts_as_gone(store, claim, finish, clock):

@@ -1,5 +1,5 @@
-"""Hypothesis drives the job store with claims, results, redrives, clock jumps and reconciler runs in any order, and
-compares it with a model of contract.md's lifecycle.
+"""Hypothesis drives the job store with submissions, claims, results, cancellations, redrives, clock jumps and
+reconciler runs in any order, and compares it with a model of contract.md's lifecycle.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.messages import ReceivedJob
-from ai_jobs.store import OPEN_SHARDS, Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
+from ai_jobs.store import OPEN_SHARDS, Applied, Claimed, ClaimTerms, JobStore, Refusal, Running, Submission
 
 LEASE = timedelta(seconds=60)
 DEADLINE_SECONDS = 300
@@ -40,10 +40,14 @@ class Expected:
     completed_at: datetime | None = None
     code: str | None = None
     text: str | None = None
+    started: bool = True
     results: list[str] = field(default_factory=list)
 
     def is_open(self) -> bool:
         return self.status in ("queued", "processing")
+
+    def is_untouched(self) -> bool:
+        return self.status == "queued" and not self.started
 
     def is_free(self, now: datetime) -> bool:
         return self.status == "queued" or (self.status == "processing" and self.lease_until <= now)
@@ -84,6 +88,49 @@ class JobStoreMachine(RuleBasedStateMachine):
     def send(self, job_id: str, payload: str) -> Any:
         """A client sends a job; a redrive looks just like it."""
         return self._message(job_id, payload, {})
+
+    @rule(target=messages, job_id=st.sampled_from(JOB_IDS), payload=st.sampled_from(PAYLOADS))
+    def put(self, job_id: str, payload: str) -> Any:
+        """A client submits a job through the API, perhaps once more."""
+        message = self._message(job_id, payload, {})
+        row = self.rows.get(job_id)
+        got = self.store.submit(message[1], DEADLINE_SECONDS, GRACE_SECONDS)
+        if row is not None and row.payload != payload:
+            assert got.submission is Submission.CONFLICT
+            return multiple()
+        if row is None or row.code == "ENQUEUE_FAILED":
+            self.leftovers.pop(job_id, None)
+            row = self.rows[job_id] = Expected(payload, "queued", self.now, self.now, started=False)
+            row.deadline_at = self.now + timedelta(seconds=DEADLINE_SECONDS)
+            row.due_at = row.deadline_at + timedelta(seconds=GRACE_SECONDS)
+            row.expires_at = row.due_at + RETENTION
+        elif row.is_untouched():
+            row.due_at = row.deadline_at + timedelta(seconds=GRACE_SECONDS)
+            row.updated_at = self.now
+        else:
+            assert got.submission is Submission.REPEATED
+            return multiple()
+        assert got.submission is Submission.ACCEPTED
+        return message
+
+    @rule(job_id=st.sampled_from(JOB_IDS))
+    def its_message_is_refused(self, job_id: str) -> None:
+        """SQS was down when the client submitted the job."""
+        row, due_at = self.rows.get(job_id), self.now + timedelta(seconds=20)
+        assume(row is not None)
+        assert self.store.expect_message_until(job_id, due_at) is row.is_untouched()
+        if row.is_untouched():
+            row.due_at, row.updated_at = due_at, self.now
+
+    @rule(job_id=st.sampled_from(JOB_IDS))
+    def cancel(self, job_id: str) -> None:
+        row, got = self.rows.get(job_id), self.store.cancel(job_id)
+        assert (got.row is None) is (row is None)
+        assert got.done is (row is not None and row.is_open())
+        if row is not None and row.is_open():
+            row.status, row.code, row.text = "cancelled", None, None
+            row.lease_until = row.due_at = None
+            row.completed_at = row.updated_at = self.now
 
     @rule(target=messages, original=messages)
     def copy(self, original: tuple[str, ReceivedJob]) -> Any:
@@ -128,6 +175,8 @@ class JobStoreMachine(RuleBasedStateMachine):
             return Running(row.lease_until)
         if row.status == "failed" and job.first_sent_at > row.completed_at:
             return self._claimed(message_id, payload, attempt=1, since=self.now)
+        if row.code == "ENQUEUE_FAILED":  # its message came after all
+            return self._claimed(message_id, payload, attempt=1, since=job.created_at)
         return Refusal.FINISHED
 
     def _expect_claim_of_leftover(self, message_id: str, job: ReceivedJob, payload: str) -> Expected:
@@ -203,14 +252,15 @@ class JobStoreMachine(RuleBasedStateMachine):
         for shard in range(OPEN_SHARDS):
             for found in self.store.open_jobs_past_due(shard, 100):
                 row = self.rows.get(found["jobId"])
-                error = JobError("JOB_STALLED", "m")
-                closed = self.store.close_stalled(found["jobId"], error, started="startedAt" in found)
+                code = "JOB_STALLED" if "startedAt" in found else "ENQUEUE_FAILED"
+                closed = self.store.close_stalled(found["jobId"], JobError(code, "m"), started="startedAt" in found)
                 if row is None:
                     continue  # expired, and not yet deleted
                 stalled = row.is_open() and row.due_at <= self.now and row.is_free(self.now)
                 assert closed is stalled
                 if closed:
-                    self._fail(row, "JOB_STALLED")
+                    assert code == ("JOB_STALLED" if row.started else "ENQUEUE_FAILED")
+                    self._fail(row, code)
         overdue = [row for row in self.rows.values() if row.is_open() and row.due_at <= self.now]
         assert not [row for row in overdue if row.is_free(self.now)], "a job past its due date stayed open"
 
@@ -254,7 +304,8 @@ class JobStoreMachine(RuleBasedStateMachine):
             if row is None or expected is None:
                 continue
             assert (row["status"], int(row["attempt"])) == (expected.status, expected.attempt)
-            assert row["messageId"] == expected.message_id
+            assert row.get("messageId") == expected.message_id
+            assert row["expiresAt"] == int(expected.expires_at.timestamp())
             assert row.get("error", {}).get("code") == expected.code
             assert row.get("result", {}).get("text") == expected.text
             assert ("openShard" in row, "dueAt" in row) == (expected.is_open(), expected.is_open())
@@ -275,7 +326,7 @@ def test_the_store_keeps_to_the_lifecycle(aws, clock, body):
 
     Machine.clock, Machine.body, Machine.start_time = clock, staticmethod(body), clock.time
     Machine.TestCase.settings = settings(
-        max_examples=40,
+        max_examples=50,
         stateful_step_count=25,
         phases=[Phase.generate],
         deadline=None,

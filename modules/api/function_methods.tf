@@ -1,0 +1,46 @@
+# The routes that a function answers: it checks what comes, and shapes its answers itself.
+
+locals {
+  function_methods = {
+    list_jobs  = { http_method = "GET", resource = "jobs", operation_name = "ListJobs" }
+    put_job    = { http_method = "PUT", resource = "job", operation_name = "PutJob" }
+    get_job    = { http_method = "GET", resource = "job", operation_name = "GetJob" }
+    cancel_job = { http_method = "DELETE", resource = "job", operation_name = "CancelJob" }
+  }
+
+  resources = {
+    jobs = { id = aws_api_gateway_resource.jobs.id, path = "/jobs" }
+    job  = { id = aws_api_gateway_resource.job.id, path = "/jobs/*" }
+  }
+}
+
+resource "aws_api_gateway_method" "function" {
+  for_each = local.function_methods
+
+  rest_api_id    = aws_api_gateway_rest_api.this.id
+  resource_id    = local.resources[each.value.resource].id
+  http_method    = each.value.http_method
+  operation_name = each.value.operation_name
+  authorization  = var.authorization
+}
+
+resource "aws_api_gateway_integration" "function" {
+  for_each = local.function_methods
+
+  rest_api_id             = aws_api_gateway_rest_api.this.id
+  resource_id             = local.resources[each.value.resource].id
+  http_method             = aws_api_gateway_method.function[each.key].http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = var.jobs_function.invoke_arn
+}
+
+resource "aws_lambda_permission" "function" {
+  for_each = local.function_methods
+
+  statement_id  = "Allow${each.value.operation_name}"
+  action        = "lambda:InvokeFunction"
+  function_name = var.jobs_function.name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/*/${each.value.http_method}${local.resources[each.value.resource].path}"
+}
