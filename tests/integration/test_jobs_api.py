@@ -213,7 +213,7 @@ def test_a_wrong_method_is_told_which_there_are(caller, path, methods, allow):
 
 @pytest.fixture(scope="module")
 def service():
-    """The keys of a service that may call the API. The local credentials are the root user's, which MiniStack always lets in."""
+    """The keys of a service that may call the API; MiniStack lets the local ones, the root user's, in at any time."""
     iam = boto3.client("iam")
     iam.create_user(UserName="service")
     policy = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
