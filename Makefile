@@ -31,7 +31,7 @@ test-integration: $(READY) package ## Run the integration tests, and a short fau
 chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
-benchmark: $(READY) ## Time a batch of ten one-second jobs, the metrics of a job, and the start of ai-jobs
+benchmark: $(READY) ## Time a batch of ten one-second jobs, the metrics of a job, and the start of ai-jobs and of the client
 	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py
 	@$(PYTHON) tests/benchmarks/metrics.py
 	@$(PYTHON) tests/benchmarks/command.py

@@ -4,7 +4,8 @@
     set -a; . environments/local/credentials.env; set +a
     .venv/bin/python examples/client/many_jobs.py --api-url "$(make -s local-outputs | jq -r .api_url)"
 
-Uses nothing but the installed library. Exits 0 when every job ended exactly once, in a way that fits what was done to it.
+Uses nothing but the installed library. Exits 0 when every job ended exactly once, in a way that fits what was done
+to it.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def test_a_lost_answer_does_not_make_a_second_job(driver: Driver, client: Core) 
     driver.api.faults.extend([LOST, error(503, "QUEUE_UNAVAILABLE", retry_after="7"), error(500, "INTERNAL_ERROR")])
     job = driver.run(submitted(client))
     assert list(driver.api.rows) == [job.job_id]
-    assert len({call for call in driver.api.calls}) == 1
+    assert len(set(driver.api.calls)) == 1
     assert (job.status, job.user_id, job.job_type) == ("queued", "user-1", "echo")
     assert driver.pauses == [0.5, 7 + 1.0, 2.0], "growing, and on top of what the service asks for"
 
@@ -299,8 +299,8 @@ def test_a_wait_ends_in_time_and_says_what_it_saw(driver: Driver, client: Core) 
 def test_an_unknown_job_is_waited_for_but_a_wrong_url_is_not(driver: Driver, client: Core) -> None:
     with pytest.raises(WaitTimeoutError, match=r"x \(unknown to the service\)"):
         driver.run(client.wait("x", 10))
+    wrong = Core("https://api.example/v2", None, None, 30.0, clock=lambda: driver.time)
     with pytest.raises(NotFoundError, match="nothing at this path"):
-        wrong = Core("https://api.example/v2", None, None, 30.0, clock=lambda: driver.time)
         driver.run(wrong.wait("x", 10))
 
 
