@@ -99,6 +99,7 @@ class JobsClient:
 
         Raises:
             WaitTimeoutError: jobs are still open after so many seconds; it names them. All others were handed out.
+            ApiError, ApiConnectionError: the API failed for too long. Go on with the jobs that were not handed out.
         """
         return self._iterate(self._core.follow(jobs, timeout_seconds))
 
@@ -121,8 +122,10 @@ class JobsClient:
     def cancel(self, job: Job | str) -> Job:
         """Cancel a job. A queued one never starts; of a running one the result is discarded when it comes.
 
+        To cancel one that is cancelled already is no error.
+
         Raises:
-            ConflictError: `JOB_ENDED`, it has ended already.
+            ConflictError: `JOB_ENDED`, it has completed or failed already.
             NotFoundError: there is no such job, or it is someone else's.
         """
         return self._run(self._core.cancel(job))
