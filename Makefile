@@ -31,7 +31,7 @@ test-integration: $(READY) package ## Run the integration tests, and a short fau
 chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
-benchmark: $(READY) package ## Time a batch, the metrics of a job, the start of ai-jobs, and the jobs API on a local stack
+benchmark: $(READY) package ## Time a batch, the metrics of a job, the start of ai-jobs and of the client, and the jobs API on a local stack
 	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py
 	@$(PYTHON) tests/benchmarks/metrics.py
 	@$(PYTHON) tests/benchmarks/command.py
