@@ -164,7 +164,7 @@ def served(api: FakeJobsApi) -> Iterator[FakeJobsApi]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_DELETE = do_POST = _handle  # noqa: N815 - the base class's names
+        do_GET = do_PUT = do_DELETE = do_POST = _handle
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class's name
             pass
