@@ -38,7 +38,7 @@ def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert asynchronous == one * 2
     assert auth == "queued\n"
     first, second = errors.splitlines()
-    assert first == "INVALID_INPUT input.text"
+    assert first == "INVALID_INPUT input.subject"
     assert re.fullmatch(r"CANCELLED job [0-9a-f-]{36} is cancelled", second)
 
 
