@@ -18,12 +18,12 @@ demo: $(READY) ## Bring everything up on this machine and run one job of each ty
 test: test-unit test-terraform test-integration ## Run all tests
 
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
-	@$(PYTHON) -m pytest -q -p no:terraform -n auto tests/unit $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)
 
 test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only), and the alarms over made-up data
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
 	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.
-	@$(PYTHON) -m pytest -q -p no:terraform tests/alarms $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/alarms $(PYTEST_ARGS)
 
 test-integration: $(READY) package ## Run the integration tests, and a short fault suite, on a local AWS of their own
 	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)

@@ -181,7 +181,7 @@ def test_the_handler_answers_in_lambdas_terms(handlers, claimed, record, aws, mo
         ("processor.handler", "AI_JOB_REQUEST_QUEUE_URL"),
         ("result_handler.handler", "AI_JOB_RESPONSE_QUEUE_URL"),
         ("reconciler.handler", "AI_JOB_REQUEST_DLQ_URL"),
-        ("jobs_api.handler", "AI_JOB_TABLE_NAME"),
+        ("jobs_api.handler", "AI_JOB_AUTHORIZATION"),
     ],
 )
 def test_a_function_does_not_start_without_its_settings(handlers, monkeypatch, module, variable):  # R-C3
