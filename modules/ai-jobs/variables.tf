@@ -534,11 +534,43 @@ variable "alarms" {
 
 variable "api" {
   description = <<-EOT
-    The REST API. authorization is AWS_IAM (signed requests of principals with execute-api:Invoke) or NONE. access_logs needs the
-    account's API Gateway logging role (aws_api_gateway_account), of which there is one per account and region.
+    The REST API; docs/access.md explains who may do what. authorization is AWS_IAM (signed requests of principals with
+    execute-api:Invoke, which are trusted with userId), NONE, COGNITO_USER_POOLS (tokens of the user pools in cognito; with scopes
+    access tokens, else ID tokens) or CUSTOM (the function in lambda_authorizer decides). usage_plan asks for API keys: quota, not
+    authentication. In the JSON of resource_policy, execute-api:/ at the beginning of a resource stands for this API. waf is a
+    regional web ACL. domain wants a certificate in this region; its DNS record is yours (outputs api_domain_target,
+    api_domain_zone_id). access_logs needs the account's API Gateway logging role (aws_api_gateway_account), of which there is one
+    per account and region.
   EOT
   type = object({
-    authorization          = optional(string, "AWS_IAM")
+    authorization = optional(string, "AWS_IAM")
+    cognito = optional(object({
+      user_pool_arns = set(string)
+      scopes         = optional(set(string), [])
+    }))
+    lambda_authorizer = optional(object({
+      function_arn       = string
+      type               = optional(string, "TOKEN")
+      identity_source    = optional(string, "method.request.header.Authorization")
+      result_ttl_seconds = optional(number, 300)
+    }))
+    usage_plan = optional(object({
+      keys        = map(object({ value = optional(string) }))
+      rate_limit  = optional(number)
+      burst_limit = optional(number)
+      quota = optional(object({
+        limit  = number
+        period = string
+      }))
+    }))
+    resource_policy = optional(object({ json = string }))
+    waf             = optional(object({ web_acl_arn = string }))
+    domain = optional(object({
+      name            = string
+      certificate_arn = string
+      base_path       = optional(string)
+      security_policy = optional(string, "TLS_1_2")
+    }))
     stage_name             = optional(string, "v1")
     throttling_rate_limit  = optional(number, 100)
     throttling_burst_limit = optional(number, 200)
@@ -548,8 +580,135 @@ variable "api" {
   nullable = false
 
   validation {
-    condition     = contains(["AWS_IAM", "NONE"], var.api.authorization)
-    error_message = "api.authorization is \"${var.api.authorization}\": use AWS_IAM or NONE."
+    condition     = contains(["AWS_IAM", "NONE", "COGNITO_USER_POOLS", "CUSTOM"], var.api.authorization)
+    error_message = "api.authorization is \"${var.api.authorization}\": use AWS_IAM, NONE, COGNITO_USER_POOLS or CUSTOM."
+  }
+
+  validation {
+    condition     = (var.api.authorization == "COGNITO_USER_POOLS") == (var.api.cognito != null)
+    error_message = "api.authorization is \"${var.api.authorization}\", and api.cognito is ${var.api.cognito == null ? "not given" : "given"}: COGNITO_USER_POOLS needs api.cognito, and nothing else has a use for it."
+  }
+
+  validation {
+    condition     = (var.api.authorization == "CUSTOM") == (var.api.lambda_authorizer != null)
+    error_message = "api.authorization is \"${var.api.authorization}\", and api.lambda_authorizer is ${var.api.lambda_authorizer == null ? "not given" : "given"}: CUSTOM needs api.lambda_authorizer, and nothing else has a use for it."
+  }
+
+  validation {
+    condition = var.api.cognito == null ? true : length(var.api.cognito.user_pool_arns) > 0 && alltrue([
+      for arn in var.api.cognito.user_pool_arns : can(regex("^arn:[^:]+:cognito-idp:[^:]+:[0-9]{12}:userpool/[A-Za-z0-9_-]+$", arn))
+    ])
+    error_message = "api.cognito.user_pool_arns is ${jsonencode(try(var.api.cognito.user_pool_arns, null))}: give the ARNs of one or more user pools, e.g. arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Ab1Cd2Ef3."
+  }
+
+  validation {
+    condition     = alltrue([for scope in try(var.api.cognito.scopes, []) : can(regex("^[!#-\\[\\]-~]+$", scope))])
+    error_message = "api.cognito.scopes is ${jsonencode(try(var.api.cognito.scopes, null))}: a scope is printable ASCII without spaces, quotation marks and backslashes, e.g. ai-jobs/use."
+  }
+
+  validation {
+    condition     = var.api.lambda_authorizer == null ? true : can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.api.lambda_authorizer.function_arn))
+    error_message = "api.lambda_authorizer.function_arn is \"${try(var.api.lambda_authorizer.function_arn, "")}\": give the ARN of a Lambda function, or of a version or an alias of one."
+  }
+
+  validation {
+    condition     = var.api.lambda_authorizer == null ? true : contains(["TOKEN", "REQUEST"], var.api.lambda_authorizer.type)
+    error_message = "api.lambda_authorizer.type is \"${try(var.api.lambda_authorizer.type, "")}\": use TOKEN (the function gets one header) or REQUEST (it gets the whole request but its body)."
+  }
+
+  validation {
+    condition     = var.api.lambda_authorizer == null ? true : can(regex("^method\\.request\\.header\\.[A-Za-z0-9-]+(, *method\\.request\\.header\\.[A-Za-z0-9-]+)*$", var.api.lambda_authorizer.identity_source))
+    error_message = "api.lambda_authorizer.identity_source is \"${try(var.api.lambda_authorizer.identity_source, "")}\": name the headers with the credentials, e.g. method.request.header.Authorization, separated by commas. They cannot be in the query, where unknown parameters are refused."
+  }
+
+  validation {
+    condition     = var.api.lambda_authorizer == null ? true : var.api.lambda_authorizer.type != "TOKEN" || !strcontains(var.api.lambda_authorizer.identity_source, ",")
+    error_message = "api.lambda_authorizer.identity_source is \"${try(var.api.lambda_authorizer.identity_source, "")}\": an authorizer of the type TOKEN has one header. Name one, or use the type REQUEST."
+  }
+
+  validation {
+    condition     = var.api.lambda_authorizer == null ? true : var.api.lambda_authorizer.result_ttl_seconds >= 0 && var.api.lambda_authorizer.result_ttl_seconds <= 3600 && floor(var.api.lambda_authorizer.result_ttl_seconds) == var.api.lambda_authorizer.result_ttl_seconds
+    error_message = "api.lambda_authorizer.result_ttl_seconds is ${try(var.api.lambda_authorizer.result_ttl_seconds, 0)}: give whole seconds from 0 (every request asks the function) to 3600."
+  }
+
+  # The values of keys are secrets: no message may show one.
+  validation {
+    condition     = var.api.authorization != "NONE" || !can(var.api.usage_plan.keys)
+    error_message = "api.usage_plan is given, and api.authorization is \"NONE\": API keys are quota, not authentication. Use AWS_IAM, COGNITO_USER_POOLS or CUSTOM with them, or leave the usage plan out."
+  }
+
+  validation {
+    condition     = !can(var.api.usage_plan.keys) || try(length(var.api.usage_plan.keys) > 0 && alltrue([for name in keys(var.api.usage_plan.keys) : can(regex("^[A-Za-z0-9_-]{1,64}$", name))]), false)
+    error_message = "api.usage_plan.keys has the names ${jsonencode(try(keys(var.api.usage_plan.keys), []))}: give at least one key, under a name of 1 to 64 letters, digits, hyphens and underscores. Without the usage plan nobody needs a key."
+  }
+
+  validation {
+    condition     = alltrue([for key in try(values(var.api.usage_plan.keys), []) : key.value == null ? true : length(key.value) >= 20 && length(key.value) <= 128])
+    error_message = "api.usage_plan.keys has a value that is too short or too long, under one of the names ${jsonencode(try(keys(var.api.usage_plan.keys), []))}: API Gateway takes 20 to 128 characters. Leave the value out, and AWS makes one."
+  }
+
+  validation {
+    condition     = (try(var.api.usage_plan.rate_limit, null) == null) == (try(var.api.usage_plan.burst_limit, null) == null)
+    error_message = "api.usage_plan.rate_limit is ${jsonencode(try(var.api.usage_plan.rate_limit, null))}, burst_limit is ${jsonencode(try(var.api.usage_plan.burst_limit, null))}: give both or neither; one that is missing counts as 0, and refuses everything."
+  }
+
+  validation {
+    condition     = try(var.api.usage_plan.rate_limit, null) == null ? true : var.api.usage_plan.rate_limit > 0
+    error_message = "api.usage_plan.rate_limit is ${jsonencode(try(var.api.usage_plan.rate_limit, null))}: give more than 0 requests a second for each key."
+  }
+
+  validation {
+    condition     = try(var.api.usage_plan.burst_limit, null) == null ? true : var.api.usage_plan.burst_limit >= 1 && floor(var.api.usage_plan.burst_limit) == var.api.usage_plan.burst_limit
+    error_message = "api.usage_plan.burst_limit is ${jsonencode(try(var.api.usage_plan.burst_limit, null))}: give a whole number of requests at once from 1."
+  }
+
+  validation {
+    condition     = try(var.api.usage_plan.quota, null) == null ? true : var.api.usage_plan.quota.limit >= 1 && floor(var.api.usage_plan.quota.limit) == var.api.usage_plan.quota.limit
+    error_message = "api.usage_plan.quota.limit is ${jsonencode(try(var.api.usage_plan.quota.limit, null))}: give a whole number of requests from 1."
+  }
+
+  validation {
+    condition     = try(var.api.usage_plan.quota, null) == null ? true : contains(["DAY", "WEEK", "MONTH"], var.api.usage_plan.quota.period)
+    error_message = "api.usage_plan.quota.period is ${jsonencode(try(var.api.usage_plan.quota.period, null))}: use DAY, WEEK or MONTH."
+  }
+
+  validation {
+    condition     = var.api.resource_policy == null ? true : can(jsondecode(var.api.resource_policy.json).Statement)
+    error_message = "api.resource_policy.json is no policy: ${substr(try(var.api.resource_policy.json, ""), 0, 200)}. Give a JSON object with a Statement, e.g. jsonencode({ Version = \"2012-10-17\", Statement = [...] })."
+  }
+
+  validation {
+    condition     = var.api.waf == null ? true : can(regex("^arn:[^:]+:wafv2:[^:]+:[0-9]{12}:regional/webacl/[^/]+/[^/]+$", var.api.waf.web_acl_arn))
+    error_message = "api.waf.web_acl_arn is \"${try(var.api.waf.web_acl_arn, "")}\": give the ARN of a regional web ACL; one of CloudFront (global) does not fit."
+  }
+
+  validation {
+    condition     = var.api.domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.api.domain.name))
+    error_message = "api.domain.name is \"${try(var.api.domain.name, "")}\": give a host name in lower case, e.g. jobs.example.com."
+  }
+
+  validation {
+    condition     = var.api.domain == null ? true : can(regex("^arn:[^:]+:acm:[^:]+:[0-9]{12}:certificate/.+$", var.api.domain.certificate_arn))
+    error_message = "api.domain.certificate_arn is \"${try(var.api.domain.certificate_arn, "")}\": give the ARN of a certificate in ACM."
+  }
+
+  validation {
+    condition     = try(var.api.domain.base_path, null) == null ? true : can(regex("^[A-Za-z0-9._-]+$", var.api.domain.base_path))
+    error_message = "api.domain.base_path is \"${try(coalesce(var.api.domain.base_path), "")}\": give one part of a path, without slashes, in letters, digits, dots, hyphens and underscores; or leave it out."
+  }
+
+  validation {
+    condition     = var.api.domain == null ? true : contains(["TLS_1_0", "TLS_1_2"], var.api.domain.security_policy)
+    error_message = "api.domain.security_policy is \"${try(var.api.domain.security_policy, "")}\": use TLS_1_2 or TLS_1_0."
+  }
+
+  # A regional API works with what is in its region only, and AWS says so late and in other words.
+  validation {
+    condition = alltrue([
+      for arn in [try(var.api.lambda_authorizer.function_arn, null), try(var.api.waf.web_acl_arn, null), try(var.api.domain.certificate_arn, null)] :
+      arn == null ? true : can(regex("^arn:[^:]+:[^:]+:${local.region}:", arn)) || !can(regex("^arn:[^:]+:[^:]+:[^:]+:", arn))
+    ])
+    error_message = "api names something of another region than ${local.region}: ${jsonencode([for arn in [try(var.api.lambda_authorizer.function_arn, null), try(var.api.waf.web_acl_arn, null), try(var.api.domain.certificate_arn, null)] : arn if arn == null ? false : !can(regex("^arn:[^:]+:[^:]+:${local.region}:", arn))])}. The authorizer's function, the web ACL and the certificate must be in the API's own region."
   }
 
   validation {

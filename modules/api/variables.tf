@@ -12,10 +12,73 @@ variable "stage_name" {
 }
 
 variable "authorization" {
-  description = "Who may call: AWS_IAM (signed requests of principals with execute-api:Invoke) or NONE."
+  description = <<-EOT
+    Who may call: AWS_IAM (signed requests of principals with execute-api:Invoke), NONE, COGNITO_USER_POOLS (tokens of
+    var.cognito) or CUSTOM (whom var.lambda_authorizer lets in).
+  EOT
   type        = string
   default     = "AWS_IAM"
   nullable    = false
+}
+
+variable "cognito" {
+  description = "The user pools whose tokens are taken, for COGNITO_USER_POOLS. With scopes those are access tokens that have one of them, else ID tokens."
+  type = object({
+    user_pool_arns = set(string)
+    scopes         = optional(set(string), [])
+  })
+  default = null
+}
+
+variable "lambda_authorizer" {
+  description = <<-EOT
+    The function, in this account and region, that decides for CUSTOM. What it answers is kept for result_ttl_seconds under the
+    values of the headers in identity_source, and for every route alike.
+  EOT
+  type = object({
+    function_arn       = string
+    type               = optional(string, "TOKEN")
+    identity_source    = optional(string, "method.request.header.Authorization")
+    result_ttl_seconds = optional(number, 300)
+  })
+  default = null
+}
+
+variable "usage_plan" {
+  description = "API keys by name, and what each of them may use; null means that no key is asked for. A key without a value gets one from AWS."
+  type = object({
+    keys        = map(object({ value = optional(string) }))
+    rate_limit  = optional(number)
+    burst_limit = optional(number)
+    quota = optional(object({
+      limit  = number
+      period = string
+    }))
+  })
+  default = null
+}
+
+variable "resource_policy" {
+  description = "A resource policy of the API as JSON; execute-api:/ at the beginning of a resource stands for this API. null means none."
+  type        = object({ json = string })
+  default     = null
+}
+
+variable "waf" {
+  description = "The regional web ACL (AWS WAF) in front of the stage; null means none."
+  type        = object({ web_acl_arn = string })
+  default     = null
+}
+
+variable "domain" {
+  description = "A domain name for the API, and its certificate in this region; null means none."
+  type = object({
+    name            = string
+    certificate_arn = string
+    base_path       = optional(string)
+    security_policy = optional(string, "TLS_1_2")
+  })
+  default = null
 }
 
 variable "request_queue" {
