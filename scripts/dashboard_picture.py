@@ -26,7 +26,7 @@ import boto3
 from ai_jobs.queues import get_queue_message_count
 from ai_jobs.triggers import find_trigger, switch_trigger
 from scripts import local_stack
-from scripts.demo import Api
+from scripts.local_api import Api
 from scripts.project import ROOT, Failure, local_environment, run
 
 PICTURE = ROOT / "docs" / "dashboard.png"

@@ -15,7 +15,7 @@ import pytest
 from pytest_terraform import terraform
 
 from scripts import local_aws
-from scripts.demo import Api
+from scripts.local_api import Api
 from scripts.project import local_environment
 from tests import converse_stub
 

@@ -9,10 +9,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ai_jobs.client.asynchronous import AsyncJobsClient
+    from ai_jobs.client.auth import BearerAuth, SigV4Auth
+    from ai_jobs.client.job import Job, JobFailure
+    from ai_jobs.client.problems import (
+        ApiConnectionError,
+        ApiError,
+        BadRequestError,
+        ConflictError,
+        JobCancelledError,
+        JobFailedError,
+        JobNotEndedError,
+        NotAllowedError,
+        NotFoundError,
+        ThrottledError,
+        UnavailableError,
+        UnexpectedAnswerError,
+        WaitTimeoutError,
+    )
+    from ai_jobs.client.sync import JobsClient
     from ai_jobs.clients import get_sqs_client
     from ai_jobs.erasing import Erased, erase_user
     from ai_jobs.errors import AIJobsError, ConfigurationError, JobError
-    from ai_jobs.messages import AIJobMessage, AIJobResultMessage
+    from ai_jobs.messages import AIJobMessage, AIJobResultMessage, JobResult, Usage
     from ai_jobs.queues import (
         QueueMessageCount,
         ReceivedMessage,
@@ -28,11 +47,32 @@ __all__ = [
     "AIJobMessage",
     "AIJobResultMessage",
     "AIJobsError",
+    "ApiConnectionError",
+    "ApiError",
+    "AsyncJobsClient",
+    "BadRequestError",
+    "BearerAuth",
     "ConfigurationError",
+    "ConflictError",
     "Erased",
+    "Job",
+    "JobCancelledError",
     "JobError",
+    "JobFailedError",
+    "JobFailure",
+    "JobNotEndedError",
+    "JobResult",
+    "JobsClient",
+    "NotAllowedError",
+    "NotFoundError",
     "QueueMessageCount",
     "ReceivedMessage",
+    "SigV4Auth",
+    "ThrottledError",
+    "UnavailableError",
+    "UnexpectedAnswerError",
+    "Usage",
+    "WaitTimeoutError",
     "delete_message",
     "erase_user",
     "get_queue_attributes",
@@ -44,10 +84,29 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ai_jobs.client.asynchronous": ("AsyncJobsClient",),
+    "ai_jobs.client.auth": ("BearerAuth", "SigV4Auth"),
+    "ai_jobs.client.job": ("Job", "JobFailure"),
+    "ai_jobs.client.problems": (
+        "ApiConnectionError",
+        "ApiError",
+        "BadRequestError",
+        "ConflictError",
+        "JobCancelledError",
+        "JobFailedError",
+        "JobNotEndedError",
+        "NotAllowedError",
+        "NotFoundError",
+        "ThrottledError",
+        "UnavailableError",
+        "UnexpectedAnswerError",
+        "WaitTimeoutError",
+    ),
+    "ai_jobs.client.sync": ("JobsClient",),
     "ai_jobs.clients": ("get_sqs_client",),
     "ai_jobs.erasing": ("Erased", "erase_user"),
     "ai_jobs.errors": ("AIJobsError", "ConfigurationError", "JobError"),
-    "ai_jobs.messages": ("AIJobMessage", "AIJobResultMessage"),
+    "ai_jobs.messages": ("AIJobMessage", "AIJobResultMessage", "JobResult", "Usage"),
     "ai_jobs.queues": (
         "QueueMessageCount",
         "ReceivedMessage",

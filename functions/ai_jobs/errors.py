@@ -128,10 +128,10 @@ class ConfigurationError(Exception):
 
 
 class AIJobsError(Exception):
-    """The queues could not do what was asked of them (the cause is chained).
+    """The queues, or the jobs API, could not do what was asked of them (the cause is chained).
 
     Args:
-        code: AWS's error code, or the name of what went wrong on the way to AWS.
+        code: AWS's or the API's error code, or the name of what went wrong on the way there.
     """
 
     def __init__(self, message: str, code: str = "Unknown") -> None:

@@ -1,0 +1,119 @@
+"""Who the client is: a signature, a token, or what the caller's own function says."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ai_jobs.errors import AIJobsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.credentials import Credentials
+
+    from ai_jobs.client.wire import Request
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
+_REGION_IN_HOST = re.compile(r"\.execute-api\.([a-z0-9-]+)\.(amazonaws\.com(\.cn)?|vpce\.amazonaws\.com)$")
+
+
+class SigV4Auth:
+    """Signs each request with AWS credentials (`AWS_IAM`, the default of the API). botocore does the signing.
+
+    Args:
+        region: by default the one in the API's host name, else that of the AWS configuration (a custom domain).
+        credentials: by default those that boto3 would find. They are asked each time, so that temporary ones renew.
+        service: what the signature is for.
+
+    Raises:
+        AIJobsError: when a request is to be signed and there are no credentials or no region.
+    """
+
+    def __init__(
+        self, region: str | None = None, credentials: Credentials | None = None, service: str = "execute-api"
+    ) -> None:
+        self._region = region
+        self._credentials = credentials
+        self._service = service
+        self._session: Any = None
+        self._finding = threading.Lock()
+
+    def __call__(self, request: Request) -> Mapping[str, str]:
+        """The headers with the signature, which holds for the URL, the body and the headers of this request."""
+        from botocore.auth import SigV4Auth as Signer
+        from botocore.awsrequest import AWSRequest
+
+        credentials = self._found_credentials().get_frozen_credentials()
+        headers = dict(request.headers)
+        signed = AWSRequest(method=request.method, url=request.url, data=request.body, headers=headers)
+        Signer(credentials, self._service, self._region_for(request)).add_auth(signed)
+        return {name: value for name, value in signed.headers.items() if name not in headers}
+
+    def _aws_session(self) -> Any:
+        from botocore.session import Session
+
+        self._session = self._session or Session()
+        return self._session
+
+    def _found_credentials(self) -> Credentials:
+        # botocore's session is not made for several threads; the credentials that it finds are.
+        with self._finding:
+            self._credentials = self._credentials or self._aws_session().get_credentials()
+        if self._credentials is None:
+            raise AIJobsError(
+                "there are no AWS credentials to sign with: set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or give SigV4Auth(credentials=...)",
+                "NO_CREDENTIALS",
+            )
+        return self._credentials
+
+    def _region_for(self, request: Request) -> str:
+        host = urlsplit(request.url).hostname or ""
+        named = _REGION_IN_HOST.search(host)
+        with self._finding:
+            # boto3 reads AWS_DEFAULT_REGION only; Lambda and many shells set the other one.
+            self._region = self._region or (named[1] if named else _configured_region(self._aws_session()))
+        if self._region is None:
+            raise AIJobsError(
+                f"the host {host} does not tell the region to sign for: set AWS_REGION or give SigV4Auth(region=...)",
+                "NO_REGION",
+            )
+        return self._region
+
+
+def _configured_region(session: Any) -> str | None:
+    region: str | None = session.get_config_variable("region") or os.environ.get("AWS_REGION")
+    return region
+
+
+class BearerAuth:
+    """Sends a token (`COGNITO_USER_POOLS`, or a Lambda authorizer that reads `Authorization`).
+
+    Args:
+        token: the token; or a function that gets one, which is called at first and once more after a 401.
+    """
+
+    def __init__(self, token: str | Callable[[], str]) -> None:
+        self._source = token
+        self._token: str | None = token if isinstance(token, str) else None
+        self._asking = threading.Lock()
+
+    def __call__(self, _request: Request) -> Mapping[str, str]:
+        """The header with the token."""
+        with self._asking:
+            if self._token is None and not isinstance(self._source, str):
+                self._token = self._source()
+            return {"Authorization": f"Bearer {self._token}"}
+
+    def renew(self) -> bool:
+        """Forget the token; True when there is a function to ask for another."""
+        if isinstance(self._source, str):
+            return False
+        with self._asking:
+            self._token = None
+        return True

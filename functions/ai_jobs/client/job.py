@@ -1,0 +1,146 @@
+"""A job as the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ai_jobs import timestamps
+from ai_jobs.client.problems import JobCancelledError, JobFailedError, JobNotEndedError
+from ai_jobs.messages import JobResult, Usage
+
+ENDED = frozenset({"completed", "failed", "cancelled"})
+"""The terminal states."""
+
+
+@dataclass(frozen=True)
+class JobFailure:
+    """Why a job failed; the codes are those of docs/how-it-works.md."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" + (f" (field {self.field})" if self.field else "")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job; what it does not have (yet), or what a list does not show, is None. Times are in UTC.
+
+    Attributes:
+        status: `queued`, `processing`, `completed`, `failed` or `cancelled`.
+        result: the result, when it is in the answer; `result()` of the client fetches any.
+        attempts: how often a worker took the job up.
+        expires_at: when the service forgets the job.
+        result_url: where the result is, when it is too large for an answer; good until `result_url_expires_at`.
+        document: the API's answer as it came, with fields that this version does not know.
+    """
+
+    job_id: str
+    status: str
+    user_id: str | None = None
+    job_type: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    updated_at: datetime | None = None
+    completed_at: datetime | None = None
+    deadline_at: datetime | None = None
+    result: JobResult | None = None
+    error: JobFailure | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    trace_id: str | None = None
+    attempts: int = 0
+    expires_at: datetime | None = None
+    result_url: str | None = None
+    result_url_expires_at: datetime | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def has_ended(self) -> bool:
+        """Is it completed, failed or cancelled?"""
+        return self.status in ENDED
+
+    def raise_for_status(self) -> Job:
+        """The job itself, when it completed.
+
+        Raises:
+            JobFailedError, JobCancelledError: when it ended otherwise.
+            JobNotEndedError: when it is still open.
+        """
+        if self.status == "completed":
+            return self
+        if not self.has_ended:
+            raise JobNotEndedError(self)
+        raise JobCancelledError(self) if self.status == "cancelled" else JobFailedError(self)
+
+
+def job_of(document: Mapping[str, Any]) -> Job:
+    """The job in an answer of the API; fields that are not known here are left in `document`.
+
+    Raises:
+        ValueError: when it has no id or no status, or a field is of another shape than documented.
+    """
+    try:
+        moments = {name: _moment(document.get(key)) for name, key in _MOMENTS.items()}
+        return Job(
+            job_id=_text(document["jobId"]),
+            status=_text(document["status"]),
+            user_id=document.get("userId"),
+            job_type=document.get("jobType"),
+            result=result_of(document["result"]) if "result" in document else None,
+            error=_failure_of(document["error"]) if "error" in document else None,
+            model=document.get("model"),
+            usage=_usage_of(document["usage"]) if "usage" in document else None,
+            trace_id=document.get("traceId"),
+            attempts=int(document.get("attempts", 0)),
+            result_url=document.get("resultUrl"),
+            document=document,
+            **moments,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a job as documented: {error!r}") from error
+
+
+def result_of(document: Mapping[str, Any]) -> JobResult:
+    """The result in a job's document or at its `resultUrl`. Raises KeyError or TypeError for another shape."""
+    return JobResult(
+        text=_text(document["text"]),
+        model=document["model"],
+        usage=_usage_of(document["usage"]),
+        stop_reason=document["stopReason"],
+        truncated=bool(document["truncated"]),
+    )
+
+
+_MOMENTS = {
+    "created_at": "createdAt",
+    "started_at": "startedAt",
+    "updated_at": "updatedAt",
+    "completed_at": "completedAt",
+    "deadline_at": "deadlineAt",
+    "expires_at": "expiresAt",
+    "result_url_expires_at": "resultUrlExpiresAt",
+}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else timestamps.from_text(text)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no string")
+    return value
+
+
+def _usage_of(document: Mapping[str, Any]) -> Usage:
+    return Usage(int(document["inputTokens"]), int(document["outputTokens"]))
+
+
+def _failure_of(document: Mapping[str, Any]) -> JobFailure:
+    return JobFailure(_text(document["code"]), _text(document["message"]), document.get("field"))

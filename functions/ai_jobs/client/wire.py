@@ -1,0 +1,121 @@
+"""Requests and answers as the core of the client sees them, and what it asks of whoever drives it.
+
+The core (`ai_jobs.client.core`) does no input or output: it is generators that yield commands. A driver carries them
+out, with threads (`ai_jobs.client.sync`) or with asyncio (`ai_jobs.client.asynchronous`), so that the rules are
+written once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ai_jobs.client.job import Job
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request, without the headers that `auth` adds.
+
+    Attributes:
+        url: with the query; everything is percent-encoded already and is sent as it is.
+        timeout_seconds: how long the answer may take.
+        signed: False for a URL that carries its own signature: it gets neither `auth` nor the API key.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    timeout_seconds: float = 30.0
+    signed: bool = True
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for messages: without the query, which may be a signature."""
+        return self.url.partition("?")[0]
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer; the headers' names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """What API Gateway calls this request."""
+        return self.headers.get("x-amzn-requestid")
+
+    @property
+    def retry_after_seconds(self) -> float:
+        """What `Retry-After` asks for; 0 where it is missing or a date."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.isascii() and text.isdigit() else 0.0
+
+    def text(self) -> str:
+        """The body for messages."""
+        return self.body.decode(errors="replace")
+
+    def document(self) -> dict[str, Any] | None:
+        """The JSON object of the body; None when it is none."""
+        try:
+            document = json.loads(self.body)
+        except ValueError:
+            return None
+        return document if isinstance(document, dict) else None
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The request was sent, or not even that, and nothing came back.
+
+    Attributes:
+        may_pass: False when another try would fail the same way (a certificate that is not trusted).
+    """
+
+    cause: Exception
+    may_pass: bool = True
+
+
+Outcome = Response | NoAnswer
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send these requests, all at once. The driver gives back a list of `Outcome`, in the same order."""
+
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Let so many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Emit:
+    """Hand this job to the caller."""
+
+    job: Job
+
+
+Steps = Generator[Send | Pause | Emit, Any, T]
+"""The steps of one operation, and what it returns in the end."""
+
+Auth = Callable[[Request], Mapping[str, str]]
+"""Gives the headers that authorise a request; called for each try. It may block: the async client gives it a thread.
+
+One that has a method `renew() -> bool` is asked by that, once after a 401, whether another try is worth it.
+"""

@@ -1,0 +1,68 @@
+"""Single calls of the local jobs API, with the status and the headers as they come. To work with jobs: `JobsClient`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.credentials import Credentials
+
+from ai_jobs import SigV4Auth
+from ai_jobs.client.wire import Request
+from scripts.project import Failure, credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def local_auth() -> SigV4Auth:
+    """Signs with the local AWS's fake keys, whatever the caller's own AWS set-up is."""
+    keys = credentials()
+    return SigV4Auth(keys["AWS_REGION"], Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]))
+
+
+class Api:
+    """The jobs API; signs every request with the local credentials."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._auth = local_auth()
+
+    def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+        """The status and the parsed body of one call; the body as text when it is no JSON."""
+        status, _, answer = self.request(method, path, body)
+        return status, answer
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], Any]:
+        """The status, the headers (names in lower case) and the body of one call, as `call` gives it.
+
+        Args:
+            path: with the query, percent-encoded.
+
+        Raises:
+            Failure: when nothing answers.
+        """
+        url = f"{self._url}{path}"
+        content_type = {"Content-Type": "application/json"} if body is not None else {}
+        sent = content_type | dict(headers or {})
+        sent |= self._auth(Request(method, url, sent, body))
+        parts = urlsplit(url)
+        # Not urllib.request: that would send even loopback through a proxy that the environment names.
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        try:
+            connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), body, sent)
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure(f"{method} {url}: {error}") from error
+        finally:
+            connection.close()
+        received = {name.lower(): value for name, value in response.getheaders()}
+        try:
+            return response.status, received, json.loads(text)
+        except ValueError:
+            return response.status, received, text

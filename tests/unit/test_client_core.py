@@ -1,0 +1,416 @@
+"""The rules of the client, carried out against an API in memory with a clock that only pauses and waits move."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from ai_jobs import (
+    ApiConnectionError,
+    ApiError,
+    BadRequestError,
+    ConflictError,
+    Job,
+    JobCancelledError,
+    JobFailedError,
+    JobNotEndedError,
+    NotAllowedError,
+    NotFoundError,
+    ThrottledError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    WaitTimeoutError,
+)
+from ai_jobs.client import core
+from ai_jobs.client.core import Core
+from ai_jobs.client.job import job_of
+from ai_jobs.client.wire import Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
+from tests.fake_jobs_api import LOST, MOMENT, RESULT, FakeJobsApi, answer, error
+
+URL = "https://api.example/v1"
+TEXT = {"text": "hello"}
+
+
+@dataclass
+class Driver:
+    """Carries out steps: requests go to the fake API, pauses move the clock.
+
+    Attributes:
+        held: does the API hold a request for as long as `wait` asks?
+    """
+
+    api: FakeJobsApi = field(default_factory=FakeJobsApi)
+    time: float = 0.0
+    pauses: list[float] = field(default_factory=list)
+    emitted: list[Job] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    held: bool = False
+
+    def run(self, steps: Steps[Any]) -> Any:
+        given: Any = None
+        while True:
+            try:
+                command = steps.send(given)
+            except StopIteration as end:
+                return end.value
+            given = None
+            if isinstance(command, Pause):
+                assert command.seconds >= 0
+                self.pauses.append(command.seconds)
+                self.time += command.seconds
+            elif isinstance(command, Emit):
+                self.emitted.append(command.job)
+            else:
+                self.batches.append(len(command.requests))
+                given = [self._send(request) for request in command.requests]
+
+    def _send(self, request: Request) -> Outcome:
+        parts = urlsplit(request.url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        given = self.api.handle(request.method, target, request.headers, request.body)
+        if given is None:
+            return NoAnswer(OSError("cut"))
+        wait = int(dict(parse_qsl(parts.query)).get("wait", 0))
+        if self.held and (given[0] == 304 or given[1].get("retry-after")):
+            self.time += wait
+        return Response(*given)
+
+    @property
+    def emitted_ids(self) -> list[str]:
+        return [job.job_id for job in self.emitted]
+
+
+@pytest.fixture
+def driver() -> Driver:
+    return Driver()
+
+
+@pytest.fixture
+def client(driver: Driver) -> Core:
+    return Core(URL, None, None, 30.0, clock=lambda: driver.time, chance=lambda: 1.0)
+
+
+def submitted(client: Core, job_id: str | None = None, **options: Any) -> Steps[Job]:
+    return client.submit("echo", TEXT, job_id, {"userId": "user-1"} | options)
+
+
+def test_a_lost_answer_does_not_make_a_second_job(driver: Driver, client: Core) -> None:
+    driver.api.faults.extend([LOST, error(503, "QUEUE_UNAVAILABLE", retry_after="7"), error(500, "INTERNAL_ERROR")])
+    job = driver.run(submitted(client))
+    assert list(driver.api.rows) == [job.job_id]
+    assert len({call for call in driver.api.calls}) == 1
+    assert (job.status, job.user_id, job.job_type) == ("queued", "user-1", "echo")
+    assert driver.pauses == [0.5, 7 + 1.0, 2.0], "growing, and on top of what the service asks for"
+
+
+def test_tries_are_bounded_in_number(driver: Driver, client: Core) -> None:
+    driver.api.faults.extend([error(503, "QUEUE_UNAVAILABLE")] * 20)
+    with pytest.raises(UnavailableError) as raised:
+        driver.run(submitted(client))
+    assert len(driver.api.calls) == core.MAX_ATTEMPTS
+    assert (raised.value.status, raised.value.code, raised.value.request_id) == (503, "QUEUE_UNAVAILABLE", "req-1")
+
+
+def test_tries_are_bounded_in_time(driver: Driver, client: Core) -> None:
+    driver.api.faults.extend([error(429, "THROTTLED", retry_after="45")] * 20)
+    with pytest.raises(ThrottledError):
+        driver.run(submitted(client))
+    assert driver.time <= core.RETRY_SECONDS
+    assert len(driver.api.calls) == 2
+
+
+def test_a_used_up_quota_is_not_asked_again(driver: Driver, client: Core) -> None:
+    driver.api.faults.append(error(429, "QUOTA_EXCEEDED"))
+    with pytest.raises(ThrottledError, match="QUOTA_EXCEEDED"):
+        driver.run(submitted(client))
+    assert len(driver.api.calls) == 1
+
+
+def test_no_answer_at_all_names_the_request_and_chains_the_cause(driver: Driver, client: Core) -> None:
+    driver.api.faults.extend([LOST] * 20)
+    with pytest.raises(ApiConnectionError, match=r"GET https://api\.example/v1/jobs/x got no answer: cut") as raised:
+        driver.run(client.get("x"))
+    assert isinstance(raised.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "BAD_REQUEST", BadRequestError),
+        (401, "UNAUTHORIZED", NotAllowedError),
+        (403, "FORBIDDEN", NotAllowedError),
+        (404, "JOB_NOT_FOUND", NotFoundError),
+        (405, "METHOD_NOT_ALLOWED", BadRequestError),
+        (409, "JOB_ID_CONFLICT", ConflictError),
+        (413, "REQUEST_TOO_LARGE", BadRequestError),
+        (415, "UNSUPPORTED_MEDIA_TYPE", BadRequestError),
+        (418, "TEAPOT", ApiError),
+    ],
+)
+def test_a_refusal_is_raised_at_once_as_what_it_is(
+    driver: Driver, client: Core, status: int, code: str, kind: type[ApiError]
+) -> None:
+    driver.api.faults.append(error(status, code, "so it is", field="input.text"))
+    with pytest.raises(kind) as raised:
+        driver.run(submitted(client))
+    assert type(raised.value) is kind
+    assert len(driver.api.calls) == 1
+    expected = (status, code, "so it is", "input.text", "req-1")
+    for problem in (raised.value, pickle.loads(pickle.dumps(raised.value))):  # noqa: S301 - our own
+        assert (problem.status, problem.code, problem.message, problem.field, problem.request_id) == expected
+    assert str(raised.value) == f"{status} {code}: so it is (field input.text) [request req-1]"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (200, {"content-type": "text/html"}, b"<html>Sign in</html>"),
+        (302, {"location": "https://login.example"}, b""),
+        (403, {}, b"<html>Sign in</html>"),
+        answer(200, ["no", "job"]),
+        answer(200, {"jobId": "x"}),
+        answer(200, {"jobId": "x", "status": "queued", "createdAt": "yesterday"}),
+        answer(404, {"error": "text"}),
+    ],
+)
+def test_what_is_not_the_apis_answer_is_told_apart(driver: Driver, client: Core, given: Any) -> None:
+    driver.api.faults.append(given)
+    with pytest.raises(UnexpectedAnswerError, match="look at the API's URL"):
+        driver.run(client.get("x"))
+    assert len(driver.api.calls) == 1
+
+
+def test_a_proxys_own_503_is_retried_too(driver: Driver, client: Core) -> None:
+    driver.api.faults.extend([(503, {}, b"<html>busy</html>")] * 20)
+    with pytest.raises(UnavailableError, match="not the API's own: '<html>busy</html>'"):
+        driver.run(client.get("x"))
+    assert len(driver.api.calls) == core.MAX_ATTEMPTS
+
+
+def test_a_new_token_is_asked_for_once(driver: Driver) -> None:
+    renewals = []
+
+    class Auth:
+        def __call__(self, request: Request) -> dict[str, str]:
+            return {}
+
+        def renew(self) -> bool:
+            renewals.append(1)
+            return True
+
+    client = Core(URL, Auth(), None, 30.0, clock=lambda: driver.time)
+    driver.api.add("x", "completed", result=RESULT)
+    driver.api.faults.append(error(401, "UNAUTHORIZED"))
+    assert driver.run(client.get("x")).status == "completed"
+    driver.api.faults.extend([error(401, "UNAUTHORIZED")] * 2)
+    with pytest.raises(NotAllowedError):
+        driver.run(client.get("x"))
+    assert len(renewals) == 2
+
+
+def test_a_submit_sends_what_was_given_and_nothing_else(driver: Driver, client: Core) -> None:
+    driver.run(submitted(client, "0b2c", deadlineSeconds=60, delaySeconds=None))
+    assert driver.api._bodies["0b2c"] == {
+        "userId": "user-1",
+        "jobType": "echo",
+        "input": TEXT,
+        "deadlineSeconds": 60,
+    }
+    with pytest.raises(ValueError, match="JSON"):
+        driver.run(client.submit("echo", {"number": float("nan")}, None, {}))
+
+
+def test_cancel_answers_with_the_job_as_it_is(driver: Driver, client: Core) -> None:
+    driver.api.add("x")
+    assert driver.run(client.cancel("x")).status == "cancelled"
+    with pytest.raises(ConflictError, match="JOB_ENDED"):
+        driver.run(client.cancel("x"))
+
+
+def test_a_cancel_whose_answer_was_lost_is_done(driver: Driver, client: Core) -> None:
+    driver.api.add("x")
+    driver.api.faults.append(LOST)
+    assert driver.run(client.cancel("x")).status == "cancelled"
+    assert [method for method, _ in driver.api.calls] == ["DELETE", "DELETE", "GET"]
+
+
+def test_a_job_that_completed_before_the_repeated_cancel_was_not_cancelled(driver: Driver, client: Core) -> None:
+    driver.api.add("x", "completed", result=RESULT)
+    driver.api.faults.append(LOST)
+    with pytest.raises(ConflictError, match="JOB_ENDED"):
+        driver.run(client.cancel("x"))
+
+
+def test_a_list_goes_through_all_pages(driver: Driver, client: Core) -> None:
+    for number in range(7):
+        driver.api.add(f"job-{number}")
+    driver.run(client.list_jobs({"userId": "a b&c", "limit": 3, "status": None}))
+    assert driver.emitted_ids == [f"job-{number}" for number in reversed(range(7))]
+    assert [target for _, target in driver.api.calls] == [
+        "/v1/jobs?userId=a%20b%26c&limit=3",
+        "/v1/jobs?userId=a%20b%26c&limit=3&cursor=3",
+        "/v1/jobs?userId=a%20b%26c&limit=3&cursor=6",
+    ]
+
+
+def test_a_held_wait_asks_again_at_once(driver: Driver, client: Core) -> None:
+    driver.held = True
+    driver.api.add("x")
+    assert driver.run(client.wait("x", 300)).status == "completed"
+    assert [target for _, target in driver.api.calls] == ["/v1/jobs/x?wait=25"] * 3
+    assert driver.pauses == []
+    assert driver.api.headers[1]["if-none-match"] == '"processing"'
+
+
+def test_a_service_that_does_not_hold_is_not_hammered(driver: Driver, client: Core) -> None:
+    driver.api.add("x")
+    driver.api.looks["x"] = 5
+    driver.run(client.wait("x", 300))
+    # Retry-After comes with a 200; a 304 has none, and the pause grows by itself.
+    assert driver.pauses == pytest.approx([2, 0.75, 1.125, 1.6875, 2.53125])
+
+
+def test_a_wait_returns_the_job_whatever_its_end(driver: Driver, client: Core) -> None:
+    driver.api.add("x")
+    driver.api.endings["x"] = {"status": "failed", "error": {"code": "INVALID_INPUT", "message": "m", "field": "f"}}
+    job = driver.run(client.wait("x", 300))
+    with pytest.raises(JobFailedError, match=r"job x is failed: INVALID_INPUT: m \(field f\)") as raised:
+        job.raise_for_status()
+    assert raised.value.code == "INVALID_INPUT"
+    assert pickle.loads(pickle.dumps(raised.value)).job == job  # noqa: S301 - our own
+
+
+def test_a_wait_ends_in_time_and_says_what_it_saw(driver: Driver, client: Core) -> None:
+    driver.api.add("x")
+    driver.api.looks["x"] = 1000
+    with pytest.raises(WaitTimeoutError, match=r"not ended after 60 s: x \(processing\)") as raised:
+        driver.run(client.wait("x", 60))
+    assert driver.time == pytest.approx(60)
+    assert isinstance(raised.value, TimeoutError)
+    assert raised.value.open_ids == ("x",)
+    assert raised.value.jobs["x"].status == "processing"
+    assert pickle.loads(pickle.dumps(raised.value)).open_ids == ("x",)  # noqa: S301 - our own
+
+
+def test_an_unknown_job_is_waited_for_but_a_wrong_url_is_not(driver: Driver, client: Core) -> None:
+    with pytest.raises(WaitTimeoutError, match=r"x \(unknown to the service\)"):
+        driver.run(client.wait("x", 10))
+    with pytest.raises(NotFoundError, match="nothing at this path"):
+        wrong = Core("https://api.example/v2", None, None, 30.0, clock=lambda: driver.time)
+        driver.run(wrong.wait("x", 10))
+
+
+def test_many_jobs_are_handed_out_once_each_as_they_end(driver: Driver, client: Core) -> None:
+    driver.held = True
+    names = [f"job-{number}" for number in range(30)]
+    for number, name in enumerate(names):
+        driver.api.add(name)
+        driver.api.looks[name] = 30 - number
+    driver.run(client.follow([*names, names[0]], 3000))
+    assert sorted(driver.emitted_ids) == sorted(names)
+    assert driver.emitted_ids[0] != "job-0", "the order is the one in which they end"
+    assert max(driver.batches) == core.CONCURRENCY
+
+
+def test_looks_at_very_many_jobs_are_spread(driver: Driver, client: Core) -> None:
+    driver.held = True
+    names = [f"job-{number}" for number in range(400)]
+    for name in names:
+        driver.api.add(name)
+        driver.api.looks[name] = 10**6
+    with pytest.raises(WaitTimeoutError, match="and 390 more"):
+        driver.run(client.follow(names, 100))
+    # 400 jobs at 20 a second: a look at each every 20 seconds, and a long poll between.
+    assert 400 * 5 <= len(driver.api.calls) <= 400 * 6 + 20
+    assert driver.time == pytest.approx(100)
+
+
+def test_what_ended_is_handed_out_before_the_time_is_up(driver: Driver, client: Core) -> None:
+    driver.api.add("done", "completed", result=RESULT)
+    driver.api.add("open")
+    driver.api.looks["open"] = 10**6
+    with pytest.raises(WaitTimeoutError) as raised:
+        driver.run(client.follow(["open", "unknown", "done"], 30))
+    assert driver.emitted_ids == ["done"]
+    assert raised.value.open_ids == ("open", "unknown")
+
+
+def test_a_sweep_outlives_faults_but_not_an_outage(driver: Driver, client: Core) -> None:
+    names = [f"job-{number}" for number in range(3)]
+    for name in names:
+        driver.api.add(name)
+    driver.api.faults.extend([LOST, error(503, "STORE_UNAVAILABLE"), error(429, "THROTTLED")])
+    driver.run(client.follow(names, 300))
+    assert sorted(driver.emitted_ids) == names
+    driver.api.add("late")
+    driver.api.add("later")
+    driver.api.faults.extend([error(503, "STORE_UNAVAILABLE")] * 20)
+    with pytest.raises(UnavailableError):
+        driver.run(client.follow(["late", "later"], 300))
+
+
+def test_following_nothing_asks_nothing(driver: Driver, client: Core) -> None:
+    driver.run(client.follow([], 300))
+    assert driver.api.calls == []
+
+
+def test_a_result_comes_from_the_answer_or_from_where_it_is_stored(driver: Driver, client: Core) -> None:
+    driver.api.add("x", "completed", result=RESULT)
+    assert driver.run(client.result("x")).text == RESULT["text"]
+    driver.api.add("y", "completed", resultUrl="https://bucket.example/stored/y?signature=1")
+    assert driver.run(client.result("y")).usage.output_tokens == 5
+    assert "accept" not in driver.api.headers[-1], "neither auth nor an API key goes to the bucket"
+
+
+def test_a_result_url_that_ended_is_asked_for_again(driver: Driver, client: Core) -> None:
+    url = "https://bucket.example/stored/y"
+    driver.api.add("y", "completed", resultUrl=url)
+    old = {"jobId": "y", "status": "completed", "resultUrl": url}
+    assert driver.run(client.result(job_of(old | {"resultUrlExpiresAt": MOMENT}))).text
+    assert [target for _, target in driver.api.calls] == ["/v1/jobs/y", "/stored/y"]
+    driver.api.calls.clear()
+    driver.api.faults.append((403, {}, b"<Error><Code>AccessDenied</Code></Error>"))
+    assert driver.run(client.result(job_of(old))).text
+    assert [target for _, target in driver.api.calls] == ["/stored/y", "/v1/jobs/y", "/stored/y"]
+
+
+def test_a_job_without_a_result_says_why(driver: Driver, client: Core) -> None:
+    driver.api.add("open")
+    with pytest.raises(JobNotEndedError, match="job open is processing: wait for it first"):
+        driver.run(client.result("open"))
+    driver.api.add("gone", "cancelled")
+    with pytest.raises(JobCancelledError, match="job gone is cancelled"):
+        driver.run(client.result("gone"))
+
+
+def test_a_newer_service_may_say_more() -> None:
+    job = job_of({"jobId": "x", "status": "paused", "createdAt": MOMENT, "color": "red"})
+    assert not job.has_ended
+    assert job.created_at is not None
+    assert job.created_at.utcoffset() is not None
+    assert job.document["color"] == "red"
+    assert hash(job) == hash(job_of({"jobId": "x", "status": "paused", "createdAt": MOMENT}))
+
+
+@pytest.mark.parametrize("job_id", ["", ".", ".."])
+def test_ids_that_would_be_another_path_are_refused(driver: Driver, client: Core, job_id: str) -> None:
+    with pytest.raises(ValueError, match="is no job id"):
+        driver.run(client.get(job_id))
+
+
+def test_ids_are_encoded(driver: Driver, client: Core) -> None:
+    with pytest.raises(NotFoundError):
+        driver.run(client.get("a/../b?c=ü"))
+    assert driver.api.calls[0][1] == "/v1/jobs/a%2F..%2Fb%3Fc%3D%C3%BC"
+
+
+@pytest.mark.parametrize("url", ["", "api.example", "ftp://x/v1", "https:///v1", "https://x/v1?a=b"])
+def test_a_url_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="api_url is"):
+        Core(url, None, None, 30.0)
+    with pytest.raises(ValueError, match="timeout_seconds is 0"):
+        Core(URL, None, None, 0)
