@@ -31,8 +31,9 @@ class Job:
     Attributes:
         fault: the fault that is meant for it.
         allowed: the ends that it may have: `completed`, or the error's code.
-        trace_id: the trace id in its message, which is also the value of its attribute `Origin`.
-        body: its message.
+        trace_id: the trace id in its message.
+        origin: the value of its attribute `Origin`; None when it came over HTTP, which knows no such attribute.
+        body: its message, or what its PUT says.
         crashes: how often a worker that had it in hand was killed.
         outlived: how many of its calls were answered after their function's time.
         further_calls: calls that other events may add: a stolen lease, a lost result, a redrive.
@@ -46,6 +47,7 @@ class Job:
     allowed: frozenset[str]
     trace_id: str
     body: str
+    origin: str | None = None
     crashes: int = 0
     further_calls: int = 0
     outlived: int = 0
@@ -145,7 +147,7 @@ def end_of(row: dict[str, Any] | None) -> str:
 
 
 def is_over(row: dict[str, Any] | None) -> bool:
-    return row is not None and row["status"] in ("completed", "failed")
+    return row is not None and row["status"] in ("completed", "failed", "cancelled")
 
 
 def calls_allowed(job: Job, history: list[str]) -> int:
@@ -193,7 +195,8 @@ def _judge_job(job: Job, state: State, verdict: Verdict) -> None:
         verdict.blame("no call beyond 1 + crashes + classified retries", name)
     if job.outlived:
         verdict.blame("no call outlives its function", name)
-    if "deadlineAt" in row and state.last_call[job.prompt] > _seconds(row["deadlineAt"]) + _CLOCK_SECONDS:
+    last_call = state.last_call.get(job.prompt, 0)
+    if "deadlineAt" in row and last_call > _seconds(row["deadlineAt"]) + _CLOCK_SECONDS:
         verdict.blame("no call starts after the deadline", f"{name}; deadline {row['deadlineAt']}")
     if "result" in row and _call_of(row) != len(history):
         verdict.blame("the result is that of the latest attempt", f"{name}; result of call {_call_of(row)}")
@@ -223,5 +226,5 @@ def _judge_letter(letter: Letter, jobs: dict[str, Job], state: State, verdict: V
     if row is None or row["status"] != "failed":
         verdict.blame("every dead letter has a failed job", f"{name}: {end_of(row)}")
     kept = (attributes.get(ORIGIN), attributes.get("TraceId"), letter.group_id)
-    if job and kept != (job.trace_id, job.trace_id, job.user_id):
+    if job and kept != (job.origin, job.trace_id, job.user_id):
         verdict.blame("group and attributes survive every copy", f"{name}, group {letter.group_id}")

@@ -16,6 +16,7 @@ CRASHED = ("WORKER_CRASHED", "RETRIES_EXHAUSTED")
 """How a job may end that lost receives to crashes."""
 
 SQS_TRIES = S3_TRIES = 3
+TABLE_TRIES = 2
 """How often the functions' clients try a call: so many faults in a row are one lost message."""
 
 
@@ -116,6 +117,22 @@ def without_an_id(system: System, count: int) -> list[Job]:
     return jobs
 
 
+def submitted(system: System, count: int) -> list[Job]:
+    """Jobs by PUT: the queue, or the table, does not take some of them at first; some are cancelled at once."""
+    unsent, unwritten, unwanted, undisturbed = (
+        [system.job("PUT", over_http=True) for _ in range(max(1, count // 4))] for _ in range(4)
+    )
+    system.proxy.add(*(_send_rule("request", job) for job in unsent))
+    for job in unwritten:
+        system.proxy.add(_table_rule(f"Key.jobId.S == '{job.job_id}'", times=TABLE_TRIES))
+    for job in unwanted:
+        job.allowed |= {"cancelled"}
+    jobs = unsent + unwritten + unwanted + undisturbed
+    system.submit(jobs)
+    system.cancel(unwanted)
+    return jobs
+
+
 def poison(system: System, count: int) -> list[Job]:
     """Messages that are no jobs, among jobs."""
     shapes = (
@@ -160,6 +177,7 @@ PER_JOB: tuple[Callable[[System, int], list[Job]], ...] = (
     table_throttles,
     unsent_results,
     without_an_id,
+    submitted,
     poison,
     refused,
 )
@@ -269,10 +287,9 @@ def slow_start(milliseconds: int, times: int) -> Rule:
     return rule | {"body": "Entries[0].VisibilityTimeout > `10`"}
 
 
-def _table_rule(body: str, probability: float) -> Rule:
+def _table_rule(body: str, **how_often: float) -> Rule:
     error = {"code": "ProvisionedThroughputExceededException", "status": 400}
-    rule = {"service": "dynamodb", "operation": "UpdateItem", "body": body, "probability": probability}
-    return rule | {"error": error}
+    return {"service": "dynamodb", "operation": "UpdateItem", "body": body, "error": error} | how_often
 
 
 def _send_rule(queue: str, job: Job) -> Rule:

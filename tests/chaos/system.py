@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ import boto3
 
 from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages, timestamps
 from ai_jobs.queues import change_visibility_of_all, to_message_attributes
+from scripts.local_api import Api
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
 from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over
 from tests.converse_stub import Call, ConverseStub
@@ -30,6 +32,10 @@ JOB_TYPES = ("brief", "curt")
 
 _RECONCILE_EVERY_SECONDS = 1.0
 
+# How many PUTs are under way at once, and how often a client tries each call.
+_CLIENTS = 6
+_TRIES = 8
+
 # The longest that anybody hides a dead letter: a run of the reconciler.
 _HIDDEN_SECONDS = 120
 _SERVICES = ("SQS", "DYNAMODB", "APPCONFIGDATA", "S3")
@@ -39,8 +45,9 @@ class System:
     """The applied stack, with shorter times and the proxy between its functions and the local AWS."""
 
     def __init__(
-        self, outputs: SimpleNamespace, model: ConverseStub, proxy: Proxy, local_aws_pid: int, seed: int
+        self, outputs: SimpleNamespace, api: Api, model: ConverseStub, proxy: Proxy, local_aws_pid: int, seed: int
     ) -> None:
+        self._api = api
         self.outputs = outputs
         self.model = model
         self.proxy = proxy
@@ -72,10 +79,12 @@ class System:
             "AI_JOB_DEFAULT_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
             "AI_JOB_CONFIG_MAX_AGE_SECONDS": "1",
         }
-        before = {
-            name: self._reconfigure(name, FUNCTION_SECONDS, through_proxy | short)
-            for name in (self.outputs.processor_function_name, self.outputs.result_handler_function_name)
-        }
+        names = (
+            self.outputs.processor_function_name,
+            self.outputs.result_handler_function_name,
+            self.outputs.jobs_api_function_name,
+        )
+        before = {name: self._reconfigure(name, FUNCTION_SECONDS, through_proxy | short) for name in names}
         queues = (self.outputs.request_queue_url, self.outputs.response_queue_url)
         seconds = {queue: self._visibility(queue, VISIBILITY_SECONDS) for queue in queues}
         try:
@@ -139,14 +148,20 @@ class System:
         job_type: str | None = None,
         deadline_seconds: int | None = None,
         with_id: bool = True,
+        over_http: bool = False,
     ) -> Job:
-        """A new job, not yet sent. Without an id it gets that of its message when it is sent."""
-        job_id = f"{fault.replace(' ', '-')}-{uuid.UUID(int=self.random.getrandbits(128))}"
+        """A new job, not yet sent. Without an id it gets that of its message when it is sent.
+
+        Args:
+            over_http: it is for `submit` rather than `send`: its id is a UUID, and no part of its body.
+        """
+        number = uuid.UUID(int=self.random.getrandbits(128))
+        job_id = str(number) if over_http else f"{fault.replace(' ', '-')}-{number}"
         user_id = f"user-{self.random.randrange(7)}"
         kind = job_type or self.random.choice(JOB_TYPES)
         prompt = f"{job_id} answers={answers}"
         document = {
-            "jobId": job_id if with_id else None,
+            "jobId": job_id if with_id and not over_http else None,
             "userId": user_id,
             "jobType": kind,
             "input": {"text": prompt},
@@ -154,7 +169,43 @@ class System:
             "deadlineSeconds": deadline_seconds,
         }
         body = json.dumps({name: value for name, value in document.items() if value is not None})
-        return Job(job_id, user_id, kind, prompt, fault, frozenset(allowed), f"trace-{job_id}", body)
+        trace_id = f"trace-{job_id}"
+        origin = None if over_http else trace_id
+        return Job(job_id, user_id, kind, prompt, fault, frozenset(allowed), trace_id, body, origin)
+
+    def submit(self, jobs: list[Job]) -> None:
+        """PUT jobs as a client does: again, until each is accepted. What was accepted is there for whoever asks."""
+        for job in jobs:
+            self.ledger.add(job)
+        with ThreadPoolExecutor(_CLIENTS) as pool:
+            list(pool.map(self._submit, jobs))
+
+    def _submit(self, job: Job) -> None:
+        for _ in range(_TRIES):
+            status, answer = self._api.call("PUT", f"/jobs/{job.job_id}", job.body.encode())
+            if status == 202:
+                break
+            assert (status, answer["error"]["code"]) in (
+                (503, "QUEUE_UNAVAILABLE"),
+                (503, "STORE_UNAVAILABLE"),
+            ), answer
+        assert status == 202, answer
+        seen = self._shown(job)
+        assert seen["userId"] == job.user_id, seen
+
+    def _shown(self, job: Job) -> dict[str, Any]:
+        for _ in range(_TRIES):
+            status, answer = self._api.call("GET", f"/jobs/{job.job_id}")
+            assert status in (200, 503), f"{status} after a PUT that was accepted: {answer}"
+            if status == 200:
+                return dict(answer)
+        raise AssertionError(f"{job.job_id} could not be read: {answer}")
+
+    def cancel(self, jobs: list[Job]) -> None:
+        """DELETE jobs, which may have ended meanwhile."""
+        for job in jobs:
+            status, answer = self._api.call("DELETE", f"/jobs/{job.job_id}")
+            assert status in (200, 409), answer
 
     def send(self, jobs: list[Job], copies: int = 1) -> None:
         """Put jobs on the request queue, each in so many copies."""

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts import local_aws
+from scripts.local_api import Api
 from tests.chaos import faults, scenarios
 from tests.chaos.ledger import Job, judge
 from tests.chaos.report import Report
@@ -45,6 +46,7 @@ def report(full: bool, seed: int) -> Iterator[Report]:
 @pytest.fixture(scope="session")
 def system(
     outputs: SimpleNamespace,
+    api: Api,
     model: ConverseStub,
     local_aws_instance: local_aws.Instance,
     tmp_path_factory: pytest.TempPathFactory,
@@ -54,7 +56,7 @@ def system(
     log: Path = tmp_path_factory.mktemp("chaos") / "microburst.log"
     with contextlib.ExitStack() as stack:
         proxy = stack.enter_context(faults.proxy(local_aws_instance.endpoint_url, log))
-        made = System(outputs, model, proxy, local_aws_instance.pid, seed)
+        made = System(outputs, api, model, proxy, local_aws_instance.pid, seed)
         stack.enter_context(made.tuned())
         yield made
 

@@ -177,7 +177,9 @@ def test_temporary_credentials_are_renewed_between_tries() -> None:
 
     # Expired at once, so that each signature asks again.
     credentials = RefreshableCredentials.create_from_metadata(
-        {"access_key": "AKIAZERO", "secret_key": "s", "token": "t", "expiry_time": "2020-01-01T00:00:00Z"}, fetch, "test"
+        {"access_key": "AKIAZERO", "secret_key": "s", "token": "t", "expiry_time": "2020-01-01T00:00:00Z"},
+        fetch,
+        "test",
     )
     auth = SigV4Auth("eu-west-1", credentials)
     with pytest.raises(RuntimeError, match="refreshed credentials are still expired"):
