@@ -31,10 +31,11 @@ test-integration: $(READY) package ## Run the integration tests, and a short fau
 chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
-benchmark: $(READY) ## Time a batch of ten one-second jobs, the metrics of a job, and the start of ai-jobs
+benchmark: $(READY) package ## Time a batch, the metrics of a job, the start of ai-jobs and of the client, and the jobs API on a local stack
 	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py
 	@$(PYTHON) tests/benchmarks/metrics.py
 	@$(PYTHON) tests/benchmarks/command.py
+	@$(PYTHON) tests/benchmarks/api.py
 
 lint: $(READY) ## Check style, types, Terraform, shell scripts and the generated docs
 	@$(PYTHON) -m ruff check --quiet .

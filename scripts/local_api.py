@@ -14,7 +14,7 @@ from ai_jobs.client.wire import Request
 from scripts.project import Failure, credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def local_auth() -> SigV4Auth:
@@ -24,11 +24,15 @@ def local_auth() -> SigV4Auth:
 
 
 class Api:
-    """The jobs API; signs every request with the local credentials."""
+    """The jobs API.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        auth: gives the headers that sign a request; unless given, they are those of the local credentials.
+    """
+
+    def __init__(self, url: str, auth: Callable[[Request], Mapping[str, str]] | None = None) -> None:
         self._url = url.rstrip("/")
-        self._auth = local_auth()
+        self._auth = auth or local_auth()
 
     def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
         """The status and the parsed body of one call; the body as text when it is no JSON."""

@@ -1,4 +1,4 @@
-"""Builds the Lambda zips dist/{processor,result_handler,jobs_api,reconciler}.zip and dist/manifest.json.
+"""Builds the Lambda zips of BUNDLES (dist/processor.zip and so on) and dist/manifest.json.
 
     python -m scripts.package
 
@@ -89,6 +89,7 @@ BUNDLES = (
     Bundle("result_handler", frozenset({"dynamodb", "sqs"}), pruned=JOB_TYPES_ONLY),
     Bundle("jobs_api", frozenset({"appconfigdata", "dynamodb", "s3", "sqs"})),
     Bundle("reconciler", frozenset({"dynamodb", "sqs"}), pruned=JOB_TYPES_ONLY),
+    Bundle("event_publisher", frozenset({"events", "sqs"}), pruned=JOB_TYPES_ONLY),
 )
 
 

@@ -102,8 +102,9 @@ class FakeJobsApi:
         return self._get(self.rows[path[3]], names.get("if-none-match"))
 
     def _put(self, job_id: str, body: dict[str, Any]) -> Answer:
-        if not isinstance(body["input"].get("text"), str):
-            return error(400, "INVALID_INPUT", "input.text must be a string", "input.text")
+        field = "subject" if body["jobType"] == "social-media" else "text"
+        if not isinstance(body["input"].get(field), str):
+            return error(400, "INVALID_INPUT", f"input.{field} must be a string", f"input.{field}")
         if self._bodies.setdefault(job_id, body) != body:
             return error(409, "JOB_ID_CONFLICT", "the id is taken")
         if job_id not in self.rows:
@@ -164,7 +165,7 @@ def served(api: FakeJobsApi) -> Iterator[FakeJobsApi]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_DELETE = do_POST = _handle  # noqa: N815 - the base class's names
+        do_GET = do_PUT = do_DELETE = do_POST = _handle
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class's name
             pass

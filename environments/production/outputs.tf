@@ -187,3 +187,28 @@ output "reconciler_role_name" {
   description = "Name of the reconciler's role."
   value       = module.ai_jobs.reconciler_role_name
 }
+
+output "event_publisher_function_name" {
+  description = "Name of the function that publishes events."
+  value       = module.ai_jobs.event_publisher_function_name
+}
+
+output "event_publisher_role_name" {
+  description = "Name of the event publisher's role."
+  value       = module.ai_jobs.event_publisher_role_name
+}
+
+output "event_bus_arn" {
+  description = "ARN of the bus that gets the events."
+  value       = module.ai_jobs.event_bus_arn
+}
+
+output "events_dlq_url" {
+  description = "URL of the queue of events that could not be published."
+  value       = module.ai_jobs.events_dlq_url
+}
+
+output "events_dlq_arn" {
+  description = "ARN of the queue of events that could not be published."
+  value       = module.ai_jobs.events_dlq_arn
+}

@@ -4,7 +4,8 @@
     set -a; . environments/local/credentials.env; set +a
     .venv/bin/python examples/client/many_jobs.py --api-url "$(make -s local-outputs | jq -r .api_url)"
 
-Uses nothing but the installed library. Exits 0 when every job ended exactly once, in a way that fits what was done to it.
+Uses nothing but the installed library. Exits 0 when every job ended exactly once, in a way that fits what was done
+to it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def submit_and_cancel(client: JobsClient, arguments: argparse.Namespace) -> tupl
     def submit(number: int) -> str:
         doomed = number % 10 == 0
         # A short delay: else a fast worker has completed the job before it can be cancelled.
-        delay_seconds = 2 if doomed else None
+        delay_seconds = 10 if doomed else None
         user = f"many-jobs-{number % 5}"
         job = client.submit(arguments.job_type, arguments.input, user_id=user, delay_seconds=delay_seconds)
         if doomed and was_cancelled(client, job):

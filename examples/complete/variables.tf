@@ -12,7 +12,7 @@ variable "packages_bucket" {
 }
 
 variable "package_versions" {
-  description = "Object version of each zip by processor, result_handler, jobs_api and reconciler; the release pipeline knows them."
+  description = "Object version of each zip by processor, result_handler, jobs_api, reconciler and event_publisher; the release pipeline knows them."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -108,6 +108,11 @@ def get_s3_signing_client() -> S3Client:
     return client
 
 
+def get_events_client() -> Any:
+    """The process's EventBridge client, untyped for want of its stubs. Raises as `get_sqs_client` does."""
+    return _client("events", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+
+
 def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:
     """The Bedrock client for this read time-out: botocore has no time-out per call, so there is one client for each.
 

@@ -52,6 +52,18 @@ def optional_integer(name: str, minimum: int, maximum: int, environment: Mapping
     return integer(name, minimum, maximum, environment) if environment.get(name, "").strip() else None
 
 
+def flag(name: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """The variable as a yes or no.
+
+    Raises:
+        ConfigurationError: when it is unset, or neither true nor false.
+    """
+    text = required(name, environment).lower()
+    if text not in ("true", "false"):
+        raise ConfigurationError(name, f"is {text!r}: it must be true or false")
+    return text == "true"
+
+
 def bucket(environment: Mapping[str, str] = os.environ) -> str | None:
     """Name of the bucket for inputs that are too large for a message, from `AI_JOB_BUCKET`; None when it is unset."""
     return environment.get("AI_JOB_BUCKET", "").strip() or None
@@ -251,4 +263,29 @@ class ReconcilerSettings:
             response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
             table_name=required("AI_JOB_TABLE_NAME", environment),
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+        )
+
+
+@dataclass(frozen=True)
+class EventPublisherSettings:
+    """What the event publisher function needs to know.
+
+    Attributes:
+        failure_queue_url: where events go that EventBridge will never take.
+        include_result: whether events carry results and error messages.
+    """
+
+    event_bus_arn: str
+    table_arn: str
+    failure_queue_url: str
+    include_result: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> EventPublisherSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        return cls(
+            event_bus_arn=required("AI_JOB_EVENT_BUS_ARN", environment),
+            table_arn=required("AI_JOB_TABLE_ARN", environment),
+            failure_queue_url=required("AI_JOB_FAILURE_QUEUE_URL", environment),
+            include_result=flag("AI_JOB_EVENTS_INCLUDE_RESULT", environment),
         )

@@ -174,6 +174,11 @@ def _to_row(item: dict[str, Any]) -> Row:
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 
+def row_of_image(image: dict[str, Any]) -> Row:
+    """The row that a record of the table's stream shows, as it was before (`OldImage`) or after (`NewImage`)."""
+    return _to_row(image)
+
+
 class _RefusedError(Exception):
     """A condition did not hold; `row` is what stood there instead (None: no row)."""
 

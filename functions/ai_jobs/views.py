@@ -34,7 +34,7 @@ def job_view(row: Row, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -
     Args:
         sign: gives a URL for the location of a result that lies in the bucket, and when that URL ends.
     """
-    view = {name: _plain(row[name]) for name in _SHOWN if name in row}
+    view = {name: plain(row[name]) for name in _SHOWN if name in row}
     view["attempts"] = int(row.get("attempt", 0))
     if "expiresAt" in row:
         view["expiresAt"] = timestamps.to_text(datetime.fromtimestamp(int(row["expiresAt"]), UTC))
@@ -44,12 +44,12 @@ def job_view(row: Row, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -
     return view
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """DynamoDB's decimals as JSON numbers."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return value

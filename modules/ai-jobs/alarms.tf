@@ -1,6 +1,17 @@
 locals {
   request_dlq_meaning  = "jobs that were given up. Each carries its reason, or was received too often; redrive it once the cause is gone."
   response_dlq_meaning = "results that could not be written to the jobs table. Redrive them once the cause is gone."
+  events_dlq_meaning   = "events of jobs that EventBridge never got. Publish them again once the cause is gone."
+
+  event_functions = {
+    for publisher in module.event_publisher : "event-publisher" => {
+      name              = publisher.name
+      timeout_seconds   = local.event_publisher_timeout_seconds
+      concurrency_limit = null
+      errors_mean       = "Its events come again, in order, for 23 hours."
+      reads_stream      = true
+    }
+  }
 }
 
 module "alarms" {
@@ -28,12 +39,15 @@ module "alarms" {
     }
   }
 
-  dead_letter_queues = {
-    request  = { queue_name = module.request_queue.dlq_name, meaning = local.request_dlq_meaning }
-    response = { queue_name = module.response_queue.dlq_name, meaning = local.response_dlq_meaning }
-  }
+  dead_letter_queues = merge(
+    {
+      request  = { queue_name = module.request_queue.dlq_name, meaning = local.request_dlq_meaning }
+      response = { queue_name = module.response_queue.dlq_name, meaning = local.response_dlq_meaning }
+    },
+    { for publisher in module.event_publisher : "events" => { queue_name = publisher.failure_queue_name, meaning = local.events_dlq_meaning } },
+  )
 
-  functions = {
+  functions = merge(local.event_functions, {
     processor = {
       name              = module.processor.name
       timeout_seconds   = var.processor.timeout_seconds
@@ -58,7 +72,7 @@ module "alarms" {
       concurrency_limit = null
       errors_mean       = "Jobs that nobody works on any more stay open until it works again."
     }
-  }
+  })
 
   api                         = { name = module.api.name, stage_name = module.api.stage_name }
   table_name                  = module.store.name

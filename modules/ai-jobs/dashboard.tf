@@ -23,13 +23,14 @@ module "dashboard" {
   concurrency_limit = var.processor.maximum_concurrency
   api               = { name = module.api.name, stage_name = module.api.stage_name }
   table_name        = module.store.name
+  events            = one([for publisher in module.event_publisher : { function_name = publisher.name, queue_name = publisher.failure_queue_name }])
   alarm_arns        = concat([module.alarms.service_alarm_arn], values(module.alarms.alarm_arns))
 
   saved_queries = var.logs.saved_queries
-  log_group_names = {
+  log_group_names = merge({ for publisher in module.event_publisher : "event_publisher" => publisher.log_group_name }, {
     processor      = module.processor.log_group_name
     result_handler = module.result_handler.log_group_name
     jobs_api       = module.jobs_api.log_group_name
     reconciler     = module.reconciler.log_group_name
-  }
+  })
 }

@@ -1,7 +1,7 @@
 locals {
   # The zips of `make package`: in a folder, or in a bucket under the same names.
   packages = {
-    for name in ["processor", "result_handler", "jobs_api", "reconciler"] : name => {
+    for name in ["processor", "result_handler", "jobs_api", "reconciler", "event_publisher"] : name => {
       path = var.packages.directory == null ? null : "${var.packages.directory}/${name}.zip"
       s3 = var.packages.s3 == null ? null : {
         bucket  = var.packages.s3.bucket

@@ -7,20 +7,24 @@ locals {
     request_queue  = { kind = "SQS queue", limit = 80, suffix = "-ai-job-request-${var.environment}" }
     request_dlq    = { kind = "SQS queue", limit = 80, suffix = "-ai-job-request-dlq-${var.environment}" }
     response_queue = { kind = "SQS queue", limit = 80, suffix = "-ai-job-response-${var.environment}" }
+    events_dlq     = { kind = "SQS queue", limit = 80, suffix = "-ai-job-events-dlq-${var.environment}" }
     response_dlq   = { kind = "SQS queue", limit = 80, suffix = "-ai-job-response-dlq-${var.environment}" }
 
-    processor      = { kind = "Lambda function", limit = 64, suffix = "-ai-job-processor-${var.environment}" }
-    result_handler = { kind = "Lambda function", limit = 64, suffix = "-ai-job-result-handler-${var.environment}" }
-    reconciler     = { kind = "Lambda function", limit = 64, suffix = "-ai-job-reconciler-${var.environment}" }
-    jobs_api       = { kind = "Lambda function", limit = 64, suffix = "-ai-jobs-api-${var.environment}" }
+    processor       = { kind = "Lambda function", limit = 64, suffix = "-ai-job-processor-${var.environment}" }
+    result_handler  = { kind = "Lambda function", limit = 64, suffix = "-ai-job-result-handler-${var.environment}" }
+    reconciler      = { kind = "Lambda function", limit = 64, suffix = "-ai-job-reconciler-${var.environment}" }
+    event_publisher = { kind = "Lambda function", limit = 64, suffix = "-ai-job-event-publisher-${var.environment}" }
+    jobs_api        = { kind = "Lambda function", limit = 64, suffix = "-ai-jobs-api-${var.environment}" }
 
     # IAM is global: without the region a second region of the same environment could not be built.
     processor_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}" }
     result_handler_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}" }
     reconciler_role     = { kind = "IAM role", limit = 64, suffix = "-ai-job-reconciler-${var.environment}-${local.region}" }
-    schedule_role       = { kind = "IAM role", limit = 64, suffix = "-ai-job-schedule-${var.environment}-${local.region}" }
-    jobs_api_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}" }
-    post_jobs_role      = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}" }
+    # Shorter than its function, or it would be the longest, and shorten what name may be.
+    event_publisher_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-events-${var.environment}-${local.region}" }
+    schedule_role        = { kind = "IAM role", limit = 64, suffix = "-ai-job-schedule-${var.environment}-${local.region}" }
+    jobs_api_role        = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}" }
+    post_jobs_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}" }
 
     # Bucket names are global, across accounts too.
     bucket = { kind = "S3 bucket", limit = 63, suffix = "-ai-jobs-${var.environment}-${local.account_id}-${local.region}" }

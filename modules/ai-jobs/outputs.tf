@@ -187,3 +187,28 @@ output "reconciler_role_name" {
   description = "Name of the reconciler's role."
   value       = module.reconciler.role_name
 }
+
+output "event_publisher_function_name" {
+  description = "Name of the function that publishes events; null without events."
+  value       = one(module.event_publisher[*].name)
+}
+
+output "event_publisher_role_name" {
+  description = "Name of the event publisher's role; null without events."
+  value       = one(module.event_publisher[*].role_name)
+}
+
+output "event_bus_arn" {
+  description = "ARN of the bus that gets the events; null without events."
+  value       = var.events.enabled ? local.event_bus_arn : null
+}
+
+output "events_dlq_url" {
+  description = "URL of the queue of events that could not be published; null without events."
+  value       = one(module.event_publisher[*].failure_queue_url)
+}
+
+output "events_dlq_arn" {
+  description = "ARN of the queue of events that could not be published; null without events."
+  value       = one(module.event_publisher[*].failure_queue_arn)
+}

@@ -48,9 +48,9 @@ variable "tags" {
 
 variable "packages" {
   description = <<-EOT
-    Where the zips of `make package` are (processor.zip, result_handler.zip, jobs_api.zip, reconciler.zip): either a local
-    directory, or a bucket in the same region. versions holds the S3 object version of each zip by processor, result_handler,
-    jobs_api and reconciler: without them a new zip under the same key is not noticed.
+    Where the zips of `make package` are (processor.zip, result_handler.zip, jobs_api.zip, reconciler.zip, event_publisher.zip):
+    either a local directory, or a bucket in the same region. versions holds the S3 object version of each zip by processor,
+    result_handler, jobs_api, reconciler and event_publisher: without them a new zip under the same key is not noticed.
   EOT
   type = object({
     directory = optional(string)
@@ -68,8 +68,8 @@ variable "packages" {
   }
 
   validation {
-    condition     = length(setsubtract(try(keys(var.packages.s3.versions), []), ["processor", "result_handler", "jobs_api", "reconciler"])) == 0
-    error_message = "packages.s3.versions has the keys ${join(", ", try(keys(var.packages.s3.versions), []))}: allowed are processor, result_handler, jobs_api and reconciler."
+    condition     = length(setsubtract(try(keys(var.packages.s3.versions), []), ["processor", "result_handler", "jobs_api", "reconciler", "event_publisher"])) == 0
+    error_message = "packages.s3.versions has the keys ${join(", ", try(keys(var.packages.s3.versions), []))}: allowed are processor, result_handler, jobs_api, reconciler and event_publisher."
   }
 }
 
@@ -471,6 +471,7 @@ variable "alarms" {
       api_error_percent               = optional(number, 5)
       api_latency_ms                  = optional(number, 3000)
       table_throttles                 = optional(number, 0)
+      event_delay_seconds             = optional(number, 600)
     }), {})
   })
   default  = {}
@@ -503,7 +504,7 @@ variable "alarms" {
 
   validation {
     condition = alltrue([
-      for name in ["request_queue_depth", "oldest_message_age_seconds", "waiting_jobs", "failed_jobs_percent", "oldest_open_job_seconds", "function_errors", "api_error_percent", "api_latency_ms", "table_throttles"] :
+      for name in ["request_queue_depth", "oldest_message_age_seconds", "waiting_jobs", "failed_jobs_percent", "oldest_open_job_seconds", "function_errors", "api_error_percent", "api_latency_ms", "table_throttles", "event_delay_seconds"] :
       var.alarms.thresholds[name] >= 0
     ])
     error_message = "alarms.thresholds has a negative value in ${jsonencode(var.alarms.thresholds)}: what is counted is never below 0, so such an alarm would never be silent. Give 0 or more."
@@ -597,6 +598,26 @@ variable "api" {
   validation {
     condition     = var.api.throttling_burst_limit >= 1 && floor(var.api.throttling_burst_limit) == var.api.throttling_burst_limit
     error_message = "api.throttling_burst_limit is ${var.api.throttling_burst_limit}: give a whole number from 1; with 0 the API refuses everything."
+  }
+}
+
+variable "events" {
+  description = <<-EOT
+    Events of every job that ends (docs/events.md), on the account's default EventBridge bus or on the one of event_bus.
+    include_result adds results and error messages to them. enabled = false does without the function, its trigger and the
+    table's stream; turned on later, it tells of the jobs that end from then on.
+  EOT
+  type = object({
+    enabled        = optional(bool, true)
+    event_bus      = optional(object({ arn = string }))
+    include_result = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.events.event_bus == null ? true : can(regex("^arn:[^:]+:events:[^:]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]+$", var.events.event_bus.arn))
+    error_message = "events.event_bus.arn is \"${try(var.events.event_bus.arn, "-")}\": give the ARN of an event bus (arn:aws:events:<region>:<account>:event-bus/<name>), or leave event_bus out for the default bus."
   }
 }
 

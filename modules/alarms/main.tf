@@ -230,6 +230,20 @@ locals {
           missing    = "notBreaching", why_missing = "a function that does not run uses nothing of its limit"
         }
       } : id => alarm if function.concurrency_limit != null },
+      { for id, alarm in {
+        "${key}-delay" = {
+          meaning = "What ${function.name} reads from its stream is older than ${var.thresholds.event_delay_seconds} s: it can't pass it on, or can't keep up. Nothing is lost until it is 23 hours old; then it goes to the on-failure queue."
+          metrics = { age = {
+            namespace = "AWS/Lambda", name = "IteratorAge", statistic = "Maximum", dimensions = { FunctionName = function.name }
+          } }
+          comparison = "GreaterThanThreshold"
+          # CloudWatch has it in milliseconds.
+          threshold = var.thresholds.event_delay_seconds * 1000
+          period    = local.period.five_minutes
+          periods   = 1, to_alarm = 1
+          missing   = "notBreaching", why_missing = "a stream without anything to read has no age"
+        }
+      } : id => alarm if function.reads_stream },
     )
   ]...)
 
@@ -250,9 +264,10 @@ locals {
     }
 
     "api-latency" = {
-      meaning = "One of a hundred requests of the API takes longer than ${var.thresholds.api_latency_ms} ms."
-      metrics = { latency = {
-        namespace = "AWS/ApiGateway", name = "Latency", statistic = "p99", dimensions = local.api_dimensions
+      meaning = "The jobs API function takes longer than ${var.thresholds.api_latency_ms} ms for one of a hundred requests, the time that callers ask it to wait (GET with wait) left out."
+      # Not the gateway's Latency: that is long on purpose as soon as somebody waits for a job.
+      metrics = { time = {
+        namespace = var.metrics_namespace, name = "RequestTime", statistic = "p99", dimensions = { service = "ai-jobs" }
       } }
       comparison = "GreaterThanThreshold"
       threshold  = var.thresholds.api_latency_ms

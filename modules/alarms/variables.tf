@@ -89,12 +89,13 @@ variable "dead_letter_queues" {
 }
 
 variable "functions" {
-  description = "Functions to watch, by the first part of their alarms' keys; reconciler must be one of them. concurrency_limit null means that they have none of their own."
+  description = "Functions to watch, by the first part of their alarms' keys; reconciler must be one of them. concurrency_limit null means that they have none of their own, reads_stream that a stream triggers them."
   type = map(object({
     name              = string
     timeout_seconds   = number
     errors_mean       = string
     concurrency_limit = optional(number)
+    reads_stream      = optional(bool, false)
   }))
   nullable = false
 }
@@ -150,6 +151,7 @@ variable "thresholds" {
     api_error_percent               = optional(number, 5)
     api_latency_ms                  = optional(number, 3000)
     table_throttles                 = optional(number, 0)
+    event_delay_seconds             = optional(number, 600)
   })
   default  = {}
   nullable = false

@@ -7,7 +7,7 @@ locals {
   # CloudWatch writes a metric as [namespace, name, dimension, value, ..., {options}].
   own = {
     for name in [
-      "JobsCompleted", "JobsFailed", "JobsStalled", "Attempts", "QueueWait", "TotalTime", "ModelLatency", "InputTokens", "OutputTokens",
+      "JobsCompleted", "JobsFailed", "JobsCancelled", "JobsStalled", "Attempts", "RequestTime", "QueueWait", "TotalTime", "ModelLatency", "InputTokens", "OutputTokens",
       "EstimatedCost", "ModelThrottles", "BudgetWaits", "OldestOpenJobAge", "InvalidErrors", "OperatorErrors",
       "ThrottledErrors", "TransientErrors", "ExhaustedErrors", "CrashErrors", "NotAJobErrors",
     ] : name => [var.metrics_namespace, name, "service", "ai-jobs"]
@@ -21,6 +21,7 @@ locals {
       metrics = [
         concat(local.own.JobsCompleted, [{ label = "completed", stat = "Sum", color = "#2ca02c" }]),
         concat(local.own.JobsFailed, [{ label = "failed", stat = "Sum", color = "#d62728" }]),
+        concat(local.own.JobsCancelled, [{ label = "cancelled", stat = "Sum", color = "#9467bd" }]),
         concat(local.own.Attempts, [{ label = "attempts, average (right)", stat = "Average", yAxis = "right", color = "#7f7f7f" }]),
       ]
     },
@@ -139,10 +140,13 @@ locals {
       ]
     },
     {
+      # The gateway's latency holds what callers ask to wait; RequestTime does not.
       title = "API latency, ms"
       metrics = [
-        concat(local.api["Latency"], [{ label = "p50", stat = "p50" }]),
-        concat(local.api["Latency"], [{ label = "p99", stat = "p99" }]),
+        concat(local.own.RequestTime, [{ label = "function without waits, p50", stat = "p50" }]),
+        concat(local.own.RequestTime, [{ label = "function without waits, p99", stat = "p99" }]),
+        concat(local.api["Latency"], [{ label = "gateway p50", stat = "p50" }]),
+        concat(local.api["Latency"], [{ label = "gateway p99", stat = "p99" }]),
       ]
     },
     {
@@ -154,7 +158,17 @@ locals {
     },
   ]
 
-  rows = [for row in [local.golden_signals, local.queues, local.functions, local.model, local.by_type, local.access] : row if length(row) > 0]
+  events = var.events == null ? [] : [{
+    title = "Events"
+    metrics = [
+      ["AWS/Lambda", "Invocations", "FunctionName", var.events.function_name, { label = "publisher's invocations", stat = "Sum" }],
+      ["AWS/Lambda", "Errors", "FunctionName", var.events.function_name, { label = "errors", stat = "Sum", color = "#d62728" }],
+      ["AWS/Lambda", "IteratorAge", "FunctionName", var.events.function_name, { label = "behind, ms (right)", stat = "Maximum", yAxis = "right" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.events.queue_name, { label = "not published", stat = "Maximum", color = "#9467bd" }],
+    ]
+  }]
+
+  rows = [for row in [local.golden_signals, local.queues, local.functions, local.model, local.by_type, concat(local.access, local.events)] : row if length(row) > 0]
 
   charts = flatten([
     for index, row in local.rows : [

@@ -57,6 +57,15 @@ variable "api" {
   nullable = false
 }
 
+variable "events" {
+  description = "The function that publishes events and its on-failure queue; null without events."
+  type = object({
+    function_name = string
+    queue_name    = string
+  })
+  default = null
+}
+
 variable "table_name" {
   description = "The jobs table."
   type        = string

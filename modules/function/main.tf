@@ -62,7 +62,7 @@ resource "aws_iam_role_policy" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.base_statements, local.caller_statements)
+    Statement = concat(local.base_statements, local.stream_statements, local.caller_statements)
   })
 }
 
@@ -89,7 +89,7 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
 
   environment {
-    variables = var.environment_variables
+    variables = merge(local.stream_variables, var.environment_variables)
   }
 
   logging_config {

@@ -43,6 +43,21 @@ output "trigger_queue_arn" {
   value       = one(aws_lambda_event_source_mapping.queue[*].event_source_arn)
 }
 
+output "failure_queue_name" {
+  description = "Name of the queue for what the stream trigger can't get done; null without one."
+  value       = one(aws_sqs_queue.failures[*].name)
+}
+
+output "failure_queue_url" {
+  description = "URL of that queue."
+  value       = one(aws_sqs_queue.failures[*].url)
+}
+
+output "failure_queue_arn" {
+  description = "ARN of that queue."
+  value       = one(aws_sqs_queue.failures[*].arn)
+}
+
 output "trigger_id" {
   description = "UUID of the queue trigger; null without a trigger."
   value       = one(aws_lambda_event_source_mapping.queue[*].uuid)

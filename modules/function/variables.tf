@@ -83,6 +83,25 @@ variable "queue_trigger" {
   default = null
 }
 
+variable "stream_trigger" {
+  description = <<-EOT
+    The DynamoDB stream that triggers the function; null means none. A record must match one of filter_patterns (JSON). What
+    can't be worked on ends in failure_queue, which the function finds in AI_JOB_FAILURE_QUEUE_URL.
+  EOT
+  type = object({
+    stream_arn              = string
+    batch_size              = number
+    batching_window_seconds = number
+    filter_patterns         = list(string)
+    failure_queue = object({
+      name        = string
+      require_tls = optional(bool, true)
+      kms_key_arn = optional(string)
+    })
+  })
+  default = null
+}
+
 variable "schedule" {
   description = "When EventBridge Scheduler runs the function, e.g. rate(5 minutes); null means never. enabled = false pauses it."
   type = object({

@@ -63,6 +63,10 @@ resource "aws_dynamodb_table" "this" {
     ]
   }
 
+  # Both images, so that a reader can tell a job that ended from a later change of its row.
+  stream_enabled   = var.stream_enabled
+  stream_view_type = var.stream_enabled ? "NEW_AND_OLD_IMAGES" : null
+
   ttl {
     attribute_name = "expiresAt"
     enabled        = true

@@ -8,6 +8,11 @@ output "arn" {
   value       = aws_dynamodb_table.this.arn
 }
 
+output "stream_arn" {
+  description = "ARN of the stream of the table's changes; null without one."
+  value       = var.stream_enabled ? aws_dynamodb_table.this.stream_arn : null
+}
+
 output "by_user_index_arn" {
   description = "ARN of the index that finds the jobs of a user."
   value       = "${aws_dynamodb_table.this.arn}/index/${local.by_user_index}"

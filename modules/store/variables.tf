@@ -18,6 +18,13 @@ variable "point_in_time_recovery" {
   nullable    = false
 }
 
+variable "stream_enabled" {
+  description = "Keep a stream of the table's changes, for 24 hours."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "kms_key_arn" {
   description = "Customer KMS key of the table; null means the AWS managed key."
   type        = string

@@ -28,7 +28,14 @@ OF_AWS: dict[str, dict[tuple[str, ...], set[str]]] = {
         }
     },
     "AWS/Lambda": {
-        ("FunctionName",): {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"},
+        ("FunctionName",): {
+            "Invocations",
+            "Errors",
+            "Throttles",
+            "Duration",
+            "ConcurrentExecutions",
+            "IteratorAge",
+        },
     },
     "AWS/ApiGateway": {("ApiName", "Stage"): {"Count", "4XXError", "5XXError", "Latency"}},
     "AWS/DynamoDB": {

@@ -219,6 +219,26 @@ def test_a_reconciler_that_no_longer_runs_is_noticed(service: Service):
     assert service.in_alarm == set()
 
 
+def test_callers_that_wait_for_their_jobs_are_no_slow_api(service: Service):
+    def waiting(s: Service) -> None:
+        s.api("Count", 10)
+        s.api("Latency", 25_000)
+        s.own("RequestTime", 20)
+
+    service.run(60, waiting)
+    assert service.notifications == []
+
+
+def test_a_bus_that_takes_no_events_is_told_and_pages_nobody(service: Service):
+    def refused(s: Service) -> None:
+        s.function("job-event-publisher", "Errors", 1)
+        s.function("job-event-publisher", "IteratorAge", 60_000 * (s.minute - 60))
+
+    service.run(60, refused)
+    assert service.in_alarm == {"event-publisher-errors", "event-publisher-delay"}
+    assert service.told("service-unhealthy") == []
+
+
 def test_a_few_failures_of_a_quiet_night_are_no_outage(service: Service):
     service.run(60, lambda s: s.own("JobsFailed", 1) if s.minute % 10 == 0 else None)
     assert service.told("failed-jobs") == []
@@ -244,6 +264,8 @@ CAUSES: dict[str, Happening] = {
     "response-dlq-messages": lambda s: s.queue("response-dlq", visible=1),
     "request-dlq-growth": lambda s: s.queue("request-dlq", visible=s.minute),
     "response-dlq-growth": lambda s: s.queue("response-dlq", visible=s.minute),
+    "events-dlq-messages": lambda s: s.queue("events-dlq", visible=1),
+    "events-dlq-growth": lambda s: s.queue("events-dlq", visible=s.minute),
     "request-queue-depth": lambda s: s.queue("request", visible=1001),
     "jobs-waiting": lambda s: s.queue("request", delayed=11),
     "processing-rate": lambda s: s.queue("request", visible=1),
@@ -254,19 +276,23 @@ CAUSES: dict[str, Happening] = {
     "processor-errors": lambda s: s.function("job-processor", "Errors", 1),
     "result-handler-errors": lambda s: s.function("job-result-handler", "Errors", 1),
     "jobs-api-errors": lambda s: s.function("jobs-api", "Errors", 1),
+    "event-publisher-errors": lambda s: s.function("job-event-publisher", "Errors", 1),
     "reconciler-errors": lambda s: s.function("job-reconciler", "Errors", 1),
     "processor-throttles": lambda s: s.function("job-processor", "Throttles", 1),
     "result-handler-throttles": lambda s: s.function("job-result-handler", "Throttles", 1),
     "jobs-api-throttles": lambda s: s.function("jobs-api", "Throttles", 1),
+    "event-publisher-throttles": lambda s: s.function("job-event-publisher", "Throttles", 1),
     "reconciler-throttles": lambda s: s.function("job-reconciler", "Throttles", 1),
     "processor-duration": lambda s: s.function("job-processor", "Duration", 810_001),
     "result-handler-duration": lambda s: s.function("job-result-handler", "Duration", 27_001),
-    "jobs-api-duration": lambda s: s.function("jobs-api", "Duration", 9_001),
+    "jobs-api-duration": lambda s: s.function("jobs-api", "Duration", 26_101),
+    "event-publisher-duration": lambda s: s.function("job-event-publisher", "Duration", 54_001),
+    "event-publisher-delay": lambda s: s.function("job-event-publisher", "IteratorAge", 600_001),
     "reconciler-duration": lambda s: s.function("job-reconciler", "Duration", 108_001),
     "processor-concurrency": lambda s: s.function("job-processor", "ConcurrentExecutions", 9),
     "result-handler-concurrency": lambda s: s.function("job-result-handler", "ConcurrentExecutions", 9),
     "api-errors": lambda s: (s.api("Count", 20), s.api("5XXError", 2)),
-    "api-latency": lambda s: (s.api("Latency", 100), s.api("Latency", 3001)),
+    "api-latency": lambda s: (s.own("RequestTime", 100), s.own("RequestTime", 3001)),
     "table-throttles": lambda s: s.table("WriteThrottleEvents", 1, "by-user"),
     "failed-jobs": lambda s: (s.own("JobsFailed", 1), s.own("JobsCompleted", 3)),
     "service-failures": lambda s: s.own("CrashErrors", 0.5),
@@ -283,7 +309,7 @@ def test_there_is_a_cause_for_every_alarm(service: Service):
 @pytest.mark.parametrize("name", CAUSES)
 def test_an_alarm_fires_for_its_cause_and_ends_with_it(service: Service, name: str):
     # A dead-letter queue is there and empty before: growth compares.
-    service.run(2, lambda s: (s.queue("request-dlq"), s.queue("response-dlq")))
+    service.run(2, lambda s: [s.queue(f"{name}-dlq") for name in ("request", "response", "events")])
     service.run(45, CAUSES[name])
     service.run(60)
     assert [state for _, state in service.told(name)] == [ALARM, OK]
@@ -296,9 +322,11 @@ NOT_QUITE: dict[str, Happening] = {
     "request-queue-age": lambda s: s.queue("request", age=300),
     "response-queue-age": lambda s: s.queue("response", age=300),
     "processor-duration": lambda s: s.function("job-processor", "Duration", 810_000),
+    "jobs-api-duration": lambda s: s.function("jobs-api", "Duration", 25_900),  # a GET that waited as long as it may
     "processor-concurrency": lambda s: s.function("job-processor", "ConcurrentExecutions", 8),
     "api-errors": lambda s: (s.api("Count", 40), s.api("5XXError", 2)),
-    "api-latency": lambda s: s.api("Latency", 3000),
+    "api-latency": lambda s: s.own("RequestTime", 3000),
+    "event-publisher-delay": lambda s: s.function("job-event-publisher", "IteratorAge", 600_000),
     "failed-jobs": lambda s: (s.own("JobsFailed", 1), s.own("JobsCompleted", 4)),
     "oldest-open-job": lambda s: s.own("OldestOpenJobAge", 3600),
     "processing-rate": lambda s: (s.queue("request", visible=1), s.own("JobsCompleted", 1 if s.minute % 5 == 0 else 0)),

@@ -72,13 +72,6 @@ def test_a_body_over_the_queues_limit_is_refused(api):  # R-J2
     assert "256" in answer["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/jobs/some-id"])
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_a_wrong_method_is_a_405(api, method, path):
-    status, answer = api.call(method, path, b"{}")
-    assert (status, answer["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
-
-
 def test_an_unsigned_request_is_refused(unsigned):
     for method, path, body in (("POST", "/jobs", json.dumps(GOOD)), ("GET", "/jobs/some-id", None)):
         status, answer = unsigned(method, path, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import uuid
@@ -35,7 +36,9 @@ def test_200_jobs_are_accounted_for(api_url: str) -> None:  # R-C1: with the ins
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("every job is accounted for\n")
-    assert "180 completed, 20 cancelled" in done.stdout
+    completed, cancelled = map(int, re.search(r"(\d+) completed, (\d+) cancelled", done.stdout).groups())
+    assert completed + cancelled == 200
+    assert cancelled, "none at all could be cancelled before it ran, in spite of the delay"
 
 
 def test_a_job_can_be_read_as_soon_as_it_is_submitted(client: JobsClient) -> None:
@@ -43,8 +46,7 @@ def test_a_job_can_be_read_as_soon_as_it_is_submitted(client: JobsClient) -> Non
     assert client.get(job).status == "queued"
     assert job.job_id in {listed.job_id for listed in client.list(user_id="user-1", status="queued", page_size=1)}
     assert client.cancel(job).completed_at is not None
-    with pytest.raises(ConflictError, match="JOB_ENDED"):
-        client.cancel(job)
+    assert client.cancel(job).status == "cancelled"
 
 
 def test_submitting_again_is_harmless_but_not_with_something_else(client: JobsClient) -> None:
@@ -56,6 +58,8 @@ def test_submitting_again_is_harmless_but_not_with_something_else(client: JobsCl
     job = client.wait(str(job_id), 60)
     assert client.result(job) == job.result
     assert job.attempts == 1
+    with pytest.raises(ConflictError, match="JOB_ENDED"):
+        client.cancel(job)
 
 
 def test_mistakes_are_told_by_their_field(client: JobsClient) -> None:

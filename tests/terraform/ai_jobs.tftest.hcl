@@ -492,7 +492,7 @@ run "defaults" {
 
   assert {
     condition = alltrue([
-      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler] :
+      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler, output.inside.event_publisher] :
       leaf["aws_cloudwatch_log_group.this"].retention_in_days == 30 && leaf["aws_iam_role.this"].path == "/" && leaf["aws_iam_role.this"].permissions_boundary == null
     ])
     error_message = "A function's log retention, role path or permissions boundary is not the default."
@@ -637,7 +637,7 @@ run "defaults" {
   # R-P3
   assert {
     condition = alltrue([
-      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler } :
+      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler, event_publisher = output.inside.event_publisher } :
       leaf["aws_lambda_function.this"].s3_bucket == "releases" &&
       leaf["aws_lambda_function.this"].s3_key == "${name}.zip" &&
       leaf["aws_lambda_function.this"].s3_object_version == null &&
@@ -669,7 +669,7 @@ run "settings_given" {
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001"
     iam         = { role_path = "/platform/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
 
-    packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/1.2.0/", versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4" } } }
+    packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/1.2.0/", versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4", event_publisher = "v5" } } }
 
     request_queue = {
       visibility_timeout_seconds    = 43200
@@ -856,7 +856,7 @@ run "settings_given" {
 
   assert {
     condition = alltrue([
-      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler] :
+      for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler, output.inside.event_publisher] :
       leaf["aws_lambda_function.this"].environment[0].variables.POWERTOOLS_LOG_LEVEL == "ERROR" &&
       leaf["aws_cloudwatch_log_group.this"].retention_in_days == 3653
     ])
@@ -869,6 +869,7 @@ run "settings_given" {
         output.inside.processor["aws_iam_role.this"], output.inside.result_handler["aws_iam_role.this"],
         output.inside.jobs_api["aws_iam_role.this"], output.inside.api["aws_iam_role.post_jobs"],
         output.inside.reconciler["aws_iam_role.this"], output.inside.reconciler["aws_iam_role.schedule[0]"],
+        output.inside.event_publisher["aws_iam_role.this"],
       ] : role.path == "/platform/" && role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
     ])
     error_message = "iam does not reach every role."
@@ -917,10 +918,11 @@ run "settings_given" {
   assert {
     condition = alltrue([
       for name, given in {
-        processor      = { function = output.inside.processor["aws_lambda_function.this"], version = "v1" }
-        result_handler = { function = output.inside.result_handler["aws_lambda_function.this"], version = "v2" }
-        jobs_api       = { function = output.inside.jobs_api["aws_lambda_function.this"], version = "v3" }
-        reconciler     = { function = output.inside.reconciler["aws_lambda_function.this"], version = "v4" }
+        processor       = { function = output.inside.processor["aws_lambda_function.this"], version = "v1" }
+        result_handler  = { function = output.inside.result_handler["aws_lambda_function.this"], version = "v2" }
+        jobs_api        = { function = output.inside.jobs_api["aws_lambda_function.this"], version = "v3" }
+        reconciler      = { function = output.inside.reconciler["aws_lambda_function.this"], version = "v4" }
+        event_publisher = { function = output.inside.event_publisher["aws_lambda_function.this"], version = "v5" }
       } :
       given.function.s3_bucket == "zips" && given.function.s3_key == "ai-jobs/1.2.0/${name}.zip" &&
       given.function.s3_object_version == given.version
@@ -976,7 +978,7 @@ run "zips_from_a_directory" {
 
   assert {
     condition = alltrue([
-      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler } :
+      for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler, event_publisher = output.inside.event_publisher } :
       leaf["aws_lambda_function.this"].filename == "fixtures/packages/${name}.zip" &&
       leaf["aws_lambda_function.this"].source_code_hash == filebase64sha256("fixtures/packages/${name}.zip") &&
       leaf["aws_lambda_function.this"].s3_bucket == null

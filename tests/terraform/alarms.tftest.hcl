@@ -31,6 +31,7 @@ variables {
   functions = {
     processor  = { name = "processor-test", timeout_seconds = 900, errors_mean = "Jobs come back.", concurrency_limit = 10 }
     jobs-api   = { name = "jobs-api-test", timeout_seconds = 10, errors_mean = "Callers get a 5xx." }
+    publisher  = { name = "publisher-test", timeout_seconds = 60, errors_mean = "Events come again.", reads_stream = true }
     reconciler = { name = "reconciler-test", timeout_seconds = 120, errors_mean = "Jobs stay open." }
   }
   api               = { name = "api-test", stage_name = "v1" }
@@ -51,7 +52,7 @@ run "alarms" {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
       "api-errors", "api-latency", "budget-waits", "failed-jobs", "jobs-api-duration", "jobs-api-errors", "jobs-api-throttles", "jobs-waiting",
       "oldest-open-job", "processing-rate", "processor-concurrency", "processor-duration", "processor-errors",
-      "processor-throttles", "reconciler-duration", "reconciler-errors", "reconciler-silent", "reconciler-throttles",
+      "processor-throttles", "publisher-delay", "publisher-duration", "publisher-errors", "publisher-throttles", "reconciler-duration", "reconciler-errors", "reconciler-silent", "reconciler-throttles",
       "request-dlq-growth", "request-dlq-messages", "request-queue-age", "request-queue-depth", "response-dlq-growth",
       "response-dlq-messages", "response-queue-age", "service-failures", "stalled-jobs", "standstill", "table-throttles",
     ])
@@ -100,6 +101,27 @@ run "alarms" {
       aws_cloudwatch_metric_alarm.this["${key}-queue-age"].threshold == 300
     ])
     error_message = "A main queue's oldest message may be older than 5 minutes without an alarm."
+  }
+
+  # The gateway's latency is long on purpose where somebody waits for a job.
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["api-latency"].namespace == "acme-ai-jobs-test" &&
+      aws_cloudwatch_metric_alarm.this["api-latency"].metric_name == "RequestTime" &&
+      aws_cloudwatch_metric_alarm.this["api-latency"].dimensions == tomap({ service = "ai-jobs" }) &&
+      aws_cloudwatch_metric_alarm.this["api-latency"].extended_statistic == "p99"
+    )
+    error_message = "The API's latency must be watched without the time that callers ask it to wait."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["publisher-delay"].namespace == "AWS/Lambda" &&
+      aws_cloudwatch_metric_alarm.this["publisher-delay"].metric_name == "IteratorAge" &&
+      aws_cloudwatch_metric_alarm.this["publisher-delay"].dimensions == tomap({ FunctionName = "publisher-test" }) &&
+      aws_cloudwatch_metric_alarm.this["publisher-delay"].threshold == 600000
+    )
+    error_message = "A function that falls behind its stream must be noticed."
   }
 
   # R-M4

@@ -93,6 +93,12 @@ override_resource {
   values          = { arn = "arn:aws:sns:::alarms" }
 }
 
+override_resource {
+  target          = module.ai_jobs.module.event_publisher[0].aws_sqs_queue.failures
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:::events-dlq", url = "https://sqs/events-dlq" }
+}
+
 # R-P2
 run "local" {
   command = plan
@@ -130,6 +136,11 @@ run "local" {
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-local" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-local" &&
       output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-local" &&
+      output.event_publisher_function_name == "bayon-coagent-ai-job-event-publisher-local" &&
+      output.event_publisher_role_name == "bayon-coagent-ai-job-events-local-eu-west-1" &&
+      output.event_bus_arn == "arn:aws:events:eu-west-1:123456789012:event-bus/default" &&
+      output.events_dlq_url == "https://sqs/events-dlq" &&
+      output.events_dlq_arn == "arn:aws:sqs:::events-dlq" &&
       output.processor_role_name == "bayon-coagent-ai-job-processor-local-eu-west-1" &&
       output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-local-eu-west-1" &&
       output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-local-eu-west-1" &&
@@ -244,6 +255,11 @@ run "development" {
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-development" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-development" &&
       output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-development" &&
+      output.event_publisher_function_name == "bayon-coagent-ai-job-event-publisher-development" &&
+      output.event_publisher_role_name == "bayon-coagent-ai-job-events-development-eu-west-1" &&
+      output.event_bus_arn == "arn:aws:events:eu-west-1:123456789012:event-bus/default" &&
+      output.events_dlq_url == "https://sqs/events-dlq" &&
+      output.events_dlq_arn == "arn:aws:sqs:::events-dlq" &&
       output.processor_role_name == "bayon-coagent-ai-job-processor-development-eu-west-1" &&
       output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-development-eu-west-1" &&
       output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-development-eu-west-1" &&
@@ -344,6 +360,11 @@ run "staging" {
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-staging" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-staging" &&
       output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-staging" &&
+      output.event_publisher_function_name == "bayon-coagent-ai-job-event-publisher-staging" &&
+      output.event_publisher_role_name == "bayon-coagent-ai-job-events-staging-eu-west-1" &&
+      output.event_bus_arn == "arn:aws:events:eu-west-1:123456789012:event-bus/default" &&
+      output.events_dlq_url == "https://sqs/events-dlq" &&
+      output.events_dlq_arn == "arn:aws:sqs:::events-dlq" &&
       output.processor_role_name == "bayon-coagent-ai-job-processor-staging-eu-west-1" &&
       output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-staging-eu-west-1" &&
       output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-staging-eu-west-1" &&
@@ -444,6 +465,11 @@ run "production" {
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-production" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-production" &&
       output.reconciler_function_name == "bayon-coagent-ai-job-reconciler-production" &&
+      output.event_publisher_function_name == "bayon-coagent-ai-job-event-publisher-production" &&
+      output.event_publisher_role_name == "bayon-coagent-ai-job-events-production-eu-west-1" &&
+      output.event_bus_arn == "arn:aws:events:eu-west-1:123456789012:event-bus/default" &&
+      output.events_dlq_url == "https://sqs/events-dlq" &&
+      output.events_dlq_arn == "arn:aws:sqs:::events-dlq" &&
       output.processor_role_name == "bayon-coagent-ai-job-processor-production-eu-west-1" &&
       output.result_handler_role_name == "bayon-coagent-ai-job-result-handler-production-eu-west-1" &&
       output.reconciler_role_name == "bayon-coagent-ai-job-reconciler-production-eu-west-1" &&

@@ -18,6 +18,15 @@ mock_provider "aws" {
       invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:worker-test/invocations"
     }
   }
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:failures-test", url = "https://sqs/failures-test" }
+  }
   mock_resource "aws_lambda_event_source_mapping" {
     defaults = { uuid = "6f6a1111-2222-3333-4444-555555555555" }
   }
@@ -161,6 +170,10 @@ run "without_a_trigger" {
     error_message = "The policy and the function must be those of the role."
   }
 
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.stream) == 0 && length(aws_sqs_queue.failures) == 0 && output.failure_queue_url == null
+    error_message = "Without a stream_trigger there must be nothing of one."
+  }
   assert {
     condition     = length(aws_lambda_event_source_mapping.queue) == 0 && output.trigger_queue_arn == null && output.trigger_id == null
     error_message = "Without a queue_trigger there must be no event source mapping."
@@ -385,6 +398,134 @@ run "a_paused_schedule" {
   assert {
     condition     = aws_scheduler_schedule.this[0].state == "DISABLED"
     error_message = "enabled = false does not pause the schedule."
+  }
+}
+
+run "with_a_stream" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    stream_trigger = {
+      stream_arn              = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs/stream/1"
+      batch_size              = 100
+      batching_window_seconds = 1
+      filter_patterns         = ["{\"eventName\":[\"INSERT\"]}"]
+      failure_queue           = { name = "failures-test" }
+    }
+  }
+
+  assert {
+    condition = (
+      aws_lambda_event_source_mapping.stream[0].event_source_arn == var.stream_trigger.stream_arn &&
+      aws_lambda_event_source_mapping.stream[0].function_name == aws_lambda_function.this.arn &&
+      aws_lambda_event_source_mapping.stream[0].batch_size == 100 &&
+      aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 1 &&
+      tolist([for filter in aws_lambda_event_source_mapping.stream[0].filter_criteria[0].filter : filter.pattern]) == var.stream_trigger.filter_patterns
+    )
+    error_message = "The stream must trigger the function, with the given batch, window and filter."
+  }
+  # What was written before the first poll is no less worth than what comes after it.
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream[0].starting_position == "TRIM_HORIZON"
+    error_message = "Nothing between the creation of the table and the first poll may be lost."
+  }
+  # Below the 24 hours after which the stream forgets it, or what was not worked on would go without a word.
+  assert {
+    condition = (
+      aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == -1 &&
+      aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == 82800 &&
+      aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.failures[0].arn
+    )
+    error_message = "A record must be tried until it is nearly gone, and then be in the on-failure queue."
+  }
+  assert {
+    condition = (
+      aws_lambda_event_source_mapping.stream[0].function_response_types == toset(["ReportBatchItemFailures"]) &&
+      aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error
+    )
+    error_message = "A record that fails must not repeat those before it."
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if contains(["ReadStream", "GiveUpRecords"], statement.Sid)] == [
+      {
+        Sid      = "ReadStream"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        Resource = ["arn:aws:dynamodb:eu-west-1:123456789012:table/jobs/stream/1"]
+      },
+      {
+        Sid      = "GiveUpRecords"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = ["arn:aws:sqs:eu-west-1:123456789012:failures-test"]
+      },
+    ]
+    error_message = "The role may not read the stream and send to the queue, or it may more: ${aws_iam_role_policy.this.policy}"
+  }
+  # R-Q6
+  assert {
+    condition = (
+      aws_sqs_queue.failures[0].name == "failures-test" &&
+      aws_sqs_queue.failures[0].message_retention_seconds == 1209600 &&
+      aws_sqs_queue.failures[0].max_message_size == 262144 &&
+      aws_sqs_queue.failures[0].sqs_managed_sse_enabled &&
+      jsondecode(aws_sqs_queue.failures[0].policy).Statement == [{
+        Sid       = "DenyPlainHttp"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:failures-test"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    )
+    error_message = "The on-failure queue must keep 14 days, be encrypted, and refuse plain HTTP."
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables == tomap({ TABLE_NAME = "jobs-test", AI_JOB_FAILURE_QUEUE_URL = "https://sqs/failures-test" })
+    error_message = "The function must find its on-failure queue."
+  }
+  # R-Q5
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream[0].tags == tomap(var.tags) && aws_sqs_queue.failures[0].tags == tomap(var.tags)
+    error_message = "The trigger and the queue must carry the tags."
+  }
+  assert {
+    condition = (
+      output.failure_queue_name == "failures-test" && output.failure_queue_arn == aws_sqs_queue.failures[0].arn && output.failure_queue_url == "https://sqs/failures-test"
+    )
+    error_message = "The outputs must describe the on-failure queue."
+  }
+}
+
+run "with_a_stream_and_a_customer_key" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    stream_trigger = {
+      stream_arn              = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs/stream/1"
+      batch_size              = 100
+      batching_window_seconds = 1
+      filter_patterns         = []
+      failure_queue           = { name = "failures-test", require_tls = false, kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001" }
+    }
+  }
+
+  # R-Q6
+  assert {
+    condition = (
+      aws_sqs_queue.failures[0].kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/0001" &&
+      aws_sqs_queue.failures[0].kms_data_key_reuse_period_seconds == 300 &&
+      !can(jsondecode(aws_sqs_queue.failures[0].policy))
+    )
+    error_message = "The queue is without the customer key, or require_tls = false does not reach it."
   }
 }
 

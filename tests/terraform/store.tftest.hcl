@@ -6,7 +6,8 @@ mock_provider "aws" {
 
   mock_resource "aws_dynamodb_table" {
     defaults = {
-      arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs-test"
+      arn        = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs-test"
+      stream_arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs-test/stream/1"
     }
   }
 }
@@ -95,6 +96,15 @@ run "defaults" {
     error_message = "Deletion protection must be on by default."
   }
 
+  # Without the old image a job that ended could not be told from a later change of its row.
+  assert {
+    condition = (
+      aws_dynamodb_table.this.stream_enabled && aws_dynamodb_table.this.stream_view_type == "NEW_AND_OLD_IMAGES" &&
+      output.stream_arn == aws_dynamodb_table.this.stream_arn
+    )
+    error_message = "The table must have a stream of both images."
+  }
+
   # R-Q5
   assert {
     condition     = aws_dynamodb_table.this.tags == tomap(var.tags)
@@ -119,6 +129,7 @@ run "for_tests_and_with_a_customer_key" {
   variables {
     deletion_protection    = false
     point_in_time_recovery = false
+    stream_enabled         = false
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
   }
 
@@ -129,6 +140,10 @@ run "for_tests_and_with_a_customer_key" {
   assert {
     condition     = aws_dynamodb_table.this.point_in_time_recovery[0].enabled == false
     error_message = "point_in_time_recovery = false must turn the backups off."
+  }
+  assert {
+    condition     = aws_dynamodb_table.this.stream_enabled == false && output.stream_arn == null
+    error_message = "stream_enabled = false must leave out the stream."
   }
   # R-Q6
   assert {

@@ -27,7 +27,10 @@ from ai_jobs.queues import ReceivedMessage
 from ai_jobs.store import JobStore
 
 # As in modules/store.
-BY_USER_PROJECTION = ["status", "jobType", "createdAt", "startedAt", "completedAt", "attempt", "expiresAt"]
+BY_USER_PROJECTION = [
+    *("status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "attempt"),
+    *("deadlineAt", "model", "usage", "configVersion", "traceId", "expiresAt"),
+]
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

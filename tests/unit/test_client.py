@@ -7,6 +7,7 @@ import concurrent.futures
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,17 @@ def test_the_environments_proxy_is_used_but_not_for_what_it_excludes(
     with make(api.url) as client:
         client.get("x")
     assert api.calls[-1][1] == "/v1/jobs/x"
+
+
+def test_the_passwords_of_netrc_are_left_alone(
+    api: FakeJobsApi, make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login someone password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    api.add("x", "completed", resultUrl=f"{api.url.removesuffix('/v1')}/stored/x")
+    with make(api.url, BearerAuth("token")) as client:
+        client.result("x")
+    assert [headers.get("authorization") for headers in api.headers] == ["Bearer token", None]
 
 
 def test_stopping_early_leaves_nothing_behind(api: FakeJobsApi) -> None:

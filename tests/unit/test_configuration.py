@@ -9,6 +9,7 @@ import pytest
 
 from ai_jobs import AIJobMessage, ConfigurationError, get_sqs_client, send_ai_job_request, send_ai_job_result
 from ai_jobs.configuration import (
+    EventPublisherSettings,
     JobsApiSettings,
     ProcessorSettings,
     ReconcilerSettings,
@@ -37,10 +38,17 @@ COMPLETE = {
     "AI_JOB_RETENTION_DAYS": "30",
     "AI_JOB_MAX_WAIT_SECONDS": "25",
     "AI_JOB_AUTHORIZATION": "AWS_IAM",
+    "AI_JOB_EVENT_BUS_ARN": "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+    "AI_JOB_TABLE_ARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs",
+    "AI_JOB_FAILURE_QUEUE_URL": "https://sqs/events-dlq",
+    "AI_JOB_EVENTS_INCLUDE_RESULT": "false",
 }
 
 
-@pytest.mark.parametrize("settings", [ProcessorSettings, ResultHandlerSettings, JobsApiSettings, ReconcilerSettings])
+@pytest.mark.parametrize(
+    "settings",
+    [ProcessorSettings, ResultHandlerSettings, JobsApiSettings, ReconcilerSettings, EventPublisherSettings],
+)
 def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):  # R-C3
     settings.from_environment(COMPLETE)
     refused = []
@@ -54,6 +62,13 @@ def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):
         refused.append(name)
     needed = [field for field in dataclasses.fields(settings) if field.default is field.default_factory]
     assert len(refused) == len(needed)
+
+
+def test_a_yes_or_no_is_true_or_false_and_nothing_else():
+    given = {**COMPLETE, "AI_JOB_EVENTS_INCLUDE_RESULT": "True"}
+    assert EventPublisherSettings.from_environment(given).include_result
+    with pytest.raises(ConfigurationError, match="AI_JOB_EVENTS_INCLUDE_RESULT is 'yes': it must be true or false"):
+        EventPublisherSettings.from_environment(given | {"AI_JOB_EVENTS_INCLUDE_RESULT": "yes"})
 
 
 def test_a_mode_of_authorization_that_is_not_known_is_refused():

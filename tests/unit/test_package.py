@@ -132,8 +132,9 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     numbers = ("CONFIG_MAX_AGE_SECONDS", "VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT", "DEFAULT_DEADLINE_SECONDS")
     variables |= {f"AI_JOB_{number}": "60" for number in (*numbers, "MAX_BACKOFF_SECONDS", "RETENTION_DAYS")}
     texts = ("TABLE_NAME", "BUCKET", "CONFIG_APPLICATION", "CONFIG_ENVIRONMENT", "CONFIG_PROFILE")
-    queues = ("REQUEST_QUEUE_URL", "REQUEST_DLQ_URL", "RESPONSE_QUEUE_URL", "RESPONSE_DLQ_URL")
+    queues = ("REQUEST_QUEUE_URL", "REQUEST_DLQ_URL", "RESPONSE_QUEUE_URL", "RESPONSE_DLQ_URL", "FAILURE_QUEUE_URL")
     variables |= {"AI_JOB_AUTHORIZATION": "AWS_IAM", "AI_JOB_MAX_WAIT_SECONDS": "25"}
+    variables |= {"AI_JOB_EVENT_BUS_ARN": "x", "AI_JOB_TABLE_ARN": "x", "AI_JOB_EVENTS_INCLUDE_RESULT": "false"}
     variables |= {f"AI_JOB_{text}": "x" for text in texts} | {f"AI_JOB_{queue}": "https://x/q" for queue in queues}
     # Without site-packages: what the zip lacks must not be found in the environment of the tests.
     python = getattr(sys, "_base_executable", sys.executable)

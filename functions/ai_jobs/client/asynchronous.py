@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ai_jobs.client.core import Core, list_filters, submit_options
+from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 
 try:
@@ -146,7 +147,8 @@ class _Transport:
     async def _send(self, request: Request) -> Outcome:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=_MOST_CONNECTIONS)
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
+            # Without `trust_env`: that would also put a password of ~/.netrc in the place of the signature.
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         headers = dict(request.headers)
         if self._auth and request.signed:
             headers |= await asyncio.to_thread(self._auth, request)
@@ -157,6 +159,7 @@ class _Transport:
                 yarl.URL(request.url, encoded=True),
                 data=request.body,
                 headers=headers,
+                proxy=proxy_for(request.url) or None,
                 timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=request.timeout_seconds),
                 allow_redirects=False,
             ) as answer:

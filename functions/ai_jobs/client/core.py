@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import time
@@ -40,6 +41,9 @@ _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 # What the API accepts for `wait`; the service may cut it further.
 _LONGEST_WAIT_SECONDS = 25
+
+# The least time that an answer gets, however little is left of a wait.
+_LEAST_PATIENCE_SECONDS = 5.0
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -134,14 +138,15 @@ class Core:
         return _job_in(request, (yield from self._call(request)))
 
     def cancel(self, job: Job | str) -> Steps[Job]:
-        """DELETE the job; when an answer was lost, a job that is cancelled by then counts as done."""
+        """DELETE the job; one that is cancelled already counts as done.
+
+        Whose cancellation that was can't be told: this one's answer may have been lost, here or inside an HTTP library
+        that sends a DELETE again by itself (aiohttp does).
+        """
         request = self._request("DELETE", _path_of(_id_of(job)))
-        lost: list[Outcome] = []
         try:
-            return _job_in(request, (yield from self._call(request, lost)))
+            return _job_in(request, (yield from self._call(request)))
         except ConflictError:
-            if not lost:
-                raise
             now = yield from self.get(job)
             if now.status != "cancelled":
                 raise
@@ -208,11 +213,14 @@ class Core:
 
     def _await_news(self, watched: _Watched, until: float) -> Steps[None]:
         """Wait with the first open job; when it ends, look whether those behind it have ended as well."""
-        ended, _ = yield from self._long_poll(watched, until - self._clock())
-        if ended:
-            yield Emit(ended)
-            yield from self._sweep(watched, whole=False)
-        elif self._clock() < until:
+        left_seconds = until - self._clock()
+        if left_seconds >= 1:  # `wait` takes whole seconds
+            ended, _ = yield from self._long_poll(watched, left_seconds)
+            if ended:
+                yield Emit(ended)
+                yield from self._sweep(watched, whole=False)
+                return
+        if self._clock() < until:
             yield Pause(until - self._clock())
 
     def result(self, job: Job | str) -> Steps[JobResult]:
@@ -275,8 +283,12 @@ class Core:
             The job when it has ended, and for how many seconds the service does not want to be asked again.
         """
         job_id = watched.job_ids[0]
-        request = self._look_request(watched, job_id, int(max(0, min(_LONGEST_WAIT_SECONDS, left_seconds))))
-        outcome = yield from self._last_outcome(request, [], left_seconds)
+        left_seconds = max(0, left_seconds)
+        request = self._look_request(watched, job_id, int(min(_LONGEST_WAIT_SECONDS, left_seconds)))
+        # A service that hangs must not make a short wait a long one.
+        patience = min(request.timeout_seconds, left_seconds + _LEAST_PATIENCE_SECONDS)
+        request = dataclasses.replace(request, timeout_seconds=patience)
+        outcome = yield from self._last_outcome(request, left_seconds)
         ended = self._seen(watched, job_id, request, outcome)
         return ended, outcome.retry_after_seconds if isinstance(outcome, Response) else 0.0
 
@@ -303,27 +315,23 @@ class Core:
         if watched.job_ids and self._clock() >= ends_at:
             raise WaitTimeoutError(timeout_seconds, watched.job_ids, watched.jobs)
 
-    def _call(self, request: Request, lost: list[Outcome] | None = None) -> Steps[Response]:
+    def _call(self, request: Request) -> Steps[Response]:
         """The successful answer to a request, after retries where it makes sense.
-
-        Args:
-            lost: is given the outcomes that were followed by another try.
 
         Raises:
             ApiError, ApiConnectionError: as documented there.
         """
-        outcome = yield from self._last_outcome(request, [] if lost is None else lost, RETRY_SECONDS)
-        return _success(request, outcome)
+        return _success(request, (yield from self._last_outcome(request, RETRY_SECONDS)))
 
-    def _last_outcome(self, request: Request, lost: list[Outcome], left_seconds: float) -> Steps[Outcome]:
+    def _last_outcome(self, request: Request, left_seconds: float) -> Steps[Outcome]:
         gives_up_at = self._clock() + min(left_seconds, RETRY_SECONDS)
+        tries = 0
         while True:
             (outcome,) = yield from self._send([request])
-            pause = self._backoff_seconds(outcome, len(lost))
-            last = len(lost) + 1 >= MAX_ATTEMPTS or self._clock() + pause >= gives_up_at
-            if last or not _may_pass(outcome):
+            pause = self._backoff_seconds(outcome, tries)
+            tries += 1
+            if tries >= MAX_ATTEMPTS or self._clock() + pause >= gives_up_at or not _may_pass(outcome):
                 return outcome
-            lost.append(outcome)
             yield Pause(pause)
 
     def _backoff_seconds(self, outcome: Outcome, tries_before: int) -> float:

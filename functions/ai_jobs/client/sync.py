@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ai_jobs.client.core import CONCURRENCY, Core, list_filters, submit_options
+from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class JobsClient:
 
         Raises:
             WaitTimeoutError: jobs are still open after so many seconds; it names them. All others were handed out.
+            ApiError, ApiConnectionError: the API failed for too long. Go on with the jobs that were not handed out.
         """
         return self._iterate(self._core.follow(jobs, timeout_seconds))
 
@@ -121,8 +123,10 @@ class JobsClient:
     def cancel(self, job: Job | str) -> Job:
         """Cancel a job. A queued one never starts; of a running one the result is discarded when it comes.
 
+        To cancel one that is cancelled already is no error.
+
         Raises:
-            ConflictError: `JOB_ENDED`, it has ended already.
+            ConflictError: `JOB_ENDED`, it has completed or failed already.
             NotFoundError: there is no such job, or it is someone else's.
         """
         return self._run(self._core.cancel(job))
@@ -225,7 +229,7 @@ class _Transport:
         """The connections that lead there, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY)."""
         import urllib3
 
-        proxy = _proxy_for(url)
+        proxy = proxy_for(url)
         with self._creating:
             if proxy not in self._managers:
                 self._managers[proxy] = (
@@ -234,18 +238,6 @@ class _Transport:
                     else urllib3.PoolManager(maxsize=_KEPT_CONNECTIONS)
                 )
             return self._managers[proxy]
-
-
-def _proxy_for(url: str) -> str:
-    """The proxy for a URL; empty when there is none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
-    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return ""
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _proxy_headers(proxy: str) -> Mapping[str, str]:

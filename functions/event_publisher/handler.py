@@ -1,0 +1,20 @@
+"""Entry point of the event publisher Lambda, which the jobs table's stream triggers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from ai_jobs.configuration import EventPublisherSettings
+from event_publisher.publish import publish
+
+logger = Logger()
+settings = EventPublisherSettings.from_environment()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Publish one batch of changes; the answer names the first record that must come again, with all after it."""
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in publish(event["Records"], settings)]}

@@ -1,0 +1,100 @@
+# A DynamoDB stream as trigger. Records come in order, and one that fails holds up those behind it: that is what keeps
+# anything from being lost, and why what never works must leave the way in the end.
+
+locals {
+  stream_variables = var.stream_trigger == null ? {} : { AI_JOB_FAILURE_QUEUE_URL = aws_sqs_queue.failures[0].url }
+
+  stream_statements = var.stream_trigger == null ? [] : [
+    {
+      Sid      = "ReadStream"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+      Resource = [var.stream_trigger.stream_arn]
+    },
+    {
+      Sid    = "GiveUpRecords"
+      Effect = "Allow"
+      # Lambda sends there in the role's name too: what it gives up by itself.
+      Action   = ["sqs:SendMessage"]
+      Resource = [aws_sqs_queue.failures[0].arn]
+    },
+  ]
+
+  # Built from names, because a policy that referred to its own queue would be a cycle.
+  failure_queue_arn = try("arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:${var.stream_trigger.failure_queue.name}", null)
+}
+
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+resource "aws_lambda_event_source_mapping" "stream" {
+  count = var.stream_trigger == null ? 0 : 1
+
+  event_source_arn = var.stream_trigger.stream_arn
+  function_name    = aws_lambda_function.this.arn
+
+  # What was written between the table's creation and the first poll counts too.
+  starting_position = "TRIM_HORIZON"
+
+  batch_size                         = var.stream_trigger.batch_size
+  maximum_batching_window_in_seconds = var.stream_trigger.batching_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+  bisect_batch_on_function_error     = true
+
+  # As often as it takes, until the record is too old. The stream itself forgets a record after 24 hours and tells nobody:
+  # an hour before that it goes to the on-failure queue.
+  maximum_retry_attempts        = -1
+  maximum_record_age_in_seconds = 82800
+
+  filter_criteria {
+    dynamic "filter" {
+      for_each = var.stream_trigger.filter_patterns
+
+      content {
+        pattern = filter.value
+      }
+    }
+  }
+
+  destination_config {
+    on_failure {
+      destination_arn = aws_sqs_queue.failures[0].arn
+    }
+  }
+
+  tags = var.tags
+
+  # Without the permissions in force Lambda refuses the mapping.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+# Nothing is redriven from here: the stream is no queue that a message could go back to.
+resource "aws_sqs_queue" "failures" {
+  count = var.stream_trigger == null ? 0 : 1
+
+  name = var.stream_trigger.failure_queue.name
+
+  message_retention_seconds = 1209600
+  receive_wait_time_seconds = 20
+  # As modules/queue has it.
+  max_message_size = 262144
+
+  sqs_managed_sse_enabled           = var.stream_trigger.failure_queue.kms_key_arn == null ? true : null
+  kms_master_key_id                 = var.stream_trigger.failure_queue.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.stream_trigger.failure_queue.kms_key_arn == null ? null : 300
+
+  # Inline, as in modules/queue.
+  policy = var.stream_trigger.failure_queue.require_tls ? jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "DenyPlainHttp"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = local.failure_queue_arn
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  }) : null
+
+  tags = var.tags
+}

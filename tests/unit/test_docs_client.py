@@ -1,0 +1,50 @@
+"""The examples of docs/client.md run, in the order in which they stand there, and its table of errors is complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ai_jobs
+from ai_jobs.client import core
+from tests.fake_jobs_api import RESULT, FakeJobsApi, served
+
+TEXT = Path(__file__).parents[2].joinpath("docs/client.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(core, "_FIRST_PAUSE_SECONDS", 0.001)
+    api = FakeJobsApi()
+    api.looks.default_factory = lambda: 0
+    with served(api):
+        monkeypatch.setenv("AI_JOBS_API_URL", api.url)
+        names: dict[str, Any] = {"__name__": "example"}
+        printed = []
+        for example in EXAMPLES:
+            exec(compile(example, "docs/client.md", "exec", dont_inherit=True), names)  # noqa: S102 - our own
+            printed.append(capsys.readouterr().out)
+        for made in ("signed", "with_token", "with_header", "with_key"):
+            names[made].close()
+    assert len(EXAMPLES) == 6
+    one, many, listed, asynchronous, auth, errors = printed
+    assert one == f"{RESULT['text']}\n"
+    assert many.count(RESULT["text"]) == 2
+    assert many.count("cancelled None") == 1
+    assert listed.count("social-media") == 3
+    assert asynchronous == one * 2
+    assert auth == "queued\n"
+    first, second = errors.splitlines()
+    assert first == "INVALID_INPUT input.subject"
+    assert re.fullmatch(r"CANCELLED job [0-9a-f-]{36} is cancelled", second)
+
+
+def test_every_error_is_in_the_table() -> None:
+    table = TEXT.partition("## When it goes wrong")[2]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`(\w+Error)`", row)} - {"TimeoutError"}
+    problems = set(ai_jobs._HOMES["ai_jobs.client.problems"])
+    assert documented == problems - {"ApiError"}
