@@ -6,7 +6,9 @@ import json
 import os
 import time
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,9 +54,18 @@ def local_aws_instance(
     with local_aws.running(folder, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.endpoint_url}) as instance:
         os.environ.clear()
         os.environ.update(local_environment(instance.endpoint_url, before))
+        os.environ.update({"TF_VAR_authorizer_package": str(_authorizer_package(folder))})
         yield instance
         os.environ.clear()
         os.environ.update(before)
+
+
+def _authorizer_package(folder: Path) -> Path:
+    """The zip of the authorizer in tests/stacks/stack, made anew."""
+    package = folder / "authorizer.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.write(Path(__file__).parent / "stacks/stack/authorizer.py", "authorizer.py")
+    return package
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,11 @@ module "ai_jobs" {
   logs      = { level = "DEBUG", retention_days = 7 }
   jobs      = { retention_days = 7 }
 
-  api = {
+  api = merge(var.api, {
     throttling_rate_limit  = 20
     throttling_burst_limit = 40
     access_logs            = var.api_access_logs
-  }
+  })
 
   alarms = {
     email_addresses      = var.alarm_email_addresses

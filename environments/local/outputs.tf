@@ -39,7 +39,7 @@ output "response_dlq_arn" {
 }
 
 output "api_url" {
-  description = "URL of the API's stage at the emulator: POST <api_url>/jobs, GET <api_url>/jobs/{jobId}."
+  description = "URL of the API's stage at the emulator: PUT <api_url>/jobs/{jobId} and the rest of docs/api.md."
   value       = "${var.endpoint_url}/restapis/${module.ai_jobs.api_id}/${module.ai_jobs.api_stage_name}/_user_request_"
 }
 
@@ -58,6 +58,21 @@ output "api_execution_arn" {
   value       = module.ai_jobs.api_execution_arn
 }
 
+output "api_key_ids" {
+  description = "Ids of the API keys by name. Their values: aws apigateway get-api-key --include-value --api-key ID."
+  value       = module.ai_jobs.api_key_ids
+}
+
+output "api_domain_target" {
+  description = "Name that the DNS record of the API's domain points at; null without a domain."
+  value       = module.ai_jobs.api_domain_target
+}
+
+output "api_domain_zone_id" {
+  description = "Hosted zone of api_domain_target, for an alias in Route 53; null without a domain."
+  value       = module.ai_jobs.api_domain_zone_id
+}
+
 output "processor_function_name" {
   description = "Name of the function that works on the jobs."
   value       = module.ai_jobs.processor_function_name
@@ -69,7 +84,7 @@ output "result_handler_function_name" {
 }
 
 output "jobs_api_function_name" {
-  description = "Name of the function that answers GET /jobs/{jobId}."
+  description = "Name of the function that answers the API's requests, but for POST /jobs."
   value       = module.ai_jobs.jobs_api_function_name
 }
 

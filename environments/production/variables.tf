@@ -52,6 +52,42 @@ variable "job_types" {
   nullable = false
 }
 
+variable "api" {
+  description = "Who may call the API, and under which name, as modules/ai-jobs takes it: docs/access.md. By default signed requests (AWS_IAM)."
+  type = object({
+    authorization = optional(string)
+    cognito = optional(object({
+      user_pool_arns = set(string)
+      scopes         = optional(set(string))
+    }))
+    lambda_authorizer = optional(object({
+      function_arn       = string
+      type               = optional(string)
+      identity_source    = optional(string)
+      result_ttl_seconds = optional(number)
+    }))
+    usage_plan = optional(object({
+      keys        = map(object({ value = optional(string) }))
+      rate_limit  = optional(number)
+      burst_limit = optional(number)
+      quota = optional(object({
+        limit  = number
+        period = string
+      }))
+    }))
+    resource_policy = optional(object({ json = string }))
+    waf             = optional(object({ web_acl_arn = string }))
+    domain = optional(object({
+      name            = string
+      certificate_arn = string
+      base_path       = optional(string)
+      security_policy = optional(string)
+    }))
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "api_access_logs" {
   description = "Write the API's access log. Needs the account's API Gateway logging role (aws_api_gateway_account)."
   type        = bool

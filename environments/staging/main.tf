@@ -12,11 +12,11 @@ module "ai_jobs" {
   logs      = { retention_days = 14 }
   jobs      = { retention_days = 14 }
 
-  api = {
+  api = merge(var.api, {
     throttling_rate_limit  = 50
     throttling_burst_limit = 100
     access_logs            = var.api_access_logs
-  }
+  })
 
   alarms = {
     email_addresses      = var.alarm_email_addresses

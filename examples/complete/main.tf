@@ -48,7 +48,7 @@ module "ai_jobs" {
 # The API takes signed requests (AWS_IAM): whoever calls it needs this permission.
 resource "aws_iam_policy" "use_ai_jobs" {
   name        = "acme-use-ai-jobs-production"
-  description = "Submit AI jobs and read their results."
+  description = "Submit AI jobs, read, list and cancel them."
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -56,8 +56,10 @@ resource "aws_iam_policy" "use_ai_jobs" {
       Effect = "Allow"
       Action = "execute-api:Invoke"
       Resource = [
-        "${module.ai_jobs.api_execution_arn}/POST/jobs",
+        "${module.ai_jobs.api_execution_arn}/PUT/jobs/*",
         "${module.ai_jobs.api_execution_arn}/GET/jobs/*",
+        "${module.ai_jobs.api_execution_arn}/GET/jobs",
+        "${module.ai_jobs.api_execution_arn}/DELETE/jobs/*",
       ]
     }]
   })

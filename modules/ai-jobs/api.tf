@@ -4,6 +4,12 @@ module "api" {
   name                   = local.names.api
   stage_name             = var.api.stage_name
   authorization          = var.api.authorization
+  cognito                = var.api.cognito
+  lambda_authorizer      = var.api.lambda_authorizer
+  usage_plan             = var.api.usage_plan
+  resource_policy        = var.api.resource_policy
+  waf                    = var.api.waf
+  domain                 = var.api.domain
   throttling_rate_limit  = var.api.throttling_rate_limit
   throttling_burst_limit = var.api.throttling_burst_limit
   access_logs            = var.api.access_logs

@@ -39,8 +39,8 @@ output "response_dlq_arn" {
 }
 
 output "api_url" {
-  description = "URL of the API's stage: POST <api_url>/jobs, GET <api_url>/jobs/{jobId}."
-  value       = module.api.invoke_url
+  description = "URL of the API, by its own domain where it has one: PUT <api_url>/jobs/{jobId} and the rest of docs/api.md."
+  value       = module.api.url
 }
 
 output "api_id" {
@@ -58,6 +58,21 @@ output "api_execution_arn" {
   value       = module.api.execution_arn
 }
 
+output "api_key_ids" {
+  description = "Ids of the API keys by name. Their values: aws apigateway get-api-key --include-value --api-key ID."
+  value       = module.api.api_key_ids
+}
+
+output "api_domain_target" {
+  description = "Name that the DNS record of the API's domain points at; null without a domain."
+  value       = module.api.domain_target
+}
+
+output "api_domain_zone_id" {
+  description = "Hosted zone of api_domain_target, for an alias in Route 53; null without a domain."
+  value       = module.api.domain_zone_id
+}
+
 output "processor_function_name" {
   description = "Name of the function that works on the jobs."
   value       = module.processor.name
@@ -69,7 +84,7 @@ output "result_handler_function_name" {
 }
 
 output "jobs_api_function_name" {
-  description = "Name of the function that answers GET /jobs/{jobId}."
+  description = "Name of the function that answers the API's requests, but for POST /jobs."
   value       = module.jobs_api.name
 }
 

@@ -535,11 +535,43 @@ variable "alarms" {
 
 variable "api" {
   description = <<-EOT
-    The REST API. authorization is AWS_IAM (signed requests of principals with execute-api:Invoke) or NONE. access_logs needs the
-    account's API Gateway logging role (aws_api_gateway_account), of which there is one per account and region.
+    The REST API; docs/access.md explains who may do what. authorization is AWS_IAM (signed requests of principals with
+    execute-api:Invoke, which are trusted with userId), NONE, COGNITO_USER_POOLS (tokens of the user pools in cognito; with scopes
+    access tokens, else ID tokens) or CUSTOM (the function in lambda_authorizer decides). usage_plan asks for API keys: quota, not
+    authentication. In the JSON of resource_policy, execute-api:/ at the beginning of a resource stands for this API. waf is a
+    regional web ACL. domain wants a certificate in this region; its DNS record is yours (outputs api_domain_target,
+    api_domain_zone_id). access_logs needs the account's API Gateway logging role (aws_api_gateway_account), of which there is one
+    per account and region.
   EOT
   type = object({
-    authorization          = optional(string, "AWS_IAM")
+    authorization = optional(string, "AWS_IAM")
+    cognito = optional(object({
+      user_pool_arns = set(string)
+      scopes         = optional(set(string), [])
+    }))
+    lambda_authorizer = optional(object({
+      function_arn       = string
+      type               = optional(string, "TOKEN")
+      identity_source    = optional(string, "method.request.header.Authorization")
+      result_ttl_seconds = optional(number, 300)
+    }))
+    usage_plan = optional(object({
+      keys        = map(object({ value = optional(string) }))
+      rate_limit  = optional(number)
+      burst_limit = optional(number)
+      quota = optional(object({
+        limit  = number
+        period = string
+      }))
+    }))
+    resource_policy = optional(object({ json = string }))
+    waf             = optional(object({ web_acl_arn = string }))
+    domain = optional(object({
+      name            = string
+      certificate_arn = string
+      base_path       = optional(string)
+      security_policy = optional(string, "TLS_1_2")
+    }))
     stage_name             = optional(string, "v1")
     throttling_rate_limit  = optional(number, 100)
     throttling_burst_limit = optional(number, 200)
@@ -549,8 +581,8 @@ variable "api" {
   nullable = false
 
   validation {
-    condition     = contains(["AWS_IAM", "NONE"], var.api.authorization)
-    error_message = "api.authorization is \"${var.api.authorization}\": use AWS_IAM or NONE."
+    condition     = contains(["AWS_IAM", "NONE", "COGNITO_USER_POOLS", "CUSTOM"], var.api.authorization)
+    error_message = "api.authorization is \"${var.api.authorization}\": use AWS_IAM, NONE, COGNITO_USER_POOLS or CUSTOM."
   }
 
   validation {

@@ -21,7 +21,11 @@ resource "aws_api_gateway_method" "function" {
   resource_id    = local.resources[each.value.resource].id
   http_method    = each.value.http_method
   operation_name = each.value.operation_name
-  authorization  = var.authorization
+
+  authorization        = var.authorization
+  authorizer_id        = local.authorizer_id
+  authorization_scopes = local.authorization_scopes
+  api_key_required     = local.api_key_required
 }
 
 resource "aws_api_gateway_integration" "function" {
@@ -43,4 +47,20 @@ resource "aws_lambda_permission" "function" {
   function_name = var.jobs_function.name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/*/${each.value.http_method}${local.resources[each.value.resource].path}"
+}
+
+# GET /jobs/{jobId} was there before the others.
+moved {
+  from = aws_api_gateway_method.get_job
+  to   = aws_api_gateway_method.function["get_job"]
+}
+
+moved {
+  from = aws_api_gateway_integration.get_job
+  to   = aws_api_gateway_integration.function["get_job"]
+}
+
+moved {
+  from = aws_lambda_permission.get_job
+  to   = aws_lambda_permission.function["get_job"]
 }

@@ -28,17 +28,21 @@ locals {
     }
     REQUEST_TOO_LARGE = {
       status  = "413", code = "REQUEST_TOO_LARGE"
-      message = jsonencode("The request is too large: a job may have at most 256 KiB.")
+      message = jsonencode("The request is too large: POST /jobs takes at most 256 KiB, PUT /jobs/{jobId} at most 4,000,000 bytes.")
     }
     UNAUTHORIZED = {
-      status = "401", code = "UNAUTHORIZED", message = local.context_message
+      status  = "401", code = "UNAUTHORIZED"
+      message = jsonencode("The request brings no token, or one that is expired or not valid here.")
     }
     ACCESS_DENIED = {
       status = "403", code = "FORBIDDEN", message = local.context_message
     }
     MISSING_AUTHENTICATION_TOKEN = {
-      status  = "403", code = "FORBIDDEN"
-      message = jsonencode("The request is not signed, or there is nothing at this path. Sign it with SigV4 (service execute-api), and use /jobs or /jobs/{jobId}.")
+      status = "403", code = "FORBIDDEN"
+      message = jsonencode(join("", [
+        var.authorization == "AWS_IAM" ? "The request is not signed, or there is nothing at this path. Sign it with SigV4 (service execute-api), and use" : "There is nothing at this path: use",
+        " /jobs or /jobs/{jobId}.",
+      ]))
     }
     INVALID_SIGNATURE = {
       status = "403", code = "FORBIDDEN", message = local.context_message
@@ -47,7 +51,7 @@ locals {
       status = "403", code = "FORBIDDEN", message = local.context_message
     }
     INVALID_API_KEY = {
-      status = "403", code = "FORBIDDEN", message = jsonencode("The API key is missing or not valid.")
+      status = "403", code = "FORBIDDEN", message = jsonencode("The API key is missing or not valid: send one in the header x-api-key.")
     }
     WAF_FILTERED = {
       status = "403", code = "FORBIDDEN", message = jsonencode("The request was blocked by the firewall (AWS WAF).")
@@ -74,11 +78,11 @@ locals {
     }
     INTEGRATION_FAILURE = {
       status  = "502", code = "INTERNAL_ERROR"
-      message = jsonencode("The service behind the API could not be reached. Whether a job was queued is not known.")
+      message = jsonencode("The service behind the API could not be reached. Whether it did what was asked is not known.")
     }
     INTEGRATION_TIMEOUT = {
       status  = "504", code = "TIMEOUT"
-      message = jsonencode("The service behind the API did not answer in time. Whether a job was queued is not known.")
+      message = jsonencode("The service behind the API did not answer in time. Whether it did what was asked is not known.")
     }
     # The remaining ones keep the gateway's status. What has no type of its own among the 4xx is credentials
     # that AWS does not know (403).

@@ -35,6 +35,19 @@ resource "aws_api_gateway_rest_api" "this" {
   }
 }
 
+locals {
+  # AWS writes the short form out when it stores a policy, and would show the difference in every plan.
+  resource_policy = try(replace(var.resource_policy.json, "execute-api:/", "${aws_api_gateway_rest_api.this.execution_arn}/"), null)
+}
+
+# Not the API's own argument: that one leaves the policy in place when it is taken out of the configuration.
+resource "aws_api_gateway_rest_api_policy" "this" {
+  count = var.resource_policy == null ? 0 : 1
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  policy      = local.resource_policy
+}
+
 resource "aws_api_gateway_resource" "jobs" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   parent_id   = aws_api_gateway_rest_api.this.root_resource_id

@@ -13,6 +13,26 @@ output "invoke_url" {
   value       = aws_api_gateway_stage.this.invoke_url
 }
 
+output "url" {
+  description = "URL that callers use, without a slash at its end: that of the domain where there is one, else the stage's."
+  value       = var.domain == null ? aws_api_gateway_stage.this.invoke_url : join("/", compact(["https://${var.domain.name}", var.domain.base_path]))
+}
+
+output "domain_target" {
+  description = "Name that the domain's record in DNS points at (an alias, or a CNAME); null without a domain."
+  value       = one(aws_api_gateway_domain_name.this[*].regional_domain_name)
+}
+
+output "domain_zone_id" {
+  description = "Id of the hosted zone of domain_target, for an alias in Route 53; null without a domain."
+  value       = one(aws_api_gateway_domain_name.this[*].regional_zone_id)
+}
+
+output "api_key_ids" {
+  description = "Ids of the API keys by name."
+  value       = { for name, key in aws_api_gateway_api_key.this : name => key.id }
+}
+
 output "execution_arn" {
   description = "ARN to allow execute-api:Invoke on, e.g. <execution_arn>/POST/jobs."
   value       = aws_api_gateway_stage.this.execution_arn

@@ -10,14 +10,9 @@ locals {
     title                = "JobRequest"
     description          = "A job to be queued. There is no jobId: it is the answer's."
     type                 = "object"
-    required             = ["userId", "jobType", "input"]
+    required             = concat(keys(local.job_request_user), ["jobType", "input"])
     additionalProperties = false
-    properties = {
-      userId = {
-        description = "Who the job is for; jobs of one user do not hold up those of others."
-        type        = "string"
-        pattern     = "^[A-Za-z0-9._:@-]{1,128}(?![^A-Za-z0-9._:@-])$"
-      }
+    properties = merge(local.job_request_user, {
       jobType = {
         description = "Name of a configured job type. Whether it exists is checked by the worker."
         type        = "string"
@@ -38,13 +33,23 @@ locals {
         minimum     = 1
         maximum     = 1209600
       }
-    }
+    })
   })
+
+  # Where callers bring tokens, userId is a field like any other that there is not.
+  job_request_user = { for name in local.has_authorizer ? [] : ["userId"] : name => {
+    description = "Who the job is for; jobs of one user do not hold up those of others."
+    type        = "string"
+    pattern     = "^[A-Za-z0-9._:@-]{1,128}(?![^A-Za-z0-9._:@-])$"
+  } }
 
   # One line, and no newline at its end: white space would become part of a parameter. Every value is
   # encoded, so that nothing in a body can add or change a parameter of the call. No #if: what is
-  # optional stays in the body.
-  post_jobs_request_template  = chomp(file("${path.module}/templates/post_jobs_request.vtl"))
+  # optional stays in the body. The user is in the attribute UserId, which every reader of the message takes before the
+  # body's.
+  post_jobs_request_template = chomp(templatefile("${path.module}/templates/post_jobs_request.vtl", {
+    user = lookup(local.token_users, var.authorization, "$input.path('$.userId')")
+  }))
   post_jobs_response_template = file("${path.module}/templates/post_jobs_response.vtl")
 
   # SQS's refusals can be told apart by their status only. The default (no pattern) is the success;
@@ -123,6 +128,9 @@ resource "aws_api_gateway_method" "post_jobs" {
   http_method          = "POST"
   operation_name       = "SubmitJob"
   authorization        = var.authorization
+  authorizer_id        = local.authorizer_id
+  authorization_scopes = local.authorization_scopes
+  api_key_required     = local.api_key_required
   request_validator_id = aws_api_gateway_request_validator.body.id
   request_models       = { "application/json" = aws_api_gateway_model.job_request.name }
 }

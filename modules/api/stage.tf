@@ -5,7 +5,10 @@ locals {
   # Values rather than whole resources: they are known at plan time, and the provider's own
   # attributes may change between a plan and the next without any change of the API.
   api_shape = {
-    authorization     = var.authorization
+    authorization     = [var.authorization, local.authorizer_id, local.authorization_scopes]
+    authorizer        = lookup(local.authorizer, var.authorization, null)
+    api_key_required  = local.api_key_required
+    resource_policy   = local.resource_policy
     request_queue_uri = local.request_queue_uri
     jobs_function_arn = var.jobs_function.invoke_arn
     role_arn          = aws_iam_role.post_jobs.arn
@@ -15,7 +18,7 @@ locals {
     error_bodies      = local.error_bodies
     gateway_responses = [local.gateway_responses, local.gateway_response_templates]
     sources = {
-      for name in ["main.tf", "post_jobs.tf", "function_methods.tf", "method_not_allowed.tf", "gateway_responses.tf"] :
+      for name in ["main.tf", "authorizer.tf", "post_jobs.tf", "function_methods.tf", "method_not_allowed.tf", "gateway_responses.tf"] :
       name => filesha1("${path.module}/${name}")
     }
   }
@@ -40,6 +43,9 @@ resource "aws_api_gateway_deployment" "this" {
     aws_api_gateway_integration.not_allowed,
     aws_api_gateway_integration_response.not_allowed,
     aws_api_gateway_gateway_response.this,
+    aws_api_gateway_rest_api_policy.this,
+    # Else the first calls find an authorizer that the gateway may not ask.
+    aws_lambda_permission.authorizer,
   ]
 }
 
@@ -97,4 +103,11 @@ resource "aws_api_gateway_method_settings" "all" {
     throttling_rate_limit  = var.throttling_rate_limit
     throttling_burst_limit = var.throttling_burst_limit
   }
+}
+
+resource "aws_wafv2_web_acl_association" "this" {
+  count = var.waf == null ? 0 : 1
+
+  resource_arn = aws_api_gateway_stage.this.arn
+  web_acl_arn  = var.waf.web_acl_arn
 }

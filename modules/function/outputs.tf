@@ -15,7 +15,7 @@ output "invoke_arn" {
 
 output "environment_variables" {
   description = "Environment variables of the function."
-  value       = aws_lambda_function.this.environment[0].variables
+  value       = coalesce(one(aws_lambda_function.this.environment[*].variables), {})
 }
 
 output "log_group_name" {

@@ -87,7 +87,7 @@ override_resource {
 override_resource {
   target          = module.api.aws_api_gateway_stage.this
   override_during = plan
-  values          = { invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
+  values          = { arn = "arn:aws:apigateway:::stage", invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
 }
 override_resource {
   target          = module.alarms.aws_cloudwatch_metric_alarm.this
@@ -212,7 +212,17 @@ run "opened_modules_are_complete" {
   }
 
   variables {
+    # Everything that has to be asked for.
     alarms = { email_addresses = ["on-call@example.com"] }
+    api = {
+      access_logs       = true
+      authorization     = "CUSTOM"
+      lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who" }
+      usage_plan        = { keys = { web = {} } }
+      resource_policy   = { json = "{\"Statement\": []}" }
+      waf               = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" }
+      domain            = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+    }
   }
 
   assert {
@@ -229,7 +239,6 @@ run "opened_modules_are_complete" {
       for module in ["queue", "function", "store", "api", "job-types", "alarms", "bucket", "dashboard"] : [
         for file in fileset("../../modules/${module}", "*.tf") : [
           for found in regexall("(?m)^resource \"(\\w+)\" \"(\\w+)\"", file("../../modules/${module}/${file}")) : join(".", found)
-          if join(".", found) != "aws_cloudwatch_log_group.access"
         ]
       ]
     ]))
@@ -403,14 +412,17 @@ run "defaults" {
   assert {
     condition = (
       !contains(keys(output.inside.jobs_api), "aws_lambda_event_source_mapping.queue[0]") &&
-      output.inside.jobs_api["aws_lambda_function.this"].timeout == 10 &&
-      output.inside.jobs_api["aws_lambda_function.this"].memory_size == 512 &&
+      output.inside.jobs_api["aws_lambda_function.this"].timeout == 29 &&
+      output.inside.jobs_api["aws_lambda_function.this"].memory_size == 1024 &&
       output.inside.jobs_api["aws_lambda_function.this"].reserved_concurrent_executions == -1 &&
       output.inside.jobs_api["aws_lambda_function.this"].handler == "jobs_api.handler.handler" &&
-      output.inside.api["aws_api_gateway_integration.get_job"].uri == "arn:aws:apigateway:::invoke-jobs-api" &&
-      output.inside.api["aws_lambda_permission.get_job"].function_name == "bayon-coagent-ai-jobs-api-test"
+      alltrue([
+        for route in ["put_job", "get_job", "list_jobs", "cancel_job"] :
+        output.inside.api["aws_api_gateway_integration.function[${route}]"].uri == "arn:aws:apigateway:::invoke-jobs-api" &&
+        output.inside.api["aws_lambda_permission.function[${route}]"].function_name == "bayon-coagent-ai-jobs-api-test"
+      ])
     )
-    error_message = "GET /jobs/{jobId} does not end at the jobs_api function with the defaults."
+    error_message = "A route of the jobs_api function does not end there, or not with the defaults."
   }
 
   # R-J1
@@ -427,7 +439,7 @@ run "defaults" {
     condition = (
       output.inside.api["aws_api_gateway_rest_api.this"].name == "bayon-coagent-ai-jobs-test" &&
       output.inside.api["aws_api_gateway_method.post_jobs"].authorization == "AWS_IAM" &&
-      output.inside.api["aws_api_gateway_method.get_job"].authorization == "AWS_IAM" &&
+      output.inside.api["aws_api_gateway_method.function[get_job]"].authorization == "AWS_IAM" &&
       output.inside.api["aws_api_gateway_stage.this"].stage_name == "v1" &&
       output.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 100 &&
       output.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 200 &&
@@ -528,10 +540,22 @@ run "defaults" {
 
   assert {
     condition = module.jobs_api.environment_variables == tomap({
-      POWERTOOLS_SERVICE_NAME      = "ai-jobs-api"
-      POWERTOOLS_LOG_LEVEL         = "INFO"
-      POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
-      AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
+      POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
+      POWERTOOLS_LOG_LEVEL              = "INFO"
+      POWERTOOLS_METRICS_NAMESPACE      = "bayon-coagent-ai-jobs-test"
+      AI_JOB_TYPES                      = "blog-post,listing-description,market-update,social-media"
+      AI_JOB_AUTHORIZATION              = "AWS_IAM"
+      AI_JOB_REQUEST_QUEUE_URL          = "https://sqs/request"
+      AI_JOB_TABLE_NAME                 = "bayon-coagent-ai-jobs-test"
+      AI_JOB_BUCKET                     = "bayon-coagent-ai-jobs-test-123456789012-eu-west-1"
+      AI_JOB_CONFIG_APPLICATION         = "app1abc"
+      AI_JOB_CONFIG_ENVIRONMENT         = "env1abc"
+      AI_JOB_CONFIG_PROFILE             = "pro1abc"
+      AI_JOB_CONFIG_MAX_AGE_SECONDS     = "60"
+      AI_JOB_VISIBILITY_TIMEOUT_SECONDS = "900"
+      AI_JOB_DEFAULT_DEADLINE_SECONDS   = "21600"
+      AI_JOB_RETENTION_DAYS             = "30"
+      AI_JOB_MAX_WAIT_SECONDS           = "25"
     })
     error_message = "The jobs_api function's environment variables are ${jsonencode(module.jobs_api.environment_variables)}."
   }
@@ -580,10 +604,14 @@ run "defaults" {
 
   assert {
     condition = { for statement in jsondecode(module.jobs_api.role_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
-      WriteOwnLogs   = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::jobs-api:*"]]
-      WriteTraces    = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
-      ReadJobs       = [["dynamodb:GetItem"], ["arn:aws:dynamodb:::jobs"]]
-      SignResultUrls = [["s3:GetObject"], ["arn:aws:s3:::objects/results/*"]]
+      WriteOwnLogs            = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::jobs-api:*"]]
+      WriteTraces             = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
+      SubmitReadAndCancelJobs = [["dynamodb:GetItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
+      ListJobs                = [["dynamodb:Query"], ["arn:aws:dynamodb:::jobs/index/by-user"]]
+      EnqueueJobs             = [["sqs:SendMessage"], ["arn:aws:sqs:::request"]]
+      StoreLargeInputs        = [["s3:PutObject"], ["arn:aws:s3:::objects/inputs/*"]]
+      SignResultUrls          = [["s3:GetObject"], ["arn:aws:s3:::objects/results/*"]]
+      ReadJobTypes            = [["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"], ["arn:aws:appconfig:eu-west-1:123456789012:application/app1abc/environment/env1abc/configuration/pro1abc"]]
     }
     error_message = "The jobs_api function may do other things than it should: ${module.jobs_api.role_policy}"
   }
@@ -675,7 +703,7 @@ run "settings_given" {
       reserved_concurrency    = 2
       enabled                 = false
     }
-    jobs_api   = { timeout_seconds = 29, memory_mb = 1024, reserved_concurrency = 3 }
+    jobs_api   = { timeout_seconds = 24, memory_mb = 512, reserved_concurrency = 3, max_wait_seconds = 20 }
     reconciler = { interval_minutes = 1, timeout_seconds = 30, memory_mb = 256, reserved_concurrency = 1, enabled = false }
 
     api   = { authorization = "NONE", stage_name = "live", throttling_rate_limit = 7, throttling_burst_limit = 8, access_logs = true }
@@ -755,9 +783,11 @@ run "settings_given" {
 
   assert {
     condition = (
-      output.inside.jobs_api["aws_lambda_function.this"].timeout == 29 &&
-      output.inside.jobs_api["aws_lambda_function.this"].memory_size == 1024 &&
-      output.inside.jobs_api["aws_lambda_function.this"].reserved_concurrent_executions == 3
+      output.inside.jobs_api["aws_lambda_function.this"].timeout == 24 &&
+      output.inside.jobs_api["aws_lambda_function.this"].memory_size == 512 &&
+      output.inside.jobs_api["aws_lambda_function.this"].reserved_concurrent_executions == 3 &&
+      module.jobs_api.environment_variables.AI_JOB_MAX_WAIT_SECONDS == "20" &&
+      module.jobs_api.environment_variables.AI_JOB_AUTHORIZATION == "NONE"
     )
     error_message = "jobs_api does not reach the jobs_api function."
   }
@@ -795,7 +825,7 @@ run "settings_given" {
   assert {
     condition = (
       output.inside.api["aws_api_gateway_method.post_jobs"].authorization == "NONE" &&
-      output.inside.api["aws_api_gateway_method.get_job"].authorization == "NONE" &&
+      output.inside.api["aws_api_gateway_method.function[get_job]"].authorization == "NONE" &&
       output.api_stage_name == "live" &&
       output.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 7 &&
       output.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 8 &&
@@ -1090,5 +1120,85 @@ run "without_the_builtin_job_types" {
       if statement.Sid == "InvokeModelsThroughGivenProfiles"
     ])
     error_message = "Foundation models may be called without the given profile."
+  }
+}
+
+# The rest of what api can say, which settings_given's NONE leaves no room for.
+run "token_modes" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/modules/ai-jobs"
+  }
+
+  variables {
+    api = {
+      authorization = "COGNITO_USER_POOLS"
+      cognito = {
+        user_pool_arns = ["arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_Abc", "arn:aws-us-gov:cognito-idp:us-gov-west-1:123456789012:userpool/us-gov-west-1_Abc"]
+        scopes         = ["ai-jobs/use", "https://example.com/jobs"]
+      }
+      usage_plan      = { keys = { web = { value = "01234567890123456789" }, mobile = {} }, rate_limit = 0.5, burst_limit = 1, quota = { limit = 1, period = "MONTH" } }
+      resource_policy = { json = "{\"Version\": \"2012-10-17\", \"Statement\": []}" }
+      waf             = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" }
+      domain          = { name = "jobs.eu.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "v1.0_a-b" }
+    }
+    # No waiting, so no time for it.
+    jobs_api = { max_wait_seconds = 0, timeout_seconds = 3 }
+  }
+
+  assert {
+    condition = (
+      output.inside.api["aws_api_gateway_authorizer.this[0]"].type == "COGNITO_USER_POOLS" &&
+      length(output.inside.api["aws_api_gateway_authorizer.this[0]"].provider_arns) == 2 &&
+      output.inside.api["aws_api_gateway_method.post_jobs"].authorization_scopes == toset(["ai-jobs/use", "https://example.com/jobs"]) &&
+      output.inside.api["aws_api_gateway_method.function[list_jobs]"].api_key_required &&
+      output.inside.api["aws_api_gateway_usage_plan.this[0]"].throttle_settings[0].rate_limit == 0.5 &&
+      output.inside.api["aws_api_gateway_usage_plan.this[0]"].quota_settings[0].period == "MONTH" &&
+      contains(keys(output.inside.api), "aws_api_gateway_api_key.this[mobile]") &&
+      contains(keys(output.inside.api), "aws_api_gateway_rest_api_policy.this[0]") &&
+      output.inside.api["aws_wafv2_web_acl_association.this[0]"].web_acl_arn == "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" &&
+      output.inside.api["aws_api_gateway_domain_name.this[0]"].regional_certificate_arn == "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+    )
+    error_message = "Some part of api does not reach the API."
+  }
+  # The function must take the identity from where the gateway puts it.
+  assert {
+    condition     = module.jobs_api.environment_variables.AI_JOB_AUTHORIZATION == "COGNITO_USER_POOLS" && module.jobs_api.environment_variables.AI_JOB_MAX_WAIT_SECONDS == "0"
+    error_message = "The function does not know how callers are authorized."
+  }
+  assert {
+    condition     = output.api_url == "https://jobs.eu.example.com/v1.0_a-b"
+    error_message = "api_url is not the domain's: ${output.api_url}"
+  }
+}
+
+run "lambda_authorizer" {
+  command = plan
+
+  module {
+    source = "./fixtures/opened/modules/ai-jobs"
+  }
+
+  variables {
+    api = {
+      authorization = "CUSTOM"
+      lambda_authorizer = {
+        function_arn       = "arn:aws:lambda:eu-west-1:123456789012:function:who"
+        type               = "REQUEST"
+        identity_source    = "method.request.header.Authorization, method.request.header.X-Tenant"
+        result_ttl_seconds = 3600
+      }
+    }
+  }
+
+  assert {
+    condition = (
+      output.inside.api["aws_api_gateway_authorizer.this[0]"].type == "REQUEST" &&
+      output.inside.api["aws_api_gateway_authorizer.this[0]"].authorizer_result_ttl_in_seconds == 3600 &&
+      output.inside.api["aws_lambda_permission.authorizer[0]"].function_name == "arn:aws:lambda:eu-west-1:123456789012:function:who" &&
+      module.jobs_api.environment_variables.AI_JOB_AUTHORIZATION == "CUSTOM"
+    )
+    error_message = "api.lambda_authorizer does not reach the API, or its mode not the function."
   }
 }

@@ -232,7 +232,7 @@ run "function_rules_2" {
     response_queue = { visibility_timeout_seconds = 1000 }
     processor      = { timeout_seconds = 899.5 }
     result_handler = { timeout_seconds = 901 }
-    jobs_api       = { timeout_seconds = 0 }
+    jobs_api       = { timeout_seconds = 0, max_wait_seconds = 0 }
   }
 
   expect_failures = [var.processor, var.result_handler, var.jobs_api]
@@ -296,7 +296,7 @@ run "function_rules_6" {
   variables {
     processor      = { batch_size = 11, batching_window_seconds = 0 } # more than 10 want a window
     result_handler = { batch_size = 11 }                              # the same; 0 is the default
-    jobs_api       = { timeout_seconds = 9.5 }
+    jobs_api       = { timeout_seconds = 9.5, max_wait_seconds = 0 }
   }
 
   expect_failures = [var.processor, var.result_handler, var.jobs_api]
@@ -312,9 +312,10 @@ run "function_rules_7" {
   variables {
     processor      = { maximum_concurrency = 1 }
     result_handler = { maximum_concurrency = 1001 }
+    jobs_api       = { max_wait_seconds = -1 }
   }
 
-  expect_failures = [var.processor, var.result_handler]
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
 }
 
 # What Lambda throttles for want of a reserve ends in the dead-letter queue.
@@ -360,9 +361,10 @@ run "function_rules_10" {
   variables {
     processor      = { batch_size = 1.5 }
     result_handler = { batching_window_seconds = 1.5 }
+    jobs_api       = { max_wait_seconds = 1.5 }
   }
 
-  expect_failures = [var.processor, var.result_handler]
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
 }
 
 run "function_rules_11" {
@@ -375,9 +377,10 @@ run "function_rules_11" {
   variables {
     processor      = { maximum_concurrency = 2.5 }
     result_handler = { timeout_seconds = 28.5 }
+    jobs_api       = { timeout_seconds = 28 } # a wait of 25 and 4 for the rest
   }
 
-  expect_failures = [var.processor, var.result_handler]
+  expect_failures = [var.processor, var.result_handler, var.jobs_api]
 }
 
 # ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-# The api leaf: POST /jobs into the queue, GET /jobs/{jobId} from a function.
+# The api leaf: POST /jobs into the queue, all other routes from a function; who may call.
 # What its two mapping templates do is tested by a Velocity engine in tests/unit/test_api_templates.py.
 
 mock_provider "aws" {
@@ -47,6 +47,18 @@ mock_provider "aws" {
   }
   mock_resource "aws_cloudwatch_log_group" {
     defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:access" }
+  }
+  mock_resource "aws_api_gateway_authorizer" {
+    defaults = { id = "auth1" }
+  }
+  mock_resource "aws_api_gateway_api_key" {
+    defaults = { id = "key1" }
+  }
+  mock_resource "aws_api_gateway_usage_plan" {
+    defaults = { id = "plan1" }
+  }
+  mock_resource "aws_api_gateway_domain_name" {
+    defaults = { regional_domain_name = "d-1.execute-api.eu-west-1.amazonaws.com", regional_zone_id = "ZONE1" }
   }
 }
 
@@ -258,33 +270,53 @@ run "the_rest_of_the_api" {
     error_message = "The API must be regional."
   }
 
-  # R-J6
+  # R-J6: what is read, listed, cancelled or submitted under an id is the function's.
   assert {
     condition = (
-      aws_api_gateway_method.get_job.http_method == "GET" && aws_api_gateway_method.get_job.resource_id == aws_api_gateway_resource.job.id &&
-      aws_api_gateway_resource.job.path_part == "{jobId}" && aws_api_gateway_resource.job.parent_id == aws_api_gateway_resource.jobs.id
+      aws_api_gateway_resource.job.path_part == "{jobId}" && aws_api_gateway_resource.job.parent_id == aws_api_gateway_resource.jobs.id &&
+      toset([for method in aws_api_gateway_method.function : "${method.http_method} ${method.resource_id}"]) == toset(["GET jobs", "PUT job", "GET job", "DELETE job"])
     )
-    error_message = "The method must be GET /jobs/{jobId}."
+    error_message = "The function's methods must be GET /jobs, and PUT, GET and DELETE /jobs/{jobId}."
+  }
+  assert {
+    condition = alltrue([
+      for key, integration in aws_api_gateway_integration.function :
+      integration.resource_id == aws_api_gateway_method.function[key].resource_id && integration.http_method == aws_api_gateway_method.function[key].http_method &&
+      integration.type == "AWS_PROXY" && integration.integration_http_method == "POST" && integration.uri == var.jobs_function.invoke_arn
+    ]) && keys(aws_api_gateway_integration.function) == keys(aws_api_gateway_method.function)
+    error_message = "Each of them must call the function; Lambda is called by POST."
+  }
+  # The function checks what comes, with messages that name the field.
+  assert {
+    condition     = alltrue([for method in aws_api_gateway_method.function : length(coalesce(method.request_models, {})) == 0 && length(coalesce(method.request_parameters, {})) == 0])
+    error_message = "The gateway must validate nothing for the function."
+  }
+  assert {
+    condition = alltrue([
+      for permission in aws_lambda_permission.function :
+      permission.function_name == "jobs-api-test" && permission.action == "lambda:InvokeFunction" && permission.principal == "apigateway.amazonaws.com"
+      ]) && toset(values(aws_lambda_permission.function)[*].source_arn) == toset([
+      "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/jobs",
+      "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/PUT/jobs/*",
+      "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/jobs/*",
+      "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/DELETE/jobs/*",
+    ])
+    error_message = "This API, on these paths only, must be allowed to call the function."
+  }
+  assert {
+    condition = alltrue([
+      for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) :
+      method.authorization == "AWS_IAM" && !method.api_key_required && method.authorization_scopes == null
+    ])
+    error_message = "All methods must want signed requests by default, and no API key."
   }
   assert {
     condition = (
-      aws_api_gateway_integration.get_job.resource_id == aws_api_gateway_resource.job.id && aws_api_gateway_integration.get_job.http_method == "GET" &&
-      aws_api_gateway_integration.get_job.type == "AWS_PROXY" && aws_api_gateway_integration.get_job.integration_http_method == "POST" &&
-      aws_api_gateway_integration.get_job.uri == var.jobs_function.invoke_arn
+      length(aws_api_gateway_authorizer.this) == 0 && length(aws_lambda_permission.authorizer) == 0 && length(aws_api_gateway_usage_plan.this) == 0 &&
+      length(aws_api_gateway_api_key.this) == 0 && length(aws_api_gateway_rest_api_policy.this) == 0 && length(aws_wafv2_web_acl_association.this) == 0 &&
+      length(aws_api_gateway_domain_name.this) == 0 && output.api_key_ids == {} && output.domain_target == null && output.domain_zone_id == null
     )
-    error_message = "GET /jobs/{jobId} must call the function; Lambda is called by POST."
-  }
-  assert {
-    condition = (
-      aws_lambda_permission.get_job.function_name == "jobs-api-test" && aws_lambda_permission.get_job.action == "lambda:InvokeFunction" &&
-      aws_lambda_permission.get_job.principal == "apigateway.amazonaws.com" &&
-      aws_lambda_permission.get_job.source_arn == "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/jobs/*"
-    )
-    error_message = "This API, on this path only, must be allowed to call the function."
-  }
-  assert {
-    condition     = aws_api_gateway_method.post_jobs.authorization == "AWS_IAM" && aws_api_gateway_method.get_job.authorization == "AWS_IAM"
-    error_message = "Both methods must want signed requests by default."
+    error_message = "What was not asked for must not be there."
   }
 
   # Every other method says so, instead of 403 "Missing Authentication Token".
@@ -316,10 +348,16 @@ run "the_rest_of_the_api" {
       try(response.response_parameters["method.response.header.Allow"], "none"),
       ] } == {
       root = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "none"]
-      jobs = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'POST'"]
-      job  = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'GET'"]
+      jobs = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'GET, POST'"]
+      job  = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'DELETE, GET, PUT'"]
     }
-    error_message = "ANY must be answered with 405, the reason, and the method that is allowed."
+    error_message = "ANY must be answered with 405, the reason, and the methods that are allowed."
+  }
+
+  # Whoever has no credentials yet gets the explanation too.
+  assert {
+    condition     = alltrue([for method in aws_api_gateway_method.not_allowed : method.authorization == "NONE" && method.api_key_required == null])
+    error_message = "ANY must be answered without credentials."
   }
 
   assert {
@@ -356,7 +394,8 @@ run "the_rest_of_the_api" {
 
   assert {
     condition = (
-      output.id == "abc123" && output.stage_name == "v1" && output.invoke_url == aws_api_gateway_stage.this.invoke_url && output.stage_arn == aws_api_gateway_stage.this.arn &&
+      output.id == "abc123" && output.stage_name == "v1" && output.invoke_url == aws_api_gateway_stage.this.invoke_url &&
+      output.url == output.invoke_url && output.stage_arn == aws_api_gateway_stage.this.arn &&
       output.execution_arn == aws_api_gateway_stage.this.execution_arn && output.role_policy == aws_iam_role_policy.post_jobs.policy
     )
     error_message = "The outputs must describe the API and its stage."
@@ -459,8 +498,10 @@ run "every_value_can_be_changed" {
     error_message = "The stage must have the given name."
   }
   assert {
-    condition     = aws_api_gateway_method.post_jobs.authorization == "NONE" && aws_api_gateway_method.get_job.authorization == "NONE"
-    error_message = "Both methods must have the given authorization."
+    condition = alltrue([
+      for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) : method.authorization == "NONE"
+    ])
+    error_message = "All methods must have the given authorization."
   }
   assert {
     condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 7 && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 9
@@ -524,11 +565,12 @@ run "deployment" {
   # The values that come from outside.
   assert {
     condition = (
-      local.api_shape.authorization == aws_api_gateway_method.post_jobs.authorization && local.api_shape.authorization == aws_api_gateway_method.get_job.authorization &&
+      local.api_shape.authorization[0] == aws_api_gateway_method.post_jobs.authorization &&
+      alltrue([for method in aws_api_gateway_method.function : local.api_shape.authorization[0] == method.authorization]) &&
       local.api_shape.request_queue_uri == aws_api_gateway_integration.post_jobs.uri && local.api_shape.role_arn == aws_api_gateway_integration.post_jobs.credentials &&
-      local.api_shape.jobs_function_arn == aws_api_gateway_integration.get_job.uri
+      alltrue([for integration in aws_api_gateway_integration.function : local.api_shape.jobs_function_arn == integration.uri])
     )
-    error_message = "The hash must cover the authorization and the targets of both methods."
+    error_message = "The hash must cover the authorization and the targets of all methods."
   }
   assert {
     condition = (
@@ -564,15 +606,323 @@ run "deployment" {
   assert {
     condition = local.api_shape.sources == {
       for name in fileset(path.module, "*.tf") : name => filesha1("${path.module}/${name}")
-      if can(regex("resource \"aws_api_gateway_(rest_api|resource|method|method_response|integration|integration_response|model|request_validator|authorizer|gateway_response)\"", file("${path.module}/${name}")))
+      if can(regex("resource \"aws_api_gateway_(rest_api|resource|method|method_response|integration|integration_response|model|request_validator|authorizer|gateway_response|rest_api_policy)\"", file("${path.module}/${name}")))
     }
     error_message = "The hash must cover every file that defines a part of the API."
   }
   assert {
     condition = alltrue([
       for name in fileset(path.module, "templates/*") :
-      anytrue([for text in [local.api_shape.request_template, local.api_shape.post_responses["202"].template] : trimspace(text) == trimspace(file("${path.module}/${name}"))])
+      anytrue([for text in [local.api_shape.request_template, local.api_shape.post_responses["202"].template] : trimspace(text) == trimspace(replace(file("${path.module}/${name}"), "$${user}", "$input.path('$.userId')"))])
     ])
     error_message = "The hash must cover every template file."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Who may call: docs/access.md
+# ---------------------------------------------------------------------------------------------------
+
+run "cognito" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    authorization = "COGNITO_USER_POOLS"
+    cognito       = { user_pool_arns = ["arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Abc"], scopes = ["jobs/use"] }
+  }
+
+  assert {
+    condition = [for authorizer in aws_api_gateway_authorizer.this : [
+      authorizer.rest_api_id, authorizer.type, one(authorizer.provider_arns), authorizer.identity_source, coalesce(authorizer.authorizer_uri, "none"),
+      ]] == [[
+      "abc123", "COGNITO_USER_POOLS", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Abc", "method.request.header.Authorization", "none",
+    ]]
+    error_message = "The authorizer must take tokens of the pools, from the header Authorization."
+  }
+  assert {
+    condition = alltrue([
+      for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) :
+      method.authorization == "COGNITO_USER_POOLS" && method.authorizer_id == "auth1" && method.authorization_scopes == toset(["jobs/use"])
+    ])
+    error_message = "Every method must ask the authorizer, and want the scopes."
+  }
+  assert {
+    condition     = alltrue([for method in aws_api_gateway_method.not_allowed : method.authorization == "NONE"])
+    error_message = "405 needs no token."
+  }
+
+  # The user is whom the token names: no field of the body, and both places of the message that say who.
+  assert {
+    condition = (
+      toset(jsondecode(aws_api_gateway_model.job_request.schema).required) == toset(["jobType", "input"]) &&
+      toset(keys(jsondecode(aws_api_gateway_model.job_request.schema).properties)) == toset(["jobType", "input", "traceId", "deadlineSeconds"]) &&
+      jsondecode(aws_api_gateway_model.job_request.schema).additionalProperties == false
+    )
+    error_message = "In a token mode the model must refuse userId."
+  }
+  assert {
+    condition = alltrue([
+      for part in ["&MessageGroupId=", "&MessageAttribute.1.Name=UserId&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue="] :
+      strcontains(aws_api_gateway_integration.post_jobs.request_templates["application/json"], "${part}$util.urlEncode(\"$context.authorizer.claims.sub\")&")
+    ]) && !strcontains(aws_api_gateway_integration.post_jobs.request_templates["application/json"], "userId")
+    error_message = "The message must carry the token's sub as its user and its group: ${aws_api_gateway_integration.post_jobs.request_templates["application/json"]}"
+  }
+  # Nobody has to sign here.
+  assert {
+    condition     = !strcontains(aws_api_gateway_gateway_response.this["MISSING_AUTHENTICATION_TOKEN"].response_templates["application/json"], "SigV4")
+    error_message = "In a token mode no answer may ask for a signature."
+  }
+  # A deployed API goes on asking the authorizer that it was deployed with.
+  assert {
+    condition = (
+      local.api_shape.authorization == ["COGNITO_USER_POOLS", "auth1", toset(["jobs/use"])] &&
+      strcontains(jsonencode(local.api_shape.authorizer), "userpool/eu-west-1_Abc")
+    )
+    error_message = "The hash must cover the authorizer and the scopes."
+  }
+}
+
+run "cognito_id_tokens" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    authorization = "COGNITO_USER_POOLS"
+    cognito       = { user_pool_arns = ["arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Abc"] }
+  }
+
+  # An empty list is not the same as none to the provider.
+  assert {
+    condition     = alltrue([for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) : method.authorization_scopes == null])
+    error_message = "Without scopes the methods must want none: then the gateway takes ID tokens."
+  }
+}
+
+run "lambda_authorizer" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    authorization     = "CUSTOM"
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who" }
+  }
+
+  assert {
+    condition = [for authorizer in aws_api_gateway_authorizer.this : [
+      authorizer.type, authorizer.authorizer_uri, authorizer.identity_source, tostring(authorizer.authorizer_result_ttl_in_seconds), tostring(length(coalesce(authorizer.provider_arns, []))),
+      ]] == [[
+      "TOKEN", "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:who/invocations",
+      "method.request.header.Authorization", "300", "0",
+    ]]
+    error_message = "The authorizer must be the function, with the header Authorization, its answers kept for five minutes."
+  }
+  assert {
+    condition = [for permission in aws_lambda_permission.authorizer : [
+      permission.function_name, coalesce(permission.qualifier, "none"), permission.action, permission.principal, permission.source_arn,
+      ]] == [[
+      "arn:aws:lambda:eu-west-1:123456789012:function:who", "none", "lambda:InvokeFunction", "apigateway.amazonaws.com",
+      "arn:aws:execute-api:eu-west-1:123456789012:abc123/authorizers/auth1",
+    ]]
+    error_message = "This authorizer, and nothing else of API Gateway, must be allowed to call the function."
+  }
+  assert {
+    condition = alltrue([
+      for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) :
+      method.authorization == "CUSTOM" && method.authorizer_id == "auth1" && method.authorization_scopes == null
+    ])
+    error_message = "Every method must ask the authorizer."
+  }
+  assert {
+    condition = alltrue([
+      for part in ["&MessageGroupId=", "&MessageAttribute.1.Name=UserId&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue="] :
+      strcontains(aws_api_gateway_integration.post_jobs.request_templates["application/json"], "${part}$util.urlEncode(\"$context.authorizer.principalId\")&")
+    ]) && !contains(keys(jsondecode(aws_api_gateway_model.job_request.schema).properties), "userId")
+    error_message = "The message must carry the principal as its user and its group, and the body none."
+  }
+  assert {
+    condition     = strcontains(jsonencode(local.api_shape.authorizer), "function:who/invocations")
+    error_message = "The hash must cover the authorizer."
+  }
+}
+
+run "lambda_authorizer_with_everything" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    authorization = "CUSTOM"
+    lambda_authorizer = {
+      function_arn       = "arn:aws:lambda:eu-west-1:123456789012:function:who:live"
+      type               = "REQUEST"
+      identity_source    = "method.request.header.Authorization,method.request.header.X-Tenant"
+      result_ttl_seconds = 0
+    }
+  }
+
+  assert {
+    condition = [for authorizer in aws_api_gateway_authorizer.this : [authorizer.type, authorizer.identity_source, tostring(authorizer.authorizer_result_ttl_in_seconds)]] == [[
+      "REQUEST", "method.request.header.Authorization,method.request.header.X-Tenant", "0",
+    ]]
+    error_message = "The authorizer must have the given settings."
+  }
+  # Lambda keeps an alias' permissions apart from the function's.
+  assert {
+    condition = [for permission in aws_lambda_permission.authorizer : [permission.function_name, permission.qualifier]] == [[
+      "arn:aws:lambda:eu-west-1:123456789012:function:who", "live",
+    ]] && endswith(aws_api_gateway_authorizer.this[0].authorizer_uri, "function:who:live/invocations")
+    error_message = "The alias must be the one that is called, and that may be."
+  }
+}
+
+run "api_keys" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    usage_plan = {
+      keys        = { web = { value = "01234567890123456789" }, mobile = {} }
+      rate_limit  = 5
+      burst_limit = 10
+      quota       = { limit = 1000, period = "DAY" }
+    }
+  }
+
+  # On top of the authorization, never instead of it.
+  assert {
+    condition = alltrue([
+      for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) : method.api_key_required && method.authorization == "AWS_IAM"
+    ]) && alltrue([for method in aws_api_gateway_method.not_allowed : method.api_key_required == null])
+    error_message = "Every method but the 405s must want a key beside its authorization."
+  }
+  assert {
+    condition = { for name, key in aws_api_gateway_api_key.this : name => [key.name, key.tags == tomap(var.tags)] } == {
+      mobile = ["api-test-mobile", true], web = ["api-test-web", true]
+    } && nonsensitive(aws_api_gateway_api_key.this["web"].value) == "01234567890123456789"
+    error_message = "Each key must have its name and tags, and the given value."
+  }
+  assert {
+    condition = (
+      one(aws_api_gateway_usage_plan.this[0].api_stages).api_id == "abc123" && one(aws_api_gateway_usage_plan.this[0].api_stages).stage == "v1" &&
+      aws_api_gateway_usage_plan.this[0].throttle_settings[0].rate_limit == 5 && aws_api_gateway_usage_plan.this[0].throttle_settings[0].burst_limit == 10 &&
+      aws_api_gateway_usage_plan.this[0].quota_settings[0].limit == 1000 && aws_api_gateway_usage_plan.this[0].quota_settings[0].period == "DAY" &&
+      aws_api_gateway_usage_plan.this[0].tags == tomap(var.tags)
+    )
+    error_message = "The usage plan must be that of the stage, with the given limits."
+  }
+  assert {
+    condition     = alltrue([for key in aws_api_gateway_usage_plan_key.this : key.usage_plan_id == "plan1" && key.key_id == "key1" && key.key_type == "API_KEY"]) && length(aws_api_gateway_usage_plan_key.this) == 2
+    error_message = "Each key must be in the usage plan."
+  }
+  assert {
+    condition     = output.api_key_ids == { mobile = "key1", web = "key1" }
+    error_message = "The keys' ids must come out by name; their values must not."
+  }
+  assert {
+    condition     = local.api_shape.api_key_required && !strcontains(jsonencode(local.api_shape), "01234567890123456789")
+    error_message = "The hash must cover that keys are asked for, without their values."
+  }
+}
+
+# A value that Terraform may not show must not spread to where it is needed in the open.
+run "api_keys_without_limits" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    usage_plan = { keys = { web = { value = sensitive("01234567890123456789") } } }
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_usage_plan.this[0].throttle_settings) == 0 && length(aws_api_gateway_usage_plan.this[0].quota_settings) == 0
+    error_message = "Limits that are not given must not be set."
+  }
+  assert {
+    condition     = !issensitive(aws_api_gateway_method.post_jobs.api_key_required) && !issensitive(aws_api_gateway_deployment.this.triggers) && !issensitive(output.api_key_ids)
+    error_message = "A secret value must not make the rest of the plan secret."
+  }
+}
+
+run "policy_firewall_and_domain" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    resource_policy = { json = "{\"Statement\": [{\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"execute-api:Invoke\", \"Resource\": [\"execute-api:/*\", \"arn:aws:execute-api:eu-west-1:123456789012:other/*\"]}]}" }
+    waf             = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" }
+    domain          = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "ai" }
+  }
+
+  assert {
+    condition = [for policy in aws_api_gateway_rest_api_policy.this : [policy.rest_api_id, jsondecode(policy.policy).Statement[0].Resource]] == [[
+      "abc123", ["arn:aws:execute-api:eu-west-1:123456789012:abc123/*", "arn:aws:execute-api:eu-west-1:123456789012:other/*"],
+    ]]
+    error_message = "The policy must be the API's, its short form written out as AWS stores it."
+  }
+  # AWS applies a policy with the next deployment only.
+  assert {
+    condition     = local.api_shape.resource_policy == aws_api_gateway_rest_api_policy.this[0].policy
+    error_message = "The hash must cover the resource policy."
+  }
+  assert {
+    condition = [for association in aws_wafv2_web_acl_association.this : [association.resource_arn, association.web_acl_arn]] == [[
+      aws_api_gateway_stage.this.arn, "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1",
+    ]]
+    error_message = "The firewall must stand before the stage."
+  }
+  assert {
+    condition = (
+      aws_api_gateway_domain_name.this[0].domain_name == "jobs.example.com" && aws_api_gateway_domain_name.this[0].regional_certificate_arn == "arn:aws:acm:eu-west-1:123456789012:certificate/1" &&
+      aws_api_gateway_domain_name.this[0].endpoint_configuration[0].types == tolist(["REGIONAL"]) && aws_api_gateway_domain_name.this[0].security_policy == "TLS_1_2" &&
+      aws_api_gateway_domain_name.this[0].tags == tomap(var.tags) &&
+      aws_api_gateway_base_path_mapping.this[0].domain_name == "jobs.example.com" && aws_api_gateway_base_path_mapping.this[0].api_id == "abc123" &&
+      aws_api_gateway_base_path_mapping.this[0].stage_name == "v1" && aws_api_gateway_base_path_mapping.this[0].base_path == "ai"
+    )
+    error_message = "The domain must lead to the stage, under the base path."
+  }
+  assert {
+    condition = (
+      output.url == "https://jobs.example.com/ai" && output.invoke_url == aws_api_gateway_stage.this.invoke_url &&
+      output.domain_target == "d-1.execute-api.eu-west-1.amazonaws.com" && output.domain_zone_id == "ZONE1"
+    )
+    error_message = "Callers must get the domain's URL, and whoever keeps the DNS what it points at."
+  }
+}
+
+run "domain_without_a_base_path" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    domain = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", security_policy = "TLS_1_0" }
+  }
+
+  assert {
+    condition     = output.url == "https://jobs.example.com" && aws_api_gateway_domain_name.this[0].security_policy == "TLS_1_0" && aws_api_gateway_base_path_mapping.this[0].base_path == null
+    error_message = "Without a base path the API must be at the domain's root."
   }
 }

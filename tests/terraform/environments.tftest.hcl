@@ -65,7 +65,17 @@ override_resource {
 override_resource {
   target          = module.ai_jobs.module.api.aws_api_gateway_stage.this
   override_during = plan
-  values          = { invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
+  values          = { arn = "arn:aws:apigateway:::stage", invoke_url = "https://api1/v1", execution_arn = "arn:aws:execute-api:::api1/v1" }
+}
+override_resource {
+  target          = module.ai_jobs.module.api.aws_api_gateway_api_key.this
+  override_during = plan
+  values          = { id = "key1" }
+}
+override_resource {
+  target          = module.ai_jobs.module.api.aws_api_gateway_domain_name.this
+  override_during = plan
+  values          = { regional_domain_name = "d-1.example.com", regional_zone_id = "ZONE1" }
 }
 override_resource {
   target          = module.ai_jobs.module.alarms.aws_cloudwatch_metric_alarm.this
@@ -119,6 +129,9 @@ run "local" {
       output.api_id == "api1" &&
       output.api_stage_name == "v1" &&
       output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.api_key_ids == {} &&
+      output.api_domain_target == null &&
+      output.api_domain_zone_id == null &&
       output.processor_function_name == "bayon-coagent-ai-job-processor-local" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-local" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-local" &&
@@ -214,6 +227,10 @@ run "development" {
   variables {
     packages = { s3 = { bucket = "releases" } }
     tags     = { Team = "growth" }
+    api = {
+      usage_plan = { keys = { web = {} } }
+      domain     = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+    }
   }
 
   # R-P4
@@ -227,10 +244,13 @@ run "development" {
       output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
       output.response_dlq_url == "https://sqs/response-dlq" &&
       output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
-      output.api_url == "https://api1/v1" &&
+      output.api_url == "https://jobs.example.com" &&
       output.api_id == "api1" &&
       output.api_stage_name == "v1" &&
       output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.api_key_ids == { web = "key1" } &&
+      output.api_domain_target == "d-1.example.com" &&
+      output.api_domain_zone_id == "ZONE1" &&
       output.processor_function_name == "bayon-coagent-ai-job-processor-development" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-development" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-development" &&
@@ -312,6 +332,10 @@ run "staging" {
   variables {
     packages = { s3 = { bucket = "releases" } }
     tags     = { Team = "growth" }
+    api = {
+      usage_plan = { keys = { web = {} } }
+      domain     = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+    }
   }
 
   # R-P4
@@ -325,10 +349,13 @@ run "staging" {
       output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
       output.response_dlq_url == "https://sqs/response-dlq" &&
       output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
-      output.api_url == "https://api1/v1" &&
+      output.api_url == "https://jobs.example.com" &&
       output.api_id == "api1" &&
       output.api_stage_name == "v1" &&
       output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.api_key_ids == { web = "key1" } &&
+      output.api_domain_target == "d-1.example.com" &&
+      output.api_domain_zone_id == "ZONE1" &&
       output.processor_function_name == "bayon-coagent-ai-job-processor-staging" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-staging" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-staging" &&
@@ -410,6 +437,10 @@ run "production" {
   variables {
     packages = { s3 = { bucket = "releases" } }
     tags     = { Team = "growth" }
+    api = {
+      usage_plan = { keys = { web = {} } }
+      domain     = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+    }
   }
 
   # R-P4
@@ -423,10 +454,13 @@ run "production" {
       output.request_dlq_arn == "arn:aws:sqs:::request-dlq" &&
       output.response_dlq_url == "https://sqs/response-dlq" &&
       output.response_dlq_arn == "arn:aws:sqs:::response-dlq" &&
-      output.api_url == "https://api1/v1" &&
+      output.api_url == "https://jobs.example.com" &&
       output.api_id == "api1" &&
       output.api_stage_name == "v1" &&
       output.api_execution_arn == "arn:aws:execute-api:::api1/v1" &&
+      output.api_key_ids == { web = "key1" } &&
+      output.api_domain_target == "d-1.example.com" &&
+      output.api_domain_zone_id == "ZONE1" &&
       output.processor_function_name == "bayon-coagent-ai-job-processor-production" &&
       output.result_handler_function_name == "bayon-coagent-ai-job-result-handler-production" &&
       output.jobs_api_function_name == "bayon-coagent-ai-jobs-api-production" &&
@@ -555,7 +589,8 @@ run "example_complete" {
       output.job_types == tolist(["blog-post", "listing-description", "market-update", "review-summary", "social-media"]) &&
       aws_sns_topic_subscription.on_call.topic_arn == "arn:aws:sns:::alarms" &&
       jsondecode(aws_iam_policy.use_ai_jobs.policy).Statement[0].Resource == [
-        "arn:aws:execute-api:::api1/v1/POST/jobs", "arn:aws:execute-api:::api1/v1/GET/jobs/*",
+        "arn:aws:execute-api:::api1/v1/PUT/jobs/*", "arn:aws:execute-api:::api1/v1/GET/jobs/*",
+        "arn:aws:execute-api:::api1/v1/GET/jobs", "arn:aws:execute-api:::api1/v1/DELETE/jobs/*",
       ]
     )
     error_message = "examples/complete does not add its job type, or its clients and alarms are wired to something else."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, quote_plus
@@ -12,6 +13,7 @@ import pytest
 
 TEMPLATES = Path(__file__).parents[2] / "modules/api/templates"
 REQUEST = TEMPLATES.joinpath("post_jobs_request.vtl").read_text().removesuffix("\n")
+MODULE = TEMPLATES.parent
 RESPONSE = TEMPLATES.joinpath("post_jobs_response.vtl").read_text()
 
 
@@ -31,8 +33,22 @@ class Input:
 UTIL = SimpleNamespace(urlEncode=lambda text: quote_plus(str(text)))
 
 
-def form(body):
-    rendered = airspeed.Template(REQUEST).merge({"input": Input(body), "util": UTIL})
+def users():
+    """Where each mode takes the user from; `trusted` stands for the modes in which the body says it."""
+    of_tokens = re.findall(
+        r'^ +([A-Z_]+) += "(\$context\.authorizer\.[^"]+)"$', MODULE.joinpath("authorizer.tf").read_text(), re.MULTILINE
+    )
+    (of_body,) = re.findall(
+        r'lookup\(local\.token_users, var\.authorization, "(.+)"\)', MODULE.joinpath("post_jobs.tf").read_text()
+    )
+    return {"trusted": of_body, **dict(of_tokens)}
+
+
+def form(body, mode="trusted", authorizer=None):
+    """The call that SQS gets."""
+    template = REQUEST.replace("${user}", users()[mode])
+    context = {"authorizer": authorizer or {}}
+    rendered = airspeed.Template(template).merge({"input": Input(body), "util": UTIL, "context": context})
     assert rendered == rendered.strip()
     return parse_qs(rendered, keep_blank_values=True, strict_parsing=True)
 
@@ -85,6 +101,43 @@ def test_a_hostile_user_id_stays_one_value(hostile):
     assert parameters["MessageGroupId"] == parameters["MessageAttribute.1.Value.StringValue"] == [hostile]
     assert parameters["MessageAttribute.2.Value.StringValue"] == [hostile]
     assert len(parameters) == 9
+
+
+AUTHORIZERS = {
+    "COGNITO_USER_POOLS": lambda user: {"claims": {"sub": user, "email": "a@b"}},
+    "CUSTOM": lambda user: {"principalId": user, "claims": "ours", "userId": "other"},
+}
+
+
+def test_every_token_mode_is_tested_here():
+    assert set(users()) == {"trusted", *AUTHORIZERS}
+
+
+@pytest.mark.parametrize("mode", AUTHORIZERS)
+def test_in_a_token_mode_the_user_is_whom_the_token_names(mode):
+    """The model refuses a userId in the body; the template does not lean on it."""
+    whole = body(userId="somebody-else")
+    parameters = form(whole, mode, AUTHORIZERS[mode]("user-7"))
+    assert parameters["MessageGroupId"] == parameters["MessageAttribute.1.Value.StringValue"] == ["user-7"]
+    assert parameters["MessageAttribute.1.Name"] == ["UserId"]
+    assert parameters["MessageBody"] == [whole]
+    assert len(parameters) == 9
+
+
+@pytest.mark.parametrize("mode", AUTHORIZERS)
+@pytest.mark.parametrize("hostile", ["u&MessageGroupId=other", "u&Action=PurgeQueue", "a b", "ü", '"', "$util", "%26"])
+def test_an_identity_stays_one_value(mode, hostile):
+    parameters = form(body(), mode, AUTHORIZERS[mode](hostile))
+    assert parameters["MessageGroupId"] == parameters["MessageAttribute.1.Value.StringValue"] == [hostile]
+    assert parameters["Action"] == ["SendMessage"]
+    assert len(parameters) == 9
+
+
+@pytest.mark.parametrize("mode", AUTHORIZERS)
+def test_without_an_identity_there_is_no_user_that_could_be_one(mode):
+    """Velocity leaves a reference to nothing as it stands, which is no user id: the message is no job."""
+    (user,) = form(body(), mode)["MessageAttribute.1.Value.StringValue"]
+    assert "$" in user
 
 
 def test_there_is_no_branch_in_the_template():
