@@ -31,8 +31,8 @@ MAX_POOL_CONNECTIONS = 50
 # Longer than SQS's longest poll (20 s).
 _SQS_READ_TIMEOUT_SECONDS = 25
 
-# A healthy table or configuration answers in milliseconds. An unhealthy one must be told apart while there is time
-# left to say so: two attempts stay below the shortest function's timeout (jobs_api, 10 s).
+# A healthy table, configuration or queue answers in milliseconds. An unhealthy one must be told apart while there is
+# time left to say so: jobs_api writes a row (two attempts) and sends a message (three) within its 29 s.
 _DATA_READ_TIMEOUT_SECONDS = 3
 
 # S3 takes a few seconds for a few megabytes.
@@ -81,6 +81,12 @@ def get_sqs_client() -> SQSClient:
         botocore.exceptions.NoRegionError: when no region is configured.
     """
     client: SQSClient = _client("sqs", _SQS_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_sqs_sending_client() -> SQSClient:
+    """The process's SQS client for what is no long poll. Raises as `get_sqs_client` does."""
+    client: SQSClient = _client("sqs", _DATA_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 

@@ -142,14 +142,15 @@ def json_object(body: str, error_code: str) -> dict[str, Any]:
     return document
 
 
-def _to_json(document: dict[str, Any]) -> str:
+def message_json(document: dict[str, Any]) -> str:
+    """A document as the body of a message, without fields that are None; what SQS refuses is escaped."""
     text = json.dumps(_without_none(document), ensure_ascii=False)
     return json.dumps(_without_none(document)) if _NOT_FOR_SQS.search(text) else text
 
 
 def size_in_message(document: dict[str, Any]) -> int:
     """Bytes that a document takes within a message's body."""
-    return len(_to_json(document).encode())
+    return len(message_json(document).encode())
 
 
 def _without_none(document: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +216,7 @@ class AIJobMessage:
             "traceId": self.trace_id,
             "deadlineSeconds": self.deadline_seconds,
         }
-        return _to_json(document)
+        return message_json(document)
 
     def attributes(self) -> dict[str, str]:
         """The message attributes that go with it."""
@@ -459,7 +460,7 @@ class AIJobResultMessage:
             "processingTime": self.processing_time,
             "traceId": self.trace_id,
         }
-        return _to_json(document)
+        return message_json(document)
 
     def attributes(self) -> dict[str, str]:
         """The message attributes that go with it."""

@@ -63,8 +63,15 @@ def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:
         ValueError: when it is over 10,000,000 bytes.
     """
     content = checked_input(message)
+    location = input_location(bucket, message, content)
+    return _put(bucket, location["key"], content)
+
+
+def input_location(bucket: str, message: AIJobMessage, content: bytes) -> dict[str, Any]:
+    """Where `put_input` stores this content of a job's input."""
     digest = hashlib.sha256(content).hexdigest()
-    return _put(bucket, f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json", content)
+    key = f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json"
+    return {"bucket": bucket, "key": key, "bytes": len(content)}
 
 
 def checked_input(message: AIJobMessage) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs import configuration, objects, timestamps
-from ai_jobs.clients import get_sqs_client
+from ai_jobs.clients import get_sqs_client, get_sqs_sending_client
 from ai_jobs.errors import AIJobsError, JobError
 from ai_jobs.messages import (
     INLINE_LIMIT_BYTES,
@@ -166,7 +166,7 @@ def send_message(
         trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace_header}}
         arguments["MessageSystemAttributes"] = trace
     with _reported("send to", queue_url):
-        answer = get_sqs_client().send_message(
+        answer = get_sqs_sending_client().send_message(
             QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
         )
     return answer["MessageId"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -32,6 +33,7 @@ BY_USER_INDEX = "by-user"
 Row = dict[str, Any]
 
 _ERASED_AT = "erasedAt"
+_NOT_BEFORE = "notBefore"
 
 # As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.
 _TOMBSTONE_LIFE = timedelta(days=30)
@@ -131,10 +133,18 @@ class Submission(Enum):
 
 @dataclass(frozen=True)
 class Submitted:
-    """What became of a submission; `created_at` is when the job was first submitted."""
+    """What became of a submission.
+
+    Attributes:
+        created_at: when the job was first submitted.
+        not_before: when it may begin: then, or after the delay that it was first submitted with.
+        updated_at: when its row was written; `expect_message_until` wants it.
+    """
 
     submission: Submission
     created_at: datetime
+    not_before: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True)
@@ -227,14 +237,16 @@ class _Update:
 
 # What a job that is open again must not keep from its last end.
 _OUTCOME = ("completedAt", "result", "resultLocation", "error", "model", "usage")
-_LIFE = ("startedAt", "deadlineAt", "configVersion", _ERASED_AT)
+_LIFE = ("startedAt", "deadlineAt", "configVersion", _NOT_BEFORE, _ERASED_AT)
 _FAILURE = ("error", "completedAt")
 _SHOWN_OF_RESULT = ("model", "usage")
 _OPEN_ONLY = ("leaseExpiresAt", "openShard", "dueAt")
-_HOLDER = ("leaseExpiresAt", "messageId")
+_HOLDER = ("leaseExpiresAt", "messageId", "traceId")
 
 
 _OPEN = "#status IN (:queued, :processing)"
+_NEVER_SENT = "#status = :failed AND #error.code = :unsent"
+_UNTOUCHED = "#status = :queued AND attribute_not_exists(startedAt)"
 _IN_NOBODYS_HANDS = "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now))"
 
 
@@ -318,6 +330,8 @@ class JobStore:
             )
         except _RefusedError as refused:
             found = refused.row
+            if found is not None and holding.items() <= found.items():
+                return _claimed(found)  # it was written, but the answer was lost and the client tried again
             expired = found is not None and self._expired(found)
             if found is None or not (expired or _reopens(job, found)):
                 return self._refusal(job, found)
@@ -327,9 +341,21 @@ class JobStore:
             if expired:
                 return self._start_over(job, found, started_over | origin, {})
             return self._start_over(job, found, started_over, origin)
+        self._give_all_its_time(row, terms)
         return _claimed(row)
 
-    def submit(self, job: ReceivedJob, deadline_seconds: int, grace_seconds: int) -> Submitted:
+    def _give_all_its_time(self, row: Row, terms: ClaimTerms) -> None:
+        """Undo `expect_message_until`: the message has come."""
+        due = _due(timestamps.from_text(row["deadlineAt"]), terms.grace_seconds)
+        if due["dueAt"] == row["dueAt"]:
+            return
+        values = {"attempt": row["attempt"], "processing": JobStatus.PROCESSING}
+        # Neither is fatal: another worker has it by now; or it counts as overdue from its deadline on.
+        with suppress(_RefusedError, JobError):
+            condition = "attempt = :attempt AND #status = :processing"
+            self._update(row["jobId"], _Update(assign=due, condition=condition, values=values))
+
+    def submit(self, job: ReceivedJob, deadline_seconds: int, grace_seconds: int, delay_seconds: int = 0) -> Submitted:
         """Write the `queued` row of a job whose message is sent next: one conditional write, a repeat takes two.
 
         A repeat is ACCEPTED as long as no worker has had the job, for its message may never have been sent; one too
@@ -338,20 +364,24 @@ class JobStore:
         Args:
             deadline_seconds: how long the job may take from now on.
             grace_seconds: how long after its deadline an open job counts as stalled.
+            delay_seconds: how much later it may begin; in a repeat it changes nothing.
         """
         now = self._clock()
+        not_before = now + timedelta(seconds=delay_seconds)
         deadline_at = now + timedelta(seconds=deadline_seconds)
         schedule = _due(deadline_at, grace_seconds)
         # However long it waits, it is shown until then.
         kept = {"expiresAt": self._expires_at(deadline_at + timedelta(seconds=grace_seconds))}
+        delay = {_NOT_BEFORE: timestamps.to_text(not_before)} if delay_seconds else {}
+        row = _waiting_row(job, now) | schedule | kept | delay
         try:
             self._update(
                 job.job_id,
                 _Update(
-                    assign=_waiting_row(job, now) | schedule | kept,
-                    remove=tuple(name for name in (*_OUTCOME, *_LIFE, *_HOLDER) if name not in schedule),
+                    assign=row,
+                    remove=tuple(name for name in (*_OUTCOME, *_LIFE, *_HOLDER) if name not in row),
                     condition="attribute_not_exists(jobId) OR expiresAt <= :seconds "
-                    "OR (payloadHash = :hash AND #status = :failed AND #error.code = :unsent)",
+                    f"OR (payloadHash = :hash AND {_NEVER_SENT})",
                     values={
                         "seconds": int(now.timestamp()),
                         "hash": job.payload_hash,
@@ -362,39 +392,46 @@ class JobStore:
             )
         except _RefusedError as refused:
             return self._submit_again(job, refused.row, grace_seconds)
-        return Submitted(Submission.ACCEPTED, now)
+        return Submitted(Submission.ACCEPTED, now, not_before, now)
 
     def _submit_again(self, job: ReceivedJob, found: Row | None, grace_seconds: int) -> Submitted:
         now = self._clock()
         if found is None or is_erased(found) or found.get("payloadHash") != job.payload_hash:
-            return Submitted(Submission.CONFLICT, now)
+            return Submitted(Submission.CONFLICT, now, now, now)
         created_at = timestamps.from_text(found["createdAt"])
-        repeated = Submitted(Submission.REPEATED, created_at)
+        not_before = timestamps.from_text(found.get(_NOT_BEFORE) or found["createdAt"])
+        repeated = Submitted(Submission.REPEATED, created_at, not_before, now)
         if found["status"] != JobStatus.QUEUED or "startedAt" in found:
             return repeated
         due = _due(timestamps.from_text(found["deadlineAt"]), grace_seconds)
-        return Submitted(Submission.ACCEPTED, created_at) if self._set_due(job.job_id, due) else repeated
+        written = self._set_due(job.job_id, due | {"updatedAt": timestamps.to_text(now)}, _UNTOUCHED, {})
+        return replace(repeated, submission=Submission.ACCEPTED) if written else repeated
 
-    def expect_message_until(self, job_id: str, due_at: datetime) -> bool:
-        """Let a queued job whose message may be missing count as overdue from `due_at`; False when a worker has it."""
-        return self._set_due(job_id, {"dueAt": timestamps.to_text(due_at)})
+    def expect_message_until(self, job_id: str, due_at: datetime, submitted: Submitted) -> bool:
+        """Let a queued job whose message may be missing count as overdue from `due_at`.
 
-    def _set_due(self, job_id: str, due: Row) -> bool:
+        False when its message has come, or it was submitted once more since.
+        """
+        condition = f"{_UNTOUCHED} AND updatedAt = :updatedAt"
+        values = {"updatedAt": timestamps.to_text(submitted.updated_at)}
+        return self._set_due(job_id, {"dueAt": timestamps.to_text(due_at)}, condition, values)
+
+    def _set_due(self, job_id: str, due: Row, condition: str, values: Row) -> bool:
         try:
-            self._update(
-                job_id,
-                _Update(
-                    assign=due | {"updatedAt": timestamps.to_text(self._clock())},
-                    condition="#status = :queued AND attribute_not_exists(startedAt)",
-                    values={"queued": JobStatus.QUEUED},
-                ),
-            )
+            self._update(job_id, _Update(assign=due, condition=condition, values=values | {"queued": JobStatus.QUEUED}))
         except _RefusedError:
             return False
         return True
 
+    def is_job(self, job: ReceivedJob) -> bool:
+        """Is this the job that has this id?"""
+        row = self.get(job.job_id)
+        return row is not None and row.get("payloadHash") == job.payload_hash
+
     def cancel(self, job_id: str, user_id: str | None = None) -> Cancellation:
         """Set an open job to `cancelled`: a worker can't claim it any more, and a busy one's result is dropped.
+
+        One that was closed because its message never came is as good as open, for the message may still come.
 
         Args:
             user_id: whose job it must be; None for anyone's.
@@ -408,10 +445,13 @@ class JobStore:
                 _Update(
                     assign={"status": JobStatus.CANCELLED, "completedAt": text, "updatedAt": text},
                     remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name != "completedAt"),
-                    condition=f"{_OPEN} AND expiresAt > :seconds" + (" AND userId = :user" if owner else ""),
+                    condition=f"({_OPEN} OR ({_NEVER_SENT})) AND expiresAt > :seconds"
+                    + (" AND userId = :user" if owner else ""),
                     values={
                         "queued": JobStatus.QUEUED,
                         "processing": JobStatus.PROCESSING,
+                        "failed": JobStatus.FAILED,
+                        "unsent": "ENQUEUE_FAILED",
                         "seconds": int(now.timestamp()),
                     }
                     | owner,
@@ -421,7 +461,11 @@ class JobStore:
             found = refused.row
             if found is None or is_erased(found) or self._expired(found):
                 return Cancellation(None)
-            return Cancellation(found if user_id in (None, found.get("userId")) else None)
+            if user_id not in (None, found.get("userId")):
+                return Cancellation(None)
+            # Its own cancellation: it was written, but the answer was lost and the client tried again.
+            own = found["status"] == JobStatus.CANCELLED and found.get("completedAt") == text
+            return Cancellation(found, done=own)
         return Cancellation(row, done=True)
 
     def open_jobs_past_due(self, shard: int, limit: int) -> list[Row]:
@@ -455,11 +499,12 @@ class JobStore:
             started: whether a worker ever had it; the row must agree.
         """
         now = timestamps.to_text(self._clock())
-        presence = "attribute_exists" if started else "attribute_not_exists"
+        # The deadline too: `dueAt` may have been brought forward before the job's message came after all.
+        is_so = "attribute_exists(startedAt) AND deadlineAt <= :now" if started else "attribute_not_exists(startedAt)"
         return self._close(
             job_id,
             error,
-            condition=f"dueAt <= :now AND {presence}(startedAt) AND {_IN_NOBODYS_HANDS}",
+            condition=f"dueAt <= :now AND {is_so} AND {_IN_NOBODYS_HANDS}",
             values={"now": now, "queued": JobStatus.QUEUED, "processing": JobStatus.PROCESSING},
         )
 

@@ -17,6 +17,7 @@ from ai_jobs.configuration import EventPublisherSettings
 from ai_jobs.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT
 from ai_jobs.errors import AIJobsError
 from ai_jobs.events import JobEvent, Sent, event_of, has_just_ended, in_calls, put
+from ai_jobs.messages import message_json
 from ai_jobs.queues import send_message
 from ai_jobs.safe_logging import describe
 from ai_jobs.store import row_of_image
@@ -90,7 +91,12 @@ def _give_up(event: JobEvent, sent: Sent, settings: EventPublisherSettings) -> b
         FAILED_AT: timestamps.to_text(timestamps.now()),
     }
     try:
-        send_message(settings.failure_queue_url, json.dumps(entry, ensure_ascii=False), reason)
+        try:
+            send_message(settings.failure_queue_url, message_json(entry), reason)
+        except ValueError:  # escaped, it is too large for a message; the row still has the result
+            entry["Detail"] = {name: part for name, part in entry["Detail"].items() if name != "result"}
+            entry["Detail"]["resultOmitted"] = True
+            send_message(settings.failure_queue_url, message_json(entry), reason)
     except AIJobsError as error:
         logger.error("on-failure queue not reached", extra={"jobId": event.job_id} | describe(error))
         return False

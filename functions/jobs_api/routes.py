@@ -6,10 +6,11 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -21,10 +22,10 @@ from ai_jobs.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
 from ai_jobs.configuration import MAX_WAIT_SECONDS, JobsApiSettings
 from ai_jobs.errors import AIJobsError, ErrorClass, JobError
 from ai_jobs.job_type_source import JobTypeSource
-from ai_jobs.messages import AIJobMessage, ReceivedJob
-from ai_jobs.objects import signed_url, to_json
+from ai_jobs.messages import FIRST_SENT_AT, INLINE_LIMIT_BYTES, AIJobMessage, ReceivedJob, size_in_message
+from ai_jobs.objects import input_location, signed_url, to_json
 from ai_jobs.queues import MAX_DELAY_SECONDS, send_message, with_large_input_stored
-from ai_jobs.store import JobStatus, JobStore, Position, Row, Submission
+from ai_jobs.store import JobStatus, JobStore, Position, Row, Submission, Submitted
 from ai_jobs.views import job_view
 from ai_jobs.waiting import has_ended
 from jobs_api.requests import Request, checked_user, whole_number
@@ -42,6 +43,9 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 # How long a job whose message SQS did not take may be submitted again before the reconciler closes it.
 _HEALING_TIME = timedelta(minutes=15)
+
+# While AppConfig can't be reached, not every job waits for its time-outs.
+_TYPES_PAUSE_SECONDS = 10
 
 _JOB_FIELDS = ("jobType", "input", "traceId", "deadlineSeconds", "delaySeconds")
 
@@ -85,6 +89,7 @@ class JobsApi:
         self._clock = clock
         self._sleep = sleep
         self._waited = 0.0
+        self._types_missing_until = float("-inf")
         self._routes: dict[tuple[str, str], Callable[[Request], Answer]] = {
             ("PUT", "/jobs/{jobId}"): self._submit,
             ("GET", "/jobs/{jobId}"): self._get,
@@ -110,25 +115,30 @@ class JobsApi:
         """The row is written first, so that it is there whatever happens next; a repeat sends what is missing."""
         request.parameters()
         message, delay_seconds = self._read_job(request)
+        accepted = {"jobId": message.job_id, "status": JobStatus.QUEUED.value}
+        answer = Answer(HTTPStatus.ACCEPTED, accepted, {"Location": request.path})
+        refusal = self._refusal_of_type(message)
+        if refusal:
+            # The type may have changed since the job was accepted: a repeat has the same answer all the same.
+            if self._store.is_job(self._received(self._as_if_stored(message))):
+                return answer
+            raise refusal
         message = self._with_place_for_input(message)
-        trace_header = os.environ.get("_X_AMZN_TRACE_ID")
-        body, attributes = message.to_body(), message.attributes()
-        job = ReceivedJob.parse(body, attributes, message.job_id, message.timestamp, trace_header)
+        job = self._received(message)
         submitted = self._store.submit(
             job,
             deadline_seconds=job.deadline_seconds(self._settings.default_deadline_seconds),
             grace_seconds=2 * self._settings.visibility_timeout_seconds,
+            delay_seconds=delay_seconds,
         )
         if submitted.submission is Submission.CONFLICT:
             raise RequestError("JOB_ID_CONFLICT", "another job has this jobId: choose a new one")
         if submitted.submission is Submission.ACCEPTED:
-            waited = (timestamps.now() - submitted.created_at).total_seconds()
-            self._enqueue(message, body, attributes, max(0, delay_seconds - int(max(0.0, waited))))
-        accepted = {"jobId": message.job_id, "status": JobStatus.QUEUED.value}
-        return Answer(HTTPStatus.ACCEPTED, accepted, {"Location": request.path})
+            self._enqueue(replace(message, timestamp=submitted.created_at), submitted)
+        return answer
 
     def _read_job(self, request: Request) -> tuple[AIJobMessage, int]:
-        """The job in the request, every field and its type's rules checked, and its delay."""
+        """The job in the request, every field checked, and its delay."""
         job_id = request.new_job_id()
         document = request.document(("userId", *_JOB_FIELDS) if request.trusts_caller else _JOB_FIELDS)
         delay_seconds = _delay(document.get("delaySeconds", 0))
@@ -146,18 +156,42 @@ class JobsApi:
         if message.deadline_seconds is not None and message.deadline_seconds <= delay_seconds:
             rule = f"deadlineSeconds is {message.deadline_seconds}: it must be more than delaySeconds ({delay_seconds})"
             raise RequestError("BAD_REQUEST", rule, "deadlineSeconds")
-        self._check_input(message)
         return message, delay_seconds
 
-    def _check_input(self, message: AIJobMessage) -> None:
-        """Find now what the worker would find. What a caller can't mend (a broken job type, no AppConfig) is left to
-        the worker: there it can be waited out, or redriven after the fix."""
+    def _refusal_of_type(self, message: AIJobMessage) -> RequestError | None:
+        """What the worker would find wrong with the job; None when it is nothing that its caller could mend.
+
+        A broken job type, or AppConfig out of reach, is left to the worker: there it can be waited out, or redriven
+        after the fix.
+        """
+        if self._clock() < self._types_missing_until:
+            return None
         try:
-            self._job_types.get().get(message.job_type).prepare(message.input)
+            job_types = self._job_types.get()
+        except JobError as error:
+            logger.warning("job types are not available", extra={"errorCode": error.code})
+            self._types_missing_until = self._clock() + _TYPES_PAUSE_SECONDS
+            return None
+        try:
+            job_types.get(message.job_type).prepare(message.input)
         except JobError as error:
             if error.error_class is ErrorClass.INVALID:
-                raise of_job_error(error) from None
+                return of_job_error(error)
             logger.warning("job not checked", extra={"jobId": message.job_id, "errorCode": error.code})
+        return None
+
+    def _received(self, message: AIJobMessage) -> ReceivedJob:
+        """The job as a worker will find it in the queue."""
+        trace_header = os.environ.get("_X_AMZN_TRACE_ID")
+        return ReceivedJob.parse(
+            message.to_body(), message.attributes(), message.job_id, message.timestamp, trace_header
+        )
+
+    def _as_if_stored(self, message: AIJobMessage) -> AIJobMessage:
+        if size_in_message(message.input) <= INLINE_LIMIT_BYTES:
+            return message
+        location = input_location(self._settings.bucket, message, to_json(message.input))
+        return replace(message, input={}, input_location=location)
 
     def _with_place_for_input(self, message: AIJobMessage) -> AIJobMessage:
         try:
@@ -165,19 +199,24 @@ class JobsApi:
         except ValueError as error:
             raise RequestError("REQUEST_TOO_LARGE", str(error), "input") from None
 
-    def _enqueue(self, message: AIJobMessage, body: str, attributes: dict[str, str], delay_seconds: int) -> None:
+    def _enqueue(self, message: AIJobMessage, submitted: Submitted) -> None:
+        # Of a message that comes late, or twice, this tells that it is no redrive.
+        attributes = message.attributes() | {FIRST_SENT_AT: timestamps.to_text(submitted.created_at)}
+        left = math.ceil((submitted.not_before - timestamps.now()).total_seconds())
+        delay_seconds = max(0, min(left, MAX_DELAY_SECONDS))
+        url = self._settings.request_queue_url
         try:
-            send_message(self._settings.request_queue_url, body, attributes, message.user_id, delay_seconds)
+            send_message(url, message.to_body(), attributes, message.user_id, delay_seconds)
         except AIJobsError as error:
             logger.error("job not enqueued", extra={"jobId": message.job_id, "errorCode": error.code})
-            self._expect_repeat(message.job_id, delay_seconds)
+            self._expect_repeat(message.job_id, submitted)
             told = "the queue did not take the job because of a fault on our side: send the same request again"
             raise RequestError("QUEUE_UNAVAILABLE", told) from error
 
-    def _expect_repeat(self, job_id: str, delay_seconds: int) -> None:
-        due_at = timestamps.now() + _HEALING_TIME + timedelta(seconds=delay_seconds)
+    def _expect_repeat(self, job_id: str, submitted: Submitted) -> None:
+        due_at = max(timestamps.now(), submitted.not_before) + _HEALING_TIME
         try:
-            self._store.expect_message_until(job_id, due_at)
+            self._store.expect_message_until(job_id, due_at, submitted)
         except JobError as error:
             # Not fatal: without a repeat it is closed some time after its deadline.
             logger.warning("job not marked as unsent", extra={"jobId": job_id, "errorCode": error.code})

@@ -281,8 +281,8 @@ class Reconciler:
     def _measure(self) -> Summary:
         """Report the age of the oldest open job; the zeros keep the other series alive, which alarms compute with."""
         rows = [row for shard in range(OPEN_SHARDS) for row in self._store.oldest_open_jobs(shard, _MEASURED_PER_SHARD)]
-        # A redriven job counts from its redrive.
-        starts = (row["startedAt"] if "startedAt" in row else row["createdAt"] for row in rows)
+        # A redriven job counts from its redrive; one that no worker has had yet is a matter of the queue's alarms.
+        starts = (row["startedAt"] for row in rows if "startedAt" in row)
         since = min(map(timestamps.from_text, starts), default=None)
         age = max(0.0, (self._clock() - since).total_seconds()) if since else 0.0
         metrics.emit(

@@ -251,7 +251,7 @@ def test_nothing_to_ask_about(cli, three, terminal):
 
 
 def test_failures_are_named_and_leave_their_letters(cli, three, aws, refusing):
-    refusing(clients.get_sqs_client(), "SendMessage", after=1)
+    refusing(clients.get_sqs_sending_client(), "SendMessage", after=1)
     result = cli("dlq", "retry", "--yes")
     assert result.exit_code == 1
     assert "AccessDenied" in result.stdout

@@ -181,7 +181,7 @@ def test_variables_of_another_environment_do_not_count(cli, file, tmp_path, aws)
 
 def test_a_failure_in_the_middle_says_what_was_sent_and_what_not(cli, file, aws, refusing, monkeypatch):
     monkeypatch.setattr(jobs, "_SENDERS", 1)
-    refusing(clients.get_sqs_client(), "SendMessage", after=2)
+    refusing(clients.get_sqs_sending_client(), "SendMessage", after=2)
     path = file([JOB | ({"jobId": "own"} if number == 4 else {}) for number in range(5)])
     result = cli("submit", "--json", path)
     assert result.exit_code == 1
@@ -209,7 +209,7 @@ def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
 
 def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, monkeypatch):
     monkeypatch.setattr(jobs, "_SENDERS", 1)
-    refusing(clients.get_sqs_client(), "SendMessage", after=1)
+    refusing(clients.get_sqs_sending_client(), "SendMessage", after=1)
     result = cli("submit", file([JOB | {"jobId": f"job-{number}"} for number in range(3)]))
     assert "2 of 3 jobs were not sent" in result.stderr
     assert "submit only these again" not in result.stderr

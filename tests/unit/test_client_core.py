@@ -362,6 +362,30 @@ def test_a_sweep_outlives_faults_but_not_an_outage(driver: Driver, client: Core)
         driver.run(client.follow(["late", "later"], 300))
 
 
+def test_a_fault_while_it_waits_for_news_ends_nothing(driver: Driver, client: Core) -> None:
+    """However little of the pause between two looks is left: that bounds the wait, and not the tries."""
+    driver.api.looks = {"one": 6, "two": 6}
+    for name in driver.api.looks:
+        driver.api.add(name)
+    handle, faults = driver.api.handle, [error(503, "STORE_UNAVAILABLE"), error(429, "THROTTLED"), LOST]
+
+    def fail_some_long_polls(method: str, target: str, *rest: Any) -> Any:
+        if "wait=" in target and faults and driver.time:
+            fault = faults.pop()
+            return None if fault is LOST else fault
+        return handle(method, target, *rest)
+
+    driver.api.handle = fail_some_long_polls  # type: ignore[method-assign]
+    driver.run(client.follow(["one", "two"], 300))
+    assert sorted(driver.emitted_ids) == ["one", "two"]
+    assert not faults
+
+
+def test_an_empty_id_is_no_wish_for_a_new_one(driver: Driver, client: Core) -> None:
+    with pytest.raises(ValueError, match="'' is no job id"):
+        driver.run(client.submit("echo", TEXT, "", {}))
+
+
 def test_following_nothing_asks_nothing(driver: Driver, client: Core) -> None:
     driver.run(client.follow([], 300))
     assert driver.api.calls == []

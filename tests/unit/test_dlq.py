@@ -426,7 +426,7 @@ def test_a_dry_run_changes_nothing(retry, dead_letter, aws):
 def test_a_letter_that_can_not_be_sent_stays(retry, dead_letter, aws, refusing):
     for number in range(3):
         dead_letter(f"job-{number}")
-    refusing(clients.get_sqs_client(), "SendMessage")
+    refusing(clients.get_sqs_sending_client(), "SendMessage")
     treated = retry()
     assert [one.outcome for one in treated] == [Outcome.FAILED] * 3
     assert "AccessDenied" in (treated[0].reason or "")

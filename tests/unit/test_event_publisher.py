@@ -444,6 +444,16 @@ def test_the_largest_event_fits_into_a_letter(bus, calls):
     assert len(letter["MessageBody"]) > 239_000
 
 
+def test_a_result_that_has_no_room_for_its_escapes_stays_out_of_the_letter(bus, calls):
+    bus.refuse("job-1", "InvalidArgument")
+    # SQS refuses the last character unescaped, and escaped it is twice as long.
+    difficult = ended("job-1", result=ROW["result"] | {"text": "\uffff" * 50_000})
+    assert publish([difficult], replace(SETTINGS, include_result=True)) == []
+    (letter,) = calls.of("SendMessage")
+    detail = json.loads(letter["MessageBody"])["Detail"]
+    assert (detail["jobId"], detail["resultOmitted"], "result" in detail) == ("job-1", True, False)
+
+
 def test_an_event_that_the_queue_does_not_take_either_comes_again(bus, calls):
     bus.refuse("job-1", "MalformedDetail")
     calls.refuse("SendMessage", "AccessDenied")

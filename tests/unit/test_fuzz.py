@@ -199,8 +199,11 @@ def test_no_request_crashes_the_api(fuzz, clock, job_types, monkeypatch):
         def get(self, job_id):
             return fuzz.random.choice([None, row])
 
-        def submit(self, job, deadline_seconds, grace_seconds):
-            return Submitted(fuzz.random.choice(list(Submission)), clock())
+        def submit(self, job, deadline_seconds, grace_seconds, delay_seconds):
+            return Submitted(fuzz.random.choice(list(Submission)), clock(), clock(), clock())
+
+        def is_job(self, job):
+            return False
 
         def cancel(self, job_id, user_id):
             return Cancellation(fuzz.random.choice([None, row]), fuzz.random.random() < 0.5)

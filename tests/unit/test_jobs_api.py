@@ -186,7 +186,7 @@ def complete(store, clock, result):
 def reads(aws):
     """The operations on the table and the queue, in the order they are made."""
     made = []
-    for client in (clients.get_dynamodb_client(), clients.get_sqs_client()):
+    for client in (clients.get_dynamodb_client(), clients.get_sqs_sending_client()):
         client.meta.events.register("before-call.*.*", lambda model, **_: made.append(model.name))
     return made
 
@@ -214,18 +214,23 @@ def test_a_submitted_job_is_in_the_table_and_in_the_queue(api, aws, clock, messa
         },
     )
     (message,) = messages_in(aws.request_queue)
-    sent = json.loads(message.body)
-    timestamps.from_text(sent.pop("timestamp"))
-    assert sent == {
+    assert json.loads(message.body) == {
         "schemaVersion": 1,
         "jobId": ID,
         "userId": "user-1",
         "jobType": "greeting",
         "input": {"name": "Ada"},
+        "timestamp": "2026-01-31T12:00:00.000Z",
         "traceId": "t-1",
         "deadlineSeconds": 60,
     }
-    assert message.attributes == {"JobId": ID, "UserId": "user-1", "JobType": "greeting", "TraceId": "t-1"}
+    assert message.attributes == {
+        "JobId": ID,
+        "UserId": "user-1",
+        "JobType": "greeting",
+        "TraceId": "t-1",
+        "FirstSentAt": "2026-01-31T12:00:00.000Z",
+    }
     assert message.group_id == "user-1"
 
 
@@ -326,6 +331,105 @@ def test_a_job_that_was_closed_as_never_sent_begins_anew(api, aws, store, clock,
     assert {"error", "completedAt"}.isdisjoint(shown)
 
 
+def test_a_job_whose_message_came_after_all_has_all_its_time(api, store, work, clock, monkeypatch):
+    """SQS had taken the message, though its answer was lost."""
+    routes = importlib.import_module("jobs_api.routes")
+    send = routes.send_message
+
+    def send_and_fail(*arguments):
+        send(*arguments)
+        raise routes.AIJobsError("no answer")
+
+    monkeypatch.setattr(routes, "send_message", send_and_fail)
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "QUEUE_UNAVAILABLE")
+    _, claim = work()
+    assert store.get(ID)["dueAt"] == "2026-01-31T18:30:00.000Z"
+    store.release(ID, claim.attempt)
+    clock.forward(minutes=20)
+    assert not store.close_stalled(ID, JobError("JOB_STALLED", "x"), started=True)
+
+
+def test_a_started_job_is_not_stalled_before_its_deadline(api, store, work, clock, refusing, monkeypatch):
+    routes = importlib.import_module("jobs_api.routes")
+    send = routes.send_message
+    monkeypatch.setattr(routes, "send_message", lambda *a: (send(*a), (_ for _ in ()).throw(routes.AIJobsError("x"))))
+    api("PUT", f"/jobs/{ID}", GOOD)
+    monkeypatch.setattr(JobStore, "_give_all_its_time", lambda *_: None)  # killed right after the claim
+    _, claim = work()
+    store.release(ID, claim.attempt)
+    clock.forward(minutes=20)
+    assert not store.close_stalled(ID, JobError("JOB_STALLED", "x"), started=True)
+    clock.forward(hours=6)
+    assert store.close_stalled(ID, JobError("JOB_STALLED", "x"), started=True)
+
+
+def test_a_send_that_fails_late_does_not_undo_a_repeat_that_got_through(api, store, clock, monkeypatch):
+    routes = importlib.import_module("jobs_api.routes")
+    calls = []
+
+    def slow(*_):
+        calls.append(1)
+        if len(calls) == 1:
+            clock.forward(seconds=1)
+            assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
+            raise routes.AIJobsError("no")
+
+    monkeypatch.setattr(routes, "send_message", slow)
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "QUEUE_UNAVAILABLE")
+    assert store.get(ID)["dueAt"] == "2026-01-31T18:30:00.000Z"
+
+
+def test_a_message_that_comes_twice_runs_no_failed_job_again(api, store, work, clock, aws, monkeypatch):
+    sent = []
+    routes = importlib.import_module("jobs_api.routes")
+    send = routes.send_message
+    monkeypatch.setattr(routes, "send_message", lambda url, *rest: (sent.extend(rest), send(url, *rest)))
+    api("PUT", f"/jobs/{ID}", GOOD)
+    work()
+    clock.forward(seconds=1)
+    error = {"code": "MODEL_ACCESS_DENIED", "message": "x"}
+    store.apply_result(AIJobResultMessage(ID, "user-1", "greeting", "failed", error=error, timestamp=clock()))
+    clock.forward(seconds=5)
+    send(aws.request_queue, *sent)  # the client's second try gets through at last
+    assert work()[1] is Refusal.FINISHED
+
+
+@pytest.mark.parametrize("size", [3, 300_000])
+def test_a_repeat_has_the_same_answer_though_the_type_has_changed(api, aws, messages_in, monkeypatch, size):
+    body = GOOD | {"input": {"name": "x" * size}}
+    first = api("PUT", f"/jobs/{ID}", body)
+    changed = JobError("INVALID_INPUT", "input.city is missing", "input.city")
+    job_type = SimpleNamespace(prepare=lambda _: (_ for _ in ()).throw(changed))
+    monkeypatch.setattr(api.module.api._job_types, "get", lambda: SimpleNamespace(get=lambda name: job_type))
+    assert api("PUT", f"/jobs/{ID}", body) == first
+    assert api.refused("PUT", f"/jobs/{OTHER_ID}", body) == (400, "INVALID_INPUT", "input.city")
+    assert api.refused("PUT", f"/jobs/{ID}", GOOD) == (400, "INVALID_INPUT", "input.city")
+
+
+def test_an_appconfig_that_is_down_is_not_asked_for_each_job(api, clock, monkeypatch):
+    asked = []
+
+    def down():
+        asked.append(1)
+        raise JobError("DEPENDENCY_UNAVAILABLE", "down")
+
+    monkeypatch.setattr(api.module.api._job_types, "get", down)
+    for number in range(3):
+        api("PUT", f"/jobs/{uuid.UUID(int=number)}", GOOD)
+    clock.forward(seconds=11)
+    api("PUT", f"/jobs/{ID}", GOOD)
+    assert len(asked) == 2
+
+
+def test_a_job_that_was_closed_as_never_sent_can_be_cancelled(api, store, clock, work):
+    api("PUT", f"/jobs/{ID}", GOOD)
+    clock.forward(hours=7)
+    store.close_stalled(ID, JobError("ENQUEUE_FAILED", "x"), started=False)
+    assert api("DELETE", f"/jobs/{ID}")[1]["status"] == "cancelled"
+    assert "error" not in api("GET", f"/jobs/{ID}")[1]
+    assert work()[1] is Refusal.FINISHED
+
+
 def test_a_failed_job_is_not_begun_anew_by_a_repeat(api, store, work, clock, aws, messages_in):
     api("PUT", f"/jobs/{ID}", GOOD)
     work()
@@ -349,10 +453,11 @@ def test_a_delay_hides_the_job_and_a_repeat_does_not_prolong_it(api, clock, monk
     monkeypatch.setattr(routes, "send_message", lambda url, body, attributes, group, delay: delays.append(delay))
     api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
     clock.forward(seconds=200)
-    api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
+    api("PUT", f"/jobs/{ID}", GOOD)
+    api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 900})
     clock.forward(seconds=900)
     api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
-    assert delays == [600, 400, 0]
+    assert delays == [600, 400, 400, 0]
 
 
 def test_a_large_input_goes_to_the_bucket(api, aws, messages_in):
@@ -753,8 +858,9 @@ def test_a_job_that_has_ended_is_a_conflict(api, claimed, complete):
     assert api("GET")[1]["status"] == "completed"
 
 
-def test_cancelling_twice_is_a_conflict(api, claimed):
+def test_cancelling_twice_is_a_conflict(api, claimed, clock):
     assert api("DELETE")[0] == 200
+    clock.forward(seconds=1)
     assert api.refused("DELETE")[:2] == (409, "JOB_ENDED")
 
 
@@ -825,9 +931,19 @@ def test_a_token_that_names_no_user_is_forbidden(start, mode, token, user):
 @pytest.mark.parametrize("mode", ["AWS_IAM", "NONE"])
 def test_a_trusted_caller_says_who_the_user_is(start, mode):
     api = start(mode)
-    api.authorizer = {"principalId": "somebody", "claims": {"sub": "somebody"}}
     assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
     assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
+
+
+@pytest.mark.parametrize("mode", ["AWS_IAM", "NONE"])
+@pytest.mark.parametrize(("_was", "token"), TOKENS)
+def test_a_user_with_a_token_is_not_trusted_while_the_mode_changes(start, mode, _was, token):
+    """The function has its new mode before the stage has its new deployment."""
+    api = start(mode)
+    api.authorizer = token("mallory")
+    for method, path in (("GET", f"/jobs/{ID}"), ("DELETE", f"/jobs/{ID}"), ("PUT", f"/jobs/{ID}")):
+        assert api.refused(method, path, GOOD)[:2] == (403, "FORBIDDEN")
+    assert api.refused("GET", "/jobs", userId="user-1")[:2] == (403, "FORBIDDEN")
 
 
 # Faults

@@ -265,6 +265,36 @@ def test_a_redrive_of_a_job_that_was_never_enqueued_starts_its_time_anew(claim, 
     assert claim() == Claimed(1, clock() + timedelta(hours=6))
 
 
+@pytest.fixture
+def answers_are_lost():
+    """Each write is made twice, as the client does that got no answer to the first."""
+
+    def lose(operation):
+        client = clients.get_dynamodb_client()
+        make = client._make_api_call
+
+        def twice(name, arguments):
+            if name == operation:
+                make(name, arguments)
+            return make(name, arguments)
+
+        client._make_api_call = twice
+
+    return lose
+
+
+def test_a_claim_whose_answer_was_lost_is_a_claim(claim, clock, answers_are_lost):
+    answers_are_lost("UpdateItem")
+    assert claim() == Claimed(1, clock() + timedelta(hours=6))
+
+
+def test_a_cancellation_whose_answer_was_lost_is_done(store, claim, clock, answers_are_lost):
+    claim()
+    clock.forward(seconds=1)
+    answers_are_lost("UpdateItem")
+    assert store.cancel("job-1").done
+
+
 def test_a_message_that_is_overtaken_by_its_cancellation_claims_nothing(store, claim, finish):
     claim()
     assert store.cancel("job-1").done

@@ -77,13 +77,13 @@ class SigV4Auth:
         named = _REGION_IN_HOST.search(host)
         with self._finding:
             # boto3 reads AWS_DEFAULT_REGION only; Lambda and many shells set the other one.
-            self._region = self._region or (named[1] if named else _configured_region(self._aws_session()))
-        if self._region is None:
+            region = self._region or (named[1] if named else _configured_region(self._aws_session()))
+        if region is None:
             raise AIJobsError(
                 f"the host {host} does not tell the region to sign for: set AWS_REGION or give SigV4Auth(region=...)",
                 "NO_REGION",
             )
-        return self._region
+        return region
 
 
 def _configured_region(session: Any) -> str | None:
@@ -114,6 +114,6 @@ class BearerAuth:
         """Forget the token; True when there is a function to ask for another."""
         if isinstance(self._source, str):
             return False
-        with self._asking:
-            self._token = None
+        # Without the lock: whoever holds it may be waiting for a token, and this is called on an event loop.
+        self._token = None
         return True

@@ -126,7 +126,7 @@ class Core:
         given = {name: value for name, value in options.items() if value is not None}
         body = {"jobType": job_type, "input": job_input} | given
         content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
-        request = self._request("PUT", _path_of(str(job_id or uuid.uuid4())), body=content)
+        request = self._request("PUT", _path_of(str(uuid.uuid4() if job_id is None else job_id)), body=content)
         response = yield from self._call(request)
         # The answer says the id and that it is queued.
         known = {name: body[name] for name in ("jobType", "userId", "traceId") if name in body}
@@ -193,7 +193,7 @@ class Core:
             spread = len(watched.job_ids) / _SWEPT_JOBS_PER_SECOND
             next_look = min(self._clock() + max(pause, spread), ends_at)
             while len(watched.job_ids) > 1 and self._clock() < next_look:
-                yield from self._await_news(watched, next_look)
+                yield from self._await_news(watched, next_look, ends_at)
         if watched.job_ids:
             yield Emit((yield from self._wait_for_first(watched, ends_at, timeout_seconds)))
 
@@ -201,7 +201,7 @@ class Core:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             started = self._clock()
-            ended, asked_pause = yield from self._long_poll(watched, ends_at - started)
+            ended, asked_pause = yield from self._long_poll(watched, ends_at - started, ends_at)
             if ended:
                 return ended
             self._check_time(watched, ends_at, timeout_seconds)
@@ -211,11 +211,11 @@ class Core:
                 yield Pause(free_at - self._clock())
                 pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
 
-    def _await_news(self, watched: _Watched, until: float) -> Steps[None]:
+    def _await_news(self, watched: _Watched, until: float, ends_at: float) -> Steps[None]:
         """Wait with the first open job; when it ends, look whether those behind it have ended as well."""
         left_seconds = until - self._clock()
         if left_seconds >= 1:  # `wait` takes whole seconds
-            ended, _ = yield from self._long_poll(watched, left_seconds)
+            ended, _ = yield from self._long_poll(watched, left_seconds, ends_at)
             if ended:
                 yield Emit(ended)
                 yield from self._sweep(watched, whole=False)
@@ -276,8 +276,12 @@ class Core:
                 break
         return news
 
-    def _long_poll(self, watched: _Watched, left_seconds: float) -> Steps[tuple[Job | None, float]]:
+    def _long_poll(self, watched: _Watched, left_seconds: float, ends_at: float) -> Steps[tuple[Job | None, float]]:
         """Look at the first open job, held by the service for as long as it may be.
+
+        Args:
+            left_seconds: how long it may be held.
+            ends_at: until when it may be tried again, after an answer that says nothing of the job.
 
         Returns:
             The job when it has ended, and for how many seconds the service does not want to be asked again.
@@ -288,7 +292,7 @@ class Core:
         # A service that hangs must not make a short wait a long one.
         patience = min(request.timeout_seconds, left_seconds + _LEAST_PATIENCE_SECONDS)
         request = dataclasses.replace(request, timeout_seconds=patience)
-        outcome = yield from self._last_outcome(request, left_seconds)
+        outcome = yield from self._last_outcome(request, ends_at - self._clock())
         ended = self._seen(watched, job_id, request, outcome)
         return ended, outcome.retry_after_seconds if isinstance(outcome, Response) else 0.0
 
