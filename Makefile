@@ -15,7 +15,9 @@ help: ## List the targets
 demo: $(READY) ## Bring everything up on this machine and run one job of each type
 	@$(PYTHON) -m scripts.demo
 
-test: test-unit test-terraform test-integration ## Run all tests
+# The plans are made while the integration tests wait for their stack to be applied.
+test: test-unit ## Run all tests
+	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-terraform test-integration
 
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)

@@ -169,11 +169,11 @@ def paused(outputs: SimpleNamespace) -> Iterator[Pauses]:
 
 
 @pytest.fixture
-def logged(outputs: SimpleNamespace) -> Callable[[str], list[dict[str, Any]]]:
-    """The processor's log lines with this message."""
+def logged(outputs: SimpleNamespace) -> Callable[..., list[dict[str, Any]]]:
+    """A function's log lines with this message; the processor's unless said otherwise."""
 
-    def read(message: str) -> list[dict[str, Any]]:
-        group = f"/aws/lambda/{outputs.processor_function_name}"
+    def read(message: str, function: str = outputs.processor_function_name) -> list[dict[str, Any]]:
+        group = f"/aws/lambda/{function}"
         pages = boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         texts = [event["message"] for page in pages for event in page["events"]]
         lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 
 import pytest
@@ -44,33 +43,36 @@ def test_a_job_is_there_as_soon_as_it_is_submitted_and_runs_once(
     assert model.calls(prompt) == 1
 
 
-def test_a_queued_job_that_was_cancelled_never_calls_the_model(put, api, model, outputs, paused, until, text, job_id):
-    from ai_jobs import get_queue_message_count
-
+def test_a_queued_job_that_was_cancelled_never_calls_the_model(
+    put, api, model, outputs, paused, until, logged, text, job_id
+):
     prompt = text()
     paused(outputs.processor_function_name)
     put(job_id, prompt)
     status, shown = api.call("DELETE", f"/jobs/{job_id}")
     assert (status, shown["status"], shown["attempts"]) == (200, "cancelled", 0)
     paused.resume()
-    until(lambda: get_queue_message_count(outputs.request_queue_url).total == 0, "the message to be dropped")
+    dropped = "job is finished, repeated message dropped"
+    until(lambda: [line for line in logged(dropped) if line["jobId"] == job_id], "the message to be dropped")
     assert model.calls(prompt) == 0
     assert api.call("GET", f"/jobs/{job_id}") == (200, shown)
     status, answer = api.call("DELETE", f"/jobs/{job_id}")
     assert (status, answer["error"]["code"]) == (409, "JOB_ENDED")
 
 
-def test_the_late_result_of_a_cancelled_job_is_dropped(put, api, model, outputs, until, text, job_id):
-    from ai_jobs import get_queue_message_count
-
+def test_the_late_result_of_a_cancelled_job_is_dropped(put, api, model, outputs, until, logged, text, job_id):
     prompt = text("slow:1.5")
     put(job_id, prompt)
     until(lambda: model.calls(prompt) == 1, "the model call")
     status, shown = api.call("DELETE", f"/jobs/{job_id}")
     assert (status, shown["status"], shown["attempts"]) == (200, "cancelled", 1)
-    queues = (outputs.request_queue_url, outputs.response_queue_url)
-    time.sleep(1.5)  # the model is still at it
-    until(lambda: not any(get_queue_message_count(queue).total for queue in queues), "the result to be dropped")
+
+    def handled():
+        lines = logged("result handled", outputs.result_handler_function_name)
+        return [line for line in lines if line["jobId"] == job_id]
+
+    (line,) = until(handled, "the result to come")
+    assert line["outcome"] == "repeated", "it is not written"
     assert api.call("GET", f"/jobs/{job_id}") == (200, shown)
 
 
