@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 
 from ai_jobs import clients
 from ai_jobs.cli.main import main
@@ -43,6 +45,21 @@ def _descriptions_are_read_once() -> Iterator[None]:
     """botocore's descriptions of the services; moto starts a new session for each test, and that reads them anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _conditional_writes_are_atomic() -> Iterator[None]:
+    """As DynamoDB's are; moto looks at the condition and writes without a lock, which two threads can get between."""
+    lock = threading.Lock()
+    update_item = DynamoDBBackend.update_item
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return update_item(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoDBBackend, "update_item", locked)
         yield
 
 

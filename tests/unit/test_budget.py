@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,7 +10,6 @@ import pytest
 
 from ai_jobs import JobError
 from ai_jobs.budget import Budget, counter_key
-from ai_jobs.clients import get_dynamodb_client
 
 
 @pytest.fixture
@@ -91,15 +89,6 @@ def test_counters_expire(budget, aws, clock):
 
 def test_jobs_that_start_at_once_never_exceed_it_together(budget, counted, monkeypatch):
     limited = budget(daily_tokens_total=100)
-    # DynamoDB looks at the condition and writes in one step; moto does not, when two threads call it.
-    client, atomic = get_dynamodb_client(), threading.Lock()
-    update_item = client.update_item
-
-    def one_at_a_time(**arguments):
-        with atomic:
-            return update_item(**arguments)
-
-    monkeypatch.setattr(client, "update_item", one_at_a_time)
 
     def reserve(_):
         try:
