@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
+import urllib.request
 import uuid
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 from pytest_terraform import terraform
+from pytest_terraform.tf import TerraformRunner
 
 from scripts import local_aws
 from scripts.local_api import Api
@@ -32,9 +36,30 @@ terraform("stack", scope="session", replay=False, teardown=terraform.TEARDOWN_OF
 @pytest.fixture(scope="session")
 def outputs(request: pytest.FixtureRequest) -> SimpleNamespace:
     """The outputs of tests/stacks/stack."""
-    # Asked for by name: what tests ask for themselves, pytest-terraform destroys after the last of them, off or not.
-    stack: Any = request.getfixturevalue("stack")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TerraformRunner, "apply", _apply_with_another_try(TerraformRunner.apply))
+        # By name: what tests ask for themselves, pytest-terraform destroys after the last of them, off or not.
+        stack: Any = request.getfixturevalue("stack")
     return SimpleNamespace(**{name: output["value"] for name, output in stack.outputs.items()})
+
+
+def _apply_with_another_try(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """One apply in a dozen fails on the local AWS: an answer is lost, and the provider, which asks once more, is told
+    that what it wants to make exists already. So there is a second try from nothing, with a warning that tells of the
+    first; a fault of the configuration fails both.
+    """
+
+    def try_twice(runner: TerraformRunner) -> Any:
+        try:
+            return apply(runner)
+        except subprocess.CalledProcessError:
+            warnings.warn("the first apply failed (its output is above); trying again from nothing", stacklevel=1)
+        reset = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/reset", method="POST")
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(reset, timeout=30):
+            Path(runner.state_path).unlink(missing_ok=True)
+        return apply(runner)
+
+    return try_twice
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tests.chaos.ledger import Job, State, Verdict, calls_allowed, end_of, is_ov
 TARGET = Path(__file__).resolve().parents[2] / ".local" / "chaos.md"
 
 _HEAD = (
-    "| fault | jobs | completed | failed, by code; cancelled | model calls | retries | crashes | lost | stuck | calls beyond |\n"
+    "| fault | jobs | completed | other ends | model calls | retries | crashes | lost | stuck | calls beyond |\n"
     "|---|---|---|---|---|---|---|---|---|---|"
 )
 
