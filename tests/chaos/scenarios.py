@@ -119,18 +119,20 @@ def without_an_id(system: System, count: int) -> list[Job]:
 
 def submitted(system: System, count: int) -> list[Job]:
     """Jobs by PUT: the queue, or the table, does not take some of them at first; some are cancelled at once."""
-    unsent, unwritten, unwanted, undisturbed = (
-        [system.job("PUT", over_http=True) for _ in range(max(1, count // 4))] for _ in range(4)
+    unsent, unwritten, undisturbed, unwanted = (
+        [system.job("PUT", answers, over_http=True) for _ in range(max(1, count // 4))]
+        for answers in ("200", "200", "200", "slow:1.5")
     )
     system.proxy.add(*(_send_rule("request", job) for job in unsent))
     for job in unwritten:
         system.proxy.add(_table_rule(f"Key.jobId.S == '{job.job_id}'", times=TABLE_TRIES))
     for job in unwanted:
         job.allowed |= {"cancelled"}
-    jobs = unsent + unwritten + unwanted + undisturbed
-    system.submit(jobs)
+    system.submit(unwanted)
     system.cancel(unwanted)
-    return jobs
+    others = unsent + unwritten + undisturbed
+    system.submit(others)
+    return unwanted + others
 
 
 def poison(system: System, count: int) -> list[Job]:
