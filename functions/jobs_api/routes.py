@@ -328,6 +328,8 @@ def _position(cursor: str) -> Position:
         sort_key, job_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if not all(isinstance(part, str) and 0 < len(part.encode()) <= 1024 for part in (sort_key, job_id)):
             raise ValueError(cursor)
+        if not sort_key.endswith(f"Z#{job_id}"):
+            raise ValueError(cursor)
     except (ValueError, TypeError, RecursionError, binascii.Error):
         told = "cursor is none of this service: give nextCursor of the page before, or leave it out to begin anew"
         raise RequestError("BAD_REQUEST", told, "cursor") from None

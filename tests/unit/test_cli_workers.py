@@ -61,7 +61,7 @@ def test_pause_switches_the_worker_off_and_says_what_it_means(worker, run):
     done = run("pause", "request")
     assert done.exit_code == 0
     assert done.stdout == "request: processor-test is paused\nin the queue: 4 waiting, 2 in flight, 1 delayed\n"
-    assert "GET answers 404" in done.stderr
+    assert "answers 404 for the rest" in done.stderr
     assert "Messages wait up to 14 days" in done.stderr
     assert "The next `terraform apply` starts it again, unless you set processor.enabled = false." in done.stderr
     assert worker.of("UpdateEventSourceMapping") == [{"UUID": ID, "Enabled": False}]

@@ -386,6 +386,11 @@ def test_an_empty_id_is_no_wish_for_a_new_one(driver: Driver, client: Core) -> N
         driver.run(client.submit("echo", TEXT, "", {}))
 
 
+def test_one_id_is_not_taken_for_many(driver: Driver, client: Core) -> None:
+    with pytest.raises(TypeError, match=r"give a list, such as \['x-1'\]"):
+        driver.run(client.follow("x-1", 300))
+
+
 def test_following_nothing_asks_nothing(driver: Driver, client: Core) -> None:
     driver.run(client.follow([], 300))
     assert driver.api.calls == []

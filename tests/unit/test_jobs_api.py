@@ -807,6 +807,7 @@ def test_a_page_gives_up_after_some_queries_but_tells_where_to_go_on(api, jobs, 
         ({"cursor": "bnVsbA"}, "cursor"),
         ({"cursor": base64.urlsafe_b64encode(b'["a", 1]').decode()}, "cursor"),
         ({"cursor": base64.urlsafe_b64encode(b'["", "a"]').decode()}, "cursor"),
+        ({"cursor": base64.urlsafe_b64encode(b'["a", "b"]').decode()}, "cursor"),
         ({"cursor": base64.urlsafe_b64encode(b"[" * 50_000).decode()}, "cursor"),
     ],
 )

@@ -34,8 +34,9 @@ _WORKERS = {
         url_output="request_queue_url",
         function_output="processor_function_name",
         variable="processor.enabled",
-        while_paused="New jobs are accepted and wait; GET answers 404 for a job that no worker has seen yet. What runs "
-        "now is finished.\nDeadlines run on: a job whose deadline passes in the meantime fails (DEADLINE_EXCEEDED).",
+        while_paused="New jobs are accepted and wait; GET shows what came by PUT as queued, and answers 404 for the "
+        "rest until a worker has seen it. What runs now is finished.\n"
+        "Deadlines run on: a job whose deadline passes in the meantime fails (DEADLINE_EXCEEDED).",
         once_resumed="The jobs that waited are worked on now, those past their deadline fail.",
     ),
     "response": Worker(

@@ -183,6 +183,8 @@ class Core:
 
         One open job is long-polled: that is the pause between looks at the others, and ends early when there is news.
         """
+        if isinstance(jobs, str):
+            raise TypeError(f"jobs is the text {jobs!r}: give a list, such as [{jobs!r}]")
         watched = _Watched(list(dict.fromkeys(_id_of(job) for job in jobs)))
         ends_at = self._clock() + timeout_seconds
         pause = _FIRST_PAUSE_SECONDS
