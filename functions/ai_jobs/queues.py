@@ -212,7 +212,7 @@ def send_ai_job_request(
 
 def check_size(message: AIJobMessage, bucket: str | None) -> None:
     """Raise the ValueError that `send_ai_job_request` would raise for a job that is too large, without sending it."""
-    if bucket and size_in_message(message.input) > INLINE_LIMIT_BYTES:
+    if bucket and _is_large(message):
         objects.checked_input(message)
     else:
         _check_size(message.to_body(), message.attributes())
@@ -225,9 +225,21 @@ def with_large_input_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
         ValueError: when the input is over 10,000,000 bytes.
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` when S3 does not take it.
     """
-    if size_in_message(message.input) <= INLINE_LIMIT_BYTES:
+    if not _is_large(message):
         return message
     return replace(message, input={}, input_location=objects.put_input(bucket, message))
+
+
+def as_if_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
+    """What `with_large_input_stored` gives, without storing anything. Raises ValueError likewise."""
+    if not _is_large(message):
+        return message
+    location = objects.input_location(bucket, message, objects.checked_input(message))
+    return replace(message, input={}, input_location=location)
+
+
+def _is_large(message: AIJobMessage) -> bool:
+    return size_in_message(message.input) > INLINE_LIMIT_BYTES
 
 
 def send_ai_job_result(

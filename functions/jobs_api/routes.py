@@ -22,9 +22,9 @@ from ai_jobs.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
 from ai_jobs.configuration import MAX_WAIT_SECONDS, JobsApiSettings
 from ai_jobs.errors import AIJobsError, ErrorClass, JobError
 from ai_jobs.job_type_source import JobTypeSource
-from ai_jobs.messages import FIRST_SENT_AT, INLINE_LIMIT_BYTES, AIJobMessage, ReceivedJob, size_in_message
-from ai_jobs.objects import input_location, signed_url, to_json
-from ai_jobs.queues import MAX_DELAY_SECONDS, send_message, with_large_input_stored
+from ai_jobs.messages import FIRST_SENT_AT, AIJobMessage, ReceivedJob
+from ai_jobs.objects import signed_url, to_json
+from ai_jobs.queues import MAX_DELAY_SECONDS, as_if_stored, send_message, with_large_input_stored
 from ai_jobs.store import JobStatus, JobStore, Position, Row, Submission, Submitted
 from ai_jobs.views import job_view
 from ai_jobs.waiting import has_ended
@@ -120,7 +120,7 @@ class JobsApi:
         refusal = self._refusal_of_type(message)
         if refusal:
             # The type may have changed since the job was accepted: a repeat has the same answer all the same.
-            if self._store.is_job(self._received(self._as_if_stored(message))):
+            if self._store.is_job(self._received(as_if_stored(message, self._settings.bucket))):
                 return answer
             raise refusal
         message = self._with_place_for_input(message)
@@ -146,7 +146,7 @@ class JobsApi:
             message = AIJobMessage(
                 user_id=request.user_id or checked_user(document.get("userId")),
                 job_type=document.get("jobType"),  # type: ignore[arg-type]  # AIJobMessage checks its fields
-                input=document.get("input"),  # type: ignore[arg-type]
+                input=document.get("input"),  # type: ignore[arg-type]  # likewise
                 job_id=job_id,
                 trace_id=document.get("traceId"),
                 deadline_seconds=document.get("deadlineSeconds"),
@@ -186,12 +186,6 @@ class JobsApi:
         return ReceivedJob.parse(
             message.to_body(), message.attributes(), message.job_id, message.timestamp, trace_header
         )
-
-    def _as_if_stored(self, message: AIJobMessage) -> AIJobMessage:
-        if size_in_message(message.input) <= INLINE_LIMIT_BYTES:
-            return message
-        location = input_location(self._settings.bucket, message, to_json(message.input))
-        return replace(message, input={}, input_location=location)
 
     def _with_place_for_input(self, message: AIJobMessage) -> AIJobMessage:
         try:

@@ -965,6 +965,14 @@ def test_only_what_may_pass_asks_to_try_again(api, refusing, aws_code, status, c
     assert ("Retry-After" in api.headers) == (status == 503)
 
 
+def test_a_dependency_that_hangs_is_told_before_the_function_ends(api):
+    """Lambda's own end would leave the caller without an answer, and the row without its mark."""
+    for client, attempts in ((clients.get_dynamodb_client(), 2), (clients.get_sqs_sending_client(), 3)):
+        config = client.meta.config
+        assert config.retries["total_max_attempts"] == attempts
+        assert attempts * (config.connect_timeout + config.read_timeout) <= 12, "the function has 29 s"
+
+
 def test_a_bug_is_a_500_in_the_apis_shape(api, monkeypatch):
     monkeypatch.setattr(api.module.api, "_store", None)
     assert api.refused("GET")[:2] == (500, "INTERNAL_ERROR")
