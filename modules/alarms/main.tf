@@ -263,6 +263,23 @@ locals {
       missing    = "notBreaching", why_missing = "an API that nobody calls reports nothing"
     }
 
+    # Beside api-errors: POST /jobs may be a small part of the requests, or a few an hour, and no function reports its failures.
+    # One refused job is not an outage; jobs refused in two of three periods are.
+    "post-errors" = {
+      meaning = "In two of three periods of five minutes, more than ${var.thresholds.api_error_percent} % of the POST /jobs requests ended in a 5xx: the queue does not take jobs."
+      metrics = {
+        for id, name in { errors = "5XXError", requests = "Count" } : id => {
+          namespace              = "AWS/ApiGateway", name = name, statistic = "Sum", dimensions = merge(local.api_dimensions, { Resource = "/jobs", Method = "POST" })
+        }
+      }
+      expression = "IF(FILL(errors, 0) > 0, 100 * FILL(errors, 0) / FILL(requests, 1), 0)"
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.api_error_percent
+      period     = local.period.five_minutes
+      periods    = 3, to_alarm = 2
+      missing    = "notBreaching", why_missing = "an API that nobody calls reports nothing"
+    }
+
     "api-latency" = {
       meaning = "The jobs API function takes longer than ${var.thresholds.api_latency_ms} ms for one of a hundred requests, the time that callers ask it to wait (GET with wait) left out."
       # Not the gateway's Latency: that is long on purpose as soon as somebody waits for a job.
@@ -355,7 +372,7 @@ locals {
   # What users suffer from while it lasts, and what one slow job, one crash or a caller's mistake does not set off. Not the
   # dead-letter queues: they hold messages until somebody acts, and a page that is in ALARM for days would hide the next
   # outage. Jobs that wait for the token budget are old on purpose.
-  paging = ["api-errors", "service-failures", "stalled-jobs", "standstill"]
+  paging = ["api-errors", "post-errors", "service-failures", "stalled-jobs", "standstill"]
   paging_rule = join(" OR ", concat(
     [for key in local.paging : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"],
     [join(" AND ", [

@@ -42,7 +42,8 @@ resource "aws_api_gateway_integration" "function" {
 resource "aws_lambda_permission" "function" {
   for_each = local.function_methods
 
-  statement_id  = "Allow${each.value.operation_name}"
+  # With the API's id: the deployment waits for it, and is made before the old one goes; so is this then.
+  statement_id  = "Allow${each.value.operation_name}-${aws_api_gateway_rest_api.this.id}"
   action        = "lambda:InvokeFunction"
   function_name = var.jobs_function.name
   principal     = "apigateway.amazonaws.com"

@@ -28,7 +28,7 @@ locals {
     }
     REQUEST_TOO_LARGE = {
       status  = "413", code = "REQUEST_TOO_LARGE"
-      message = jsonencode("The request is too large: POST /jobs takes at most 256 KiB, PUT /jobs/{jobId} at most 4,000,000 bytes.")
+      message = jsonencode(local.too_large)
     }
     UNAUTHORIZED = {
       status  = "401", code = "UNAUTHORIZED"

@@ -3,6 +3,8 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  too_large = "The request is too large: POST /jobs takes at most 256 KiB, PUT /jobs/{jobId} at most 4,000,000 bytes."
+
   # Static bodies of errors, all of one shape: {"error": {"code", "message"}}.
   error_bodies = {
     message_refused = jsonencode({ error = {
@@ -13,6 +15,7 @@ locals {
       code    = "QUEUE_UNAVAILABLE"
       message = "The queue did not take the job because of a fault on our side. Try again."
     } })
+    request_too_large = jsonencode({ error = { code = "REQUEST_TOO_LARGE", message = local.too_large } })
     method_not_allowed = jsonencode({ error = {
       code    = "METHOD_NOT_ALLOWED"
       message = "There is no such method here: use POST or GET on /jobs, and PUT, GET or DELETE on /jobs/{jobId}."

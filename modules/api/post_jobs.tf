@@ -52,12 +52,21 @@ locals {
   }))
   post_jobs_response_template = file("${path.module}/templates/post_jobs_response.vtl")
 
-  # SQS's refusals can be told apart by their status only. The default (no pattern) is the success;
-  # with a default of 200 and no patterns an error of SQS would be a success as well.
+  # SQS's 400 stands for what a body does wrong and for most of what goes wrong on our side: throttling, the queue's KMS key,
+  # a queue that is gone. The error's code tells them apart, and a code that is not known to be the caller's doing is ours.
+  post_jobs_refused_template = templatefile("${path.module}/templates/post_jobs_refused.vtl", {
+    refused     = local.error_bodies.message_refused
+    unavailable = local.error_bodies.queue_unavailable
+  })
+
+  # Responses are chosen by SQS's status. The default (no pattern) is the success; with a default of 200 and no patterns an
+  # error of SQS would be a success as well. 403 is a role or a policy of ours, or a throttle (RequestThrottled); SQS answers
+  # 413, in plain text, to bodies far over its limit.
   post_jobs_responses = {
     202 = { selection_pattern = null, template = local.post_jobs_response_template }
-    400 = { selection_pattern = "4\\d{2}", template = local.error_bodies.message_refused }
-    503 = { selection_pattern = "5\\d{2}", template = local.error_bodies.queue_unavailable }
+    400 = { selection_pattern = "400", template = local.post_jobs_refused_template }
+    413 = { selection_pattern = "413", template = local.error_bodies.request_too_large }
+    503 = { selection_pattern = "40[1-9]|41[0-24-9]|4[2-9]\\d|5\\d{2}", template = local.error_bodies.queue_unavailable }
   }
 
   request_queue_uri = join("", [
@@ -147,10 +156,14 @@ resource "aws_api_gateway_integration" "post_jobs" {
   # NEVER: a body of another content type has not been validated, and would reach SQS raw.
   passthrough_behavior = "NEVER"
 
-  request_parameters = { "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'" }
-  request_templates  = { "application/json" = local.post_jobs_request_template }
+  # The caller's Accept would go on to SQS, whose XML the response templates can't read.
+  request_parameters = {
+    "integration.request.header.Accept"       = "'application/json'"
+    "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'"
+  }
+  request_templates = { "application/json" = local.post_jobs_request_template }
 
-  # A role that may not send yet answers the first jobs with 400.
+  # With a role that may not send yet, the first jobs get 503.
   depends_on = [aws_iam_role_policy.post_jobs]
 }
 

@@ -52,6 +52,12 @@ class Service:
         where = {"ApiName": "bayon-coagent-ai-jobs-test", "Stage": "v1"}
         self.metrics.add("AWS/ApiGateway", metric, where, self.minute, value)
 
+    def post(self, metric: str, value: float) -> None:
+        """What the gateway counts of POST /jobs, which is in its figures of the whole stage too."""
+        where = {"ApiName": "bayon-coagent-ai-jobs-test", "Stage": "v1"} | {"Resource": "/jobs", "Method": "POST"}
+        self.metrics.add("AWS/ApiGateway", metric, where, self.minute, value)
+        self.api(metric, value)
+
     def table(self, metric: str, value: float, index: str | None = None) -> None:
         where = {"TableName": "bayon-coagent-ai-jobs-test"} | ({"GlobalSecondaryIndexName": index} if index else {})
         self.metrics.add("AWS/DynamoDB", metric, where, self.minute, value)

@@ -37,7 +37,11 @@ OF_AWS: dict[str, dict[tuple[str, ...], set[str]]] = {
             "IteratorAge",
         },
     },
-    "AWS/ApiGateway": {("ApiName", "Stage"): {"Count", "4XXError", "5XXError", "Latency"}},
+    "AWS/ApiGateway": {
+        ("ApiName", "Stage"): {"Count", "4XXError", "5XXError", "Latency"},
+        # Only where the method's settings ask for it: tests/terraform/api.tftest.hcl.
+        ("ApiName", "Stage", "Resource", "Method"): {"Count", "4XXError", "5XXError", "Latency"},
+    },
     "AWS/DynamoDB": {
         ("TableName",): {
             "ConsumedReadCapacityUnits",

@@ -249,6 +249,26 @@ def test_one_failed_request_of_a_quiet_night_is_no_outage(service: Service):
     assert service.told("api-errors") == []
 
 
+def test_a_queue_that_refuses_jobs_pages_though_reads_go_on(service: Service):  # R-J2
+    """A role that may not send: every POST is a 503, and one request in thirty."""
+
+    def refused(s: Service) -> None:
+        s.api("Count", 29)
+        s.post("Count", 1)
+        s.post("5XXError", 1)
+
+    service.run(15, refused)
+    assert service.in_alarm == {"post-errors"}
+    assert [state for _, state in service.told("service-unhealthy")] == [ALARM]
+    service.run(15, lambda s: (s.api("Count", 29), s.post("Count", 1)))
+    assert service.in_alarm == set()
+
+
+def test_one_refused_job_is_no_outage(service: Service):
+    service.run(30, lambda s: (s.post("Count", 1), s.post("5XXError", 1)) if s.minute == 61 else None)
+    assert service.notifications == []
+
+
 def test_a_reconciler_that_went_silent_does_not_end_the_alarm_of_what_it_last_saw(plan):
     (definition,) = (a for a in plan.of_type("aws_cloudwatch_metric_alarm") if "oldest-open-job" in a["alarm_name"])
     alarm, metrics = Alarm(definition), Metrics()
@@ -292,6 +312,7 @@ CAUSES: dict[str, Happening] = {
     "processor-concurrency": lambda s: s.function("job-processor", "ConcurrentExecutions", 9),
     "result-handler-concurrency": lambda s: s.function("job-result-handler", "ConcurrentExecutions", 9),
     "api-errors": lambda s: (s.api("Count", 20), s.api("5XXError", 2)),
+    "post-errors": lambda s: (s.post("Count", 10), s.post("5XXError", 0.6)),
     "api-latency": lambda s: (s.own("RequestTime", 100), s.own("RequestTime", 3001)),
     "table-throttles": lambda s: s.table("WriteThrottleEvents", 1, "by-user"),
     "failed-jobs": lambda s: (s.own("JobsFailed", 1), s.own("JobsCompleted", 3)),
@@ -325,6 +346,7 @@ NOT_QUITE: dict[str, Happening] = {
     "jobs-api-duration": lambda s: s.function("jobs-api", "Duration", 25_900),  # a GET that waited as long as it may
     "processor-concurrency": lambda s: s.function("job-processor", "ConcurrentExecutions", 8),
     "api-errors": lambda s: (s.api("Count", 40), s.api("5XXError", 2)),
+    "post-errors": lambda s: (s.post("Count", 10), s.post("5XXError", 0.5)),
     "api-latency": lambda s: s.own("RequestTime", 3000),
     "event-publisher-delay": lambda s: s.function("job-event-publisher", "IteratorAge", 600_000),
     "failed-jobs": lambda s: (s.own("JobsFailed", 1), s.own("JobsCompleted", 4)),

@@ -51,7 +51,7 @@ run "alarms" {
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
       "api-errors", "api-latency", "budget-waits", "failed-jobs", "jobs-api-duration", "jobs-api-errors", "jobs-api-throttles", "jobs-waiting",
-      "oldest-open-job", "processing-rate", "processor-concurrency", "processor-duration", "processor-errors",
+      "oldest-open-job", "post-errors", "processing-rate", "processor-concurrency", "processor-duration", "processor-errors",
       "processor-throttles", "publisher-delay", "publisher-duration", "publisher-errors", "publisher-throttles", "reconciler-duration", "reconciler-errors", "reconciler-silent", "reconciler-throttles",
       "request-dlq-growth", "request-dlq-messages", "request-queue-age", "request-queue-depth", "response-dlq-growth",
       "response-dlq-messages", "response-queue-age", "service-failures", "stalled-jobs", "standstill", "table-throttles",
@@ -165,7 +165,7 @@ run "alarms" {
         for query in alarm.metric_query : contains(
           {
             "AWS/SQS"           = ["QueueName"]
-            "AWS/ApiGateway"    = ["ApiName Stage"]
+            "AWS/ApiGateway"    = ["ApiName Stage", "ApiName Method Resource Stage"]
             "AWS/DynamoDB"      = ["TableName", "GlobalSecondaryIndexName TableName"]
             "acme-ai-jobs-test" = ["service"]
           }[query.metric[0].namespace], join(" ", keys(query.metric[0].dimensions)),
@@ -217,7 +217,7 @@ run "alarms" {
       aws_cloudwatch_composite_alarm.service_unhealthy.alarm_name == "acme-ai-job-service-unhealthy-test" &&
       aws_cloudwatch_composite_alarm.service_unhealthy.alarm_actions == toset([aws_sns_topic.this["pages"].arn]) &&
       aws_cloudwatch_composite_alarm.service_unhealthy.alarm_rule == join(" OR ", concat(
-        [for key in ["api-errors", "service-failures", "stalled-jobs", "standstill"] : "ALARM(\"acme-ai-job-${key}-test\")"],
+        [for key in ["api-errors", "post-errors", "service-failures", "stalled-jobs", "standstill"] : "ALARM(\"acme-ai-job-${key}-test\")"],
         ["(ALARM(\"acme-ai-job-oldest-open-job-test\") AND NOT ALARM(\"acme-ai-job-budget-waits-test\"))"],
       ))
     )

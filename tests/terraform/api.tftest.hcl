@@ -105,8 +105,11 @@ run "post_jobs" {
     error_message = "A body of another content type was not validated, and must not reach the queue."
   }
   assert {
-    condition     = aws_api_gateway_integration.post_jobs.request_parameters == tomap({ "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'" })
-    error_message = "SQS reads the call as a form."
+    condition = aws_api_gateway_integration.post_jobs.request_parameters == tomap({
+      "integration.request.header.Accept"       = "'application/json'"
+      "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'"
+    })
+    error_message = "SQS reads the call as a form, and must answer in JSON, whatever the caller accepts."
   }
   assert {
     condition = alltrue([
@@ -180,12 +183,12 @@ run "post_jobs" {
     condition = {
       for key, response in aws_api_gateway_integration_response.post_jobs :
       response.status_code => coalesce(response.selection_pattern, "default")
-    } == { "202" = "default", "400" = "4\\d{2}", "503" = "5\\d{2}" }
-    error_message = "The answers of POST /jobs must be 202 by default, 400 and 503."
+    } == { "202" = "default", "400" = "400", "413" = "413", "503" = "40[1-9]|41[0-24-9]|4[2-9]\\d|5\\d{2}" }
+    error_message = "The answers of POST /jobs must be 202 by default, 400, 413 and 503."
   }
   assert {
     condition = alltrue(flatten([
-      for status in ["400", "401", "403", "404", "413", "429", "499", "500", "502", "503", "504", "599"] : [
+      for status in [for number in range(400, 600) : tostring(number)] : [
         for answer in [[
           for response in aws_api_gateway_integration_response.post_jobs : response.status_code
           if can(regex("^(?:${coalesce(response.selection_pattern, "default")})$", status))
@@ -193,6 +196,16 @@ run "post_jobs" {
       ]
     ]))
     error_message = "Some refusal of SQS would be answered as a success, or by two answers."
+  }
+  # AccessDenied and RequestThrottled are 403: what SQS refuses for reasons of ours is never the caller's doing.
+  assert {
+    condition = alltrue([
+      for number in range(401, 600) : [
+        for response in aws_api_gateway_integration_response.post_jobs : response.status_code
+        if can(regex("^(?:${coalesce(response.selection_pattern, "default")})$", tostring(number)))
+      ] == [number == 413 ? "413" : "503"]
+    ])
+    error_message = "Every status of SQS but 400 and 413 must be answered as a fault of ours."
   }
   assert {
     condition = alltrue([
@@ -222,13 +235,16 @@ run "post_jobs" {
   }
   assert {
     condition = {
-      for status in ["400", "503"] : status => jsondecode(aws_api_gateway_integration_response.post_jobs[status].response_templates["application/json"]).error.code
-    } == { "400" = "MESSAGE_REFUSED", "503" = "QUEUE_UNAVAILABLE" }
+      for status in ["413", "503"] : status => jsondecode(aws_api_gateway_integration_response.post_jobs[status].response_templates["application/json"]).error.code
+    } == { "413" = "REQUEST_TOO_LARGE", "503" = "QUEUE_UNAVAILABLE" }
     error_message = "SQS's refusals must have their own codes."
   }
+  # Which of the two it is: tests/unit/test_api_templates.py.
   assert {
-    condition     = strcontains(jsondecode(aws_api_gateway_integration_response.post_jobs["400"].response_templates["application/json"]).error.message, "256 KiB")
-    error_message = "MESSAGE_REFUSED must say how large a job may be."
+    condition = { for body in regexall("'(\\{.+\\})'", aws_api_gateway_integration_response.post_jobs["400"].response_templates["application/json"]) :
+      jsondecode(body[0]).error.code => strcontains(jsondecode(body[0]).error.message, "256 KiB")
+    } == { MESSAGE_REFUSED = true, QUEUE_UNAVAILABLE = false }
+    error_message = "A 400 of SQS must be answered by one of two errors, and MESSAGE_REFUSED must say how large a job may be."
   }
 
   # The role can do one thing.
@@ -383,6 +399,13 @@ run "the_rest_of_the_api" {
     )
     error_message = "Every method must be throttled to 100 requests a second, 200 at once."
   }
+  # The alarm post-errors counts what the gateway answers to POST alone.
+  assert {
+    condition = [for settings in aws_api_gateway_method_settings.post_jobs.settings : [settings.metrics_enabled, settings.throttling_rate_limit, settings.throttling_burst_limit]] == [
+      [true, aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit, aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit],
+    ] && aws_api_gateway_method_settings.post_jobs.method_path == "jobs/POST"
+    error_message = "POST /jobs must have metrics of its own, and the throttles of the others, which its settings replace."
+  }
 
   # R-Q5
   assert {
@@ -504,7 +527,10 @@ run "every_value_can_be_changed" {
     error_message = "All methods must have the given authorization."
   }
   assert {
-    condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 7 && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 9
+    condition = alltrue([
+      for settings in [aws_api_gateway_method_settings.all.settings[0], aws_api_gateway_method_settings.post_jobs.settings[0]] :
+      settings.throttling_rate_limit == 7 && settings.throttling_burst_limit == 9
+    ])
     error_message = "The methods must be throttled to the given limits."
   }
   assert {
@@ -612,8 +638,14 @@ run "deployment" {
   }
   assert {
     condition = alltrue([
-      for name in fileset(path.module, "templates/*") :
-      anytrue([for text in [local.api_shape.request_template, local.api_shape.post_responses["202"].template] : trimspace(text) == trimspace(replace(file("${path.module}/${name}"), "$${user}", "$input.path('$.userId')"))])
+      for name in fileset(path.module, "templates/*") : contains(
+        [for text in concat([local.api_shape.request_template], [for response in values(local.api_shape.post_responses) : response.template]) : trimspace(text)],
+        trimspace(templatefile("${path.module}/${name}", {
+          user        = "$input.path('$.userId')"
+          refused     = local.error_bodies.message_refused
+          unavailable = local.error_bodies.queue_unavailable
+        })),
+      )
     ])
     error_message = "The hash must cover every template file."
   }

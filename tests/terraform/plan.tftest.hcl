@@ -37,7 +37,7 @@ run "defaults_to_take_apart" {
   }
 
   assert {
-    condition     = length(output.alarm_names) == 39 && length(jsondecode(output.dashboard_body).widgets) > 20
+    condition     = length(output.alarm_names) == 40 && length(jsondecode(output.dashboard_body).widgets) > 20
     error_message = "There are ${length(output.alarm_names)} alarms: look whether docs/runbooks.md and the README's figures still say so."
   }
 }

@@ -15,6 +15,7 @@ TEMPLATES = Path(__file__).parents[2] / "modules/api/templates"
 REQUEST = TEMPLATES.joinpath("post_jobs_request.vtl").read_text().removesuffix("\n")
 MODULE = TEMPLATES.parent
 RESPONSE = TEMPLATES.joinpath("post_jobs_response.vtl").read_text()
+REFUSED = TEMPLATES.joinpath("post_jobs_refused.vtl").read_text()
 
 
 class Input:
@@ -150,3 +151,87 @@ def test_the_answer_gives_the_message_id_as_job_id_and_says_where_to_look():  # 
     rendered = airspeed.Template(RESPONSE).merge({"input": Input(answer), "util": UTIL, "context": context})
     assert json.loads(rendered) == {"jobId": "6f6a-1", "status": "queued"}
     assert context["responseOverride"]["header"] == {"Location": "/v1/jobs/6f6a-1"}
+
+
+@pytest.fixture(autouse=True)
+def booleans_as_in_java(monkeypatch):
+    """Velocity writes true and false, where airspeed has Python's words."""
+    of_lists = airspeed.__additional_methods__[list]
+    monkeypatch.setitem(of_lists, "contains", lambda items, item: str(item in items).lower())
+
+
+def refusal(answer):
+    """Status and code of what the caller of POST is told when SQS answers 400 with this."""
+    bodies = {name: json.dumps({"error": {"code": name}}) for name in ("refused", "unavailable")}
+    template = re.sub(r"\$\{(\w+)\}", lambda found: bodies[found[1]], REFUSED)
+    context = {"responseOverride": {"header": {}}}
+    rendered = airspeed.Template(template).merge({"input": Answer(answer), "context": context})
+    return context["responseOverride"]["status"], json.loads(rendered)["error"]["code"]
+
+
+class Answer(Input):
+    """`$input` of a response template: SQS's answer. A path that leads nowhere is empty."""
+
+    def path(self, expression):
+        try:
+            return super().path(expression)
+        except (KeyError, TypeError, ValueError):
+            return ""
+
+
+def error_of_sqs(code):
+    return json.dumps({"Error": {"Code": code, "Message": "what SQS says", "Type": "Sender"}, "RequestId": "r-1"})
+
+
+@pytest.mark.parametrize("code", ["InvalidMessageContents", "InvalidParameterValue"])
+def test_what_the_caller_did_wrong_is_a_400(code):  # R-J2
+    """A character that SQS does not take, and a message that is too long."""
+    assert refusal(error_of_sqs(code)) == (400, "refused")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *map(
+            error_of_sqs,
+            [
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "AccessDeniedException",
+                "KMS.AccessDeniedException",
+                "KMS.DisabledException",
+                "KMS.InvalidKeyUsageException",
+                "KMS.InvalidStateException",
+                "KMS.NotFoundException",
+                "KMS.ThrottlingException",
+                "RequestExpired",
+                "Throttling",
+                "ThrottlingException",
+                "something new",
+                "",
+            ],
+        ),
+        "{}",
+        '{"Error": null}',
+        "<ErrorResponse><Error><Code>InvalidParameterValue</Code></Error></ErrorResponse>",
+    ],
+    ids=lambda answer: "".join(re.findall(r'"Code": "(.*?)"', answer)) or answer[:20],
+)
+def test_what_sqs_refuses_for_any_other_reason_is_our_fault(answer):  # R-J2
+    assert refusal(answer) == (503, "unavailable")
+
+
+def test_the_bodies_of_refusals_stay_what_they_are_in_a_velocity_string():
+    """They are put between single quotes, which nothing in them may end."""
+    bodies = MODULE.joinpath("main.tf").read_text().partition("error_bodies = {")[2].partition("\n}\n")[0]
+    assert "MESSAGE_REFUSED" in bodies
+    assert "'" not in bodies
+
+
+def test_the_first_calls_of_a_deployment_find_what_they_need():  # R-J2
+    (waits_for,) = re.findall(
+        r'resource "aws_api_gateway_deployment" "this" \{.*?depends_on = \[(.*?)\]',
+        MODULE.joinpath("stage.tf").read_text(),
+        re.DOTALL,
+    )
+    permissions = {"iam_role_policy.post_jobs", "lambda_permission.function", "lambda_permission.authorizer"}
+    assert permissions <= set(re.findall(r"aws_([a-z_]+\.[a-z_]+)", waits_for))
