@@ -31,8 +31,9 @@ def send_to_dlq(
     message: ReceivedMessage,
     job_id: str | None,
     error: JobError,
-    now: datetime,
+    failed_at: datetime,
     user_id: str | None = None,
+    attempts: int | None = None,
 ) -> None:
     """Put a copy of a message into a dead-letter queue: same body, attributes and group, and why it is there.
 
@@ -40,7 +41,10 @@ def send_to_dlq(
 
     Args:
         job_id: the job's id, or None when the message is no job: then SQS's message id stands for it.
+        failed_at: when it was given up. A row that says so too must have the same moment as its `completedAt`, or a
+            redrive that is sent between the two is taken for a duplicate.
         user_id: the fair queue's group, where it is known; else the one that the message came with.
+        attempts: how often work on it began, where that is known; else how often it was received.
 
     Raises:
         AIJobsError: when SQS can't be reached or refuses; the original must then stay.
@@ -49,8 +53,8 @@ def send_to_dlq(
         "JobId": job_id or message.message_id,
         ERROR_CODE: error.code,
         ERROR_MESSAGE: _REFUSED.sub(" ", error.message)[:_REASON_LIMIT],
-        "Attempts": str(message.receive_count),
-        FAILED_AT: timestamps.to_text(now),
+        "Attempts": str(message.receive_count if attempts is None else attempts),
+        FAILED_AT: timestamps.to_text(failed_at),
     }
     # Not what belongs to a delayed copy: a redrive starts the job over.
     own = {name: text for name, text in message.attributes.items() if name not in (FIRST_SENT_AT, THROTTLE_COUNT)}

@@ -126,7 +126,7 @@ def _entry(row: Row, detail: dict[str, Any], event_bus_arn: str, table_arn: str)
 
 def _detail(row: Row, include_result: bool) -> dict[str, Any]:
     shown = {name: row[name] for name in _ALWAYS if name in row}
-    detail = {"version": VERSION} | shown | {"attempts": row.get("attempt", 0)}
+    detail = {"version": VERSION} | shown | {"attempts": row.get("calls", 0)}
     if "error" in row:
         parts = ("code", "message", "field") if include_result else ("code", "field")
         detail["error"] = {name: row["error"][name] for name in parts if name in row["error"]}

@@ -107,7 +107,7 @@ def count_result(row: Mapping[str, Any]) -> None:
     """Count a job that a worker has just brought to its end, from its row."""
     took = timestamps.from_text(row["completedAt"]) - timestamps.from_text(row["createdAt"])
     ended = JOBS_COMPLETED if row["status"] == "completed" else JOBS_FAILED
-    values = {ended: 1, TOTAL_TIME: milliseconds(took), ATTEMPTS: float(row["attempt"])}
+    values = {ended: 1, TOTAL_TIME: milliseconds(took), ATTEMPTS: float(row["calls"])}
     emit(values, row["jobType"], row["jobId"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from ai_jobs.clients import get_dynamodb_client
 from ai_jobs.errors import JobError
 from ai_jobs.messages import AIJobResultMessage, ReceivedJob
 
-OPEN_SHARDS = 10
+OPEN_SHARDS = 64
 """Partitions of the index of open jobs: one constant key would be a hot partition."""
 
 USER_SORT_KEY = "createdAt#jobId"
@@ -81,10 +81,12 @@ class Claimed:
     Attributes:
         attempt: the number of this attempt; it goes with every later write, so that a late one is told apart.
         deadline_at: until when the job may run.
+        calls: how many attempts began work, this one included; callers see it as `attempts`.
     """
 
     attempt: int
     deadline_at: datetime
+    calls: int
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class _Update:
 
     Attributes:
         condition: may use `#status`, `#error` and `:name` for each of `values`.
-        increment: a number to raise by one, from 0 where there is none yet.
+        add: what to add to numbers, from 0 where there is none yet.
     """
 
     assign: Row
@@ -211,7 +213,7 @@ class _Update:
     values: Row
     assign_if_absent: Row = field(default_factory=dict)
     remove: tuple[str, ...] = ()
-    increment: str | None = None
+    add: Mapping[str, int] = field(default_factory=dict)
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of UpdateItem. DynamoDB refuses a declared name that no expression uses."""
@@ -220,9 +222,9 @@ class _Update:
         sets = [f"{names[name]} = :{names[name][1:]}" for name in self.assign]
         sets += [f"{names[name]} = if_not_exists({names[name]}, :{names[name][1:]})" for name in self.assign_if_absent]
         values = self.values | {names[name][1:]: value for name, value in given.items()}
-        if self.increment:
-            sets.append(f"{self.increment} = if_not_exists({self.increment}, :zero) + :one")
-            values |= {"zero": 0, "one": 1}
+        for index, (name, number) in enumerate(self.add.items()):
+            sets.append(f"{name} = if_not_exists({name}, :zero) + :a{index}")
+            values |= {"zero": 0, f"a{index}": number}
         expression = "SET " + ", ".join(sets)
         if self.remove:
             expression += " REMOVE " + ", ".join(names[name] for name in self.remove)
@@ -236,9 +238,9 @@ class _Update:
 
 
 # What a job that is open again must not keep from its last end.
-_OUTCOME = ("completedAt", "result", "resultLocation", "error", "model", "usage")
+_OUTCOME = ("completedAt", "result", "resultLocation", "error", "errorCode", "model", "usage")
 _LIFE = ("startedAt", "deadlineAt", "configVersion", _NOT_BEFORE, _ERASED_AT)
-_FAILURE = ("error", "completedAt")
+_FAILURE = ("error", "errorCode", "completedAt")
 _SHOWN_OF_RESULT = ("model", "usage")
 _OPEN_ONLY = ("leaseExpiresAt", "openShard", "dueAt")
 _HOLDER = ("leaseExpiresAt", "messageId", "traceId")
@@ -248,6 +250,11 @@ _OPEN = "#status IN (:queued, :processing)"
 _NEVER_SENT = "#status = :failed AND #error.code = :unsent"
 _UNTOUCHED = "#status = :queued AND attribute_not_exists(startedAt)"
 _IN_NOBODYS_HANDS = "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now))"
+
+
+def open_shard(job_id: str) -> int:
+    """The job's partition of the index of open jobs. A checksum rather than hash(): the same one in every process."""
+    return zlib.crc32(job_id.encode()) % OPEN_SHARDS
 
 
 def is_erased(row: Row) -> bool:
@@ -318,7 +325,7 @@ class JobStore:
                 _Update(
                     assign=holding,
                     assign_if_absent=origin | _schedule(job.created_at, now, terms),
-                    increment="attempt",
+                    add={"attempt": 1, "calls": 1},
                     condition=f"attribute_not_exists(jobId) OR (payloadHash = :hash AND {_IN_NOBODYS_HANDS})",
                     values={
                         "hash": job.payload_hash,
@@ -337,7 +344,7 @@ class JobStore:
                 return self._refusal(job, found)
             # The first message of a job whose time has been running since its submission is no redrive.
             since = now if expired or _is_redrive(job, found) else job.created_at
-            started_over = holding | _schedule(since, now, terms) | {"attempt": 1}
+            started_over = holding | _schedule(since, now, terms) | {"attempt": 1, "calls": 1}
             if expired:
                 return self._start_over(job, found, started_over | origin, {})
             return self._start_over(job, found, started_over, origin)
@@ -469,7 +476,7 @@ class JobStore:
         return Cancellation(row, done=True)
 
     def open_jobs_past_due(self, shard: int, limit: int) -> list[Row]:
-        """Up to `limit` open jobs of one shard (0 to 9) whose `dueAt` is over, the oldest first.
+        """Up to `limit` open jobs of one shard (0 to 63) whose `dueAt` is over, the oldest first.
 
         They come from an index, which lags behind: `close_stalled` looks again.
         """
@@ -489,7 +496,7 @@ class JobStore:
         return [_to_row(item) for item in answer["Items"]]
 
     def oldest_open_jobs(self, shard: int, limit: int) -> list[Row]:
-        """Up to `limit` open jobs of one shard (0 to 9), those that are due first."""
+        """Up to `limit` open jobs of one shard (0 to 63), those that are due first."""
         return self._open_jobs(shard, limit, "9999")
 
     def close_stalled(self, job_id: str, error: JobError, *, started: bool) -> bool:
@@ -503,16 +510,21 @@ class JobStore:
         is_so = "attribute_exists(startedAt) AND deadlineAt <= :now" if started else "attribute_not_exists(startedAt)"
         return self._close(
             job_id,
-            error,
+            self._failure(error),
             condition=f"dueAt <= :now AND {is_so} AND {_IN_NOBODYS_HANDS}",
             values={"now": now, "queued": JobStatus.QUEUED, "processing": JobStatus.PROCESSING},
         )
 
-    def close(self, found: Row, error: JobError) -> bool:
-        """Set an open job to `failed`, if its row is still as it was found and it is in nobody's hands."""
+    def close(self, found: Row, error: JobError, failed_at: datetime | None = None) -> bool:
+        """Set an open job to `failed`, if its row is still as it was found and it is in nobody's hands.
+
+        Args:
+            failed_at: what its dead letter says; now by default. A redrive may have been sent since, and a message that
+                is older than the failure counts as a duplicate.
+        """
         return self._close(
             found["jobId"],
-            error,
+            self._failure(error, failed_at),
             condition=f"updatedAt = :updatedAt AND {_IN_NOBODYS_HANDS}",
             values={
                 "updatedAt": found["updatedAt"],
@@ -522,12 +534,12 @@ class JobStore:
             },
         )
 
-    def _close(self, job_id: str, error: JobError, condition: str, values: Row) -> bool:
+    def _close(self, job_id: str, failure: Row, condition: str, values: Row) -> bool:
         try:
             self._update(
                 job_id,
                 _Update(
-                    assign=self._failure(error),
+                    assign=failure,
                     remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name not in _FAILURE),
                     condition=condition,
                     values=values,
@@ -537,12 +549,24 @@ class JobStore:
             return False
         return True
 
-    def _failure(self, error: JobError) -> Row:
-        now = timestamps.to_text(self._clock())
-        return {"status": JobStatus.FAILED, "error": error.to_body(), "completedAt": now, "updatedAt": now}
+    def _failure(self, error: JobError, failed_at: datetime | None = None) -> Row:
+        now = self._clock()
+        return {
+            "status": JobStatus.FAILED,
+            "error": error.to_body(),
+            "errorCode": error.code,
+            "completedAt": timestamps.to_text(failed_at or now),
+            "updatedAt": timestamps.to_text(now),
+        }
 
-    def create_failed(self, job: ReceivedJob, message_id: str, error: JobError) -> bool:
-        """Write the row of a job that no worker ever claimed, as `failed`; False when there is a row by now."""
+    def create_failed(
+        self, job: ReceivedJob, message_id: str, error: JobError, failed_at: datetime | None = None
+    ) -> bool:
+        """Write the row of a job that no worker ever claimed, as `failed`; False when there is a row by now.
+
+        Args:
+            failed_at: as in `close`.
+        """
         now = self._clock()
         who = {
             "userId": job.user_id,
@@ -550,6 +574,7 @@ class JobStore:
             "payloadHash": job.payload_hash,
             "messageId": message_id,
             "attempt": 0,
+            "calls": 0,
             "expiresAt": self._expires_at(now),
         }
         trace = {"traceId": job.trace_id} if job.trace_id else {}
@@ -557,7 +582,7 @@ class JobStore:
             self._update(
                 job.job_id,
                 _Update(
-                    assign=who | trace | _origin(job) | self._failure(error),
+                    assign=who | trace | _origin(job) | self._failure(error, failed_at),
                     remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY, *_LIFE) if name not in _FAILURE),
                     condition="attribute_not_exists(jobId) OR expiresAt <= :seconds",
                     values={"seconds": int(now.timestamp())},
@@ -572,7 +597,7 @@ class JobStore:
         return (row["jobId"] for row in self._rows_of(user_id, ProjectionExpression="jobId"))
 
     def history_of(self, user_id: str) -> Iterator[Row]:
-        """A user's jobs, the newest first, without their results and errors.
+        """A user's jobs, the newest first, without their results and error texts.
 
         They come from an index, which lags behind: a row that was written this second may be missing.
         """
@@ -708,11 +733,13 @@ class JobStore:
         version = {"configVersion": terms.config_version} if terms.config_version else {}
         return _open_row(job, now) | values | version
 
-    def release(self, job_id: str, attempt: int, message_id: str | None = None) -> bool:
+    def release(self, job_id: str, attempt: int, message_id: str | None = None, *, work_began: bool = True) -> bool:
         """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours.
 
         Args:
             message_id: the copy that carries the job from now on; None when its message itself comes back.
+            work_began: False when the attempt was nothing but a wait. Its claim counted it in `calls`, which callers
+                see as `attempts`; the same write takes that back.
         """
         carrier = {"messageId": message_id} if message_id else {}
         try:
@@ -721,6 +748,7 @@ class JobStore:
                 _Update(
                     assign={"status": JobStatus.QUEUED, "updatedAt": timestamps.to_text(self._clock())} | carrier,
                     remove=("leaseExpiresAt",),
+                    add={} if work_began else {"calls": -1},
                     condition="#status = :processing AND attempt = :attempt",
                     values={"processing": JobStatus.PROCESSING, "attempt": attempt},
                 ),
@@ -802,14 +830,13 @@ def _open_row(job: ReceivedJob, now: datetime) -> Row:
         "jobType": job.job_type,
         "updatedAt": timestamps.to_text(now),
         "payloadHash": job.payload_hash,
-        # A checksum rather than hash(): the same shard in every process.
-        "openShard": zlib.crc32(job.job_id.encode()) % OPEN_SHARDS,
+        "openShard": open_shard(job.job_id),
     }
     return values | ({"traceId": job.trace_id} if job.trace_id else {})
 
 
 def _waiting_row(job: ReceivedJob, now: datetime) -> Row:
-    return _open_row(job, now) | _created(job.job_id, now) | {"status": JobStatus.QUEUED, "attempt": 0}
+    return _open_row(job, now) | _created(job.job_id, now) | {"status": JobStatus.QUEUED, "attempt": 0, "calls": 0}
 
 
 def _due(deadline_at: datetime, grace_seconds: int) -> Row:
@@ -841,7 +868,8 @@ def _is_redrive(job: ReceivedJob, found: Row) -> bool:
 
 
 def _claimed(row: Row) -> Claimed:
-    return Claimed(attempt=int(row["attempt"]), deadline_at=timestamps.from_text(row["deadlineAt"]))
+    deadline_at = timestamps.from_text(row["deadlineAt"])
+    return Claimed(attempt=int(row["attempt"]), deadline_at=deadline_at, calls=int(row["calls"]))
 
 
 def _outcome(message: AIJobResultMessage) -> Row:
@@ -856,4 +884,5 @@ def _outcome(message: AIJobResultMessage) -> Row:
     exact = json.loads(json.dumps(documents), parse_float=Decimal)
     outcome = {name: document for name, document in exact.items() if document is not None}
     outcome |= {name: outcome["result"][name] for name in _SHOWN_OF_RESULT if name in outcome.get("result", {})}
+    outcome |= {"errorCode": outcome["error"]["code"]} if "error" in outcome else {}
     return outcome | {"status": message.status, "completedAt": timestamps.to_text(message.timestamp)}

@@ -22,6 +22,7 @@ _SHOWN = (
     "deadlineAt",
     "result",
     "error",
+    "errorCode",
     "model",
     "usage",
     "traceId",
@@ -35,7 +36,7 @@ def job_view(row: Row, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -
         sign: gives a URL for the location of a result that lies in the bucket, and when that URL ends.
     """
     view = {name: plain(row[name]) for name in _SHOWN if name in row}
-    view["attempts"] = int(row.get("attempt", 0))
+    view["attempts"] = int(row.get("calls", 0))
     if "expiresAt" in row:
         view["expiresAt"] = timestamps.to_text(datetime.fromtimestamp(int(row["expiresAt"]), UTC))
     if "resultLocation" in row:

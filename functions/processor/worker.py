@@ -171,7 +171,7 @@ class Worker:
         error = JobError("JOB_ID_CONFLICT", "another job has this jobId: choose a new one", "jobId")
         logger.error("job id is taken by another job", extra=fields | {"errorCode": error.code})
         metrics.count_failure(error.error_class)
-        self._dead_letter(attempt, error)
+        self._dead_letter(attempt, error, self._clock())
         return Disposition.DONE
 
     def _attempt(self, attempt: _Attempt, claim: Claimed, job_types: JobTypes | JobError) -> Disposition:
@@ -277,8 +277,9 @@ class Worker:
         model: str | None = None,
         usage: dict[str, Any] | None = None,
         error: dict[str, Any] | None = None,
+        ended_at: datetime | None = None,
     ) -> None:
-        now = self._clock()
+        ended_at = ended_at or self._clock()
         message = AIJobResultMessage(
             job_id=attempt.job.job_id,
             user_id=attempt.job.user_id,
@@ -288,8 +289,8 @@ class Worker:
             result=result,
             result_location=location,
             error=error,
-            timestamp=now,
-            processing_time=round((now - attempt.started_at).total_seconds() * 1000),
+            timestamp=ended_at,
+            processing_time=round((ended_at - attempt.started_at).total_seconds() * 1000),
             trace_id=attempt.job.trace_id,
             model=model,
             usage=usage,
@@ -315,14 +316,25 @@ class Worker:
             return self._postpone(attempt)
         if final.error_class is ErrorClass.TRANSIENT:
             return self._retry(attempt)
-        # The dead letter first: once the row is `failed`, a message that comes back is taken for a duplicate.
+        if final.code == "DEADLINE_EXCEEDED":
+            attempt = self._uncounted(attempt)
+        # The dead letter first: once the row is `failed`, a message that comes back is taken for a duplicate. Both name
+        # the same moment: a redrive that comes between them was sent after it.
+        failed_at = self._clock()
         if final.error_class is not ErrorClass.INVALID:
             if attempt.claim and self._was_cancelled(attempt):
                 return Disposition.DONE
-            self._dead_letter(attempt, final)
+            self._dead_letter(attempt, final, failed_at)
         if attempt.claim:
-            self._report(attempt, attempt.claim, "failed", error=final.to_body())
+            self._report(attempt, attempt.claim, "failed", error=final.to_body(), ended_at=failed_at)
         return Disposition.DONE
+
+    def _uncounted(self, attempt: _Attempt) -> _Attempt:
+        """The attempt, after its row was told that all it did was wait until the deadline."""
+        if attempt.claim is None:
+            return attempt
+        self._release(attempt, work_began=False)
+        return replace(attempt, claim=replace(attempt.claim, calls=attempt.claim.calls - 1))
 
     def _was_cancelled(self, attempt: _Attempt) -> bool:
         """Did its caller cancel it meanwhile? Then nobody wants it from the DLQ."""
@@ -333,10 +345,16 @@ class Worker:
             return False
         return row is not None and row["status"] == JobStatus.CANCELLED
 
-    def _dead_letter(self, attempt: _Attempt, error: JobError) -> None:
+    def _dead_letter(self, attempt: _Attempt, error: JobError, failed_at: datetime) -> None:
         job = attempt.job
         send_to_dlq(
-            self.settings.request_dlq_url, attempt.message, job.job_id, error, self._clock(), user_id=job.user_id
+            self.settings.request_dlq_url,
+            attempt.message,
+            job.job_id,
+            error,
+            failed_at,
+            user_id=job.user_id,
+            attempts=attempt.claim.calls if attempt.claim else None,
         )
 
     def _exhausted(self, attempt: _Attempt, error: JobError) -> JobError | None:
@@ -369,7 +387,7 @@ class Worker:
         except ValueError:
             # So close to SQS's limit that these attributes are too much: it has to wait as it is, and costs a receive.
             return self._settle(attempt, JobError("NO_ROOM_TO_WAIT", "too large to wait out a throttle as a copy"))
-        self._release(attempt, copy_id)
+        self._release(attempt, copy_id, work_began=False)
         return Disposition.DONE
 
     def _retry(self, attempt: _Attempt) -> Disposition:
@@ -380,11 +398,11 @@ class Worker:
         )
         return Disposition.COMES_BACK
 
-    def _release(self, attempt: _Attempt, copy_id: str | None = None) -> None:
+    def _release(self, attempt: _Attempt, copy_id: str | None = None, *, work_began: bool = True) -> None:
         if attempt.claim is None:
             return
         try:
-            self._store.release(attempt.job.job_id, attempt.claim.attempt, copy_id)
+            self._store.release(attempt.job.job_id, attempt.claim.attempt, copy_id, work_began=work_began)
         except JobError as error:
             # Not fatal: the lease ends with this invocation.
             logger.warning("lease not released", extra=attempt.log_fields() | {"errorCode": error.code})

@@ -5,7 +5,8 @@ locals {
 
 # The projections are the contract: DynamoDB cannot change one without rebuilding its index, so they
 # list every attribute that a listing or the reconciler reads. Results and error texts stay out: they
-# are large, and a list of jobs does not show them.
+# are large, and a list of jobs does not show them. An index is written when an attribute changes that it
+# projects: a job that succeeds writes each index three times, as it is submitted, claimed, and ended.
 resource "aws_dynamodb_table" "this" {
   name         = var.name
   billing_mode = "PAY_PER_REQUEST"
@@ -45,8 +46,8 @@ resource "aws_dynamodb_table" "this" {
     range_key       = "createdAt#jobId"
     projection_type = "INCLUDE"
     non_key_attributes = [
-      "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "attempt",
-      "deadlineAt", "model", "usage", "configVersion", "traceId", "expiresAt",
+      "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "calls",
+      "deadlineAt", "errorCode", "model", "usage", "configVersion", "traceId", "expiresAt",
     ]
   }
 

@@ -25,7 +25,7 @@ ROW = {
     "jobId": "job-1",
     "jobType": "echo",
     "status": "completed",
-    "attempt": 1,
+    "calls": 1,
     "createdAt": "2026-01-31T12:00:00.000Z",
     "completedAt": "2026-01-31T12:00:01.500Z",
 }

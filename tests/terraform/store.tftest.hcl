@@ -54,8 +54,8 @@ run "defaults" {
   # Without result and error: they are large, and a list of jobs does not show them.
   assert {
     condition = one([for index in aws_dynamodb_table.this.global_secondary_index : index.non_key_attributes if index.name == "by-user"]) == toset([
-      "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "attempt", "deadlineAt", "model", "usage",
-      "configVersion", "traceId", "expiresAt",
+      "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "calls", "deadlineAt", "errorCode", "model",
+      "usage", "configVersion", "traceId", "expiresAt",
     ])
     error_message = "by-user does not project exactly what a list of jobs shows."
   }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,11 +33,7 @@ from ai_jobs.messages import JobResult, Usage
 from ai_jobs.queues import ReceivedMessage
 from ai_jobs.store import JobStore
 
-# As in modules/store.
-BY_USER_PROJECTION = [
-    *("status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "attempt"),
-    *("deadlineAt", "model", "usage", "configVersion", "traceId", "expiresAt"),
-]
+_STORE_MODULE = Path(__file__).parents[2] / "modules" / "store" / "main.tf"
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -96,6 +94,23 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def projected() -> dict[str, list[str]]:
+    """What modules/store projects into each index, beside the keys."""
+    return _projections()
+
+
+@functools.cache
+def _projections() -> dict[str, list[str]]:
+    blocks = re.findall(r"global_secondary_index \{(.*?)\n  \}", _STORE_MODULE.read_text(), re.DOTALL)
+    found = {}
+    for block in blocks:
+        (name,) = re.findall(r"name\s+= local\.(\w+)_index", block)
+        (listed,) = re.findall(r"non_key_attributes = \[(.*?)\]", block, re.DOTALL)
+        found[name.replace("_", "-")] = re.findall(r'"(\w+)"', listed)
+    return found
+
+
 def _create_table(name: str) -> None:
     keys = {"jobId": "S", "userId": "S", "createdAt#jobId": "S", "openShard": "N", "dueAt": "S"}
     boto3.client("dynamodb").create_table(
@@ -113,8 +128,8 @@ def _create_table(name: str) -> None:
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected},
             }
             for index, hash_key, range_key, projected in (
-                ("by-user", "userId", "createdAt#jobId", BY_USER_PROJECTION),
-                ("open-jobs", "openShard", "dueAt", ["status", "jobType", "createdAt", "startedAt"]),
+                ("by-user", "userId", "createdAt#jobId", _projections()["by-user"]),
+                ("open-jobs", "openShard", "dueAt", _projections()["open-jobs"]),
             )
         ],
     )

@@ -285,7 +285,16 @@ def test_a_table_says_when_a_job_came_and_how_long_it_took(cli, rows, body):
         "75.0",
         "s",
         "1",
+        "-",
     ]
+
+
+def test_a_list_says_why_a_job_failed(cli, end):
+    end("job-1", "INVALID_INPUT")
+    lines = cli("list", "--user", "user-1").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["ERROR", "INVALID_INPUT"]
+    (view,) = json.loads(cli("list", "--user", "user-1", "--json").stdout)
+    assert (view["errorCode"], "error" in view) == ("INVALID_INPUT", False)
 
 
 def test_status_as_json_is_what_get_says(cli, end):

@@ -42,7 +42,8 @@ ROW: dict[str, Any] = {
     "startedAt": "2026-01-31T12:00:01.000Z",
     "updatedAt": "2026-01-31T12:00:03.000Z",
     "completedAt": "2026-01-31T12:00:02.500Z",
-    "attempt": 1,
+    "attempt": 3,
+    "calls": 1,
     "payloadHash": "f" * 64,
     "result": {
         "text": "Hello, Ada.",

@@ -134,7 +134,7 @@ def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result,
 
         def claim(self, job, message_id, terms):
             answers = (
-                Claimed(1, clock() + timedelta(hours=1)), Claimed(2, clock()), Running(clock()), Refusal.FINISHED,
+                Claimed(1, clock() + timedelta(hours=1), 1), Claimed(2, clock(), 2), Running(clock()), Refusal.FINISHED,
                 Refusal.CONFLICT, JobError("DEPENDENCY_UNAVAILABLE", "down"),
             )  # fmt: skip
             answer = fuzz.random.choices(answers, weights=(20, 1, 1, 1, 1, 1))[0]
@@ -142,7 +142,7 @@ def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result,
                 raise answer
             return answer
 
-        def release(self, *args):
+        def release(self, *args, **kwargs):
             return True
 
         def find(self, job_id):
@@ -169,7 +169,7 @@ def test_no_body_crashes_the_result_handler(fuzz, aws, record, monkeypatch):
             applied = fuzz.random.choice(list(Applied))
             written = {"createdAt": "2026-01-31T12:00:00Z", "completedAt": timestamps.to_text(message.timestamp)}
             who = {"jobId": message.job_id, "jobType": message.job_type}
-            row = written | who | {"status": message.status, "attempt": 1}
+            row = written | who | {"status": message.status, "attempt": 1, "calls": 1}
             return ResultOutcome(applied, row if applied is Applied.APPLIED else None)
 
     crashes = []

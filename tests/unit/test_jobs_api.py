@@ -243,7 +243,9 @@ def test_a_worker_takes_a_submitted_job_as_it_is(api, clock, work):
     api("PUT", f"/jobs/{ID}", GOOD)
     clock.forward(minutes=5)
     _, claim = work()
-    assert claim == Claimed(1, clock() + timedelta(hours=6) - timedelta(minutes=5)), "its time runs from the submission"
+    assert claim == Claimed(1, clock() + timedelta(hours=6) - timedelta(minutes=5), 1), (
+        "its time runs from the submission"
+    )
     _, shown = api("GET", f"/jobs/{ID}")
     assert (shown["status"], shown["createdAt"], shown["startedAt"], shown["attempts"]) == (
         "processing",

@@ -72,7 +72,8 @@ def test_a_finished_job_is_counted_with_its_time_and_attempts(written):
         "jobId": "job-1",
         "jobType": "greeting",
         "status": "completed",
-        "attempt": 2,
+        "attempt": 5,
+        "calls": 2,
         "createdAt": "2026-01-31T12:00:00.000Z",
         "completedAt": "2026-01-31T12:00:01.500Z",
     }

@@ -115,7 +115,7 @@ def test_a_job_in_a_list_has_what_the_index_holds():
     table = ROOT.joinpath("modules/store/main.tf").read_text()
     index = table.partition("local.by_user_index\n")[2].partition("]")[0]
     held = ["jobId", "userId", *re.findall(r'"(\w+)"', index.partition("non_key_attributes")[2])]
-    row = dict.fromkeys(held, "x") | {"attempt": 1, "expiresAt": 0}
+    row = dict.fromkeys(held, "x") | {"calls": 1, "expiresAt": 0}
     view = views.job_view(row, lambda _: ("", messages.timestamps.now()))
     assert set(SCHEMAS["JobSummary"]["properties"]) == set(view)
 

@@ -374,6 +374,8 @@ def test_a_transient_failure_comes_back_after_a_back_off(
 def test_the_last_receive_fails_the_job_and_dead_letters_it(
     worker, job_types, in_queue, outcomes, dead_letters, store, name
 ):  # R-E1
+    for receives in (1, 2):
+        assert worker.work_on(in_queue(receives=receives, input={"name": name}), job_types) is Disposition.COMES_BACK
     message = in_queue(receives=3, input={"name": name})
     assert message.receive_count == 3
     assert worker.work_on(message, job_types) is Disposition.DONE
@@ -457,6 +459,111 @@ def test_a_duplicate_that_waited_out_an_outage_as_a_copy_is_no_redrive(worker, j
     redriven = received(body(input={"name": "GUARDRAIL_INTERVENED"}))
     worker.work_on(redriven, job_types)
     assert store.get("job-1")["status"] == "processing"
+
+
+@pytest.fixture
+def operator_redrives(aws, job_types, settings, store, clock, result, messages_in):
+    """Sends a dead letter back to the request queue, and lets a worker with a sound model have it."""
+
+    def redrive():
+        clock.forward(milliseconds=5)
+        (letter,) = messages_in(aws.request_dlq)
+        send_message(aws.request_queue, letter.body, letter.attributes, "user-1")
+        (message,) = receive_messages(aws.request_queue, wait_seconds=0)
+        message.system_attributes["SentTimestamp"] = str(int(clock().timestamp() * 1000))
+
+        def work():
+            ends_at = clock() + timedelta(minutes=15)
+            return Worker(settings, store, NO_BUDGET, ends_at, lambda *_: result, clock).work_on(message, job_types)
+
+        return work
+
+    return redrive
+
+
+def test_a_redrive_between_the_dead_letter_and_the_row_is_not_lost(
+    settings, store, clock, job_types, model, in_queue, outcomes, operator_redrives, monkeypatch
+):  # R-E4
+    """The operator is quicker than the worker: its dead letter is sent back before it reports the failure."""
+    redriven = []
+    dead_letter = worker_module.send_to_dlq
+
+    def dead_letter_and_wait(*args, **kwargs):
+        dead_letter(*args, **kwargs)
+        redriven.append(operator_redrives())
+        clock.forward(seconds=2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker_module, "send_to_dlq", dead_letter_and_wait)
+        worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+        worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
+    (failure,) = outcomes()
+    store.apply_result(AIJobResultMessage.from_body(json.dumps(failure)))
+    assert store.get("job-1")["status"] == "failed"
+    (work,) = redriven
+    assert work() is Disposition.DONE
+    assert store.get("job-1")["status"] == "processing", "the redrive counts"
+    (result,) = outcomes()
+    assert (result["status"], result["attempt"]) == ("completed", 1)
+
+
+def test_a_dead_letter_and_its_row_name_the_same_moment(
+    settings, store, clock, job_types, model, in_queue, outcomes, dead_letters
+):  # R-E4
+    class Ticking:
+        """Time passes between any two looks."""
+
+        def __call__(self):
+            clock.forward(milliseconds=3)
+            return clock()
+
+    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, Ticking())
+    worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
+    (failure,) = outcomes()
+    store.apply_result(AIJobResultMessage.from_body(json.dumps(failure)))
+    (letter,) = dead_letters()
+    assert letter.attributes["FailedAt"] == store.get("job-1")["completedAt"]
+
+
+@pytest.mark.parametrize("lease", ["held", "expired"])
+def test_a_redrive_before_the_row_says_failed_is_not_lost(
+    settings, store, clock, job_types, model, in_queue, outcomes, operator_redrives, lease
+):  # R-E4
+    """The result is still in the response queue, while the row is `processing`."""
+    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+    worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
+    (failure,) = outcomes()
+    work = operator_redrives()
+    if lease == "held":
+        assert work() is Disposition.COMES_BACK, "put off until the lease ends"
+        store.apply_result(AIJobResultMessage.from_body(json.dumps(failure)))
+    clock.forward(minutes=15)
+    assert work() is Disposition.DONE
+    assert store.get("job-1")["status"] == "processing"
+    outcome = store.apply_result(AIJobResultMessage.from_body(json.dumps(failure)))
+    assert outcome.row is None, "the failure of the attempt before comes too late"
+    (result,) = outcomes()
+    store.apply_result(AIJobResultMessage.from_body(json.dumps(result)))
+    assert store.get("job-1")["status"] == "completed"
+
+
+def test_waits_are_no_attempts_for_callers(settings, store, clock, job_types, model, in_queue, outcomes, dead_letters):
+    """A day of throttling must not show as so many attempts; nor must the wait that the deadline ends."""
+    job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 3600, "input": {"name": "MODEL_THROTTLED"}}
+
+    def work():
+        Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock).work_on(
+            in_queue(**job), job_types
+        )
+        return store.get("job-1")
+
+    for number in range(1, 6):
+        row = work()
+        assert (row["attempt"], row["calls"]) == (number, 0)
+    clock.forward(hours=1)
+    assert work()["calls"] == 0
+    assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
+    assert dead_letters()[0].attributes["Attempts"] == "0"
 
 
 def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(

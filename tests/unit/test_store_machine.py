@@ -33,6 +33,7 @@ class Expected:
     updated_at: datetime
     expires_at: datetime
     attempt: int = 0
+    calls: int = 0
     message_id: str | None = None
     lease_until: datetime | None = None
     deadline_at: datetime | None = None
@@ -160,7 +161,7 @@ class JobStoreMachine(RuleBasedStateMachine):
         expected = self._expect_claim(message_id, job)
         got = self.store.claim(job, message_id, terms)
         if isinstance(expected, Expected):
-            assert got == Claimed(expected.attempt, expected.deadline_at)
+            assert got == Claimed(expected.attempt, expected.deadline_at, expected.calls)
             self.rows[job.job_id] = expected
             self.leftovers.pop(job.job_id, None)
             return message_id, job, expected.attempt
@@ -175,28 +176,30 @@ class JobStoreMachine(RuleBasedStateMachine):
         if row.payload != payload:
             return Refusal.CONFLICT
         if row.is_free(self.now):
-            return self._claimed(message_id, payload, row.attempt + 1, deadline_at=row.deadline_at)
+            return self._claimed(message_id, payload, row, deadline_at=row.deadline_at)
         if row.status == "processing":
-            return Running(row.lease_until)
+            # The same message in the same moment: it was claimed, the answer was lost, and the client tried again.
+            same = (row.message_id, row.updated_at) == (message_id, self.now)
+            return row if same else Running(row.lease_until)
         if row.status == "failed" and job.first_sent_at > row.completed_at:
-            return self._claimed(message_id, payload, attempt=1, since=self.now)
+            return self._claimed(message_id, payload, since=self.now)
         if row.code == "ENQUEUE_FAILED":  # its message came after all
-            return self._claimed(message_id, payload, attempt=1, since=job.created_at)
+            return self._claimed(message_id, payload, since=job.created_at)
         return Refusal.FINISHED
 
     def _expect_claim_of_leftover(self, message_id: str, job: ReceivedJob, payload: str) -> Expected:
         left = self.leftovers.get(job.job_id)
         if left is None:
-            return self._claimed(message_id, payload, attempt=1, since=job.created_at)
+            return self._claimed(message_id, payload, since=job.created_at)
         if left.payload == payload and left.is_open():  # the same job still: its attempts and its deadline go on
-            return self._claimed(message_id, payload, left.attempt + 1, deadline_at=left.deadline_at)
-        return self._claimed(message_id, payload, attempt=1, since=self.now)
+            return self._claimed(message_id, payload, left, deadline_at=left.deadline_at)
+        return self._claimed(message_id, payload, since=self.now)
 
     def _claimed(
         self,
         message_id: str,
         payload: str,
-        attempt: int,
+        before: Expected | None = None,
         since: datetime | None = None,
         deadline_at: datetime | None = None,
     ) -> Expected:
@@ -207,24 +210,26 @@ class JobStoreMachine(RuleBasedStateMachine):
             "processing",
             self.now,
             self.now + RETENTION,
-            attempt,
+            before.attempt + 1 if before else 1,
+            before.calls + 1 if before else 1,
             message_id,
             self.now + LEASE,
             deadline_at,
             deadline_at + timedelta(seconds=GRACE_SECONDS),
         )
 
-    @rule(claim=claims, as_copy=st.booleans())
-    def release(self, claim: tuple[str, ReceivedJob, int], as_copy: bool) -> None:
+    @rule(claim=claims, as_copy=st.booleans(), work_began=st.booleans())
+    def release(self, claim: tuple[str, ReceivedJob, int], as_copy: bool, work_began: bool) -> None:
         _, job, attempt = claim
         row = self.rows.get(job.job_id)
         assume(row is not None)
         held = row.status == "processing" and row.attempt == attempt
         copy_id = f"m{next(self.numbers)}" if as_copy else None
-        assert self.store.release(job.job_id, attempt, copy_id) is held
+        assert self.store.release(job.job_id, attempt, copy_id, work_began=work_began) is held
         if held:
             row.status, row.lease_until, row.updated_at = "queued", None, self.now
             row.message_id = copy_id or row.message_id
+            row.calls -= not work_began
 
     @rule(claim=claims, code=st.sampled_from([None, "INVALID_INPUT"]))
     def report(self, claim: tuple[str, ReceivedJob, int], code: str | None) -> None:
@@ -305,9 +310,10 @@ class JobStoreMachine(RuleBasedStateMachine):
             if row is None or expected is None:
                 continue
             assert (row["status"], int(row["attempt"])) == (expected.status, expected.attempt)
+            assert int(row["calls"]) == expected.calls
             assert row.get("messageId") == expected.message_id
             assert row["expiresAt"] == int(expected.expires_at.timestamp())
-            assert row.get("error", {}).get("code") == expected.code
+            assert row.get("error", {}).get("code") == row.get("errorCode") == expected.code
             assert row.get("result", {}).get("text") == expected.text
             assert ("openShard" in row, "dueAt" in row) == (expected.is_open(), expected.is_open())
             assert ("leaseExpiresAt" in row) is (expected.status == "processing")

@@ -155,7 +155,7 @@ def cancel(source: Source, job_ids: Sequence[str], as_json: bool) -> None:
 def list_jobs(
     source: Source, user_id: str, wanted_status: str | None, job_type: str | None, limit: int, as_json: bool
 ) -> None:
-    """List a user's jobs, the newest first, without their results and errors."""
+    """List a user's jobs, the newest first, without their results and error texts."""
     from ai_jobs.messages import check_user_id
 
     _checked(check_user_id, user_id)
@@ -169,7 +169,7 @@ def list_jobs(
     if as_json:
         print_json([_view(row) for row in shown])
     elif shown:
-        columns = ("JOB", "STATUS", "TYPE", "CREATED", "TOOK", "ATTEMPTS")
+        columns = ("JOB", "STATUS", "TYPE", "CREATED", "TOOK", "ATTEMPTS", "ERROR")
         print_table(columns, [_listed(row) for row in shown])
     if not shown:
         filtered = " that match" if wanted_status or job_type else ""
@@ -317,12 +317,13 @@ def _view(row: Row) -> dict[str, Any]:
 def _cells(job_id: str, row: Row | None) -> list[object]:
     if row is None:
         return [job_id, "unknown", *[None] * (len(_ROW_COLUMNS) - 2)]
-    error = row.get("error", {}).get("code")
-    return [job_id, row["status"], row.get("jobType"), row.get("userId"), _created(row), _took(row), error]
+    cells = [job_id, row["status"], row.get("jobType"), row.get("userId"), _created(row), _took(row)]
+    return [*cells, row.get("errorCode")]
 
 
 def _listed(row: Row) -> list[object]:
-    return [row["jobId"], row["status"], row["jobType"], _created(row), _took(row), int(row.get("attempt", 0))]
+    cells = [row["jobId"], row["status"], row["jobType"], _created(row), _took(row)]
+    return [*cells, int(row.get("calls", 0)), row.get("errorCode")]
 
 
 def _created(row: Row) -> str | None:

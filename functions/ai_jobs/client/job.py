@@ -34,7 +34,8 @@ class Job:
     Attributes:
         status: `queued`, `processing`, `completed`, `failed` or `cancelled`.
         result: the result, when it is in the answer; `result()` of the client fetches any.
-        attempts: how often a worker took the job up.
+        error_code: why the job failed, in lists too, where `error` is None.
+        attempts: how often a worker began work on the job; waiting does not count.
         expires_at: when the service forgets the job.
         result_url: where the result is, when it is too large for an answer; good until `result_url_expires_at`.
         document: the API's answer as it came, with fields that this version does not know.
@@ -51,6 +52,7 @@ class Job:
     deadline_at: datetime | None = None
     result: JobResult | None = None
     error: JobFailure | None = None
+    error_code: str | None = None
     model: str | None = None
     usage: Usage | None = None
     trace_id: str | None = None
@@ -94,6 +96,7 @@ def job_of(document: Mapping[str, Any]) -> Job:
             job_type=document.get("jobType"),
             result=result_of(document["result"]) if "result" in document else None,
             error=_failure_of(document["error"]) if "error" in document else None,
+            error_code=document.get("errorCode"),
             model=document.get("model"),
             usage=_usage_of(document["usage"]) if "usage" in document else None,
             trace_id=document.get("traceId"),

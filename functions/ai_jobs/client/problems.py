@@ -118,7 +118,7 @@ class JobFailedError(AIJobsError):
     """
 
     def __init__(self, job: Job) -> None:
-        code = job.error.code if job.error else job.status.upper()
+        code = job.error.code if job.error else job.error_code or job.status.upper()
         reason = f": {job.error}" if job.error else ""
         super().__init__(f"job {job.job_id} is {job.status}{reason}", code)
         self.job = job
