@@ -22,6 +22,8 @@ from ai_jobs.clients import (
     get_sns_client,
     get_sts_client,
 )
+from ai_jobs.errors import JobError
+from ai_jobs.job_types import JobTypes
 from ai_jobs.snapshot import describe_alarms
 from ai_jobs.triggers import ENABLED, PAUSED, find_trigger
 
@@ -30,7 +32,6 @@ _APPLY = "terraform apply puts it right"
 _INDEXES = ("by-user", "open-jobs")
 _TTL_ATTRIBUTE = "expiresAt"
 _PUBLIC_ACCESS_BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_JOB_TYPE_FIELDS = {"modelId": str, "prompt": str, "maxTokens": int, "timeoutSeconds": int, "inputSchema": dict}
 
 # A cross-region inference profile's id starts with its geography (modules/ai-jobs/models.tf).
 _PROFILE_ID = re.compile(r"^(global|apac|us-gov|[a-z]{2})\.")
@@ -299,16 +300,18 @@ def _document(subject: Subject) -> dict[str, Any]:
 
 
 def _job_types_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The job types of a deployed document. Raises ValueError, with what is wrong, when the functions can't use it."""
-    parsed = json.loads(document["content"])
-    types = parsed.get("jobTypes") if isinstance(parsed, dict) else None
-    if not isinstance(types, dict):
-        raise ValueError("it has no jobTypes")
-    for name, job_type in types.items():
-        for field, kind in _JOB_TYPE_FIELDS.items():
-            if not isinstance(job_type, dict) or not isinstance(job_type.get(field), kind):
-                raise ValueError(f"{field} of job type {name} is missing or no {kind.__name__}")
-    return types
+    """The job types of a deployed document, without the broken ones. Raises ValueError when it can't be used at all."""
+    broken = _compiled(document).broken
+    types = json.loads(document["content"])["jobTypes"]
+    return {name: job_type for name, job_type in types.items() if name not in broken}
+
+
+def _compiled(document: Mapping[str, Any]) -> JobTypes:
+    """The job types as the functions read them. Raises ValueError, with what is wrong, when they can use none."""
+    try:
+        return JobTypes.from_document(document["content"])
+    except JobError as error:
+        raise ValueError(error.message) from error
 
 
 def _job_types(subject: Subject) -> Iterator[Finding]:
@@ -332,16 +335,19 @@ def _job_types(subject: Subject) -> Iterator[Finding]:
         found = f"version {deployed} is deployed, but {latest} is there (last deployment: {newest['State'].lower()})"
         yield Finding(name, State.FAILED, found, "terraform apply deploys it; if it was rolled back, look at why")
     try:
-        types = _job_types_of(document)
+        types = _compiled(document)
     except ValueError as error:
         yield Finding(name, State.FAILED, f"version {deployed} can't be used: {error}", _APPLY)
         return
-    expected = subject.outputs.get("job_types") or types
-    if set(expected) != set(types):
-        found = f"version {deployed} has {', '.join(sorted(types))}, but Terraform set {', '.join(sorted(expected))}"
+    advice = f"correct the job type, try it with `{subject.command} types check`, and terraform apply"
+    for broken, problem in sorted(types.broken.items()):
+        yield Finding(f"job type {broken}", State.FAILED, f"all its jobs fail: {problem.message}", advice)
+    expected = subject.outputs.get("job_types") or types.names
+    if set(expected) != set(types.names):
+        found = f"version {deployed} has {', '.join(types.names)}, but Terraform set {', '.join(sorted(expected))}"
         yield Finding(name, State.FAILED, found, _APPLY)
-    elif latest == deployed:
-        yield Finding(name, State.OK, f"version {deployed} is the latest, and deployed: {', '.join(sorted(types))}")
+    elif latest == deployed and not types.broken:
+        yield Finding(name, State.OK, f"version {deployed} is the latest, and deployed: {', '.join(types.names)}")
 
 
 def _models(subject: Subject) -> Iterator[Finding]:

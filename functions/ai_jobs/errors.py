@@ -77,10 +77,16 @@ CODES: dict[str, ErrorClass] = {
 
 _MESSAGE_LIMIT = 1000
 _FIELD_LIMIT = 256
+_VALUE_LIMIT = 200
 
 
 def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def shown(value: object) -> str:
+    """A value of a configuration as messages quote it, cut to a length that leaves room for the rest."""
+    return _shortened(repr(value), _VALUE_LIMIT)
 
 
 def error_body(code: str, message: str, field: str | None = None) -> dict[str, str]:
@@ -112,6 +118,19 @@ class JobError(Exception):
     def to_body(self) -> dict[str, str]:
         """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
         return error_body(self.code, self.message, self.field)
+
+
+class MisconfiguredError(ValueError):
+    """A part of a job type that can't be used.
+
+    Args:
+        place: where in the job type, such as `inputSchema.properties.name.pattern`.
+        reason: what is wrong there and how to mend it.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
 
 
 class ConfigurationError(Exception):

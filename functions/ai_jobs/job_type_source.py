@@ -10,9 +10,10 @@ from aws_lambda_powertools.utilities.parameters import AppConfigProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ai_jobs import metrics
 from ai_jobs.aws_errors import dependency_error
 from ai_jobs.clients import get_appconfigdata_client
-from ai_jobs.errors import JobError
+from ai_jobs.errors import ErrorClass, JobError
 from ai_jobs.job_types import JobTypes
 
 logger = Logger()
@@ -41,6 +42,7 @@ class JobTypeSource:
         self._clock = clock
         self._provider: AppConfigProvider | None = None
         self._last_good: JobTypes | None = None
+        self._content = b""
         self._fresh_until = float("-inf")
 
     def get(self) -> JobTypes:
@@ -57,12 +59,25 @@ class JobTypeSource:
 
     def _read_or_keep(self, last_good: JobTypes | None) -> JobTypes:
         try:
-            return JobTypes.from_document(self._fetch())
+            content = self._fetch()
+            if last_good is not None and content == self._content:
+                return last_good
+            job_types = JobTypes.from_document(content)
         except JobError as error:
             if last_good is None:
                 raise
-            logger.warning("job types could not be refreshed, the last good ones stay", extra={"errorCode": error.code})
+            stays = {"errorCode": error.code, "problem": error.message, "configVersion": last_good.version}
+            if error.error_class is ErrorClass.OPERATOR:
+                # No job fails of it, so that nothing else would tell the operator.
+                metrics.count_failure(error.error_class)
+                logger.error("new job types can't be used, the last good ones stay", extra=stays)
+            else:
+                logger.warning("job types could not be refreshed, the last good ones stay", extra=stays)
             return last_good
+        for name, problem in job_types.broken.items():
+            logger.error("job type is misconfigured", extra={"jobType": name, "problem": problem.message})
+        self._content = content
+        return job_types
 
     def _fetch(self) -> bytes:
         try:

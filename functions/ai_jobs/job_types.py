@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import fastjsonschema
-from aws_lambda_powertools import Logger
-from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template
 
-from ai_jobs.errors import JobError
+from ai_jobs.errors import JobError, MisconfiguredError, shown
+from ai_jobs.input_schemas import compile_schema
+from ai_jobs.prompts import compile_prompt, render
 
-logger = Logger()
-
-_DRAFT_04 = "http://json-schema.org/draft-04/schema#"
-
-_UNDEFINED_NAME = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
-
-
-def _template_environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    # Jinja's own `range`, `dict`, `lipsum` would stand in for an input field of that name that is missing.
-    environment.globals.clear()
-    return environment
-
-
-_TEMPLATES = _template_environment()
+MAX_TOKENS = 2**31 - 1
+MAX_TIMEOUT_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -73,22 +59,29 @@ class JobType:
         """Check the input against the type's schema, fill in the schema's defaults, and render the prompts.
 
         Raises:
-            JobError: `INVALID_INPUT` or `UNDEFINED_FIELD`, naming the field; `INVALID_PROMPT` when the template
-                itself fails.
+            JobError: `INVALID_INPUT` or `UNDEFINED_FIELD`, naming the field; `INPUT_TOO_LONG`; `INVALID_CONFIGURATION`
+                or `INVALID_PROMPT` when the schema or the template itself fails. Nothing else, whatever the type.
         """
         values = self._checked(job_input)
-        system = _render(self._system_prompt, values, self.name) if self._system_prompt else None
-        return Prompt(system=system, user=_render(self._prompt, values, self.name))
+        system = render(self._system_prompt, values, self.name) if self._system_prompt else None
+        return Prompt(system=system, user=render(self._prompt, values, self.name))
 
     def _checked(self, job_input: Mapping[str, Any]) -> dict[str, Any]:
         try:
             values = copy.deepcopy(dict(job_input))
             self._validate(values)
-        except RecursionError:
-            raise JobError("INVALID_INPUT", "the input is nested too deeply", "input") from None
         except fastjsonschema.JsonSchemaValueException as error:
             field = ".".join(["input", *(str(step) for step in error.path[1:])])
             raise _invalid_input(error, field) from None
+        except RecursionError:
+            raise JobError("INVALID_INPUT", "the input is nested too deeply", "input") from None
+        except OverflowError:
+            raise JobError("INVALID_INPUT", "the input has a number that is too large to be checked", "input") from None
+        except Exception as error:  # noqa: BLE001  # generated code: it fails in as many ways as Python does
+            raise JobError(
+                "INVALID_CONFIGURATION",
+                f"the input schema of job type {self.name!r} can't be applied ({type(error).__name__})",
+            ) from None
         return values
 
 
@@ -106,24 +99,6 @@ def _invalid_input(error: fastjsonschema.JsonSchemaValueException, parent: str) 
             f"{parent}.{extra}",
         )
     return JobError("INVALID_INPUT", error.message, parent)
-
-
-def _render(template: Template, values: Mapping[str, Any], job_type: str) -> str:
-    try:
-        return template.render(values)
-    except UndefinedError as error:
-        names = _UNDEFINED_NAME.search(error.message or "")
-        name = (names.group(1) or names.group(2)) if names else None
-        raise JobError(
-            "UNDEFINED_FIELD",
-            f"the prompt of job type {job_type!r} uses a field that the input does not have: {name or 'unknown'}",
-            f"input.{name}" if name else "input",
-        ) from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-        # A template can fail in as many ways as an expression can; Jinja passes these on as they are.
-        raise JobError(
-            "INVALID_PROMPT", f"the prompt of job type {job_type!r} can't be rendered ({type(error).__name__})"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -145,69 +120,96 @@ class JobTypes:
         """
         found = self._by_name.get(name)
         if found is None:
-            known = ", ".join(sorted(self._by_name)) or "none"
+            known = ", ".join(self.names)
             raise JobError("UNKNOWN_JOB_TYPE", f"jobType {name!r} is not configured; there are: {known}", "jobType")
         if isinstance(found, JobError):
             raise JobError(found.code, found.message)
         return found
 
+    @property
+    def names(self) -> list[str]:
+        """All of them, the broken ones too, sorted."""
+        return sorted(self._by_name)
+
+    @property
+    def broken(self) -> Mapping[str, JobError]:
+        """What is wrong with the types that can't be used, by their names."""
+        return {name: found for name, found in self._by_name.items() if isinstance(found, JobError)}
+
     @classmethod
     def from_document(cls, content: bytes | str) -> JobTypes:
         """Read the document that modules/job-types writes.
 
-        A type that is broken (a bad template or schema) breaks only its own jobs.
+        A type that is broken, in whatever way, breaks only its own jobs: see `broken`.
 
         Raises:
             JobError: `INVALID_CONFIGURATION` when the document as a whole can't be used.
         """
         try:
             document = json.loads(content)
-            version, types = str(document["version"]), dict(document["jobTypes"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise _bad_configuration("the job type configuration can't be read", error) from None
+        except (ValueError, RecursionError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise JobError("INVALID_CONFIGURATION", f"the job type configuration can't be read ({reason})") from None
+        types = document.get("jobTypes") if isinstance(document, dict) else None
+        if not isinstance(types, dict) or not types or "version" not in document:
+            raise JobError("INVALID_CONFIGURATION", "the job type configuration must have a version and jobTypes")
+        version = str(document["version"])
         return cls(version=version, _by_name={name: _read_or_error(name, value) for name, value in types.items()})
-
-
-def _bad_configuration(what: str, error: Exception) -> JobError:
-    return JobError("INVALID_CONFIGURATION", f"{what} ({type(error).__name__}: {error})")
-
-
-_BROKEN = (TemplateError, fastjsonschema.JsonSchemaException, ValueError, TypeError, KeyError, AttributeError)
 
 
 def _read_or_error(name: str, document: Any) -> JobType | JobError:
     try:
         return _read(name, document)
-    except _BROKEN as error:
-        logger.error("job type is misconfigured", extra={"jobType": name, "exceptionType": type(error).__name__})
-        return _bad_configuration(f"job type {name!r} is misconfigured", error)
+    except MisconfiguredError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001  # whatever it is: the other types must go on
+        reason = f"{type(error).__name__}: {error}"
+    return JobError("INVALID_CONFIGURATION", f"job type {name!r} is misconfigured: {reason}")
 
 
 def _read(name: str, document: Any) -> JobType:
-    guardrail = document.get("guardrail")
+    if not isinstance(document, dict):
+        raise MisconfiguredError("the job type", f"it is {type(document).__name__} and not an object")
     system_prompt = document.get("systemPrompt")
     return JobType(
         name=name,
-        model_id=document["modelId"],
-        max_tokens=int(document["maxTokens"]),
-        timeout_seconds=int(document["timeoutSeconds"]),
-        temperature=document.get("temperature"),
-        guardrail=Guardrail(guardrail["id"], guardrail["version"]) if guardrail else None,
-        _validate=_compile_schema(document["inputSchema"]),
-        _prompt=_TEMPLATES.from_string(document["prompt"]),
-        _system_prompt=_TEMPLATES.from_string(system_prompt) if system_prompt else None,
+        model_id=_text(document, "modelId"),
+        max_tokens=_whole_number(document, "maxTokens", MAX_TOKENS),
+        timeout_seconds=_whole_number(document, "timeoutSeconds", MAX_TIMEOUT_SECONDS),
+        temperature=_temperature(document),
+        guardrail=_guardrail(document.get("guardrail")),
+        _validate=compile_schema(document.get("inputSchema"), "inputSchema"),
+        _prompt=compile_prompt(document.get("prompt"), "prompt"),
+        _system_prompt=compile_prompt(system_prompt, "systemPrompt") if system_prompt else None,
     )
 
 
-def _compile_schema(schema: dict[str, Any]) -> Callable[[Any], Any]:
-    validate = fastjsonschema.compile(
-        # fastjsonschema takes draft-07 where the schema names no draft; ours are draft-04, as API Gateway's are.
-        {"$schema": _DRAFT_04, **schema},
-        # A schema is configuration: it must not make a worker fetch documents from the network.
-        handlers={"http": _refuse_reference, "https": _refuse_reference},
-    )
-    return lambda values: validate(values, name_prefix="input")
+def _text(document: Mapping[str, Any], field: str, within: str = "") -> str:
+    value = document.get(field)
+    if not isinstance(value, str) or not value:
+        raise MisconfiguredError(f"{within}{field}", f"it is {shown(value)}: give a text")
+    return value
 
 
-def _refuse_reference(uri: str) -> NoReturn:
-    raise ValueError(f"the schema refers to {uri}: only references within the schema are allowed")
+def _whole_number(document: Mapping[str, Any], field: str, maximum: int) -> int:
+    value = document.get(field)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
+        raise MisconfiguredError(field, f"it is {shown(value)}: give a whole number from 1 to {maximum}")
+    return value
+
+
+def _temperature(document: Mapping[str, Any]) -> float | None:
+    value = document.get("temperature")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise MisconfiguredError("temperature", f"it is {shown(value)}: give a number from 0 to 1, or leave it out")
+    return value
+
+
+def _guardrail(document: Any) -> Guardrail | None:
+    if document is None:
+        return None
+    if not isinstance(document, dict):
+        raise MisconfiguredError("guardrail", f"it is {shown(document)}: give an id and a version")
+    return Guardrail(_text(document, "id", "guardrail."), _text(document, "version", "guardrail."))

@@ -491,14 +491,10 @@ def test_nothing_is_deployed(environment):
 @pytest.mark.parametrize(
     ("document", "found"),
     [
-        (b"{", "can't be used: Expecting"),
-        ({"version": "v"}, "it has no jobTypes"),
-        ([], "it has no jobTypes"),
-        (
-            {"jobTypes": {"greeting": JOB_TYPE | {"maxTokens": "many"}}},
-            "maxTokens of job type greeting is missing or no int",
-        ),
-        ({"jobTypes": {"greeting": 1}}, "modelId of job type greeting is missing"),
+        (b"{", "can't be used: the job type configuration can't be read (JSONDecodeError: Expecting"),
+        ({"version": "v"}, "must have a version and jobTypes"),
+        ([], "must have a version and jobTypes"),
+        ({"version": "v", "jobTypes": {}}, "must have a version and jobTypes"),
     ],
 )
 def test_a_configuration_that_can_not_be_used(environment, document, found):
@@ -507,6 +503,26 @@ def test_a_configuration_that_can_not_be_used(environment, document, found):
     assert job_types.state is State.FAILED
     assert found in job_types.found
     assert models.state is State.WARNING
+
+
+@pytest.mark.parametrize(
+    ("broken", "found"),
+    [
+        (JOB_TYPE | {"maxTokens": "many"}, "maxTokens: it is 'many'"),
+        (1, "the job type: it is int and not an object"),
+        (JOB_TYPE | {"prompt": "{{"}, "prompt, line 1"),
+        (
+            JOB_TYPE | {"inputSchema": {"properties": {"name": {"pattern": r"^\p{L}+$"}}}},
+            r"inputSchema.properties.name.pattern: '^\\p{L}+$' is not a regular expression",
+        ),
+    ],
+)
+def test_a_broken_job_type_is_named_with_the_place_of_the_fault(environment, broken, found):
+    environment.document["jobTypes"]["poem"] = broken
+    (finding,) = environment.wrong()
+    assert (finding.check, finding.state) == ("job type poem", State.FAILED)
+    assert found in finding.found
+    assert "types check" in finding.advice
 
 
 def test_job_types_that_are_not_those_of_terraform(environment):

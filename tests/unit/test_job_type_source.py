@@ -115,11 +115,46 @@ def test_an_expired_token_is_replaced_by_a_new_session_at_once(source, appconfig
     assert appconfig.sessions == 2
 
 
-def test_a_broken_document_does_not_replace_a_good_one(source, appconfig, clock):
+@pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b'{"version": "v2", "jobTypes": {}}', b"null"])
+def test_a_broken_document_does_not_replace_a_good_one(source, appconfig, clock, content, capsys, caplog):
     source.get()
-    appconfig.content = b"{"
+    appconfig.content = content
     clock.now = 60
     assert source.get().version == "v1"
+    # No job fails of it: the alarm on OperatorErrors is what tells somebody.
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["OperatorErrors"] for line in lines if "OperatorErrors" in line] == [[1.0]]
+    (told,) = caplog.records
+    assert (told.levelname, told.errorCode, told.configVersion) == ("ERROR", "INVALID_CONFIGURATION", "v1")
+    assert "the job type configuration" in told.problem
+
+
+def test_an_outage_is_no_fault_of_an_operator(source, appconfig, clock, capsys):
+    source.get()
+    appconfig.error = EndpointConnectionError(endpoint_url="http://x")
+    clock.now = 60
+    source.get()
+    assert "OperatorErrors" not in capsys.readouterr().out
+
+
+def test_a_broken_type_is_logged_with_the_place_and_leaves_the_others(source, appconfig, clock, type_document, caplog):
+    source.get()
+    broken = type_document | {"inputSchema": {"patternProperties": {r"\p{L}": {}}}}
+    types = {"greeting": type_document, "broken": broken}
+    appconfig.content = json.dumps({"version": "v2", "jobTypes": types}).encode()
+    clock.now = 60
+    types = source.get()
+    assert types.get("greeting").prepare({"name": "Ada"}).user == "Greet Ada."
+    assert list(types.broken) == ["broken"]
+    (told,) = caplog.records
+    assert told.jobType == "broken"
+    assert "inputSchema.patternProperties" in told.problem
+
+
+def test_what_has_not_changed_is_not_compiled_again(source, clock):
+    types = source.get()
+    clock.now = 60
+    assert source.get() is types
 
 
 def test_without_any_value_the_jobs_must_wait(source, appconfig):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -74,6 +75,60 @@ def test_a_prompt_that_fails_or_breaks_out_is_an_operators_matter(type_document,
     assert failure(types.get("t").prepare, {"name": "Ada"}).code in ("INVALID_PROMPT", "UNDEFINED_FIELD")
 
 
+ORDER = {"items": ["a", "b"], "keys": 2, "upper": "field", "lines": [{"name": "x", "n": 1}, {"name": "y", "n": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("{{ order.items | join('+') }}{{ order['items'][0] }}{{ order.keys }}{{ order.upper }}", "a+ba2field"),
+        ("{% for key, value in order.lines[0] | items %}{{ key }}={{ value }},{% endfor %}", "name=x,n=1,"),
+        (
+            "{% for line in order.lines %}{{ loop.index }}{{ line.name }}{{ loop.cycle('-', '.') }}{% endfor %}",
+            "1x-2y.",
+        ),
+        (
+            "{% for group in order.lines | groupby('n') %}{{ group.grouper }}:{{ group.list | length }}{% endfor %}",
+            "1:2",
+        ),
+        ("{{ order.lines | map(attribute='name') | join }}{{ order.lines | sum('n') }}", "xy2"),
+        ("{% if order.count is defined %}is{% else %}is not{% endif %}{{ order.values | default('-') }}", "is not-"),
+        ("{% block part %}{{ order.keys }}{% endblock %}{{ self.part() }}", "22"),
+    ],
+)
+def test_what_follows_a_dot_is_a_field(type_document, prompt, text):
+    document = type_document | {"prompt": prompt, "systemPrompt": None, "inputSchema": {}}
+    assert catalog(t=document).get("t").prepare({"order": ORDER}).user == text
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{{ order.values }}",
+        "{{ order['values'] }}",
+        "{{ name.upper }}",
+        "{{ name['upper'] }}",
+        "{{ name.__class__ }}",
+        "{{ order.lines.append }}",
+        "{{ [order] | map(attribute='values') | join }}",
+        "{% set f = name.upper %}{{ f() }}",
+    ],
+)
+def test_no_attribute_of_python_stands_in_for_a_missing_field(type_document, prompt):
+    document = type_document | {"prompt": prompt, "systemPrompt": None, "inputSchema": {}}
+    error = failure(catalog(t=document).get("t").prepare, {"order": ORDER, "name": "Ada"})
+    assert (error.code, error.field.partition(".")[0]) == ("UNDEFINED_FIELD", "input")
+
+
+@pytest.mark.parametrize(
+    "prompt", ["{{ name.upper() }}", "{{ 'x'.format(name) }}", "{% for k in order.items() %}{% endfor %}"]
+)
+def test_a_method_that_is_called_is_told_when_the_type_is_read(type_document, prompt):
+    message = catalog(t=type_document | {"prompt": prompt}).broken["t"].message
+    assert "prompt, line 1: " in message
+    assert "can't be called: values have fields and no methods; use a filter" in message
+
+
 def test_an_unknown_type_names_the_known_ones(job_types):
     error = failure(job_types.get, "poem")
     assert (error.code, error.field) == ("UNKNOWN_JOB_TYPE", "jobType")
@@ -97,7 +152,175 @@ def test_a_broken_type_breaks_only_its_own_jobs(type_document, broken):
     assert failure(types.get, "bad").code == "INVALID_CONFIGURATION"
 
 
-@pytest.mark.parametrize("content", [b"", b"no json", b"[]", b'{"jobTypes": {}}', b'{"version": "1", "jobTypes": 7}'])
+def schema_of_name(**schema):
+    return {"inputSchema": {"type": "object", "properties": {"name": schema}}}
+
+
+def nested(levels):
+    schema = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"name": schema}}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        # What re.PatternError, RecursionError, SyntaxError, OverflowError and URLError came from.
+        (schema_of_name(type="string", pattern=r"^\p{L}+$"), "inputSchema.properties.name.pattern: '^\\\\p{L}+$'"),
+        (schema_of_name(items={"pattern": "(?<year>[0-9]+)"}), "inputSchema.properties.name.items.pattern: "),
+        (schema_of_name(pattern="a{99999999999999999999}"), "inputSchema.properties.name.pattern: "),
+        ({"inputSchema": {"patternProperties": {"([a-z": {}}}}, "inputSchema.patternProperties: '([a-z'"),
+        (
+            {
+                "inputSchema": {
+                    "properties": {"name": {"$ref": "#/definitions/a~1b"}},
+                    "definitions": {"a/b": {"type": 7}},
+                }
+            },
+            "inputSchema.definitions.a/b.type: ",
+        ),
+        ({"inputSchema": {"allOf": [{}, {"anyOf": [{"enum": 7}]}]}}, "inputSchema.allOf.1.anyOf.0.enum: "),
+        ({"inputSchema": nested(90)}, "nested 150 levels deep or more"),
+        ({"inputSchema": nested(60)}, "nested too deeply"),
+        ({"inputSchema": {"$ref": "#"}}, "inputSchema.$ref: it is nested too deeply, or refers to itself"),
+        ({"inputSchema": {"type": "array"}}, "inputSchema.type: it is 'array'"),
+        ({"inputSchema": {"$schema": 4}}, "inputSchema.$schema: it is 4"),
+        ({"inputSchema": None}, "inputSchema: it is None"),
+        (schema_of_name(maximum=float("inf")), "inputSchema.properties.name.maximum: it is inf"),
+        ({"maxTokens": float("inf")}, "maxTokens: it is inf"),
+        ({"maxTokens": 10**400}, "maxTokens: it is 1000"),
+        ({"maxTokens": True}, "maxTokens: it is True"),
+        ({"timeoutSeconds": 901}, "timeoutSeconds: it is 901"),
+        ({"temperature": float("nan")}, "temperature: it is nan"),
+        ({"modelId": ""}, "modelId: it is ''"),
+        ({"guardrail": {"id": "g"}}, "guardrail.version: it is None"),
+        ({"prompt": "one\ntwo {{ 1 +"}, "prompt, line 2: "),
+        ({"prompt": "{{ name | shout }}"}, "prompt, line 1: No filter named 'shout'"),
+        ({"prompt": "{{ " + "(" * 500 + "1" + ")" * 500 + " }}"}, "prompt: it can't be compiled"),
+        ({"prompt": "{% for a in name %}" * 30 + "{% endfor %}" * 30}, "prompt: it can't be compiled"),
+        ({"prompt": "\ud83c"}, "prompt: it has half a surrogate pair"),
+        ({"systemPrompt": "{% endif %}"}, "systemPrompt, line 1: "),
+    ],
+)
+def test_a_broken_type_is_told_with_the_place_of_the_fault(type_document, broken, place):
+    types = catalog(good=type_document, bad=type_document | broken)
+    assert types.get("good").prepare({"name": "Ada"}).user == "Greet Ada."
+    error = failure(types.get, "bad")
+    assert error.code == "INVALID_CONFIGURATION"
+    assert error.message.startswith("job type 'bad' is misconfigured: ")
+    assert place in error.message
+    assert types.broken == {"bad": types._by_name["bad"]}
+
+
+def test_a_long_place_is_cut_in_the_middle(type_document):
+    message = catalog(bad=type_document | {"inputSchema": nested(60)}).broken["bad"].message
+    assert len(message) < 400
+    assert "inputSchema.properties.name." in message
+    assert "nested too deeply" in message
+
+
+@pytest.mark.parametrize(
+    "reference", ["ftp://h/x", "http://h/x", "file:///etc/passwd", "other.json", "//h/x", "urn:x:y"]
+)
+def test_nothing_is_fetched_for_a_schema(type_document, reference, monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *args: pytest.fail(f"fetched {args}"))
+    for schema in ({"$ref": reference}, {"default": {"$ref": reference}, "type": "object"}):
+        message = catalog(bad=type_document | schema_of_name(**schema)).broken["bad"].message
+        assert "only references within the schema are allowed" in message
+        assert "inputSchema.properties.name." in message
+
+
+def test_a_schema_may_refer_to_itself_where_an_input_ends_it(type_document):
+    tree = {"type": "object", "properties": {"name": {"$ref": "#"}, "leaf": {"type": "integer"}}}
+    types = catalog(t=type_document | {"inputSchema": tree, "systemPrompt": None})
+    assert types.get("t").prepare({"name": {"name": {"leaf": 1}}}).user
+    error = failure(types.get("t").prepare, {"name": {"leaf": "x"}})
+    assert (error.code, error.field) == ("INVALID_INPUT", "input.name.leaf")
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "code"),
+    [
+        ({"type": "number", "multipleOf": 2.5e-300}, 1e300, "INVALID_INPUT"),
+        ({"multipleOf": 0}, 5, "INVALID_CONFIGURATION"),
+    ],
+)
+def test_a_schema_that_breaks_on_an_input_ends_that_job_alone(type_document, schema, value, code):
+    types = catalog(t=type_document | schema_of_name(**schema))
+    assert failure(types.get("t").prepare, {"name": value, "language": "x"}).code == code
+
+
+@pytest.mark.parametrize("raised", [KeyError("x"), MemoryError(), RuntimeError("generated code"), OverflowError()])
+def test_whatever_a_validator_raises_is_an_error_of_the_job(job_types, raised, monkeypatch):
+    def validate(values):
+        raise raised
+
+    broken = dataclasses.replace(job_types.get("greeting"), _validate=validate)
+    assert failure(broken.prepare, {"name": "Ada"}).code in ("INVALID_CONFIGURATION", "INVALID_INPUT")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{{ 'a' * 10 ** 9 }}",
+        "{{ '-' * n }}",
+        "{{ n * '-' }}",
+        "{{ [name] * n }}",
+        "{{ 10 ** n }}",
+        "{{ '%999999999d' % n }}",
+        "{{ '%*d' % (n, 1) }}",
+        "{{ '%.999999999f' | format(1) }}",
+        "{{ name | center(n) }}",
+        "{{ name | indent(n) }}",
+        "{{ 1 | round(n, 'ceil') }}",
+        "{{ [name] | batch(n, '-') | list }}",
+        "{{ name | slice(n) | list }}",
+        "{% macro again(x) %}{{ again(x) }}{% endmacro %}{{ again(1) }}",
+    ],
+)
+def test_no_number_makes_a_prompt_take_the_workers_memory(type_document, prompt):
+    document = type_document | {"prompt": prompt, "systemPrompt": None, "inputSchema": {}}
+    error = failure(catalog(t=document).get("t").prepare, {"name": "Ada", "n": 10**9})
+    assert error.code == "INVALID_PROMPT"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("{{ '-' * 3 }}{{ 2 * 3 }}{{ 2 ** 10 }}{{ 7 % 4 }}", "---610243"),
+        ("{{ '%05.1f' | format(n) }} {{ '%s%%' % n }}", "002.5 2.5%"),
+        ("{{ name | center(7) }}{{ n | round(1) }}", "  Ada  2.5"),
+        ("{{ name | upper }}{{ [name, name] | join('+') }}{{ name[:2] }}{{ name[0] }}", "ADAAda+AdaAdA"),
+        ("{{ {'a': 'é'} | tojson }}", '{"a": "é"}'),
+    ],
+)
+def test_what_prompts_compute_still_works(type_document, prompt, text):
+    document = type_document | {"prompt": prompt, "systemPrompt": None, "inputSchema": {}}
+    assert catalog(t=document).get("t").prepare({"name": "Ada", "n": 2.5}).user == text
+
+
+def test_a_prompt_without_end_is_an_input_that_is_too_long(type_document):
+    document = type_document | {"prompt": "{% for x in xs %}{{ name }}{% endfor %}", "inputSchema": {}}
+    job_input = {"name": "n" * 100_000, "xs": [0] * 101, "language": "x"}
+    error = failure(catalog(t=document).get("t").prepare, job_input)
+    assert (error.code, error.field) == ("INPUT_TOO_LONG", "input")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no json",
+        b"[]",
+        b'{"jobTypes": {}}',
+        b'{"version": "1", "jobTypes": 7}',
+        b'{"version": "1", "jobTypes": {}}',
+        b'{"version": "1", "jobTypes": [["a", {}]]}',
+        b'{"version": "1", "jobTypes": ' + b"[" * 100_000,
+        b"\xff",
+    ],
+)
 def test_a_document_that_can_not_be_read_is_refused(content):
     assert failure(JobTypes.from_document, content).code == "INVALID_CONFIGURATION"
 
