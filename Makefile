@@ -75,13 +75,25 @@ local-down: $(READY) ## Stop the local AWS and forget what was applied to it
 local-outputs: $(READY) ## Print the local stack's Terraform outputs as JSON
 	@$(PYTHON) -m scripts.local_stack outputs
 
-plan: environment-given package ## Plan an environment on AWS: make plan ENV=development
-	@$(TERRAFORM) -chdir="environments/$(ENV)" init -input=false -backend-config=backend.hcl
-	@$(TERRAFORM) -chdir="environments/$(ENV)" plan $(TF_ARGS)
+# A plan whose job types are broken is not applied. A saved plan takes no -auto-approve, and asks nothing: make does.
+PLAN = .terraform/ai-jobs.tfplan
+APPROVED = $(filter -auto-approve -auto-approve=true --auto-approve,$(TF_ARGS))
+PLANNED = $(TERRAFORM) -chdir="environments/$(ENV)" init -input=false -backend-config=backend.hcl && \
+	$(TERRAFORM) -chdir="environments/$(ENV)" plan $(filter-out $(APPROVED),$(TF_ARGS)) -out=$(PLAN) && \
+	$(TERRAFORM) -chdir="environments/$(ENV)" show -json $(PLAN) >"environments/$(ENV)/$(PLAN).json" && \
+	.venv/bin/ai-jobs types check "environments/$(ENV)/$(PLAN).json" || \
+	{ rm -f "environments/$(ENV)/$(PLAN)" "environments/$(ENV)/$(PLAN).json"; echo "nothing was applied" >&2; exit 1; }; \
+	rm -f "environments/$(ENV)/$(PLAN).json"
 
-apply: environment-given package ## Apply an environment on AWS: make apply ENV=development
-	@$(TERRAFORM) -chdir="environments/$(ENV)" init -input=false -backend-config=backend.hcl
-	@$(TERRAFORM) -chdir="environments/$(ENV)" apply $(TF_ARGS)
+plan: environment-given package ## Plan an environment on AWS, and check its job types: make plan ENV=development
+	@$(PLANNED)
+
+apply: environment-given package ## Plan, check and apply an environment on AWS: make apply ENV=development
+	@$(PLANNED)
+	@$(if $(APPROVED),:,printf 'Apply this plan to %s? Only "yes" applies it: ' "$(ENV)" && read -r answer && [ "$$answer" = yes ]) || \
+		{ echo "nothing was applied" >&2; exit 1; }
+	@$(TERRAFORM) -chdir="environments/$(ENV)" apply $(PLAN)
+	@rm -f "environments/$(ENV)/$(PLAN)"
 
 environment-given:
 	@$(if $(and $(filter 1,$(words $(ENV))),$(filter $(ENV),$(ENVIRONMENTS))),:,echo 'ENV is "$(ENV)"; give one of $(ENVIRONMENTS), for instance: \

@@ -1,9 +1,10 @@
-"""Writes the inputs and outputs tables of modules/*/README.md, between two markers; --check only compares.
+"""Writes the inputs and outputs tables of modules/*/README.md, and the names in ATTRIBUTES; --check only compares.
 
     python -m scripts.module_docs [--check]
 
 It reads what `terraform fmt` writes, line by line, instead of parsing HCL: so a type stands in the table as its author
-laid it out, comments included. A README without the markers gets them at its end, a module without a README gets one.
+laid it out, comments included. A README without the tables' markers gets them at its end, a module without a README
+gets one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import html
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.project import ROOT, Failure, run
 
@@ -106,16 +107,70 @@ def _code(source: str) -> str:
     return f"<pre>{escaped}</pre>"
 
 
+# The names that the command knows without a clone: `ai-jobs types check` finds the misspelled ones.
+ATTRIBUTES = "functions/ai_jobs/cli/module_attributes.json"
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\w.-]+|[^\s\w]')
+
+
+def attributes(module: Path) -> dict[str, Any]:
+    """The names of all attributes that the objects among a module's variables have; None stands for any other value.
+
+    What is by a name or an index of the caller's own is under "*".
+    """
+    found = [block for path in sorted(module.glob("*.tf")) for block in blocks(path.read_text(encoding="utf-8"))]
+    types = {block.name: block.attributes.get("type", "any") for block in found if block.kind == "variable"}
+    trees = {name: _tree(TOKEN.findall(re.sub(r"(#|//).*", "", text))) for name, text in sorted(types.items())}
+    return {name: tree for name, tree in trees.items() if tree is not None}
+
+
+def _tree(tokens: list[str]) -> Any:
+    """Reads one type expression off the front of the tokens."""
+    word = tokens.pop(0)
+    if word not in ("object", "map", "list", "set", "optional"):
+        return None
+    tokens.pop(0)  # (
+    if word == "object":
+        tree: Any = _fields(tokens)
+    else:
+        inner = _tree(tokens)
+        tree = inner if word == "optional" or inner is None else {"*": inner}
+        _skip_default(tokens)
+    tokens.pop(0)  # )
+    return tree
+
+
+def _fields(tokens: list[str]) -> dict[str, Any]:
+    tokens.pop(0)  # {
+    fields = {}
+    while (name := tokens.pop(0)) != "}":
+        if name != ",":
+            tokens.pop(0)  # =
+            fields[name] = _tree(tokens)
+    return fields
+
+
+def _skip_default(tokens: list[str]) -> None:
+    """What follows the type in optional(type, default), up to its closing parenthesis."""
+    depth = 0
+    while depth or tokens[0] != ")":
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(tokens.pop(0), 0)
+
+
+def _generated() -> Iterator[tuple[Path, str]]:
+    for module in sorted(path.parent for path in (ROOT / "modules").glob("*/main.tf")):
+        path = module / "README.md"
+        readme = path.read_text(encoding="utf-8") if path.exists() else f"# {module.name}\n"
+        yield path, with_tables(readme, tables(module))
+    yield ROOT / ATTRIBUTES, json.dumps(attributes(ROOT / "modules/ai-jobs"), indent=1) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.module_docs", description="Inputs and outputs tables.")
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a table is out of date")
     check = parser.parse_args().check
     outdated = []
-    for module in sorted(path.parent for path in (ROOT / "modules").glob("*/main.tf")):
-        path = module / "README.md"
-        readme = path.read_text(encoding="utf-8") if path.exists() else f"# {module.name}\n"
-        updated = with_tables(readme, tables(module))
-        if path.exists() and updated == readme:
+    for path, updated in _generated():
+        if path.exists() and updated == path.read_text(encoding="utf-8"):
             continue
         outdated.append(path.relative_to(ROOT).as_posix())
         if not check:

@@ -53,6 +53,7 @@ output "url" {
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module = tmp_path / "modules" / "queue"
     module.mkdir(parents=True)
+    (tmp_path / module_docs.ATTRIBUTES).parent.mkdir(parents=True)
     (module / "main.tf").touch()
     (module / "variables.tf").write_text(VARIABLES)
     (module / "outputs.tf").write_text(OUTPUTS)

@@ -64,6 +64,7 @@ COMMANDS = {
     "top": ("ai_jobs.cli.top:top", "Live view of queues, workers and throughput."),
     "pause": ("ai_jobs.cli.workers:pause", "Stop a queue's worker; messages wait."),
     "resume": ("ai_jobs.cli.workers:resume", "Start a queue's worker again."),
+    "types": ("ai_jobs.cli.types:types", "Check job types before they take effect."),
     "doctor": ("ai_jobs.cli.doctor:doctor", "Check an environment from the outside, and say what to do."),
 }
 
