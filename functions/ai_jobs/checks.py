@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -11,10 +12,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from ai_jobs.checkup import NOT_THERE, Check, Finding, NotCheckedError, State, Subject, code_of, made
+from ai_jobs.checkup import Check, Finding, NotCheckedError, State, Subject, code_of, made
 from ai_jobs.clients import (
     get_appconfig_client,
-    get_bedrock_control_client,
     get_dynamodb_client,
     get_lambda_client,
     get_s3_client,
@@ -23,7 +23,9 @@ from ai_jobs.clients import (
     get_sts_client,
 )
 from ai_jobs.errors import JobError
+from ai_jobs.event_checks import EVENT_CHECKS, where_events_are_on
 from ai_jobs.job_types import JobTypes
+from ai_jobs.model_checks import check_guardrails, check_models
 from ai_jobs.snapshot import describe_alarms
 from ai_jobs.triggers import ENABLED, PAUSED, find_trigger
 
@@ -33,11 +35,18 @@ _INDEXES = ("by-user", "open-jobs")
 _TTL_ATTRIBUTE = "expiresAt"
 _PUBLIC_ACCESS_BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
-# A cross-region inference profile's id starts with its geography (modules/ai-jobs/models.tf).
-_PROFILE_ID = re.compile(r"^(global|apac|us-gov|[a-z]{2})\.")
-
 _WORKERS = {"request queue": "processor", "response queue": "result handler"}
 _FUNCTIONS = ("processor", "result handler", "jobs API", "reconciler")
+
+# As modules/function writes them after the release.
+_ZIP_DIGITS = re.compile("[0-9a-f]{12}")
+
+# The reconciler runs once at a time, the event publisher once for each of the stream's shards: few.
+_OTHER_FUNCTIONS = 2
+
+# What AWS gives an account that is not new (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+_USUAL_CONCURRENCY = 1000
+_MORE_CONCURRENCY = "ask for more in the console: Service Quotas, Lambda, Concurrent executions"
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
@@ -150,8 +159,84 @@ def _function(name: str, subject: Subject) -> Iterator[Finding]:
         advice = "look again in a minute; a function that was idle for long wakes up with its next call"
         yield Finding(name, State.WARNING, f"state {state}, last update {update}", advice)
     else:
-        found = f"active; timeout {configuration['Timeout']} s, {configuration['MemorySize']} MB"
+        build = _build_of(configuration)
+        found = f"active; build {build}, timeout {configuration['Timeout']} s, {configuration['MemorySize']} MB"
+        yield _foreign_build(name, configuration, subject) or Finding(name, State.OK, found)
+
+
+def _build_of(configuration: Mapping[str, Any]) -> str:
+    """Which code Terraform deployed to a function: the release, and what tells its zip from others."""
+    variables = configuration.get("Environment", {}).get("Variables", {})
+    return str(variables.get("AI_JOB_BUILD", "unknown"))
+
+
+def _foreign_build(name: str, configuration: Mapping[str, Any], subject: Subject) -> Finding | None:
+    """A warning when the function runs code that Terraform did not put there."""
+    build = _build_of(configuration)
+    expected = (subject.outputs.get("builds") or {}).get(name.lower().replace(" ", "_"), build)
+    if build != expected:
+        return Finding(name, State.WARNING, f"runs build {build}, but Terraform's outputs name {expected}", _APPLY)
+    running = base64.b64decode(configuration.get("CodeSha256", "")).hex()
+    zip_digits = build.rpartition("+")[2]
+    if running and _ZIP_DIGITS.fullmatch(zip_digits) and not running.startswith(zip_digits):
+        found = f"runs code with SHA-256 {running[:12]}, not build {build}: somebody replaced it by hand"
+        return Finding(name, State.WARNING, found, _APPLY)
+    return None
+
+
+def _builds(subject: Subject) -> Iterator[Finding]:
+    name = "builds"
+    functions = {function: _build_of(subject.function(function)) for function in _FUNCTIONS}
+    releases = sorted({build.partition("+")[0] for build in functions.values()})
+    if len(releases) > 1:
+        each = ", ".join(f"{function} {build}" for function, build in functions.items())
+        yield Finding(name, State.WARNING, f"the functions are of different releases: {each}", _APPLY)
+    else:
+        yield Finding(name, State.OK, f"all functions are of release {releases[0]}")
+
+
+def _concurrency(subject: Subject) -> Iterator[Finding]:
+    """Does the account allow as many invocations at once as the functions may need?"""
+    name = "concurrency"
+    limits = get_lambda_client().get_account_settings()["AccountLimit"]
+    allowed, shared = int(limits["ConcurrentExecutions"]), int(limits["UnreservedConcurrentExecutions"])
+    workers = [_maximum_concurrency(queue, subject) for queue in _WORKERS]
+    told = f"the account allows {allowed} concurrent executions in this region, {shared} of them not reserved"
+    if any(most is None for most in workers):
+        advice = "set processor.maximum_concurrency and result_handler.maximum_concurrency, and run terraform apply"
+        yield Finding(name, State.FAILED, f"{told}; a trigger has no maximum concurrency", advice)
+        return
+    # The reconciler, and the event publisher for each shard of the stream, need one each.
+    needed = sum(most for most in workers if most is not None) + _OTHER_FUNCTIONS
+    waits, most_waits = _waits(subject)
+    if needed > shared:
+        found = f"{told}; the workers may need {needed}: what Lambda throttles counts as a receive and is dead-lettered"
+        yield Finding(name, State.FAILED, found, _MORE_CONCURRENCY)
+    elif waits and most_waits is None and allowed < _USUAL_CONCURRENCY:
+        found = f"{told}; callers that wait (GET ?wait=) may take all of it from the workers"
+        yield Finding(name, State.WARNING, found, f"set jobs_api.max_concurrent_waits, or {_MORE_CONCURRENCY}")
+    elif waits and most_waits is not None and needed + most_waits > shared:
+        found = f"{told}; the workers may need {needed}, callers that wait {most_waits} more"
+        yield Finding(name, State.WARNING, found, f"lower jobs_api.max_concurrent_waits, or {_MORE_CONCURRENCY}")
+    else:
+        waiting = "no limit" if most_waits is None else f"at most {most_waits}"
+        found = f"{told}; the workers may need {needed}, callers that wait: {waiting if waits else 'off'}"
         yield Finding(name, State.OK, found)
+
+
+def _maximum_concurrency(queue: str, subject: Subject) -> int | None:
+    function_name = subject.need(f"{_WORKERS[queue].replace(' ', '_')}_function_name")
+    trigger = find_trigger(function_name, subject.queue(queue)["QueueArn"])
+    if trigger is None:
+        raise NotCheckedError(f"the {queue} has no trigger, see there")
+    return trigger.maximum_concurrency
+
+
+def _waits(subject: Subject) -> tuple[bool, int | None]:
+    """Whether callers may wait at all, and how many at once (None: any number)."""
+    variables = subject.function("jobs API").get("Environment", {}).get("Variables", {})
+    most = variables.get("AI_JOB_MAX_CONCURRENT_WAITS")
+    return variables.get("AI_JOB_MAX_WAIT_SECONDS") != "0", int(most) if most else None
 
 
 def _visibility(queue: str, subject: Subject) -> Iterator[Finding]:
@@ -350,69 +435,18 @@ def _job_types(subject: Subject) -> Iterator[Finding]:
         yield Finding(name, State.OK, f"version {deployed} is the latest, and deployed: {', '.join(types.names)}")
 
 
-def _models(subject: Subject) -> Iterator[Finding]:
+def _usable_types(subject: Subject) -> dict[str, Any]:
     document = subject.once("job types", partial(_document, subject))
     try:
-        types = _job_types_of(document)
+        return _job_types_of(document)
     except ValueError:
         raise NotCheckedError("the job types can't be used, see there") from None
-    users: dict[str, list[str]] = {}
-    for name, job_type in types.items():
-        users.setdefault(job_type["modelId"], []).append(name)
-    for model_id, names in sorted(users.items()):
-        yield from made(f"model {model_id}", _model(model_id, ", ".join(sorted(names))))
 
 
-def _model(model_id: str, used_by: str) -> Iterator[Finding]:
-    name = f"model {model_id}"
-    try:
-        if "inference-profile/" in model_id or _PROFILE_ID.match(model_id):
-            yield _profile(name, model_id)
-        elif model_id.startswith("arn:") and ":foundation-model/" not in model_id:
-            raise NotCheckedError("it is neither a foundation model nor an inference profile")
-        else:
-            yield _foundation_model(name, model_id)
-    except ClientError as error:
-        if code_of(error) not in (*NOT_THERE, "ValidationException"):
-            raise
-        advice = f"set another model_id for {used_by} (or default_model_id), and terraform apply"
-        yield Finding(name, State.FAILED, f"Bedrock does not know it in this region: {error}", advice)
-
-
-def _profile(name: str, model_id: str) -> Finding:
-    profile = get_bedrock_control_client().get_inference_profile(inferenceProfileIdentifier=model_id)
-    if not profile.get("models"):
-        raise NotCheckedError("Bedrock's answer names no model behind the profile")
-    # The model is asked for by its id: in this region, whatever the regions that the profile leads to.
-    return _access(name, profile["models"][0]["modelArn"].rpartition("/")[2], through_profile=True)
-
-
-def _foundation_model(name: str, model_id: str) -> Finding:
-    details: Any = get_bedrock_control_client().get_foundation_model(modelIdentifier=model_id).get("modelDetails", {})
-    if "ON_DEMAND" not in details.get("inferenceTypesSupported", ["ON_DEMAND"]):
-        found = "can be called through an inference profile only"
-        advice = f"put the geography in front, for instance eu.{model_id.rpartition('/')[2]}, and terraform apply"
-        return Finding(name, State.FAILED, found, advice)
-    if details.get("modelLifecycle", {}).get("status") == "LEGACY":
-        return Finding(name, State.WARNING, "its provider retires it (LEGACY)", "move to a newer model in time")
-    return _access(name, model_id.rpartition("/")[2], through_profile=False)
-
-
-def _access(name: str, model_id: str, *, through_profile: bool) -> Finding:
-    answer = get_bedrock_control_client().get_foundation_model_availability(modelId=model_id)
-    authorised, entitled = answer.get("authorizationStatus"), answer.get("entitlementAvailability")
-    if not authorised or not entitled:
-        raise NotCheckedError("Bedrock's answer does not say whether the account has access")
-    if not through_profile and answer.get("regionAvailability") == "NOT_AVAILABLE":
-        return Finding(name, State.FAILED, "is not in this region", "use an inference profile, or another model_id")
-    if authorised != "AUTHORIZED" or entitled != "AVAILABLE":
-        found = f"the account has no access (authorization {authorised}, entitlement {entitled})"
-        return Finding(name, State.FAILED, found, "ask for access: Bedrock's console, Model access")
-    agreement = answer.get("agreementAvailability", {}).get("status", "AVAILABLE")
-    if agreement != "AVAILABLE":
-        advice = "accept it once: Bedrock's console, Model access; or call the model once with Marketplace permissions"
-        return Finding(name, State.WARNING, f"the provider's agreement is {agreement}", advice)
-    return Finding(name, State.OK, "the account has access")
+def _models(subject: Subject) -> Iterator[Finding]:
+    types = _usable_types(subject)
+    yield from check_models(subject, types)
+    yield from check_guardrails(subject, types)
 
 
 def _alarms(subject: Subject) -> Iterator[Finding]:
@@ -485,10 +519,14 @@ _CHECKS: dict[str, Check] = {
     **{queue: partial(_queue, queue) for queue in _WORKERS},
     **{dlq: partial(_dlq, dlq) for dlq in ("request DLQ", "response DLQ")},
     **{function: partial(_function, function) for function in _FUNCTIONS},
+    "event publisher": where_events_are_on("event publisher", partial(_function, "event publisher")),
+    "builds": _builds,
     **{f"{queue}'s timeout": partial(_visibility, queue) for queue in _WORKERS},
     **{f"{queue}'s trigger": partial(_trigger, queue) for queue in _WORKERS},
     **{f"{function}'s loop detection": partial(_loop_detection, function) for function in _WORKERS.values()},
+    "concurrency": _concurrency,
     "reconciler's schedule": _schedule,
+    **EVENT_CHECKS,
     "table": _table,
     "bucket": _bucket,
     "job types": _job_types,

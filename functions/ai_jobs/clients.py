@@ -153,6 +153,11 @@ def get_bedrock_control_client() -> BedrockClient:
     return client
 
 
+def get_iam_client() -> Any:
+    """The process's IAM client, for the command, untyped for want of its stubs. Raises as `get_sqs_client` does."""
+    return _client("iam", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+
+
 def get_scheduler_client() -> EventBridgeSchedulerClient:
     """The process's EventBridge Scheduler client, for the command. Raises as `get_sqs_client` does."""
     client: EventBridgeSchedulerClient = _client("scheduler", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)

@@ -1,4 +1,4 @@
-"""The queue triggers (Lambda event source mappings): what makes a function work on a queue, and how it is switched."""
+"""The triggers (Lambda event source mappings): what makes a function work on a queue or a stream, and its switch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STATES = {"Enabled": ENABLED, "Disabled": PAUSED}
 
 @dataclass(frozen=True)
 class Trigger:
-    """A queue's trigger.
+    """What makes a function work on a queue, or on the stream of the jobs table.
 
     Attributes:
         id: the mapping's UUID.
@@ -35,13 +35,17 @@ class Trigger:
             `updating`, `deleting`.
         reports_failures: whether the function names the messages that failed (`ReportBatchItemFailures`).
         last_result: what Lambda says about the last batch; empty when it says nothing.
+        maximum_concurrency: how many invocations at once a queue may cause; None when only the account limits it.
+        on_failure_arn: where a stream's trigger sends what it gives up; None when nowhere.
     """
 
     id: str
-    queue_arn: str
+    source_arn: str
     state: str
     reports_failures: bool
     last_result: str
+    maximum_concurrency: int | None = None
+    on_failure_arn: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -49,14 +53,14 @@ class Trigger:
         return self.state in (ENABLED, PAUSED)
 
 
-def find_trigger(function_name: str, queue_arn: str) -> Trigger | None:
-    """The trigger by which the queue runs the function; None when there is none.
+def find_trigger(function_name: str, source_arn: str) -> Trigger | None:
+    """The trigger by which the queue, or the table's stream, runs the function; None when there is none.
 
     Raises:
         botocore.exceptions.ClientError: when Lambda refuses; `ResourceNotFoundException`: there is no such function.
     """
     pages = get_lambda_client().get_paginator("list_event_source_mappings")
-    for page in pages.paginate(FunctionName=function_name, EventSourceArn=queue_arn):
+    for page in pages.paginate(FunctionName=function_name, EventSourceArn=source_arn):
         for mapping in page["EventSourceMappings"]:
             return _trigger(mapping)
     return None
@@ -109,8 +113,10 @@ def _trigger(mapping: Mapping[str, Any]) -> Trigger:
     state = mapping["State"]
     return Trigger(
         id=mapping["UUID"],
-        queue_arn=mapping["EventSourceArn"],
+        source_arn=mapping["EventSourceArn"],
         state=_STATES.get(state, state.lower()),
         reports_failures="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
         last_result=mapping.get("LastProcessingResult", ""),
+        maximum_concurrency=mapping.get("ScalingConfig", {}).get("MaximumConcurrency"),
+        on_failure_arn=mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 
@@ -17,6 +19,10 @@ BASE = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}"
 ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"
 TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:alarms"
 MODEL = "amazon.nova-lite-v1:0"
+CODE = hashlib.sha256(b"the zip").digest()
+BUILD = f"1.2.3+{CODE.hex()[:12]}"
+STREAM = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/jobs/stream/2026-01-01T00:00:00.000"
+GUARDRAIL = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:guardrail/abc"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/schedule"
 PROFILE = "eu.amazon.nova-lite-v1:0"
 OUTPUTS = {
@@ -32,6 +38,12 @@ OUTPUTS = {
     "result_handler_function_name": "result-handler-test",
     "jobs_api_function_name": "jobs-api-test",
     "reconciler_function_name": "reconciler-test",
+    "event_publisher_function_name": "event-publisher-test",
+    "events_enabled": True,
+    "event_bus_arn": f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default",
+    "events_dlq_url": f"{BASE}/events-dlq",
+    "events_dlq_arn": f"{ARN}:events-dlq",
+    "builds": {"processor": BUILD},
     "table_name": "jobs",
     "bucket_name": "objects",
     "config_application_id": "abc1234",
@@ -44,9 +56,24 @@ OUTPUTS = {
 }
 JOB_TYPE = {"modelId": MODEL, "prompt": "Hi", "maxTokens": 100, "timeoutSeconds": 60, "inputSchema": {}}
 
+OPTIONAL = {"request_queue_arn", "job_types", "service_alarm_name", "builds", "events_enabled"}
+"""Outputs without which a check says less, and nothing is amiss."""
+GUARDED = {"guardrail": {"id": "abc", "version": "1"}}
+
 
 def refused(code, message="refused"):
     return ClientError({"Error": {"Code": code, "Message": message}}, "x")
+
+
+def profile_over(*model_arns):
+    return {
+        "inferenceProfileName": "x",
+        "inferenceProfileArn": f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}",
+        "models": [{"modelArn": arn} for arn in model_arns],
+        "inferenceProfileId": PROFILE,
+        "status": "ACTIVE",
+        "type": "SYSTEM_DEFINED",
+    }
 
 
 class Healthy:
@@ -58,23 +85,52 @@ class Healthy:
         self.queues = {
             f"{name}{kind}": self._queue(name, kind) for name in ("request", "response") for kind in ("", "-dlq")
         }
+        self.queues["events-dlq"] = self._queue("events", "-dlq")
         self.functions = {
             "processor-test": {
                 "Timeout": 900,
+                "Role": f"arn:aws:iam::{ACCOUNT}:role/processor",
+                "CodeSha256": base64.b64encode(CODE).decode(),
                 "Environment": {
-                    "Variables": {"AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900", "AI_JOB_MAX_RECEIVE_COUNT": "3"}
+                    "Variables": {
+                        "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900",
+                        "AI_JOB_MAX_RECEIVE_COUNT": "3",
+                        "AI_JOB_BUILD": BUILD,
+                    }
                 },
             },
-            "result-handler-test": {"Timeout": 30},
-            "jobs-api-test": {"Timeout": 10},
-            "reconciler-test": {"Timeout": 120},
+            "result-handler-test": {"Timeout": 30} | self._built(),
+            "jobs-api-test": {"Timeout": 10} | self._built(AI_JOB_MAX_WAIT_SECONDS="25"),
+            "reconciler-test": {"Timeout": 120} | self._built(),
+            "event-publisher-test": {"Timeout": 60} | self._built(),
         }
         self.trigger = {
             "UUID": ID,
             "State": "Enabled",
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "LastProcessingResult": "OK",
+            "ScalingConfig": {"MaximumConcurrency": 10},
         }
+        self.stream_trigger = {
+            "UUID": ID,
+            "State": "Enabled",
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "LastProcessingResult": "OK",
+            "DestinationConfig": {"OnFailure": {"Destination": f"{ARN}:events-dlq"}},
+        }
+        self.account = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+        self.guardrail = {
+            "guardrailArn": GUARDRAIL,
+            "guardrailId": "abc",
+            "name": "no secrets",
+            "version": "1",
+            "status": "READY",
+            "createdAt": "2026-01-01T00:00:00Z",
+            "updatedAt": "2026-01-01T00:00:00Z",
+            "blockedInputMessaging": "no",
+            "blockedOutputsMessaging": "no",
+        }
+        self.denied = set()
         self.schedule = {
             "State": "ENABLED",
             "ScheduleExpression": "rate(5 minutes)",
@@ -85,6 +141,8 @@ class Healthy:
         }
         self.table = {
             "TableStatus": "ACTIVE",
+            "LatestStreamArn": STREAM,
+            "StreamSpecification": {"StreamEnabled": True},
             "GlobalSecondaryIndexes": [
                 {"IndexName": name, "IndexStatus": "ACTIVE"} for name in ("by-user", "open-jobs")
             ],
@@ -98,7 +156,7 @@ class Healthy:
         }
         self.versions = [7, 6]
         self.deployments = [self.deployment(2, 7), self.deployment(1, 6)]
-        self.document = {"version": "v", "jobTypes": {"greeting": dict(JOB_TYPE), "poem": dict(JOB_TYPE)}}
+        self.document = {"version": "v", "jobTypes": {"greeting": dict(JOB_TYPE), "poem": JOB_TYPE | GUARDED}}
         self.model = {"inferenceTypesSupported": ["ON_DEMAND"], "modelLifecycle": {"status": "ACTIVE"}}
         self.access = {
             "authorizationStatus": "AUTHORIZED",
@@ -120,9 +178,11 @@ class Healthy:
                 }
                 | self.functions[parameters["FunctionName"]]
             ),
-            "ListEventSourceMappings": lambda parameters: {
-                "EventSourceMappings": [self.trigger | {"EventSourceArn": parameters["EventSourceArn"]}]
-            },
+            "ListEventSourceMappings": self._mappings,
+            "GetAccountSettings": lambda parameters: {"AccountLimit": self.account},
+            "DescribeEventBus": {"Name": "default"},
+            "GetGuardrail": lambda parameters: self.guardrail,
+            "SimulatePrincipalPolicy": self._simulated,
             "GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
             "GetSchedule": lambda parameters: self.schedule,
             "DescribeTable": lambda parameters: {"Table": self.table},
@@ -141,6 +201,26 @@ class Healthy:
             },
             "GetTopicAttributes": lambda parameters: {"Attributes": self.topic},
             "ListSubscriptionsByTopic": lambda parameters: {"Subscriptions": self.subscriptions},
+        }
+
+    def _built(self, **variables):
+        return {"Environment": {"Variables": {"AI_JOB_BUILD": "1.2.3+v7"} | variables}}
+
+    def _mappings(self, parameters):
+        of_stream = parameters["EventSourceArn"] == STREAM
+        trigger = self.stream_trigger if of_stream else self.trigger
+        return {"EventSourceMappings": [trigger | {"EventSourceArn": parameters["EventSourceArn"]}] if trigger else []}
+
+    def _simulated(self, parameters):
+        (action,) = parameters["ActionNames"]
+        decided = {
+            arn: "implicitDeny" if (action, arn) in self.denied else "allowed" for arn in parameters["ResourceArns"]
+        }
+        return {
+            "EvaluationResults": [
+                {"EvalActionName": action, "EvalResourceName": arn, "EvalDecision": decision}
+                for arn, decision in decided.items()
+            ]
         }
 
     def _queue(self, name, kind):
@@ -201,7 +281,7 @@ def environment(calls):
 
 def test_all_is_well(environment):
     findings = environment.findings()
-    assert {finding.state for finding in findings} == {State.OK}
+    assert [finding for finding in findings if finding.state is not State.OK] == []
     assert [finding.check for finding in findings] == [
         "credentials",
         "request queue",
@@ -212,17 +292,26 @@ def test_all_is_well(environment):
         "result handler",
         "jobs API",
         "reconciler",
+        "event publisher",
+        "builds",
         "request queue's timeout",
         "response queue's timeout",
         "request queue's trigger",
         "response queue's trigger",
         "processor's loop detection",
         "result handler's loop detection",
+        "concurrency",
         "reconciler's schedule",
+        "event publisher's trigger",
+        "event bus",
+        "events DLQ",
         "table",
         "bucket",
         "job types",
         f"model {MODEL}",
+        f"model {MODEL}'s permission",
+        "guardrail abc",
+        "guardrail abc's permission",
         "alarms",
         "topic alarms",
     ]
@@ -234,7 +323,7 @@ def test_nothing_is_changed_and_no_model_is_called(environment):
     environment.findings()
     made = {name for name, _ in environment.calls.made}
     assert made <= {*PERMISSIONS, "GetCallerIdentity"}
-    assert all(name.startswith(("Get", "List", "Describe", "Head")) for name in made)
+    assert all(name.startswith(("Get", "List", "Describe", "Head", "Simulate")) for name in made)
 
 
 @pytest.mark.parametrize(
@@ -415,7 +504,11 @@ def test_triggers(environment, fields, state, found):
 
 def test_no_trigger(environment):
     environment.calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": []}
-    assert [finding.state for finding in environment.wrong()] == [State.FAILED] * 2
+    failed = [finding.check for finding in environment.wrong() if finding.state is State.FAILED]
+    assert failed == ["request queue's trigger", "response queue's trigger", "event publisher's trigger"]
+    # What the workers may use at once is not known then.
+    (other,) = [finding for finding in environment.wrong() if finding.state is State.WARNING]
+    assert (other.check, other.found) == ("concurrency", "not checked: the request queue has no trigger, see there")
 
 
 def test_lambda_takes_delayed_copies_for_a_loop(environment):
@@ -568,14 +661,7 @@ def test_a_profile_stands_for_its_model_whatever_the_region(environment, model_i
     environment.document["jobTypes"]["poem"]["modelId"] = model_id
     environment.access["regionAvailability"] = "AVAILABLE"
     behind = "arn:aws:bedrock:eu-north-1::foundation-model/amazon.nova-lite-v1:0"
-    environment.calls.answers["GetInferenceProfile"] = {
-        "inferenceProfileName": "x",
-        "inferenceProfileArn": f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}",
-        "models": [{"modelArn": behind}],
-        "inferenceProfileId": PROFILE,
-        "status": "ACTIVE",
-        "type": "SYSTEM_DEFINED",
-    }
+    environment.calls.answers["GetInferenceProfile"] = profile_over(behind)
     assert environment.wrong() == []
     assert environment.calls.of("GetInferenceProfile") == [{"inferenceProfileIdentifier": model_id}]
     assert environment.calls.of("GetFoundationModelAvailability")[-1] == {"modelId": MODEL}
@@ -685,7 +771,7 @@ def test_a_service_that_does_not_answer_is_a_warning(environment, operation):
     assert "Could not connect" in wrong[0].found
 
 
-@pytest.mark.parametrize("output", sorted({*OUTPUTS} - {"request_queue_arn", "job_types", "service_alarm_name"}))
+@pytest.mark.parametrize("output", sorted({*OUTPUTS} - OPTIONAL))
 def test_an_unknown_output_is_a_warning_at_most(environment, output):
     del environment.outputs[output]
     wrong = environment.wrong()
@@ -700,3 +786,176 @@ def test_variables_alone_are_told_to_name_an_environment(environment):
     findings = list(examine(Subject(environment.outputs, "ai-jobs", named=False)))
     (advice,) = [finding.advice for finding in findings if finding.check == "alarms"]
     assert advice == "name the environment with --env or --outputs"
+
+
+# Is every job failing although all resources are there?
+
+
+def test_a_role_that_may_not_call_its_model(environment):
+    environment.denied = {("bedrock:InvokeModel", f"arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}")}
+    finding = environment.only()
+    assert (finding.check, finding.state) == (f"model {MODEL}'s permission", State.FAILED)
+    assert f"role processor may not bedrock:InvokeModel on arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}" in (
+        finding.found
+    )
+    assert "terraform apply" in finding.advice
+
+
+def test_a_profile_needs_the_permission_on_the_model_in_each_region(environment):
+    behind = [f"arn:aws:bedrock:{region}::foundation-model/{MODEL}" for region in ("eu-north-1", "eu-west-3")]
+    profile = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}"
+    environment.document["jobTypes"]["greeting"]["modelId"] = PROFILE
+    environment.document["jobTypes"]["poem"]["modelId"] = PROFILE
+    environment.calls.answers["GetInferenceProfile"] = profile_over(*behind)
+    environment.denied = {("bedrock:InvokeModel", behind[1])}
+    assert behind[1] in environment.only().found
+    (asked,) = [
+        call for call in environment.calls.of("SimulatePrincipalPolicy") if "bedrock:InvokeModel" in call["ActionNames"]
+    ]
+    assert asked["ResourceArns"] == [profile, *behind]
+    # The module allows the models only through the profile.
+    assert asked["ContextEntries"] == [
+        {
+            "ContextKeyName": "bedrock:InferenceProfileArn",
+            "ContextKeyType": "string",
+            "ContextKeyValues": [profile],
+        }
+    ]
+
+
+def test_results_by_resource_within_one_result_count_too(environment):
+    arn = f"arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}"
+    environment.calls.answers["SimulatePrincipalPolicy"] = {
+        "EvaluationResults": [
+            {
+                "EvalActionName": "bedrock:InvokeModel",
+                "EvalDecision": "allowed",
+                "ResourceSpecificResults": [{"EvalResourceName": arn, "EvalResourceDecision": "explicitDeny"}],
+            }
+        ]
+    }
+    assert {finding.state for finding in environment.wrong()} == {State.FAILED}
+    assert arn in environment.wrong()[0].found
+
+
+def test_a_legacy_model_is_found_behind_its_profile_too(environment):
+    environment.document["jobTypes"] = {"greeting": JOB_TYPE | {"modelId": PROFILE}}
+    environment.outputs["job_types"] = ["greeting"]
+    environment.calls.answers["GetInferenceProfile"] = profile_over(
+        f"arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}"
+    )
+    environment.model["modelLifecycle"] = {"status": "LEGACY"}
+    finding = environment.only()
+    assert (finding.check, finding.state) == (f"model {PROFILE}", State.WARNING)
+    assert "an account that has not used it cannot start to" in finding.found
+
+
+def test_guardrails(environment):
+    environment.guardrail["status"] = "FAILED"
+    assert environment.only().found == "is FAILED"
+    environment.guardrail["status"] = "READY"
+    environment.denied = {("bedrock:ApplyGuardrail", GUARDRAIL)}
+    assert f"may not bedrock:ApplyGuardrail on {GUARDRAIL}" in environment.only().found
+    environment.calls.refuse("GetGuardrail", "ResourceNotFoundException")
+    assert "version 1 does not exist" in environment.only().found
+    assert "set another guardrail for poem" in environment.only().advice
+
+
+def test_code_that_terraform_did_not_deploy(environment):
+    environment.functions["processor-test"]["CodeSha256"] = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("processor", State.WARNING)
+    assert "somebody replaced it by hand" in finding.found
+
+
+def test_another_build_than_terraforms(environment):
+    environment.outputs["builds"] = {"processor": "1.2.3+000000000000"}
+    assert environment.only().found == f"runs build {BUILD}, but Terraform's outputs name 1.2.3+000000000000"
+
+
+def test_functions_of_different_releases(environment):
+    environment.functions["reconciler-test"]["Environment"]["Variables"]["AI_JOB_BUILD"] = "1.2.2+v6"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("builds", State.WARNING)
+    assert "reconciler 1.2.2+v6" in finding.found
+
+
+def test_the_build_is_shown(environment):
+    (found,) = [finding.found for finding in environment.findings() if finding.check == "processor"]
+    assert f"build {BUILD}" in found
+
+
+@pytest.mark.parametrize(
+    ("account", "maximum", "waits", "state", "found"),
+    [
+        (21, 10, None, "failed", "the workers may need 22: what Lambda throttles counts as a receive"),
+        (500, 10, None, "warning", "callers that wait (GET ?wait=) may take all of it"),
+        (500, None, None, "failed", "a trigger has no maximum concurrency"),
+        (500, 10, "479", "warning", "the workers may need 22, callers that wait 479 more"),
+        (500, 10, "478", "ok", "callers that wait: at most 478"),
+        (1000, 10, None, "ok", "callers that wait: no limit"),
+    ],
+)
+def test_the_accounts_concurrency(environment, account, maximum, waits, state, found):
+    environment.account = {"ConcurrentExecutions": account, "UnreservedConcurrentExecutions": account}
+    environment.trigger["ScalingConfig"] = {"MaximumConcurrency": maximum} if maximum else {}
+    if waits:
+        environment.functions["jobs-api-test"]["Environment"]["Variables"]["AI_JOB_MAX_CONCURRENT_WAITS"] = waits
+    (finding,) = [finding for finding in environment.findings() if finding.check == "concurrency"]
+    assert finding.state == state
+    assert found in finding.found
+
+
+def test_where_nobody_may_wait_only_the_workers_count(environment):
+    environment.account = {"ConcurrentExecutions": 50, "UnreservedConcurrentExecutions": 50}
+    environment.functions["jobs-api-test"]["Environment"]["Variables"]["AI_JOB_MAX_WAIT_SECONDS"] = "0"
+    (finding,) = [finding for finding in environment.findings() if finding.check == "concurrency"]
+    assert (finding.state, finding.found.endswith("callers that wait: off")) == (State.OK, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"State": "Disabled"}, "jobs end without an event, and are lost for good after 24 hours"),
+        ({"FunctionResponseTypes": []}, "ReportBatchItemFailures is off"),
+        ({"DestinationConfig": {}}, "has no on-failure queue"),
+        ({"DestinationConfig": {"OnFailure": {"Destination": f"{ARN}:x"}}}, f"gives events up to {ARN}:x"),
+    ],
+)
+def test_the_publishers_trigger(environment, fields, found):
+    environment.stream_trigger |= fields
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("event publisher's trigger", State.FAILED)
+    assert found in finding.found
+
+
+def test_the_publishers_last_batch(environment):
+    environment.stream_trigger["LastProcessingResult"] = "PROBLEM: Function call failed"
+    assert environment.only().state is State.WARNING
+    assert "aws logs tail /aws/lambda/event-publisher-test" in environment.only().advice
+
+
+def test_a_table_without_a_stream(environment):
+    environment.table["StreamSpecification"] = {"StreamEnabled": False}
+    assert environment.only().found == "the table has no stream: jobs end without an event"
+
+
+def test_a_bus_that_is_gone_swallows_events(environment):
+    environment.calls.refuse("DescribeEventBus", "ResourceNotFoundException")
+    finding = environment.only()
+    assert finding.state is State.FAILED
+    assert "events vanish without an error" in finding.found
+
+
+def test_events_that_were_not_published(environment):
+    environment.queues["events-dlq"]["ApproximateNumberOfMessages"] = "3"
+    finding = environment.only()
+    assert finding.found == "holds 3 messages: events that were not published"
+    assert "docs/events.md" in finding.advice
+
+
+def test_events_that_are_turned_off_are_not_looked_for(environment):
+    for output in ("event_publisher_function_name", "event_bus_arn", "events_dlq_url", "events_dlq_arn"):
+        del environment.outputs[output]
+    environment.outputs["events_enabled"] = False
+    assert environment.wrong() == []

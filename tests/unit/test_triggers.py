@@ -49,6 +49,18 @@ def states(*names):
     return lambda parameters: mapping(next(left))
 
 
+def test_a_triggers_limits_and_where_it_gives_up(calls):
+    fields = {
+        "ScalingConfig": {"MaximumConcurrency": 7},
+        "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-west-1:123456789012:failures"}},
+    }
+    calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": [mapping(**fields)]}
+    found = find_trigger("worker", QUEUE)
+    assert found is not None
+    assert found.maximum_concurrency == 7
+    assert found.on_failure_arn == "arn:aws:sqs:eu-west-1:123456789012:failures"
+
+
 def test_finds_the_trigger_of_the_queue(calls):
     calls.answers["ListEventSourceMappings"] = {
         "EventSourceMappings": [mapping("Disabled", FunctionResponseTypes=[], LastProcessingResult="PROBLEM: x")]
