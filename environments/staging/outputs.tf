@@ -212,3 +212,13 @@ output "events_dlq_arn" {
   description = "ARN of the queue of events that could not be published."
   value       = module.ai_jobs.events_dlq_arn
 }
+
+output "builds" {
+  description = "Which code each function runs: the release, and the first 12 digits of its zip's SHA-256 or its object version in S3. Log lines carry it as build."
+  value       = module.ai_jobs.builds
+}
+
+output "events_enabled" {
+  description = "Whether jobs that end are published as events."
+  value       = module.ai_jobs.events_enabled
+}

@@ -208,6 +208,7 @@ class JobsApiSettings:
     Attributes:
         authorization: one of `AUTHORIZATION_MODES`.
         max_wait_seconds: the longest that a GET is kept waiting, 0 to 25.
+        max_concurrent_waits: how many GETs may be kept waiting at once; None for any number.
     """
 
     table_name: str
@@ -222,6 +223,7 @@ class JobsApiSettings:
     retention_days: int
     max_wait_seconds: int
     authorization: str
+    max_concurrent_waits: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> JobsApiSettings:
@@ -243,6 +245,7 @@ class JobsApiSettings:
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
             max_wait_seconds=integer("AI_JOB_MAX_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, environment),
             authorization=authorization,
+            max_concurrent_waits=optional_integer("AI_JOB_MAX_CONCURRENT_WAITS", 1, 10_000, environment),
         )
 
 

@@ -41,6 +41,7 @@ MODEL_THROTTLES = "ModelThrottles"
 BUDGET_WAITS = "BudgetWaits"
 OLDEST_OPEN_JOB_AGE = "OldestOpenJobAge"
 REQUEST_TIME = "RequestTime"
+WAITS_REFUSED = "WaitsRefused"
 
 BY_TYPE: dict[str, MetricUnit] = {
     JOBS_COMPLETED: MetricUnit.Count,
@@ -62,6 +63,7 @@ OVERALL: dict[str, MetricUnit] = {
     BUDGET_WAITS: MetricUnit.Count,
     OLDEST_OPEN_JOB_AGE: MetricUnit.Seconds,
     REQUEST_TIME: MetricUnit.Milliseconds,
+    WAITS_REFUSED: MetricUnit.Count,
 } | {error_class.metric_name: MetricUnit.Count for error_class in ErrorClass}
 """Metrics of the service, by `service` alone."""
 

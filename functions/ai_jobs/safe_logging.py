@@ -1,11 +1,21 @@
-"""What may be logged of an exception."""
+"""What is in every log line, and what may be logged of an exception."""
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
 from ai_jobs.errors import AIJobsError, JobError
+
+
+def function_logger() -> Logger:
+    """The logger of a function; each of its lines, from whatever module, says which build wrote it (`AI_JOB_BUILD`)."""
+    logger = Logger()
+    logger.append_keys(build=os.environ.get("AI_JOB_BUILD", "unknown"))
+    return logger
 
 
 def describe(error: BaseException) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.configuration import EventPublisherSettings
+from ai_jobs.safe_logging import function_logger
 from event_publisher.publish import publish
 
-logger = Logger()
+logger = function_logger()
 settings = EventPublisherSettings.from_environment()
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.api_errors import RequestError
 from ai_jobs.configuration import JobsApiSettings
 from ai_jobs.errors import ErrorClass, JobError
 from ai_jobs.job_type_source import JobTypeSource
-from ai_jobs.safe_logging import describe
+from ai_jobs.safe_logging import describe, function_logger
 from ai_jobs.store import JobStore
+from ai_jobs.wait_slots import WaitSlots
 from jobs_api.requests import Request
 from jobs_api.routes import Answer, JobsApi
 
-logger = Logger()
+logger = function_logger()
 settings = JobsApiSettings.from_environment()
 job_types = JobTypeSource(
     settings.config_application,
@@ -24,7 +24,12 @@ job_types = JobTypeSource(
     settings.config_profile,
     settings.config_max_age_seconds,
 )
-api = JobsApi(settings, JobStore(settings.table_name, settings.retention_days), job_types)
+api = JobsApi(
+    settings,
+    JobStore(settings.table_name, settings.retention_days),
+    job_types,
+    WaitSlots(settings.table_name, settings.max_concurrent_waits),
+)
 
 
 @logger.inject_lambda_context

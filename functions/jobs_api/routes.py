@@ -27,6 +27,7 @@ from ai_jobs.objects import signed_url, to_json
 from ai_jobs.queues import MAX_DELAY_SECONDS, as_if_stored, send_message, with_large_input_stored
 from ai_jobs.store import JobStatus, JobStore, Position, Row, Submission, Submitted
 from ai_jobs.views import job_view
+from ai_jobs.wait_slots import WaitSlots
 from ai_jobs.waiting import has_ended
 from jobs_api.requests import Request, checked_user, whole_number
 
@@ -80,12 +81,14 @@ class JobsApi:
         settings: JobsApiSettings,
         store: JobStore,
         job_types: JobTypeSource,
+        wait_slots: WaitSlots,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._store = store
         self._job_types = job_types
+        self._wait_slots = wait_slots
         self._clock = clock
         self._sleep = sleep
         self._waited = 0.0
@@ -235,19 +238,31 @@ class JobsApi:
         return Answer(HTTPStatus.OK, view, headers)
 
     def _wait_for(self, job_id: str, request: Request, seconds: int) -> Row | None:
-        """The row once its job has ended, or as it is when the wait is over; read at most once a second."""
+        """The row once its job has ended, or as it is when the wait is over.
+
+        Where as many callers wait as may, it is answered as it is: its caller asks again after `Retry-After`.
+        """
+        row = self._visible(self._store.get(job_id), request)
         longest = min(seconds, self._settings.max_wait_seconds, request.seconds_left() - MARGIN_SECONDS)
-        ends_at = self._clock() + longest
+        if longest <= 0 or (row is not None and has_ended(row)):
+            return row
+        with self._wait_slots.taken(longest) as may_wait:
+            if may_wait:
+                return self._after_wait(row, job_id, request, longest)
+        metrics.count(metrics.WAITS_REFUSED)
+        return row
+
+    def _after_wait(self, row: Row | None, job_id: str, request: Request, seconds: float) -> Row | None:
+        """The row once its job has ended, or as it is after so many seconds; read at most once a second."""
+        ends_at = self._clock() + seconds
         pause = _FIRST_PAUSE_SECONDS
-        while True:
-            row = self._visible(self._store.get(job_id), request)
-            left = ends_at - self._clock()
-            if (row is not None and has_ended(row)) or left <= 0:
-                return row
-            # A job without a row may be one that was posted, and that no worker has picked up yet.
+        # A job without a row may be one that was posted, and that no worker has picked up yet.
+        while (left := ends_at - self._clock()) > 0 and not (row is not None and has_ended(row)):
             self._sleep(min(pause, left))
             self._waited += min(pause, left)
             pause = min(pause * 1.1, _LONGEST_PAUSE_SECONDS)
+            row = self._visible(self._store.get(job_id), request)
+        return row
 
     def _visible(self, row: Row | None, request: Request) -> Row | None:
         if row is None or request.trusts_caller:

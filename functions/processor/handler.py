@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs import timestamps
 from ai_jobs.budget import Budget
 from ai_jobs.configuration import ProcessorSettings
 from ai_jobs.job_type_source import JobTypeSource
+from ai_jobs.safe_logging import function_logger
 from ai_jobs.store import JobStore
 from processor.batch import process_batch
 from processor.worker import Worker
 
-logger = Logger()
+logger = function_logger()
 settings = ProcessorSettings.from_environment()
 store = JobStore(settings.table_name, settings.retention_days)
 budget = Budget(settings.table_name, settings.daily_tokens_per_user, settings.daily_tokens_total)

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs import timestamps
 from ai_jobs.configuration import ReconcilerSettings
+from ai_jobs.safe_logging import function_logger
 from ai_jobs.store import JobStore
 from reconciler.reconcile import Reconciler
 
-logger = Logger()
+logger = function_logger()
 settings = ReconcilerSettings.from_environment()
 store = JobStore(settings.table_name, settings.retention_days)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.configuration import ResultHandlerSettings
+from ai_jobs.safe_logging import function_logger
 from ai_jobs.store import JobStore
 from result_handler.batch import apply_batch
 
-logger = Logger()
+logger = function_logger()
 settings = ResultHandlerSettings.from_environment()
 store = JobStore(settings.table_name)
 

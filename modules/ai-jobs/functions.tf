@@ -246,6 +246,8 @@ module "jobs_api" {
     AI_JOB_DEFAULT_DEADLINE_SECONDS   = tostring(var.jobs.default_deadline_seconds)
     AI_JOB_RETENTION_DAYS             = tostring(var.jobs.retention_days)
     AI_JOB_MAX_WAIT_SECONDS           = tostring(var.jobs_api.max_wait_seconds)
+    }, var.jobs_api.max_concurrent_waits == null ? {} : {
+    AI_JOB_MAX_CONCURRENT_WAITS = tostring(var.jobs_api.max_concurrent_waits)
   })
 
   statements = concat(

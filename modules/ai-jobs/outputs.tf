@@ -212,3 +212,21 @@ output "events_dlq_arn" {
   description = "ARN of the queue of events that could not be published; null without events."
   value       = one(module.event_publisher[*].failure_queue_arn)
 }
+
+output "builds" {
+  description = "Which code each function runs: the release, and the first 12 digits of its zip's SHA-256 or its object version in S3. Log lines carry it as build."
+  value = merge(
+    {
+      processor      = module.processor.build
+      result_handler = module.result_handler.build
+      jobs_api       = module.jobs_api.build
+      reconciler     = module.reconciler.build
+    },
+    { for publisher in module.event_publisher : "event_publisher" => publisher.build },
+  )
+}
+
+output "events_enabled" {
+  description = "Whether jobs that end are published as events."
+  value       = var.events.enabled
+}

@@ -228,6 +228,7 @@ variable "processor" {
   description = <<-EOT
     The function that works on the jobs. maximum_concurrency (times batch_size) is how many model calls run at once: it protects
     the model's quota. 3008 MB is the most that a new AWS account allows. enabled = false pauses the work; jobs stay in the queue.
+    With any batching_window_seconds, Lambda may take up to 20 s to pick up a job from a quiet queue; 0 avoids that.
   EOT
   type = object({
     timeout_seconds         = optional(number, 900)
@@ -350,12 +351,15 @@ variable "jobs_api" {
   description = <<-EOT
     The function that answers the HTTP requests, but for POST /jobs. max_wait_seconds is the longest that GET /jobs/{jobId}?wait=
     keeps a caller waiting: each waiter holds one of the account's concurrent Lambda executions. 0 turns waiting off.
+    max_concurrent_waits limits how many wait at once, at the price of two small writes for each; callers beyond it are answered
+    at once and ask again. null sets no limit.
   EOT
   type = object({
     timeout_seconds      = optional(number, 29)
     memory_mb            = optional(number, 1024)
     reserved_concurrency = optional(number)
     max_wait_seconds     = optional(number, 25)
+    max_concurrent_waits = optional(number)
   })
   default  = {}
   nullable = false
@@ -373,6 +377,11 @@ variable "jobs_api" {
   validation {
     condition     = var.jobs_api.max_wait_seconds == 0 || var.jobs_api.timeout_seconds >= var.jobs_api.max_wait_seconds + 4
     error_message = "jobs_api.timeout_seconds is ${var.jobs_api.timeout_seconds}, max_wait_seconds is ${var.jobs_api.max_wait_seconds}: the function needs 4 seconds beside the wait. Raise the timeout to ${var.jobs_api.max_wait_seconds + 4}, or lower max_wait_seconds."
+  }
+
+  validation {
+    condition     = var.jobs_api.max_concurrent_waits == null ? true : var.jobs_api.max_concurrent_waits >= 1 && var.jobs_api.max_concurrent_waits <= 10000 && floor(var.jobs_api.max_concurrent_waits) == var.jobs_api.max_concurrent_waits
+    error_message = "jobs_api.max_concurrent_waits is ${var.jobs_api.max_concurrent_waits == null ? "null" : var.jobs_api.max_concurrent_waits}: give a whole number from 1 to 10000, or null for no limit. To turn waiting off, set max_wait_seconds = 0."
   }
 
   validation {

@@ -8,7 +8,7 @@ locals {
   own = {
     for name in [
       "JobsCompleted", "JobsFailed", "JobsCancelled", "JobsStalled", "Attempts", "RequestTime", "QueueWait", "TotalTime", "ModelLatency", "InputTokens", "OutputTokens",
-      "EstimatedCost", "ModelThrottles", "BudgetWaits", "OldestOpenJobAge", "InvalidErrors", "OperatorErrors",
+      "EstimatedCost", "ModelThrottles", "BudgetWaits", "WaitsRefused", "OldestOpenJobAge", "InvalidErrors", "OperatorErrors",
       "ThrottledErrors", "TransientErrors", "ExhaustedErrors", "CrashErrors", "NotAJobErrors",
     ] : name => [var.metrics_namespace, name, "service", "ai-jobs"]
   }
@@ -137,6 +137,7 @@ locals {
         concat(local.api["Count"], [{ label = "requests", stat = "Sum" }]),
         concat(local.api["4XXError"], [{ label = "4xx", stat = "Sum" }]),
         concat(local.api["5XXError"], [{ label = "5xx", stat = "Sum", color = "#d62728" }]),
+        concat(local.own.WaitsRefused, [{ label = "not let wait", stat = "Sum" }]),
       ]
     },
     {

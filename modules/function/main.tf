@@ -1,6 +1,12 @@
 locals {
   package_is_local = var.package.path != null
 
+  # Which code a function runs, for logs, outputs and `ai-jobs doctor`: the release, and the first digits of the zip's SHA-256
+  # (dist/manifest.json has all of them) or its object version. As in pyproject.toml.
+  release = "0.1.0"
+  zip     = local.package_is_local ? try(substr(filesha256(var.package.path), 0, 12), "missing") : coalesce(try(var.package.s3.version, null), "unversioned")
+  build   = "${local.release}+${local.zip}"
+
   # What every function needs on top of the statements of the caller. logs:CreateLogGroup is left
   # out: the group is ours, with a retention; a function that could create it would do so without.
   base_statements = [
@@ -89,7 +95,7 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
 
   environment {
-    variables = merge(local.stream_variables, var.environment_variables)
+    variables = merge({ AI_JOB_BUILD = local.build }, local.stream_variables, var.environment_variables)
   }
 
   logging_config {

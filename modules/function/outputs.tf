@@ -3,6 +3,11 @@ output "name" {
   value       = aws_lambda_function.this.function_name
 }
 
+output "build" {
+  description = "Which code the function runs: the release, and the first 12 digits of the zip's SHA-256 or its object version in S3."
+  value       = local.build
+}
+
 output "arn" {
   description = "ARN of the function."
   value       = aws_lambda_function.this.arn

@@ -501,6 +501,7 @@ run "defaults" {
   # The keys that ai_jobs.configuration reads.
   assert {
     condition = module.processor.environment_variables == tomap({
+      AI_JOB_BUILD                      = "0.1.0+unversioned"
       POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
       POWERTOOLS_LOG_LEVEL              = "INFO"
       POWERTOOLS_METRICS_NAMESPACE      = "bayon-coagent-ai-jobs-test"
@@ -526,6 +527,7 @@ run "defaults" {
 
   assert {
     condition = module.result_handler.environment_variables == tomap({
+      AI_JOB_BUILD                 = "0.1.0+unversioned"
       POWERTOOLS_SERVICE_NAME      = "ai-job-result-handler"
       POWERTOOLS_LOG_LEVEL         = "INFO"
       POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
@@ -540,6 +542,7 @@ run "defaults" {
 
   assert {
     condition = module.jobs_api.environment_variables == tomap({
+      AI_JOB_BUILD                      = "0.1.0+unversioned"
       POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
       POWERTOOLS_LOG_LEVEL              = "INFO"
       POWERTOOLS_METRICS_NAMESPACE      = "bayon-coagent-ai-jobs-test"
@@ -562,6 +565,7 @@ run "defaults" {
 
   assert {
     condition = module.reconciler.environment_variables == tomap({
+      AI_JOB_BUILD                 = "0.1.0+unversioned"
       POWERTOOLS_SERVICE_NAME      = "ai-job-reconciler"
       POWERTOOLS_LOG_LEVEL         = "INFO"
       POWERTOOLS_METRICS_NAMESPACE = "bayon-coagent-ai-jobs-test"
@@ -703,7 +707,7 @@ run "settings_given" {
       reserved_concurrency    = 2
       enabled                 = false
     }
-    jobs_api   = { timeout_seconds = 24, memory_mb = 512, reserved_concurrency = 3, max_wait_seconds = 20 }
+    jobs_api   = { timeout_seconds = 24, memory_mb = 512, reserved_concurrency = 3, max_wait_seconds = 20, max_concurrent_waits = 40 }
     reconciler = { interval_minutes = 1, timeout_seconds = 30, memory_mb = 256, reserved_concurrency = 1, enabled = false }
 
     api   = { authorization = "NONE", stage_name = "live", throttling_rate_limit = 7, throttling_burst_limit = 8, access_logs = true }
@@ -787,6 +791,8 @@ run "settings_given" {
       output.inside.jobs_api["aws_lambda_function.this"].memory_size == 512 &&
       output.inside.jobs_api["aws_lambda_function.this"].reserved_concurrent_executions == 3 &&
       module.jobs_api.environment_variables.AI_JOB_MAX_WAIT_SECONDS == "20" &&
+      module.jobs_api.environment_variables.AI_JOB_MAX_CONCURRENT_WAITS == "40" &&
+      module.jobs_api.environment_variables.AI_JOB_BUILD == "0.1.0+v3" &&
       module.jobs_api.environment_variables.AI_JOB_AUTHORIZATION == "NONE"
     )
     error_message = "jobs_api does not reach the jobs_api function."
@@ -981,6 +987,7 @@ run "zips_from_a_directory" {
       for name, leaf in { processor = output.inside.processor, result_handler = output.inside.result_handler, jobs_api = output.inside.jobs_api, reconciler = output.inside.reconciler, event_publisher = output.inside.event_publisher } :
       leaf["aws_lambda_function.this"].filename == "fixtures/packages/${name}.zip" &&
       leaf["aws_lambda_function.this"].source_code_hash == filebase64sha256("fixtures/packages/${name}.zip") &&
+      output.builds[name] == "0.1.0+${substr(filesha256("fixtures/packages/${name}.zip"), 0, 12)}" &&
       leaf["aws_lambda_function.this"].s3_bucket == null
     ])
     error_message = "A zip is not taken from the directory under its own name, or a change of it would not be noticed."

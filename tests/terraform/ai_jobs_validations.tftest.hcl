@@ -367,6 +367,48 @@ run "function_rules_10" {
   expect_failures = [var.processor, var.result_handler, var.jobs_api]
 }
 
+run "waits_are_whole_and_at_most_ten_thousand" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    jobs_api = { max_concurrent_waits = 10001 }
+  }
+
+  expect_failures = [var.jobs_api]
+}
+
+run "a_fraction_of_a_caller_cannot_wait" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    jobs_api = { max_concurrent_waits = 1.5 }
+  }
+
+  expect_failures = [var.jobs_api]
+}
+
+run "nobody_may_wait_is_another_setting" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    jobs_api = { max_concurrent_waits = 0 }
+  }
+
+  expect_failures = [var.jobs_api]
+}
+
 run "function_rules_11" {
   command = plan
 

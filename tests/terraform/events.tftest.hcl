@@ -79,6 +79,7 @@ run "by_default" {
   }
   assert {
     condition = module.event_publisher[0].environment_variables == tomap({
+      AI_JOB_BUILD                 = "0.1.0+unversioned"
       POWERTOOLS_SERVICE_NAME      = "ai-job-event-publisher"
       POWERTOOLS_LOG_LEVEL         = "INFO"
       AI_JOB_EVENT_BUS_ARN         = "arn:aws:events:eu-west-1:123456789012:event-bus/default"

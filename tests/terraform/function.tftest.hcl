@@ -90,8 +90,15 @@ run "without_a_trigger" {
     error_message = "No concurrency may be reserved by default."
   }
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables == tomap(var.environment_variables) && output.environment_variables == tomap(var.environment_variables)
-    error_message = "The function must have the given environment variables, and no others."
+    condition = alltrue([
+      for variables in [aws_lambda_function.this.environment[0].variables, output.environment_variables] :
+      variables == tomap(merge(var.environment_variables, { AI_JOB_BUILD = output.build }))
+    ])
+    error_message = "The function must have the given environment variables and its build, and no others."
+  }
+  assert {
+    condition     = output.build == "0.1.0+${substr(filesha256("fixtures/packages/processor.zip"), 0, 12)}"
+    error_message = "The build is ${output.build}: it must be the release and the first digits of the zip's SHA-256."
   }
 
   # R-P3
@@ -485,7 +492,7 @@ run "with_a_stream" {
     error_message = "The on-failure queue must keep 14 days, be encrypted, and refuse plain HTTP."
   }
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables == tomap({ TABLE_NAME = "jobs-test", AI_JOB_FAILURE_QUEUE_URL = "https://sqs/failures-test" })
+    condition     = aws_lambda_function.this.environment[0].variables == tomap({ TABLE_NAME = "jobs-test", AI_JOB_BUILD = output.build, AI_JOB_FAILURE_QUEUE_URL = "https://sqs/failures-test" })
     error_message = "The function must find its on-failure queue."
   }
   # R-Q5

@@ -17,6 +17,7 @@ from ai_jobs.api_errors import API_CODES
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import receive_messages
 from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal
+from ai_jobs.wait_slots import WaitSlots
 
 ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
 OTHER_ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4d"
@@ -115,7 +116,9 @@ class Api:
 def start(aws, clock, monkeypatch, job_types):
     """Starts the function, in a mode of authorization."""
 
-    def begin(authorization="AWS_IAM", max_wait_seconds=25):
+    def begin(authorization="AWS_IAM", max_wait_seconds=25, max_concurrent_waits=None):
+        if max_concurrent_waits:
+            monkeypatch.setenv("AI_JOB_MAX_CONCURRENT_WAITS", str(max_concurrent_waits))
         for name, value in {
             "AI_JOB_TABLE_NAME": aws.table,
             "AI_JOB_BUCKET": aws.bucket,
@@ -139,6 +142,7 @@ def start(aws, clock, monkeypatch, job_types):
             module.settings,
             JobStore(aws.table, clock=clock),
             source,
+            WaitSlots(aws.table, module.settings.max_concurrent_waits, clock),
             clock=lambda: clock().timestamp(),
             sleep=api.sleep,
         )
@@ -688,6 +692,25 @@ def test_a_wait_is_cut_to_what_the_service_and_its_time_allow(start, claimed, lo
     api.milliseconds_left = milliseconds_left
     assert api("GET", wait="20")[0] == 200
     assert sum(api.slept) == pytest.approx(waited)
+
+
+def test_callers_beyond_the_limit_are_answered_at_once(start, aws, clock, claimed, measured):
+    api = start(max_concurrent_waits=1)
+    with WaitSlots(aws.table, 1, clock).taken(25):
+        status, shown = api("GET", wait="20")
+        assert (status, shown["status"], api.slept) == (200, "processing", [])
+        assert api.headers["Retry-After"] == "2", "its caller asks again"
+    assert measured()["WaitsRefused"] == [1]
+    api("GET", wait="20")
+    assert sum(api.slept) == pytest.approx(20), "the slot is free again"
+
+
+def test_a_wait_that_does_not_wait_takes_no_slot(start, claimed, complete, reads):
+    api = start(max_concurrent_waits=1)
+    api("GET")
+    complete()
+    api("GET", wait="20")
+    assert reads.count("UpdateItem") == 1, "complete() alone writes"
 
 
 @pytest.mark.parametrize("wait", ["abc", "", "-1", "26", "1.5", "1e1", "٣", "9" * 5000, " 1"])
