@@ -18,6 +18,9 @@ from ai_jobs.prompts import compile_prompt, render
 MAX_TOKENS = 2**31 - 1
 MAX_TIMEOUT_SECONDS = 900
 
+OTHER_FIELDS = "other_fields"
+"""What prompts call the fields of an input that the schema's `properties` do not name."""
+
 
 @dataclass(frozen=True)
 class Guardrail:
@@ -51,6 +54,7 @@ class JobType:
     timeout_seconds: int
     temperature: float | None
     guardrail: Guardrail | None
+    _fields: frozenset[str]
     _validate: Callable[[Any], Any]
     _prompt: Template
     _system_prompt: Template | None
@@ -63,6 +67,8 @@ class JobType:
                 or `INVALID_PROMPT` when the schema or the template itself fails. Nothing else, whatever the type.
         """
         values = self._checked(job_input)
+        if OTHER_FIELDS not in self._fields:
+            values[OTHER_FIELDS] = {name: value for name, value in values.items() if name not in self._fields}
         system = render(self._system_prompt, values, self.name) if self._system_prompt else None
         return Prompt(system=system, user=render(self._prompt, values, self.name))
 
@@ -98,6 +104,10 @@ def _invalid_input(error: fastjsonschema.JsonSchemaValueException, parent: str) 
             f"{parent}.{extra} is not a field of this job type; there are: {', '.join(sorted(known)) or 'none'}",
             f"{parent}.{extra}",
         )
+    if error.rule == "anyOf" and all(list(one) == ["required"] for one in error.rule_definition):
+        needed = [" and ".join(one["required"]) for one in error.rule_definition]
+        message = f"{parent} must have one of these: {', '.join(needed)}"
+        return JobError("INVALID_INPUT", message, f"{parent}.{error.rule_definition[0]['required'][0]}")
     return JobError("INVALID_INPUT", error.message, parent)
 
 
@@ -171,6 +181,7 @@ def _read(name: str, document: Any) -> JobType:
     if not isinstance(document, dict):
         raise MisconfiguredError("the job type", f"it is {type(document).__name__} and not an object")
     system_prompt = document.get("systemPrompt")
+    schema: Any = document.get("inputSchema")
     return JobType(
         name=name,
         model_id=_text(document, "modelId"),
@@ -178,7 +189,8 @@ def _read(name: str, document: Any) -> JobType:
         timeout_seconds=_whole_number(document, "timeoutSeconds", MAX_TIMEOUT_SECONDS),
         temperature=_temperature(document),
         guardrail=_guardrail(document.get("guardrail")),
-        _validate=compile_schema(document.get("inputSchema"), "inputSchema"),
+        _validate=compile_schema(schema, "inputSchema"),
+        _fields=frozenset(schema.get("properties", ())),
         _prompt=compile_prompt(document.get("prompt"), "prompt"),
         _system_prompt=compile_prompt(system_prompt, "systemPrompt") if system_prompt else None,
     )

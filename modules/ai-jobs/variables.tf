@@ -823,8 +823,8 @@ variable "job_types" {
   }
 
   validation {
-    condition     = alltrue([for type in values(var.job_types) : type.max_tokens >= 1 && floor(type.max_tokens) == type.max_tokens])
-    error_message = "max_tokens of ${join(", ", [for name, type in var.job_types : "${name} (${type.max_tokens})" if !(type.max_tokens >= 1 && floor(type.max_tokens) == type.max_tokens)])}: give a whole number from 1, as small as the longest useful answer; the model's quota reserves it at every start."
+    condition     = alltrue([for type in values(var.job_types) : type.max_tokens >= 1 && type.max_tokens <= 2147483647 && floor(type.max_tokens) == type.max_tokens])
+    error_message = "max_tokens of ${join(", ", [for name, type in var.job_types : "${name} (${type.max_tokens})" if !(type.max_tokens >= 1 && type.max_tokens <= 2147483647 && floor(type.max_tokens) == type.max_tokens)])}: give a whole number from 1 to 2147483647, as small as the longest useful answer; the model's quota reserves it at every start."
   }
 
   validation {
@@ -848,5 +848,23 @@ variable "job_types" {
   validation {
     condition     = alltrue([for type in values(var.job_types) : can(keys(jsondecode(type.input_schema)))])
     error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if !can(keys(jsondecode(type.input_schema)))])} is not a JSON object: give a JSON Schema (draft-04) as a JSON string, e.g. jsonencode({ type = \"object\", ... })."
+  }
+
+  # The rest of what can be wrong with a schema, `ai-jobs types check` finds: it compiles them as the workers do.
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : (can(jsondecode(type.input_schema)["$ref"]) || try(contains(flatten([try(jsondecode(type.input_schema).type, "object")]), "object"), false))])
+    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if !(can(jsondecode(type.input_schema)["$ref"]) || try(contains(flatten([try(jsondecode(type.input_schema).type, "object")]), "object"), false))])} has a type that is not \"object\", but the input of a job is an object: give type = \"object\"."
+  }
+
+  # Where a schema has an id, a reference may mean a part of the schema itself.
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : (!can(regex("\"[$]ref\":\"[A-Za-z][A-Za-z0-9+.-]*:", try(jsonencode(jsondecode(type.input_schema)), ""))) || can(regex("\"[$]?id\":\"", try(jsonencode(jsondecode(type.input_schema)), ""))))])
+    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if !(!can(regex("\"[$]ref\":\"[A-Za-z][A-Za-z0-9+.-]*:", try(jsonencode(jsondecode(type.input_schema)), ""))) || can(regex("\"[$]?id\":\"", try(jsonencode(jsondecode(type.input_schema)), ""))))])} refers to another document: only references within the schema are allowed ($ref = \"#/definitions/name\"); nothing is fetched for it."
+  }
+
+  # 150 brackets that open without one that closes, outside of texts.
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : !can(regex("(?:[{\\[][^}\\]]*){151}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])
+    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if !!can(regex("(?:[{\\[][^}\\]]*){151}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])} is nested more than 150 levels deep (MAX_DEPTH in functions/ai_jobs/input_schemas.py): make it flatter."
   }
 }

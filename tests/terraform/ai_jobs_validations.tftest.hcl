@@ -1091,3 +1091,87 @@ run "model_prices_that_do_not_fit" {
 
   expect_failures = [var.model_prices]
 }
+
+# Infinity for whoever reads it as a float.
+run "max_tokens_beyond_bounds" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", max_tokens = 1e400, input_schema = "{}" } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+# No input satisfies it.
+run "input_schema_of_no_object" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", input_schema = jsonencode({ type = ["array", "string"] }) } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+# Of any scheme.
+run "input_schema_that_would_be_fetched" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", input_schema = jsonencode({ properties = { a = { "$ref" = "ftp://h/x" } } }) } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+# The workers could not compile it.
+run "input_schema_of_ninety_levels" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", input_schema = jsonencode(jsondecode("${join("", [for n in range(90) : "{\"properties\":{\"a\":"])}{}${join("", [for n in range(90) : "}}"])}")) } }
+  }
+
+  expect_failures = [var.job_types]
+}
+
+# What Python accepts must not be refused: look-ahead (RE2 has none), references by an id, texts full of brackets.
+run "input_schemas_that_work" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = {
+      lookahead = { prompt = "{{ a }}", input_schema = jsonencode({ properties = { a = { pattern = "^(?!x)a$" } } }) }
+      by-type   = { prompt = "{{ a }}", input_schema = jsonencode({ type = ["object", "null"] }) }
+      by-ref    = { prompt = "{{ a }}", input_schema = jsonencode({ "$ref" = "#/definitions/a", type = "string", definitions = { a = {} } }) }
+      by-id     = { prompt = "{{ a }}", input_schema = jsonencode({ id = "http://h/x", properties = { a = { "$ref" = "http://h/x#/definitions/a" } }, definitions = { a = {} } }) }
+      texts     = { prompt = "{{ a }}", input_schema = jsonencode({ description = join("", [for n in range(200) : "{\"$ref\":\"http://h/x\""]) }) }
+    }
+  }
+
+  assert {
+    condition     = length(output.job_types) == 9
+    error_message = "A schema that the workers take is refused at plan, or left out."
+  }
+}
