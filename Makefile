@@ -22,10 +22,10 @@ test: test-unit ## Run all tests
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)
 
-test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only), and the alarms over made-up data
+test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only), the order of an apply, and the alarms over made-up data
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
 	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.
-	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/alarms $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/alarms tests/terraform $(PYTEST_ARGS)
 
 test-integration: $(READY) package ## Run the integration tests, and a short fault suite, on a local AWS of their own
 	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)

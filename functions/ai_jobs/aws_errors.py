@@ -38,6 +38,10 @@ def _code_and_status(error: ClientError) -> tuple[str, int]:
 def _code_for_status(status: int) -> str:
     if status in (429, 503):
         return "MODEL_THROTTLED"
+    # Whatever its name, such as MPAgreementBeingCreated: the account's first call to a Marketplace model is on its way
+    # (https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
+    if status == 403:
+        return "MODEL_ACCESS_DENIED"
     return "MODEL_ERROR" if status >= 500 else "MODEL_REQUEST_REJECTED"
 
 

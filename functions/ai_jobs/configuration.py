@@ -143,6 +143,7 @@ class ProcessorSettings:
     max_receive_count: int
     default_deadline_seconds: int
     max_backoff_seconds: int
+    model_access_wait_seconds: int
     retention_days: int
     daily_tokens_per_user: int | None = None
     daily_tokens_total: int | None = None
@@ -165,6 +166,7 @@ class ProcessorSettings:
             max_receive_count=integer("AI_JOB_MAX_RECEIVE_COUNT", 1, 1000, environment),
             default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
             max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
+            model_access_wait_seconds=integer("AI_JOB_MODEL_ACCESS_WAIT_SECONDS", 0, 3600, environment),
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
             daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", 1, _MAX_TOKENS, environment),
             daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", 1, _MAX_TOKENS, environment),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ai_jobs import timestamps
 from ai_jobs.errors import CODES, JobError
-from ai_jobs.messages import FIRST_SENT_AT, MAX_MESSAGE_BYTES, THROTTLE_COUNT
+from ai_jobs.messages import MAX_MESSAGE_BYTES, OF_DELAYED_COPIES
 from ai_jobs.queues import ReceivedMessage, send_message, size_of, with_more_attributes
 
 ERROR_CODE = "ErrorCode"
@@ -57,7 +57,7 @@ def send_to_dlq(
         FAILED_AT: timestamps.to_text(failed_at),
     }
     # Not what belongs to a delayed copy: a redrive starts the job over.
-    own = {name: text for name, text in message.attributes.items() if name not in (FIRST_SENT_AT, THROTTLE_COUNT)}
+    own = {name: text for name, text in message.attributes.items() if name not in OF_DELAYED_COPIES}
     short = {"JobId": reason["JobId"], ERROR_CODE: error.code}
     choices = (with_more_attributes(own, reason), reason, short, own)
     fitting = (choice for choice in choices if size_of(message.body, choice) <= MAX_MESSAGE_BYTES)

@@ -21,9 +21,8 @@ from typing import Any, Literal
 from ai_jobs.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT, failed_at, was_moved_by_sqs
 from ai_jobs.errors import AIJobsError, JobError
 from ai_jobs.messages import (
-    FIRST_SENT_AT,
     MAX_MESSAGE_BYTES,
-    THROTTLE_COUNT,
+    OF_DELAYED_COPIES,
     AIJobResultMessage,
     ReceivedJob,
     known_job_id,
@@ -57,7 +56,7 @@ _ROUND = 10
 _THREADS = 10
 
 # What a dead letter carries beside the message's own, and what belongs to a delayed copy: a redrive starts over.
-_NOT_OF_THE_MESSAGE = {ERROR_CODE, ERROR_MESSAGE, "Attempts", FAILED_AT, FIRST_SENT_AT, THROTTLE_COUNT}
+_NOT_OF_THE_MESSAGE = {ERROR_CODE, ERROR_MESSAGE, "Attempts", FAILED_AT, *OF_DELAYED_COPIES}
 
 _NO_JOB_CODES = {"NOT_A_JOB", "NOT_A_RESULT"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -18,9 +19,12 @@ from ai_jobs.job_types import JobTypes
 
 logger = Logger()
 
+REREAD_SECONDS = 5
+"""How long after an early read of the job types the next one may come."""
+
 
 class JobTypeSource:
-    """Reads the job types from AppConfig, at most once per `max_age_seconds`.
+    """Reads the job types from AppConfig, at most once per `max_age_seconds`; safe to share between threads.
 
     Powertools' provider holds the AppConfig session but serves nothing when a call fails, and does not recover from
     a session token that has expired (they last 24 hours). This class goes around both: it tries once more with a new
@@ -44,6 +48,8 @@ class JobTypeSource:
         self._last_good: JobTypes | None = None
         self._content = b""
         self._fresh_until = float("-inf")
+        self._reread_from = float("-inf")
+        self._lock = threading.Lock()
 
     def get(self) -> JobTypes:
         """The current job types. Called once a batch, before its threads start.
@@ -52,10 +58,34 @@ class JobTypeSource:
             JobError: `DEPENDENCY_UNAVAILABLE` when AppConfig gives nothing and there is no earlier value;
                 `INVALID_CONFIGURATION` when the first document can't be used.
         """
-        if self._last_good is None or self._clock() >= self._fresh_until:
-            self._last_good = self._read_or_keep(self._last_good)
-            self._fresh_until = self._clock() + self._max_age_seconds
-        return self._last_good
+        with self._lock:
+            if self._last_good is None or self._clock() >= self._fresh_until:
+                self._last_good = self._read(self._last_good)
+            return self._last_good
+
+    def reread(self) -> JobTypes:
+        """The job types as they are now, however young the known ones are: those may be what is wrong.
+
+        Whoever asks while they are being read, or within `REREAD_SECONDS` afterward, gets the result of that read: a
+        model that denies a whole batch costs one read, and an AppConfig that hangs holds up each thread once.
+
+        Raises:
+            JobError: as `get` does.
+        """
+        with self._lock:
+            if self._last_good is None or self._clock() >= self._reread_from:
+                # AppConfig refuses a session that asks again too early. A new one may ask at once.
+                self._provider = None
+                try:
+                    self._last_good = self._read(self._last_good)
+                finally:
+                    self._reread_from = self._clock() + REREAD_SECONDS
+            return self._last_good
+
+    def _read(self, last_good: JobTypes | None) -> JobTypes:
+        job_types = self._read_or_keep(last_good)
+        self._fresh_until = self._clock() + self._max_age_seconds
+        return job_types
 
     def _read_or_keep(self, last_good: JobTypes | None) -> JobTypes:
         try:
@@ -80,10 +110,11 @@ class JobTypeSource:
         return job_types
 
     def _fetch(self) -> bytes:
-        try:
-            return self._fetch_once()
-        except (GetParameterError, KeyError):
-            self._provider = None
+        if self._provider is not None:
+            try:
+                return self._fetch_once()
+            except (GetParameterError, KeyError):
+                self._provider = None
         try:
             return self._fetch_once()
         except (GetParameterError, KeyError) as error:

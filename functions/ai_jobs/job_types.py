@@ -59,6 +59,11 @@ class JobType:
     _prompt: Template
     _system_prompt: Template | None
 
+    @property
+    def called(self) -> tuple[str, Guardrail | None]:
+        """What a call needs permission for: the model or inference profile, and the guardrail."""
+        return self.model_id, self.guardrail
+
     def prepare(self, job_input: Mapping[str, Any]) -> Prompt:
         """Check the input against the type's schema, fill in the schema's defaults, and render the prompts.
 

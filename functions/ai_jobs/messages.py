@@ -24,7 +24,13 @@ FIRST_SENT_AT = "FirstSentAt"
 """Attribute of a delayed copy: when SQS took the original, which is when the job's time began to run."""
 
 THROTTLE_COUNT = "ThrottleCount"
-"""Attribute of a delayed copy: how many copies there have been, this one included."""
+"""Attribute of a delayed copy: how many copies there have been, this one included (not those of a denial)."""
+
+DENIED_SINCE = "DeniedSince"
+"""Attribute of a delayed copy whose model denied access: when it first did."""
+
+OF_DELAYED_COPIES = (FIRST_SENT_AT, THROTTLE_COUNT, DENIED_SINCE)
+"""What a delayed copy carries beside the attributes of its original; a redrive starts over without them."""
 
 MAX_MESSAGE_BYTES = 262_144
 """What one SQS message may weigh, body and attributes together (`max_message_size` of the queues)."""
@@ -330,6 +336,14 @@ def first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
         return min(_check_timestamp(attributes.get(FIRST_SENT_AT)), sent_at)
     except JobError:
         return sent_at
+
+
+def denied_since(attributes: Attributes, now: datetime) -> datetime:
+    """When a message that was denied access now was first denied it: `now`, unless it is a copy that waits for it."""
+    try:
+        return min(_check_timestamp(attributes.get(DENIED_SINCE)), now)
+    except JobError:
+        return now
 
 
 def _x_ray_trace_id(trace_header: str | None) -> str | None:

@@ -25,6 +25,7 @@ from ai_jobs.messages import (
     AIJobResultMessage,
     JobResult,
     ReceivedJob,
+    denied_since,
     known_job_id,
     size_in_message,
 )
@@ -42,6 +43,10 @@ _RETRY_BASE_SECONDS = 30
 
 # A model call that ends so was refused before any work: it cost no tokens, and says nothing about the model's speed.
 _REFUSED_UNWORKED = (ErrorClass.THROTTLED, ErrorClass.OPERATOR)
+
+# What a model or guardrail answers that was replaced: workers keep the job types of before for up to
+# `config_max_age_seconds`, while the role's policy changes at once.
+_MAYBE_REPLACED = ("MODEL_ACCESS_DENIED", "MODEL_NOT_FOUND")
 
 
 class Disposition(Enum):
@@ -82,6 +87,7 @@ class Worker:
     Args:
         ends_at: when Lambda will end this invocation; the leases end then.
         budget: how many tokens the day's jobs may use.
+        reread: gives the job types as they are now, when those at hand may be outdated.
         model: makes the model call.
         clock: gives the current time.
         jitter: picks a number of seconds between two bounds.
@@ -92,6 +98,7 @@ class Worker:
         settings: ProcessorSettings,
         store: JobStore,
         budget: Budget,
+        reread: Callable[[], JobTypes],
         ends_at: datetime,
         model: Callable[..., JobResult] = call_model,
         clock: Callable[[], datetime] = timestamps.now,
@@ -100,6 +107,7 @@ class Worker:
         self.settings = settings
         self._store = store
         self._budget = budget
+        self._reread = reread
         self._ends_at = ends_at
         self._model = model
         self._clock = clock
@@ -195,8 +203,28 @@ class Worker:
         if isinstance(job_types, JobError):
             raise JobError(job_types.code, job_types.message)
         job_type = job_types.get(checked.job_type)
-        prompt = job_type.prepare(self._input_of(checked))
-        return self._call(checked, job_type, prompt, claim)
+        job_input = self._input_of(checked)
+        try:
+            return self._call(checked, job_type, job_type.prepare(job_input), claim)
+        except JobError as error:
+            replacement = self._replacement(job_type, claim) if error.code in _MAYBE_REPLACED else None
+            if replacement is None:
+                raise
+        logger.info("model was replaced", extra={"jobId": checked.job_id, "model": replacement.model_id})
+        return self._call(checked, replacement, replacement.prepare(job_input), claim)
+
+    def _replacement(self, job_type: JobType, claim: Claimed) -> JobType | None:
+        """What the job's type has become, where that calls something else and there is time to call it.
+
+        Raises:
+            JobError: when the type is not there any more, or is broken now: jobs of later batches fail so too.
+        """
+        try:
+            self._check_time(job_type, claim)
+        except JobError:
+            return None
+        current = self._reread().get(job_type.name)
+        return None if current.called == job_type.called else current
 
     def _check_time(self, job_type: JobType, claim: Claimed) -> None:
         if self._clock() >= claim.deadline_at:
@@ -303,7 +331,8 @@ class Worker:
         if self._clock() >= self._ends_at:
             # A thread that woke up in a later invocation: the message is in other hands by now.
             raise AIJobsError("the invocation that this job belongs to is over", "InvocationOver")
-        final = self._exhausted(attempt, error) or error
+        waiting = self._access_pending(attempt, error) or error
+        final = self._exhausted(attempt, waiting) or waiting
         logger.warning(
             "attempt failed",
             extra=attempt.log_fields()
@@ -313,7 +342,7 @@ class Worker:
         if final.code == "BUDGET_EXHAUSTED":
             metrics.count(metrics.BUDGET_WAITS)
         if final.error_class is ErrorClass.THROTTLED:
-            return self._postpone(attempt)
+            return self._postpone(attempt, final)
         if final.error_class is ErrorClass.TRANSIENT:
             return self._retry(attempt)
         if final.code == "DEADLINE_EXCEEDED":
@@ -366,15 +395,26 @@ class Worker:
             return JobError("RETRIES_EXHAUSTED", f"gave up after {receives} attempts; {last}")
         return None
 
+    def _access_pending(self, attempt: _Attempt, error: JobError) -> JobError | None:
+        """A denial is an operator's error only if it lasts: permissions and Marketplace agreements take their time."""
+        if error.code != "MODEL_ACCESS_DENIED":
+            return None
+        now = self._clock()
+        patience = timedelta(seconds=self.settings.model_access_wait_seconds)
+        if now - denied_since(attempt.message.attributes, now) >= patience:
+            return None
+        return JobError("MODEL_ACCESS_PENDING", error.message)
+
     def _deadline(self, attempt: _Attempt) -> datetime:
         if attempt.claim:
             return attempt.claim.deadline_at
         job = attempt.job
         return job.first_sent_at + timedelta(seconds=job.deadline_seconds(self.settings.default_deadline_seconds))
 
-    def _postpone(self, attempt: _Attempt) -> Disposition:
+    def _postpone(self, attempt: _Attempt, error: JobError | None = None) -> Disposition:
         """Let a delayed copy take the message's place: waiting out a throttle must not cost a receive."""
         job = attempt.job
+        is_denied = error is not None and error.code == "MODEL_ACCESS_PENDING"
         try:
             copy_id = send_delayed_copy(
                 self.settings.request_queue_url,
@@ -383,10 +423,14 @@ class Worker:
                 job.user_id,
                 self.settings.max_backoff_seconds,
                 self._jitter,
+                denied_since(attempt.message.attributes, self._clock()) if is_denied else None,
             )
         except ValueError:
             # So close to SQS's limit that these attributes are too much: it has to wait as it is, and costs a receive.
-            return self._settle(attempt, JobError("NO_ROOM_TO_WAIT", "too large to wait out a throttle as a copy"))
+            reason = f" ({error.code}: {error.message})" if error else ""
+            return self._settle(
+                attempt, JobError("NO_ROOM_TO_WAIT", f"the message is too large to wait as a delayed copy{reason}")
+            )
         self._release(attempt, copy_id, work_began=False)
         return Disposition.DONE
 

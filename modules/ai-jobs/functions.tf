@@ -82,6 +82,7 @@ module "processor" {
     AI_JOB_MAX_RECEIVE_COUNT          = tostring(module.request_queue.max_receive_count)
     AI_JOB_DEFAULT_DEADLINE_SECONDS   = tostring(var.jobs.default_deadline_seconds)
     AI_JOB_MAX_BACKOFF_SECONDS        = tostring(var.jobs.max_backoff_seconds)
+    AI_JOB_MODEL_ACCESS_WAIT_SECONDS  = tostring(var.jobs.model_access_wait_seconds)
     AI_JOB_RETENTION_DAYS             = tostring(var.jobs.retention_days)
   })
 

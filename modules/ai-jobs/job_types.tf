@@ -40,4 +40,8 @@ module "job_types" {
   environment   = var.environment
   job_types     = local.job_types
   tags          = local.tags
+
+  # Workers call a new model as soon as they see it. Only the policy, and not the whole function: its queue trigger
+  # waits for the deployment.
+  deploy_after = [module.processor.role_policy_id]
 }

@@ -652,13 +652,16 @@ variable "bucket" {
 variable "jobs" {
   description = <<-EOT
     Rules for all jobs: how long a finished job can be read, the deadline of a job that brings none, the longest wait between two
-    tries when the model throttles, and how old a function's copy of the job types may get.
+    tries when the model throttles, how long a job waits for a model that denies access, and how old a function's copy of the
+    job types may get.
   EOT
   type = object({
     retention_days           = optional(number, 30)
     default_deadline_seconds = optional(number, 21600)
     max_backoff_seconds      = optional(number, 900)
-    config_max_age_seconds   = optional(number, 60)
+    # A new permission or Marketplace agreement takes seconds to minutes; a job that it is denied for longer fails.
+    model_access_wait_seconds = optional(number, 600)
+    config_max_age_seconds    = optional(number, 60)
   })
   default  = {}
   nullable = false
@@ -676,6 +679,11 @@ variable "jobs" {
   validation {
     condition     = var.jobs.max_backoff_seconds >= 1 && var.jobs.max_backoff_seconds <= 900 && floor(var.jobs.max_backoff_seconds) == var.jobs.max_backoff_seconds
     error_message = "jobs.max_backoff_seconds is ${var.jobs.max_backoff_seconds}: give whole seconds from 1 to 900, the longest that SQS delays a message."
+  }
+
+  validation {
+    condition     = var.jobs.model_access_wait_seconds >= 0 && var.jobs.model_access_wait_seconds <= 3600 && floor(var.jobs.model_access_wait_seconds) == var.jobs.model_access_wait_seconds
+    error_message = "jobs.model_access_wait_seconds is ${var.jobs.model_access_wait_seconds}: give whole seconds from 0 (a denial fails the job at once) to 3600."
   }
 
   validation {

@@ -38,6 +38,11 @@ output "role_name" {
   value       = aws_iam_role.this.name
 }
 
+output "role_policy_id" {
+  description = "Id of the role's policy: what depends on it finds the permissions in place."
+  value       = aws_iam_role_policy.this.id
+}
+
 output "role_policy" {
   description = "The policy of the function's role, as JSON."
   value       = aws_iam_role_policy.this.policy

@@ -93,4 +93,7 @@ resource "aws_appconfig_deployment" "this" {
   configuration_version    = aws_appconfig_hosted_configuration_version.this.version_number
   deployment_strategy_id   = aws_appconfig_deployment_strategy.at_once.id
   tags                     = var.tags
+
+  # A type's model can be called as soon as the type is deployed.
+  depends_on = [var.deploy_after]
 }

@@ -41,6 +41,13 @@ variable "job_types" {
   nullable = false
 }
 
+variable "deploy_after" {
+  description = "Values of resources that must be up to date before the document is deployed."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "tags" {
   description = "Tags of everything that the module creates."
   type        = map(string)

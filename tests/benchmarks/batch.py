@@ -93,7 +93,7 @@ def main() -> None:
         for run in range(RUNS):
             records = _batch(settings, run)
             ends_at = timestamps.now() + timedelta(minutes=15)
-            worker = Worker(settings, JobStore("jobs"), Budget("jobs"), ends_at, _slow_model)
+            worker = Worker(settings, JobStore("jobs"), Budget("jobs"), _Source().get, ends_at, _slow_model)
             started = time.perf_counter()
             with contextlib.redirect_stdout(io.StringIO()):  # the metrics
                 failed = process_batch(records, worker, _Source())

@@ -101,7 +101,7 @@ def duplicates(system: System, count: int) -> list[Job]:
     answers = ("200", "slow:1", "429,200")
     jobs = [system.job("50 copies", system.random.choice(answers)) for _ in range(max(2, count // 50))]
     # It fails while most of its copies are still to come: none of them may pass for a redrive.
-    jobs.append(system.job("50 copies", "403", allowed=("MODEL_ACCESS_DENIED",)))
+    jobs.append(system.job("50 copies", "404", allowed=("MODEL_NOT_FOUND",)))
     # All of them are there before the first one fails: one that is sent later is a redrive.
     with system.paused(system.outputs.processor_function_name):
         time.sleep(0.5)
@@ -163,7 +163,7 @@ def stolen_leases(system: System, count: int) -> list[Job]:
 
 def refused(system: System, count: int) -> list[Job]:
     """What an operator has to mend: failed at once, and redriven later."""
-    jobs = [system.job("redrive", "403,200", allowed=("completed",)) for _ in range(count)]
+    jobs = [system.job("redrive", "404,200", allowed=("completed",)) for _ in range(count)]
     system.send(jobs)
     return jobs
 

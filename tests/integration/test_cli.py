@@ -34,14 +34,14 @@ def cli(outputs_file):
 
 
 def test_an_operator_mends_what_a_model_refused(cli, submit, ended, until, model, text):  # R-E4
-    prompt = text("403,200")
+    prompt = text("404,200")
     job_id = submit(prompt, traceId="trace-1")
-    assert ended(job_id)["error"]["code"] == "MODEL_ACCESS_DENIED"
+    assert ended(job_id)["error"]["code"] == "MODEL_NOT_FOUND"
 
     _, letters = cli("dlq", "list", "--job-id", job_id)
     (letter,) = letters
     assert (letter["userId"], letter["jobType"], letter["attempts"]) == ("user-1", "echo", 1)
-    assert letter["errorCode"] == "MODEL_ACCESS_DENIED"
+    assert letter["errorCode"] == "MODEL_NOT_FOUND"
 
     code, done = cli("dlq", "retry", "--job-id", job_id, "--yes")
     assert (code, done["counts"]) == (0, {"sent": 1})
@@ -58,9 +58,9 @@ def test_an_operator_mends_what_a_model_refused(cli, submit, ended, until, model
 def test_a_retry_that_is_killed_and_run_again_loses_nothing(
     cli, outputs_file, submit, ended, until, model, text
 ):  # R-E4
-    prompts = [text("403,200") for _ in range(40)]
+    prompts = [text("404,200") for _ in range(40)]
     job_ids = [submit(prompt, userId="killed") for prompt in prompts]
-    assert {ended(job_id)["error"]["code"] for job_id in job_ids} == {"MODEL_ACCESS_DENIED"}
+    assert {ended(job_id)["error"]["code"] for job_id in job_ids} == {"MODEL_NOT_FOUND"}
 
     command = [str(Path(sys.executable).with_name("ai-jobs")), "--outputs", outputs_file, "dlq", "retry"]
     process = subprocess.Popen([*command, "--yes", "--user", "killed", "--rate", "10"])

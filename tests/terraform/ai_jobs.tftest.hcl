@@ -520,6 +520,7 @@ run "defaults" {
       AI_JOB_MAX_RECEIVE_COUNT          = "3"
       AI_JOB_DEFAULT_DEADLINE_SECONDS   = "21600"
       AI_JOB_MAX_BACKOFF_SECONDS        = "900"
+      AI_JOB_MODEL_ACCESS_WAIT_SECONDS  = "600"
       AI_JOB_RETENTION_DAYS             = "30"
     })
     error_message = "The processor's environment variables are ${jsonencode(module.processor.environment_variables)}."

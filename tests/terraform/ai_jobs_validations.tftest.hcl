@@ -624,10 +624,11 @@ run "job_type_rules_13" {
   }
 
   variables {
+    jobs      = { model_access_wait_seconds = -1 }
     job_types = { summary = { prompt = "{{ text }}", guardrail = { id = "My Guardrail", version = "1" }, input_schema = "{}" } }
   }
 
-  expect_failures = [var.job_types]
+  expect_failures = [var.job_types, var.jobs]
 }
 
 run "job_type_rules_14" {
@@ -638,10 +639,11 @@ run "job_type_rules_14" {
   }
 
   variables {
+    jobs      = { model_access_wait_seconds = 3601 }
     job_types = { summary = { prompt = "{{ text }}", guardrail = { id = "abc123", version = "latest" }, input_schema = "{}" } }
   }
 
-  expect_failures = [var.job_types]
+  expect_failures = [var.job_types, var.jobs]
 }
 
 run "job_type_rules_15" {
@@ -652,10 +654,11 @@ run "job_type_rules_15" {
   }
 
   variables {
+    jobs      = { model_access_wait_seconds = 1.5 }
     job_types = { summary = { prompt = "{{ text }}", input_schema = "{type: object}" } } # no JSON
   }
 
-  expect_failures = [var.job_types]
+  expect_failures = [var.job_types, var.jobs]
 }
 
 run "job_type_rules_16" {

@@ -225,6 +225,7 @@ def settings(aws: SimpleNamespace) -> ProcessorSettings:
         max_receive_count=3,
         default_deadline_seconds=21_600,
         max_backoff_seconds=900,
+        model_access_wait_seconds=600,
         retention_days=30,
     )
 

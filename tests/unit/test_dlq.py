@@ -303,7 +303,10 @@ def test_the_trace_goes_along(retry, aws, body, messages_in):
 
 def test_what_belongs_to_a_delayed_copy_does_not_go_along(retry, aws, body, messages_in):
     """SQS moves a delayed copy as it is: sent back like that, its deadline would still run from the first message."""
-    waited = {"JobId": "job-1", "FirstSentAt": "2026-01-01T00:00:00.000Z", "ThrottleCount": "2", "TraceId": "t"}
+    waited = {"JobId": "job-1", "FirstSentAt": "2026-01-01T00:00:00.000Z", "ThrottleCount": "2"} | {
+        "DeniedSince": "2026-01-01T00:00:00.000Z",
+        "TraceId": "t",
+    }
     send_message(aws.request_dlq, body(), waited, "user-1")
     retry()
     assert [message.attributes for message in messages_in(aws.request_queue)] == [{"JobId": "job-1", "TraceId": "t"}]

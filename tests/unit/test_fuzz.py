@@ -152,7 +152,15 @@ def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result,
     crashes = []
     monkeypatch.setattr(processor_batch, "describe", lambda error: crashes.append(error) or {})
     monkeypatch.setattr(worker_module, "describe", lambda error: crashes.append(error) or {})
-    worker = Worker(settings, Store(), Budget("none"), clock() + timedelta(minutes=15), lambda *args: result, clock)
+    worker = Worker(
+        settings,
+        Store(),
+        Budget("none"),
+        lambda: job_types,
+        clock() + timedelta(minutes=15),
+        lambda *args: result,
+        clock,
+    )
     source = SimpleNamespace(get=lambda: job_types)
     for _ in range(JOBS // BATCH):
         records = [_record(fuzz, record, JOB) for _ in range(BATCH)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -176,3 +178,55 @@ def test_nothing_deployed_yet_is_waited_out_too(source, appconfig):
     with pytest.raises(JobError) as caught:
         source.get()
     assert caught.value.code == "DEPENDENCY_UNAVAILABLE"
+
+
+def test_an_early_read_comes_at_once_and_with_a_session_of_its_own(source, appconfig, clock, type_document):
+    source.get()
+    appconfig.content = document("v2", type_document)
+    assert source.get().version == "v1"
+    assert source.reread().version == "v2"
+    assert source.get().version == "v2"
+    assert appconfig.sessions == 2, "AppConfig refuses one that asks again too early"
+
+
+def test_a_hundred_threads_that_ask_at_once_cost_one_early_read(source, appconfig, clock, type_document):
+    source.get()
+    appconfig.content = document("v2", type_document)
+    together = threading.Barrier(100, timeout=20)
+
+    def ask(_):
+        together.wait()
+        return source.reread().version
+
+    with ThreadPoolExecutor(100) as pool:
+        assert set(pool.map(ask, range(100))) == {"v2"}
+    assert (appconfig.sessions, appconfig.polls) == (2, 2)
+    appconfig.content = document("v3", type_document)
+    clock.now += job_type_source.REREAD_SECONDS - 0.1
+    assert source.reread().version == "v2", "a stream of denials reads it every few seconds"
+    clock.now += 0.1
+    assert source.reread().version == "v3"
+
+
+def test_an_early_read_counts_as_a_read(source, appconfig, clock):
+    source.get()
+    clock.now = 59
+    source.reread()
+    clock.now = 118
+    source.get()
+    assert appconfig.polls == 2
+
+
+def test_an_appconfig_that_hangs_holds_up_nobody_twice(source, appconfig, clock, monkeypatch):
+    source.get()
+    tries = []
+
+    def hang(**_):
+        tries.append(clock.now)
+        clock.now += 8
+        raise EndpointConnectionError(endpoint_url="http://x")
+
+    monkeypatch.setattr(appconfig, "start_configuration_session", hang)
+    assert source.reread().version == "v1"
+    assert source.reread().version == "v1"
+    assert tries == [0]

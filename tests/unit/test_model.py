@@ -94,6 +94,7 @@ def refused(code, status, message=""):
         (ParamValidationError(report="x"), "MODEL_REQUEST_REJECTED", "operator"),
         (ResponseParserError("nonsense"), "MALFORMED_MODEL_ANSWER", "transient"),
         (refused("AccessDeniedException", 403), "MODEL_ACCESS_DENIED", "operator"),
+        (refused("MPAgreementBeingCreated", 403), "MODEL_ACCESS_DENIED", "operator"),
         (refused("ResourceNotFoundException", 404), "MODEL_NOT_FOUND", "operator"),
         (refused("ValidationException", 400, "temperature is not supported"), "MODEL_REQUEST_REJECTED", "operator"),
         (refused("ValidationException", 400, "Input is too long for requested model"), "INPUT_TOO_LONG", "invalid"),

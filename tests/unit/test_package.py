@@ -130,7 +130,10 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     )
     variables = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": name}
     numbers = ("CONFIG_MAX_AGE_SECONDS", "VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT", "DEFAULT_DEADLINE_SECONDS")
-    variables |= {f"AI_JOB_{number}": "60" for number in (*numbers, "MAX_BACKOFF_SECONDS", "RETENTION_DAYS")}
+    variables |= {
+        f"AI_JOB_{number}": "60"
+        for number in (*numbers, "MAX_BACKOFF_SECONDS", "RETENTION_DAYS", "MODEL_ACCESS_WAIT_SECONDS")
+    }
     texts = ("TABLE_NAME", "BUCKET", "CONFIG_APPLICATION", "CONFIG_ENVIRONMENT", "CONFIG_PROFILE")
     queues = ("REQUEST_QUEUE_URL", "REQUEST_DLQ_URL", "RESPONSE_QUEUE_URL", "RESPONSE_DLQ_URL", "FAILURE_QUEUE_URL")
     variables |= {"AI_JOB_AUTHORIZATION": "AWS_IAM", "AI_JOB_MAX_WAIT_SECONDS": "25"}

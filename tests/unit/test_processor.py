@@ -16,6 +16,7 @@ import pytest
 from ai_jobs import AIJobResultMessage, AIJobsError, JobError, clients, delayed_copies, timestamps
 from ai_jobs.budget import Budget
 from ai_jobs.configuration import ModelPrice
+from ai_jobs.job_types import JobTypes
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
 from processor import worker as worker_module
@@ -60,9 +61,16 @@ def model(result):
 
 
 @pytest.fixture
-def worker(settings, store, clock, model):
+def worker(settings, store, clock, model, job_types):
     return Worker(
-        settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high
+        settings,
+        store,
+        NO_BUDGET,
+        lambda: job_types,
+        clock() + timedelta(minutes=15),
+        model,
+        clock,
+        jitter=lambda low, high: high,
     )
 
 
@@ -141,7 +149,7 @@ def test_an_invalid_job_fails_at_once(worker, job_types, received, body, outcome
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"input": {"name": "MODEL_ACCESS_DENIED"}}, "MODEL_ACCESS_DENIED"),
+        ({"input": {"name": "MODEL_NOT_FOUND"}}, "MODEL_NOT_FOUND"),
         ({"schemaVersion": 2}, "UNSUPPORTED_SCHEMA_VERSION"),
     ],
 )
@@ -261,7 +269,14 @@ def test_a_job_past_its_deadline_calls_no_model(worker, job_types, received, bod
 
 def test_no_model_call_that_could_outlive_the_function(settings, store, clock, model, job_types, in_queue, aws):
     worker = Worker(
-        settings, store, NO_BUDGET, clock() + timedelta(seconds=69), model, clock, jitter=lambda low, high: high
+        settings,
+        store,
+        NO_BUDGET,
+        lambda: job_types,
+        clock() + timedelta(seconds=69),
+        model,
+        clock,
+        jitter=lambda low, high: high,
     )
     assert worker.work_on(in_queue(), job_types) is Disposition.DONE
     assert model.prompts == []
@@ -275,7 +290,7 @@ def test_the_deadline_runs_from_the_first_message_though_there_is_no_row(
         def claim(self, *args):
             raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
 
-    worker = Worker(settings, Down(), NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+    worker = Worker(settings, Down(), NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
     copy = received(body(deadlineSeconds=60), FirstSentAt="2026-01-31T11:58:00.000Z", ThrottleCount="3")
     worker.work_on(copy, job_types)
     (letter,) = dead_letters()
@@ -287,7 +302,7 @@ def test_a_dead_letter_that_fails_is_not_lost(worker, job_types, in_queue, dead_
     def down(*args, **kwargs):
         raise AIJobsError("SQS is down")
 
-    message = in_queue(input={"name": "MODEL_ACCESS_DENIED"})
+    message = in_queue(input={"name": "MODEL_NOT_FOUND"})
     with monkeypatch.context() as patch:
         patch.setattr(worker_module, "send_to_dlq", down)
         with pytest.raises(AIJobsError):
@@ -297,8 +312,8 @@ def test_a_dead_letter_that_fails_is_not_lost(worker, job_types, in_queue, dead_
 
 @pytest.mark.parametrize("spare", [0, 60, 300])
 def test_a_message_at_the_size_limit_gets_to_the_dlq(worker, job_types, in_queue, body, dead_letters, outcomes, spare):
-    empty = len(body(input={"name": "MODEL_ACCESS_DENIED"}, note=""))
-    message = in_queue(body(input={"name": "MODEL_ACCESS_DENIED"}, note="x" * (262_144 - spare - empty)))
+    empty = len(body(input={"name": "MODEL_NOT_FOUND"}, note=""))
+    message = in_queue(body(input={"name": "MODEL_NOT_FOUND"}, note="x" * (262_144 - spare - empty)))
     assert worker.work_on(message, job_types) is Disposition.DONE
     assert dead_letters()[0].body == message.body
     assert outcomes()[0]["status"] == "failed"
@@ -326,7 +341,7 @@ def test_a_thread_of_an_earlier_invocation_settles_nothing(worker, job_types, in
 
     worker._model = Late(None)
     with pytest.raises(AIJobsError, match="is over"):
-        worker.work_on(in_queue(input={"name": "MODEL_ACCESS_DENIED"}), job_types)
+        worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     assert (dead_letters(), outcomes()) == ([], [])
 
 
@@ -350,6 +365,202 @@ def test_the_margin_fits_into_the_modules():
     hcl = Path(__file__).parents[2].joinpath("modules/ai-jobs/job_types.tf").read_text()
     at_plan = int(re.search(r"job_timeout_margin_seconds = (\d+)", hcl).group(1))
     assert at_plan > worker_module.MARGIN_SECONDS
+
+
+class Denials:
+    """A model service that lets the role call some models, and some guardrails, and the job types of the moment."""
+
+    def __init__(self, result, document, allowed):
+        self.result, self.document, self.allowed = result, document, allowed
+        self.calls = []
+        self.rereads = 0
+
+    def __call__(self, job_type, prompt):
+        self.calls.append(job_type.model_id)
+        if not {job_type.model_id, job_type.guardrail and job_type.guardrail.id} <= {*self.allowed, None}:
+            raise JobError("MODEL_ACCESS_DENIED", "not authorized to perform: bedrock:InvokeModel")
+        return self.result
+
+    def reread(self):
+        self.rereads += 1
+        return JobTypes.from_document(json.dumps({"version": "v2", "jobTypes": {"greeting": self.document}}))
+
+
+OLD_MODEL = "amazon.nova-lite-v1:0"
+
+
+@pytest.fixture
+def denials(result, type_document):
+    return Denials(result, type_document, allowed=[])
+
+
+@pytest.fixture
+def denied_worker(settings, store, clock, denials):
+    ends_at = clock() + timedelta(minutes=15)
+    return Worker(settings, store, NO_BUDGET, denials.reread, ends_at, denials, clock, lambda low, high: high)
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """The delayed copies that were sent: attributes and delay."""
+    sent = []
+    monkeypatch.setattr(delayed_copies, "send_message", lambda *args: sent.append((args[2], args[4])) or "copy-1")
+    return sent
+
+
+@pytest.mark.parametrize("receives", [1, 3])
+def test_a_denied_model_is_waited_for_and_costs_no_receive(
+    denied_worker, job_types, in_queue, copies, store, outcomes, dead_letters, measured, receives
+):  # R-E1
+    message = in_queue(receives=receives)
+    assert denied_worker.work_on(message, job_types) is Disposition.DONE
+    ((attributes, delay),) = copies
+    assert attributes == {
+        "JobId": "job-1",
+        "FirstSentAt": timestamps.to_text(message.sent_at),
+        "DeniedSince": "2026-01-31T12:00:00.000Z",
+    }
+    assert delay == 30
+    assert store.get("job-1")["status"] == "queued"
+    assert (outcomes(), dead_letters()) == ([], [])
+    assert "ThrottledErrors" in measured()
+
+
+def test_a_denial_that_lasts_is_an_operators_error(
+    denied_worker, job_types, received, body, copies, clock, outcomes, dead_letters
+):
+    sent_at = timestamps.to_text(clock())
+    clock.forward(minutes=9, seconds=59)
+    copy = received(body(), DeniedSince="2026-01-31T12:00:00.000Z", FirstSentAt=sent_at, ThrottleCount="4")
+    denied_worker.work_on(copy, job_types)
+    ((attributes, delay),) = copies
+    assert (attributes["DeniedSince"], attributes["ThrottleCount"], delay) == ("2026-01-31T12:00:00.000Z", "4", 30)
+    clock.forward(seconds=1)
+    denied_worker.work_on(received(body(), **attributes), job_types)
+    assert outcomes()[0]["error"]["code"] == "MODEL_ACCESS_DENIED"
+    (letter,) = dead_letters()
+    assert letter.attributes["ErrorCode"] == "MODEL_ACCESS_DENIED"
+    assert "bedrock:InvokeModel" in letter.attributes["ErrorMessage"]
+    assert {"FirstSentAt", "ThrottleCount", "DeniedSince"}.isdisjoint(letter.attributes), "a redrive starts over"
+
+
+def test_a_denial_ends_at_the_jobs_deadline(denied_worker, job_types, received, body, clock, outcomes, dead_letters):
+    denied_worker._reread = lambda: clock.forward(minutes=2) or job_types
+    denied_worker.work_on(received(body(deadlineSeconds=60)), job_types)
+    error = outcomes()[0]["error"]
+    assert error["code"] == "DEADLINE_EXCEEDED"
+    assert "bedrock:InvokeModel" in error["message"]
+    assert len(dead_letters()) == 1
+
+
+@pytest.mark.parametrize("claimed", ["2999-01-01T00:00:00Z", "yesterday", ""])
+def test_a_denial_that_a_caller_made_up_counts_from_now(denied_worker, job_types, received, body, copies, claimed):
+    denied_worker.work_on(received(body(), DeniedSince=claimed), job_types)
+    assert copies[0][0]["DeniedSince"] == "2026-01-31T12:00:00.000Z"
+
+
+def test_a_wait_for_something_else_ends_the_denial(worker, job_types, received, body, copies):
+    message = received(body(input={"name": "MODEL_THROTTLED"}), DeniedSince="2026-01-31T11:00:00.000Z")
+    worker.work_on(message, job_types)
+    ((attributes, _),) = copies
+    assert "DeniedSince" not in attributes, "the next denial is another one"
+    assert attributes["ThrottleCount"] == "1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"modelId": "eu.new-model"},
+        {"modelId": "arn:aws:bedrock:eu-west-1:1:application-inference-profile/new"},
+        {"guardrail": {"id": "new-guardrail", "version": "1"}},
+    ],
+)
+def test_a_model_that_was_replaced_makes_way_for_the_new_one_at_once(
+    denied_worker, denials, job_types, received, body, outcomes, copies, change
+):
+    denials.document |= change | {"prompt": "Hail {{ name }}."}
+    denials.allowed = ["eu.new-model", change.get("modelId"), "new-guardrail"]
+    if "guardrail" in change:
+        # The old type's own guardrail is denied, its model is not.
+        job_types = JobTypes.from_document(
+            json.dumps({"version": "v1", "jobTypes": {"greeting": denials.document | {"guardrail": OLD_GUARDRAIL}}})
+        )
+        denials.allowed.append(OLD_MODEL)
+    assert denied_worker.work_on(received(body()), job_types) is Disposition.DONE
+    assert outcomes()[0]["status"] == "completed"
+    assert denials.calls == [OLD_MODEL, change.get("modelId", OLD_MODEL)]
+    assert (denials.rereads, copies) == (1, [])
+
+
+OLD_GUARDRAIL = {"id": "old-guardrail", "version": "1"}
+
+
+def test_a_model_that_is_gone_makes_way_for_the_new_one_too(settings, store, clock, denials, job_types, received, body):
+    def model(job_type, prompt):
+        if job_type.model_id == OLD_MODEL:
+            raise JobError("MODEL_NOT_FOUND", "it was deleted")
+        return denials(job_type, prompt)
+
+    denials.document |= {"modelId": "new"}
+    denials.allowed = ["new"]
+    worker = Worker(settings, store, NO_BUDGET, denials.reread, clock() + timedelta(minutes=15), model, clock)
+    assert worker.work_on(received(body()), job_types) is Disposition.DONE
+    assert denials.calls == ["new"]
+
+
+def test_a_new_model_that_is_denied_as_well_is_waited_for(denied_worker, denials, job_types, received, body, copies):
+    denials.document |= {"modelId": "new"}
+    denied_worker.work_on(received(body()), job_types)
+    assert denials.calls == [OLD_MODEL, "new"], "once more, and not in circles"
+    assert copies[0][0]["DeniedSince"]
+
+
+def test_a_job_whose_type_is_gone_by_then_fails_as_later_ones_do(
+    denied_worker, job_types, received, body, outcomes, copies
+):
+    denied_worker._reread = lambda: JobTypes.from_document('{"version": "v2", "jobTypes": {}}')
+    denied_worker.work_on(received(body()), job_types)
+    assert outcomes()[0]["error"]["code"] == "UNKNOWN_JOB_TYPE"
+
+
+@pytest.mark.parametrize(("late", "rereads"), [(14 * 60 - 10, 1), (14 * 60 - 9, 0)])
+def test_a_denial_near_the_end_of_the_function_is_not_looked_into(
+    settings, store, clock, denials, job_types, received, body, copies, late, rereads
+):
+    def slowly(job_type, prompt):
+        clock.forward(seconds=late)
+        return denials(job_type, prompt)
+
+    worker = Worker(settings, store, NO_BUDGET, denials.reread, clock() + timedelta(minutes=15), slowly, clock)
+    assert worker.work_on(received(body()), job_types) is Disposition.DONE
+    assert denials.rereads == rereads, "60 s for the model and 10 s for the rest must be left"
+    assert len(copies) == 1
+
+
+def test_a_call_of_the_new_model_is_counted_in_the_place_of_the_old_one(
+    settings, store, clock, denials, job_types, received, body, aws
+):
+    denials.document |= {"modelId": "new", "maxTokens": 900}
+    denials.allowed = ["new"]
+    budget = Budget(aws.table, daily_tokens_per_user=900, clock=clock)
+    worker = Worker(settings, store, budget, denials.reread, clock() + timedelta(minutes=15), denials, clock)
+    worker.work_on(received(body()), job_types)
+    assert denials.calls == [OLD_MODEL, "new"], "the denied call has given its 100 tokens back"
+    with pytest.raises(JobError, match="used up"):
+        budget.reserve("user-1", 884)
+    budget.reserve("user-1", 883)
+
+
+def test_a_message_too_large_for_a_copy_keeps_the_reason(
+    denied_worker, job_types, in_queue, body, outcomes, dead_letters
+):
+    empty = len(body(note=""))
+    text = body(note="x" * (262_144 - empty))
+    assert denied_worker.work_on(in_queue(text, receives=3), job_types) is Disposition.DONE
+    error = outcomes()[0]["error"]
+    assert error["code"] == "RETRIES_EXHAUSTED"
+    assert "bedrock:InvokeModel" in error["message"]
+    assert len(dead_letters()) == 1
 
 
 def test_missing_job_types_are_waited_out(worker, in_queue, aws, store):
@@ -395,7 +606,7 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
     class Interrupted(Model):
         def __call__(self, job_type, prompt):
             clock.forward(minutes=5)
-            other = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+            other = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
             assert other.work_on(duplicate, job_types) is Disposition.COMES_BACK
             return super().__call__(job_type, prompt)
 
@@ -431,7 +642,16 @@ def test_a_job_that_is_cancelled_while_it_fails_comes_to_rest(
         store.cancel("job-1")
         raise JobError(name, "the model said so")
 
-    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock, lambda low, _high: low)
+    worker = Worker(
+        settings,
+        store,
+        NO_BUDGET,
+        lambda: job_types,
+        clock() + timedelta(minutes=15),
+        model,
+        clock,
+        lambda low, _high: low,
+    )
     message = in_queue(receives=3)
     assert worker.work_on(message, job_types) is Disposition.DONE
     assert dead_letters() == [], "nobody wants it from there"
@@ -621,12 +841,12 @@ def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received
 
 
 @pytest.fixture
-def on_a_budget(settings, store, clock, model, aws):
+def on_a_budget(settings, store, clock, model, aws, job_types):
     """A worker whose jobs may use so many tokens a day; a greeting sets 100 aside and uses 17."""
 
     def make(tokens, the_model=model):
         budget = Budget(aws.table, daily_tokens_per_user=tokens, clock=clock)
-        return Worker(settings, store, budget, clock() + timedelta(minutes=15), the_model, clock)
+        return Worker(settings, store, budget, lambda: job_types, clock() + timedelta(minutes=15), the_model, clock)
 
     return make
 
@@ -773,7 +993,14 @@ def test_an_unreachable_table_is_waited_out_without_a_row(settings, clock, model
             raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
 
     worker = Worker(
-        settings, Down(), NO_BUDGET, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high
+        settings,
+        Down(),
+        NO_BUDGET,
+        lambda: job_types,
+        clock() + timedelta(minutes=15),
+        model,
+        clock,
+        jitter=lambda low, high: high,
     )
     assert worker.work_on(in_queue(timestamp="2026-01-31T12:00:00Z"), job_types) is Disposition.DONE
     assert get_queue_message_count(aws.request_queue).delayed == 1
@@ -787,7 +1014,7 @@ def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, result, jo
         together.wait()  # breaks unless all ten are here at once
         return result
 
-    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+    worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
     records = [record(body(jobId=f"job-{number}")) for number in range(10)]
     assert process_batch(records, worker, Source(job_types)) == []
 
@@ -833,7 +1060,7 @@ def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, cloc
         return result
 
     ends_at = clock() + timedelta(minutes=15)
-    worker = Worker(settings, store, NO_BUDGET, ends_at, model, clock)
+    worker = Worker(settings, store, NO_BUDGET, lambda: job_types, ends_at, model, clock)
     worker.seconds_left = lambda: 2.0
     records = [record(body(jobId="a")), record(body(jobId="b", input={"name": "Stuck"}))]
     try:
@@ -850,7 +1077,14 @@ def test_what_no_thread_got_to_costs_no_receive(settings, store, clock, result, 
         return result
 
     worker = Worker(
-        settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock, jitter=lambda low, high: high
+        settings,
+        store,
+        NO_BUDGET,
+        lambda: job_types,
+        clock() + timedelta(minutes=15),
+        model,
+        clock,
+        jitter=lambda low, high: high,
     )
     worker.seconds_left = lambda: 1.0
     records = [record(body(jobId=f"job-{number}")) for number in range(52)]
@@ -884,7 +1118,7 @@ def test_logs_tell_the_job_but_never_its_content(worker, job_types, record, body
 
 def test_what_is_measured_of_a_job(settings, store, clock, model, job_types, received, body, measured):
     settings = replace(settings, prices={"amazon.nova-lite-v1:0": ModelPrice(input=1_000_000, output=2_000_000)})
-    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+    worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
     message = received(body())
     clock.forward(seconds=4)
     worker.work_on(message, job_types)
@@ -916,7 +1150,7 @@ def test_the_wait_is_measured_once_a_life(worker, job_types, in_queue, clock, me
     ("code", "expected"),
     [
         ("MODEL_THROTTLED", {"ThrottledErrors", "ModelThrottles"}),  # it did no work: its time says nothing
-        ("MODEL_ACCESS_DENIED", {"OperatorErrors"}),
+        ("MODEL_NOT_FOUND", {"OperatorErrors"}),
         ("MODEL_TIMEOUT", {"TransientErrors", "ModelLatency"}),
         ("GUARDRAIL_INTERVENED", {"InvalidErrors", "ModelLatency"}),
     ],
@@ -963,7 +1197,7 @@ def test_a_trace_id_of_the_callers_own_wins(worker, job_types, traced, store):
 
 
 def test_the_trace_goes_on_with_a_dead_letter(worker, job_types, traced, dead_letters):
-    worker.work_on(traced(input={"name": "MODEL_ACCESS_DENIED"}), job_types)
+    worker.work_on(traced(input={"name": "MODEL_NOT_FOUND"}), job_types)
     (letter,) = dead_letters()
     assert letter.trace_header == TRACE
 

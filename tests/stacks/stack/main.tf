@@ -35,7 +35,7 @@ module "ai_jobs" {
   request_queue  = { visibility_timeout_seconds = 25 }
   processor      = { timeout_seconds = 25, batching_window_seconds = 0 }
   response_queue = { visibility_timeout_seconds = 30 }
-  jobs           = { max_backoff_seconds = 1 }
+  jobs           = { max_backoff_seconds = 1, model_access_wait_seconds = 10 }
 
   logs              = { saved_queries = false }
   builtin_job_types = false
