@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,10 +27,11 @@ def counter_key(day: str, user_id: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Reservation:
-    """Tokens that were set aside for one model call, and the counters that hold them."""
+    """Tokens that were set aside for one model call, and the counters that hold them, under an id of its own."""
 
     tokens: int
     counters: tuple[str, ...]
+    id: str
 
 
 class Budget:
@@ -36,6 +39,12 @@ class Budget:
 
     Each day (UTC) and user has one counter, and each day one for all, changed by conditional updates. A call that
     nobody lived to settle stays counted with its `max_tokens`, since it was probably billed.
+
+    An answer of DynamoDB can be lost, and botocore then sends the update again. So that it still counts once, a counter
+    holds the ids of the reservations that are not settled (`open`): an update that adds one is done if it is there,
+    and one that settles it is done if it is gone. An id weighs 8 bytes, and a write one unit for each kilobyte of its
+    counter: two units from about 120 calls at a time. A transaction would cost two always, and two at once on the
+    counter of all would refuse each other.
 
     Without limits nothing is counted and no call is made.
 
@@ -65,18 +74,19 @@ class Budget:
         """
         day = self._clock().date().isoformat()
         limits = ((counter_key(day, user_id), self._per_user, "user"), (counter_key(day), self._total, "day"))
-        taken: tuple[str, ...] = ()
+        reservation = Reservation(tokens, (), secrets.token_urlsafe(6))
         for counter, limit, whose in limits:
             if limit is None:
                 continue
+            # Before it is known: should every answer be lost, what was set aside after all is given back.
+            reservation = replace(reservation, counters=(*reservation.counters, counter))
             try:
-                self._take(counter, tokens, limit, whose)
+                self._take(reservation, counter, limit, whose)
             except JobError:
                 with contextlib.suppress(JobError):  # the first error is the one that counts
-                    self.settle(Reservation(tokens, taken), used=0)
+                    self.settle(reservation, used=0)
                 raise
-            taken += (counter,)
-        return Reservation(tokens, taken)
+        return reservation
 
     def settle(self, reservation: Reservation, used: int) -> None:
         """Put what was really used in the place of what was set aside.
@@ -84,35 +94,43 @@ class Budget:
         Raises:
             JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`; the reservation then stays counted.
         """
-        client = get_dynamodb_client()
         for counter in reservation.counters:
-            # A counter that is gone was erased with its user, and stays gone.
-            with contextlib.suppress(client.exceptions.ConditionalCheckFailedException):
-                self._add(counter, used - reservation.tokens, "attribute_exists(tokens)")
+            # Where it is not open: an earlier try settled it, or the counter was erased with its user and stays gone.
+            change = "ADD tokens :tokens DELETE #open :ids"
+            self._update(reservation, counter, used - reservation.tokens, change, "contains(#open, :id)")
 
-    def _take(self, counter: str, tokens: int, limit: int, whose: str) -> None:
-        client = get_dynamodb_client()
+    def _take(self, reservation: Reservation, counter: str, limit: int, whose: str) -> None:
+        tokens = reservation.tokens
         used_up = JobError("BUDGET_EXHAUSTED", f"the {whose}'s {limit} tokens are used up until midnight UTC")
         if tokens > limit:
             raise used_up
-        try:
-            self._add(counter, tokens, "attribute_not_exists(tokens) OR tokens <= :most", limit - tokens)
-        except client.exceptions.ConditionalCheckFailedException:
-            raise used_up from None
+        condition = "(attribute_not_exists(tokens) OR tokens <= :most) AND NOT contains(#open, :id)"
+        found = self._update(reservation, counter, tokens, "ADD tokens :tokens, #open :ids", condition, limit - tokens)
+        if found is not None and reservation.id not in found.get("open", {}).get("SS", ()):
+            raise used_up
 
-    def _add(self, counter: str, tokens: int, condition: str, most: int | None = None) -> None:
+    def _update(
+        self, reservation: Reservation, counter: str, tokens: int, change: str, condition: str, most: int | None = None
+    ) -> Mapping[str, Any] | None:
+        """Change a counter if the condition holds; else return what stands there (nothing: `{}`)."""
         client = get_dynamodb_client()
-        expires_at = int((self._clock() + _KEEP).timestamp())
-        values = {":tokens": tokens, ":expiresAt": expires_at} | ({} if most is None else {":most": most})
+        numbers = {":tokens": tokens, ":expiresAt": int((self._clock() + _KEEP).timestamp())}
+        if most is not None:
+            numbers[":most"] = most
+        values: dict[str, Any] = {name: {"N": str(value)} for name, value in numbers.items()}
         try:
             client.update_item(
                 TableName=self._table_name,
                 Key={"jobId": {"S": counter}},
-                UpdateExpression="ADD tokens :tokens SET expiresAt = :expiresAt",
+                UpdateExpression=f"{change} SET expiresAt = :expiresAt",
                 ConditionExpression=condition,
-                ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues=values | {":id": {"S": reservation.id}, ":ids": {"SS": [reservation.id]}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except client.exceptions.ConditionalCheckFailedException:
-            raise
+        except client.exceptions.ConditionalCheckFailedException as refused:
+            found: Mapping[str, Any] = refused.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
+            return found
         except (ClientError, BotoCoreError) as error:
             raise dependency_error(error, "DynamoDB") from error
+        return None

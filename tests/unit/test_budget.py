@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto.core.models import botocore_stubber
 
-from ai_jobs import JobError
+from ai_jobs import JobError, clients
 from ai_jobs.budget import Budget, counter_key
 
 
@@ -29,6 +31,26 @@ def counted(aws):
 
 
 TODAY = "2026-01-31"
+
+
+@pytest.fixture
+def lost(aws):
+    """Loses DynamoDB's answers to the updates of these numbers, from 0, after it has made them; counts all of them."""
+    made = []
+
+    def lose(*numbers):
+        def answer(request, event_name, **more):
+            made.append(request)
+            answered = botocore_stubber(event_name, request, **more)
+            if len(made) - 1 in numbers:
+                raise ReadTimeoutError(endpoint_url=request.url)
+            return answered
+
+        events = clients.get_dynamodb_client().meta.events
+        events.register_first("before-send.dynamodb.UpdateItem", answer)
+        return made
+
+    return lose
 
 
 def test_without_limits_nothing_is_counted(clock):
@@ -125,3 +147,45 @@ def test_what_is_said_is_why_it_was_refused_though_undoing_fails_too(budget, mon
     monkeypatch.setattr(limited, "settle", down)
     with pytest.raises(JobError, match="the day's 50 tokens"):
         limited.reserve("user-1", 60)
+
+
+def test_an_update_counts_once_however_often_it_is_sent(budget, counted, lost):
+    both = budget(daily_tokens_per_user=1000, daily_tokens_total=5000)
+    made = lost(0, 2, 4, 6)  # the first answer of each of the four updates; botocore sends every update again
+    reservation = both.reserve("user-1", 100)
+    assert (counted(counter_key(TODAY, "user-1")), counted(counter_key(TODAY))) == (100, 100)
+    both.settle(reservation, used=30)
+    assert (counted(counter_key(TODAY, "user-1")), counted(counter_key(TODAY))) == (30, 30)
+    assert len(made) == 8
+
+
+def test_a_reservation_whose_answers_are_all_lost_is_given_back(budget, counted, lost):
+    limited = budget(daily_tokens_per_user=1000)
+    lost(0, 1)
+    with pytest.raises(JobError) as caught:
+        limited.reserve("user-1", 100)
+    assert caught.value.code == "DEPENDENCY_UNAVAILABLE"
+    assert counted(counter_key(TODAY, "user-1")) == 0
+
+
+def test_the_last_tokens_are_not_refused_to_whoever_holds_them(budget, counted, lost):
+    lost(0)
+    budget(daily_tokens_per_user=100).reserve("user-1", 100)
+    assert counted(counter_key(TODAY, "user-1")) == 100
+
+
+def test_a_reservation_is_settled_once(budget, counted):
+    limited = budget(daily_tokens_total=1000)
+    reservation = limited.reserve("user-1", 100)
+    limited.settle(reservation, used=30)
+    limited.settle(reservation, used=30)
+    assert counted(counter_key(TODAY)) == 30
+
+
+def test_a_counter_holds_only_what_is_open(budget, aws):
+    limited = budget(daily_tokens_total=100_000)
+    for reservation in [limited.reserve("user-1", 100) for _ in range(50)]:
+        limited.settle(reservation, used=1)
+    still_open = limited.reserve("user-1", 100)
+    item = boto3.client("dynamodb").get_item(TableName=aws.table, Key={"jobId": {"S": counter_key(TODAY)}})["Item"]
+    assert item["open"] == {"SS": [still_open.id]}
