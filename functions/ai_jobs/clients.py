@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from ai_jobs import configuration
+from ai_jobs.connections import make_patient
 
 if TYPE_CHECKING:
     from mypy_boto3_appconfig import AppConfigClient
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
+
+_CONNECT_TIMEOUT_SECONDS = 1
+
+# One try has no other: a handshake that takes a moment longer must not cost the job a receive.
+_MODEL_CONNECT_TIMEOUT_SECONDS = 2
 
 MAX_POOL_CONNECTIONS = 50
 """Sockets a client keeps, and so the bound on the jobs that one process works on at once."""
@@ -47,6 +53,8 @@ _SIGNING = Config(
     signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"}
 )
 
+_CALLING_MODELS = Config(connect_timeout=_MODEL_CONNECT_TIMEOUT_SECONDS)
+
 # Creating a client goes through boto3's default session, which is not safe to use from two threads at once
 # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html); the clients themselves are.
 _creation = threading.Lock()
@@ -55,17 +63,20 @@ _creation = threading.Lock()
 @functools.cache
 def _create(service: str, read_timeout_seconds: int, attempts: int, more: Config | None) -> Any:
     config = Config(
-        connect_timeout=1,
+        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=MAX_POOL_CONNECTIONS,
         user_agent_extra="ai-jobs",
     )
-    return boto3.client(
+    client = boto3.client(
         service,  # type: ignore[call-overload]  # the stubs know each service's client by its literal name only
         endpoint_url=configuration.endpoint_url(),
         config=config.merge(more) if more else config,
     )
+    if more is _CALLING_MODELS:
+        make_patient(client)
+    return client
 
 
 def _client(service: str, read_timeout_seconds: int, attempts: int, more: Config | None = None) -> Any:
@@ -122,10 +133,10 @@ def get_events_client() -> Any:
 def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:
     """The Bedrock client for this read time-out: botocore has no time-out per call, so there is one client for each.
 
-    It tries once: a retry inside botocore would bill the model a second time behind the retry policy's back.
-    Raises as `get_sqs_client` does.
+    It calls once: a retry inside botocore would bill the model a second time behind the retry policy's back. What is
+    tried again is the connection, as long as nothing was sent. Raises as `get_sqs_client` does.
     """
-    client: BedrockRuntimeClient = _client("bedrock-runtime", read_timeout_seconds, attempts=1)
+    client: BedrockRuntimeClient = _client("bedrock-runtime", read_timeout_seconds, attempts=1, more=_CALLING_MODELS)
     return client
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import ssl
+import threading
 from unittest import mock
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from ai_jobs import JobError, model
+from ai_jobs import JobError, clients, connections, model
 from ai_jobs.clients import get_bedrock_client
 from ai_jobs.errors import CODES
 from ai_jobs.job_types import JobTypes, Prompt
@@ -137,3 +143,111 @@ def test_no_code_without_a_class():
     with pytest.raises(KeyError):
         JobError("MADE_UP", "x")
     assert set(CODES.values()) == {"invalid", "operator", "throttled", "transient", "exhausted", "crash", "not_a_job"}
+
+
+@pytest.fixture
+def local_model(monkeypatch):
+    """Clients talk to a port of this machine, which the test serves."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setattr(connections, "_PAUSE_SECONDS", 0.01)
+        yield server
+
+
+def serve(server, answers):
+    """Answer one request on each connection: with a model's answer, or by hanging up after the request came."""
+
+    def run():
+        for answer in answers:
+            connection, _ = server.accept()
+            with connection:
+                requests.append(connection.recv(65_536))
+                content = json.dumps(ANSWER).encode()
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+                if answer:
+                    connection.sendall(head.encode() + content)
+
+    requests = []
+    threading.Thread(target=run, daemon=True).start()
+    return requests
+
+
+def test_a_long_silence_is_interrupted_by_signs_of_life(local_model, type_document):
+    serve(local_model, [True])
+    made = []
+    connect = connections._HTTPConnection.connect
+
+    def connect_and_look(connection):
+        connect(connection)
+        made.append([connection.sock.getsockopt(level, name) for level, name, _ in connections.KEEPALIVE])
+        made.append(connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    with mock.patch.object(connections._HTTPConnection, "connect", connect_and_look):
+        call_model(job_type(type_document), PROMPT)
+    options, no_delay = made
+    assert options == [1, 60, 30, 5], "the first one long before the 350 s after which a NAT gateway forgets"
+    assert no_delay == 1, "what botocore wants stays"
+
+
+def failing_connects(monkeypatch, errors):
+    """Let the first tries to connect fail with these errors."""
+    new_connection = connections.AWSHTTPConnection._new_conn
+    tries = []
+
+    def fail_first(connection):
+        tries.append(connection)
+        if errors:
+            raise errors.pop(0)
+        return new_connection(connection)
+
+    monkeypatch.setattr(connections.AWSHTTPConnection, "_new_conn", fail_first)
+    return tries
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectTimeoutError("slow"), NewConnectionError(None, "refused"), TimeoutError("handshake")]
+)
+def test_a_connection_is_tried_again_until_it_stands(local_model, type_document, monkeypatch, error):
+    requests = serve(local_model, [True])
+    tries = failing_connects(monkeypatch, [error, error])
+    assert call_model(job_type(type_document), PROMPT).text == "Hello, Ada."
+    assert (len(tries), len(requests)) == (3, 1)
+
+
+def test_a_connection_is_not_tried_forever(local_model, type_document, monkeypatch):
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.05)
+    failing_connects(monkeypatch, [ConnectTimeoutError("slow") for _ in range(1000)])
+    with pytest.raises(JobError) as caught:
+        call_model(job_type(type_document), PROMPT)
+    assert caught.value.code == "MODEL_UNREACHABLE"
+
+
+def test_a_certificate_that_is_wrong_stays_wrong(local_model, type_document, monkeypatch):
+    tries = failing_connects(monkeypatch, [ssl.SSLCertVerificationError("self-signed") for _ in range(3)])
+    with pytest.raises(JobError):
+        call_model(job_type(type_document), PROMPT)
+    assert len(tries) == 1
+
+
+def test_what_was_sent_is_never_sent_again(local_model, type_document):
+    requests = serve(local_model, [False, True])
+    with pytest.raises(JobError) as caught:
+        call_model(job_type(type_document), PROMPT)
+    assert (caught.value.code, len(requests)) == ("MODEL_UNREACHABLE", 1)
+
+
+def test_a_slow_handshake_is_no_slow_model(monkeypatch, type_document):
+    """Over TLS: the server takes the connection and says nothing, which urllib3 reports as a slow answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"https://127.0.0.1:{server.getsockname()[1]}")
+        for name, seconds in {"_PAUSE_SECONDS": 0.01, "CONNECT_SECONDS": 1.5}.items():
+            monkeypatch.setattr(connections, name, seconds)
+        monkeypatch.setattr(clients, "_CALLING_MODELS", Config(connect_timeout=0.2))
+        with pytest.raises(JobError):
+            call_model(job_type(type_document), PROMPT)
+        server.setblocking(False)
+        taken = 0
+        with contextlib.suppress(BlockingIOError):
+            while server.accept():
+                taken += 1
+        assert taken >= 2, "another handshake was tried"
