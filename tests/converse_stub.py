@@ -27,6 +27,7 @@ import select
 import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,12 +71,17 @@ class ConverseStub:
 
     Attributes:
         stunts: what to do for further words of a cue.
+        may_call: whether the caller may call this model, which IAM says on AWS; a call that it denies gets a 403, and
+            does not count as one with its prompt.
+        denied: the models of the calls that it denied, in order.
         in_flight: the calls that wait for their answer, by the port that they came from.
     """
 
     def __init__(self, port: int) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.stunts: dict[str, Stunt] = {}
+        self.may_call: Callable[[str], bool] = lambda _model_id: True
+        self.denied: list[str] = []
         self.in_flight: dict[int, Call] = {}
         self._history: collections.defaultdict[str, list[str]] = collections.defaultdict(list)
         self._last_call: dict[str, float] = {}
@@ -100,8 +106,12 @@ class ConverseStub:
         with self._lock:
             self._history[prompt][-1] = "late"
 
-    def answer(self, request: dict[str, Any], port: int) -> tuple[int, bytes] | None:
+    def answer(self, request: dict[str, Any], path: str, port: int) -> tuple[int, bytes] | None:
         """The status and body for one call; None closes the connection."""
+        model_id = urllib.parse.unquote(path.split("/")[2])
+        if not self.may_call(model_id):
+            self.denied.append(model_id)
+            return 403, json.dumps({"message": "not authorized to perform: bedrock:InvokeModel"}).encode()
         prompt = request["messages"][0]["content"][0]["text"]
         cue = CUE.search(prompt)
         words = cue.group(1).split(",") if cue else ["200"]
@@ -157,7 +167,7 @@ def running() -> Iterator[ConverseStub]:
         def do_POST(self) -> None:
             started = time.monotonic()
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = stub.answer(request, self.client_address[1])
+            answer = stub.answer(request, self.path, self.client_address[1])
             if answer is None:
                 return
             status, content = answer

@@ -715,7 +715,7 @@ def test_a_redrive_between_the_dead_letter_and_the_row_is_not_lost(
 
     with monkeypatch.context() as patch:
         patch.setattr(worker_module, "send_to_dlq", dead_letter_and_wait)
-        worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+        worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
         worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     (failure,) = outcomes()
     store.apply_result(AIJobResultMessage.from_body(json.dumps(failure)))
@@ -737,7 +737,7 @@ def test_a_dead_letter_and_its_row_name_the_same_moment(
             clock.forward(milliseconds=3)
             return clock()
 
-    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, Ticking())
+    worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, Ticking())
     worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     (failure,) = outcomes()
     store.apply_result(AIJobResultMessage.from_body(json.dumps(failure)))
@@ -750,7 +750,7 @@ def test_a_redrive_before_the_row_says_failed_is_not_lost(
     settings, store, clock, job_types, model, in_queue, outcomes, operator_redrives, lease
 ):  # R-E4
     """The result is still in the response queue, while the row is `processing`."""
-    worker = Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock)
+    worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
     worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     (failure,) = outcomes()
     work = operator_redrives()
@@ -772,7 +772,7 @@ def test_waits_are_no_attempts_for_callers(settings, store, clock, job_types, mo
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 3600, "input": {"name": "MODEL_THROTTLED"}}
 
     def work():
-        Worker(settings, store, NO_BUDGET, clock() + timedelta(minutes=15), model, clock).work_on(
+        Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock).work_on(
             in_queue(**job), job_types
         )
         return store.get("job-1")

@@ -85,3 +85,7 @@ output "bucket_name" { value = module.ai_jobs.bucket_name }
 output "metrics_namespace" { value = module.ai_jobs.metrics_namespace }
 output "dashboard_body" { value = module.ai_jobs.dashboard_body }
 output "alarm_names" { value = module.ai_jobs.alarm_names }
+output "processor_role_name" { value = module.ai_jobs.processor_role_name }
+output "config_application_id" { value = module.ai_jobs.config_application_id }
+output "config_environment_id" { value = module.ai_jobs.config_environment_id }
+output "config_profile_id" { value = module.ai_jobs.config_profile_id }

@@ -1,0 +1,100 @@
+"""A model is changed while jobs run: R-J7 on the local AWS."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import boto3
+import pytest
+
+from ai_jobs import AIJobMessage
+
+OLD, NEW = "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"
+JOBS = 100
+# For so long IAM has not heard of the new policy everywhere.
+SPREADING_SECONDS = 2
+
+
+class Change:
+    """What `terraform apply` does to change a model, step by step and in its order (tests/terraform/test_order.py)."""
+
+    def __init__(self, outputs, model):
+        self._iam, self._appconfig = boto3.client("iam"), boto3.client("appconfig")
+        self._role = outputs.processor_role_name
+        self._policy = self._iam.get_role_policy(RoleName=self._role, PolicyName="function")["PolicyDocument"]
+        model.may_call = self._may_call
+        self._spread_at = 0.0
+        self._application = outputs.config_application_id
+        self._environment, self._profile = outputs.config_environment_id, outputs.config_profile_id
+        self._strategy = self._deployments()[-1]["DeploymentStrategyId"]
+
+    def _deployments(self):
+        where = {"ApplicationId": self._application, "EnvironmentId": self._environment}
+        numbers = [found["DeploymentNumber"] for found in self._appconfig.list_deployments(**where)["Items"]]
+        return [self._appconfig.get_deployment(**where, DeploymentNumber=number) for number in sorted(numbers)]
+
+    def _may_call(self, model_id):
+        """Bedrock's part: nobody asks the role's policy on the way to the stub."""
+        document = self._iam.get_role_policy(RoleName=self._role, PolicyName="function")["PolicyDocument"]
+        allowed = [
+            arn
+            for statement in document["Statement"]
+            if statement["Action"] == ["bedrock:InvokeModel"]
+            for arn in statement["Resource"]
+        ]
+        spread = model_id == OLD or time.monotonic() >= self._spread_at
+        return spread and any(arn.endswith(f"foundation-model/{model_id}") for arn in allowed)
+
+    def permit(self, model_id):
+        """The role's policy, which takes its time to spread."""
+        self._spread_at = time.monotonic() + SPREADING_SECONDS
+        text = json.dumps(self._policy).replace(OLD, model_id)
+        self._iam.put_role_policy(RoleName=self._role, PolicyName="function", PolicyDocument=text)
+
+    def deploy(self, model_id):
+        """A new version of the job types, and its deployment."""
+        where = {"ApplicationId": self._application, "ConfigurationProfileId": self._profile}
+        first = self._appconfig.get_hosted_configuration_version(**where, VersionNumber=1)
+        content = first["Content"].read().decode().replace(OLD, model_id).encode()
+        version = self._appconfig.create_hosted_configuration_version(
+            **where, Content=content, ContentType="application/json"
+        )
+        self._appconfig.start_deployment(
+            **where,
+            EnvironmentId=self._environment,
+            ConfigurationVersion=str(version["VersionNumber"]),
+            DeploymentStrategyId=self._strategy,
+        )
+
+
+@pytest.fixture
+def change(outputs, model):
+    changed = Change(outputs, model)
+    yield changed
+    changed.permit(OLD)
+    changed.deploy(OLD)
+    model.may_call = lambda _model_id: True
+
+
+def test_a_model_that_is_changed_under_a_hundred_jobs_fails_none_of_them(
+    outputs, change, ended, model, text, until
+):  # R-J7 R-E1
+    jobs = [AIJobMessage("user-1", "echo", {"text": text("slow:0.5")}) for _ in range(JOBS)]
+    sqs = boto3.client("sqs")
+    for first in range(0, JOBS, 10):
+        batch = jobs[first : first + 10]
+        entries = [{"Id": str(number), "MessageBody": job.to_body()} for number, job in enumerate(batch)]
+        sqs.send_message_batch(QueueUrl=outputs.request_queue_url, Entries=entries)
+    until(lambda: len(model.in_flight) > 3, "the first calls")
+
+    change.permit(NEW)
+    until(lambda: OLD in model.denied, "workers that still call the old model")
+    change.deploy(NEW)
+
+    found = [ended(job.job_id) for job in jobs]
+    assert [job["error"] for job in found if job["status"] != "completed"] == []
+    models = {job["model"] for job in found}
+    assert models == {OLD, NEW}, "the change came while jobs ran"
+    assert NEW in model.denied, "and before the new permission had spread"
+    assert all(model.calls(job.input["text"]) == 1 for job in jobs), "what is denied is not billed"
