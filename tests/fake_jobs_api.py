@@ -10,6 +10,7 @@ import contextlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -50,6 +51,8 @@ class FakeJobsApi:
         looks: how many looks at a job come before its end, by id (2 by default).
         endings: how a job ends, by id (completed by default).
         url: where the HTTP server is, when there is one.
+        held_second: how long the HTTP server takes over each second that a request asks it to wait. Like the service,
+            it holds the request for all of that time when there is no news.
     """
 
     def __init__(self) -> None:
@@ -61,6 +64,7 @@ class FakeJobsApi:
         self.endings: dict[str, dict[str, Any]] = {}
         self.accepts: Callable[[Mapping[str, str]], bool] = lambda headers: True
         self.url = ""
+        self.held_second = 0.0
         self._bodies: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
@@ -157,6 +161,9 @@ def served(api: FakeJobsApi) -> Iterator[FakeJobsApi]:
                 self.close_connection = True
                 return
             status, headers, content = given
+            if status == 304 or "retry-after" in headers:
+                wait = dict(parse_qsl(urlsplit(self.path).query)).get("wait", "0")
+                time.sleep(int(wait) * api.held_second)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -6,6 +6,7 @@ The names here are what other services import; `ai_jobs.store`, `ai_jobs.model` 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from ai_jobs.client.problems import (
         ApiConnectionError,
         ApiError,
+        AuthError,
         BadRequestError,
+        ClientClosedError,
         ConflictError,
+        InvalidArgumentError,
         JobCancelledError,
         JobFailedError,
         JobNotEndedError,
@@ -50,11 +54,14 @@ __all__ = [
     "ApiConnectionError",
     "ApiError",
     "AsyncJobsClient",
+    "AuthError",
     "BadRequestError",
     "BearerAuth",
+    "ClientClosedError",
     "ConfigurationError",
     "ConflictError",
     "Erased",
+    "InvalidArgumentError",
     "Job",
     "JobCancelledError",
     "JobError",
@@ -83,6 +90,10 @@ __all__ = [
     "send_ai_job_result",
 ]
 
+# `from ai_jobs import *` must work without the extra `async`; type checkers are to see the whole list.
+if not TYPE_CHECKING and importlib.util.find_spec("aiohttp") is None:
+    __all__.remove("AsyncJobsClient")
+
 _HOMES = {
     "ai_jobs.client.asynchronous": ("AsyncJobsClient",),
     "ai_jobs.client.auth": ("BearerAuth", "SigV4Auth"),
@@ -90,8 +101,11 @@ _HOMES = {
     "ai_jobs.client.problems": (
         "ApiConnectionError",
         "ApiError",
+        "AuthError",
         "BadRequestError",
+        "ClientClosedError",
         "ConflictError",
+        "InvalidArgumentError",
         "JobCancelledError",
         "JobFailedError",
         "JobNotEndedError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -191,3 +192,14 @@ def forget_clients() -> None:
     """Make the next call of each function above create its client anew, from the environment as it is then."""
     with _creation:
         _create.cache_clear()
+
+
+def _start_afresh() -> None:
+    """Share no connection with the parent: two processes that read one get each other's answers."""
+    global _creation
+    _creation = threading.Lock()  # the parent's may be held by a thread that the child does not have
+    _create.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -152,8 +152,10 @@ class AIJobsError(Exception):
 
     Args:
         code: AWS's or the API's error code, or the name of what went wrong on the way there.
+        job_id: the job that it is about, also when nobody could be told of that job; None where there is not one.
     """
 
-    def __init__(self, message: str, code: str = "Unknown") -> None:
+    def __init__(self, message: str, code: str = "Unknown", job_id: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.job_id = job_id

@@ -112,6 +112,16 @@ def _reported(action: str, queue_url: str) -> Iterator[None]:
         raise AIJobsError(f"cannot {action} {queue_url}: {error}", code) from error
 
 
+@contextmanager
+def _about(job_id: str) -> Iterator[None]:
+    """What fails says which job it was about, as `error.job_id`, so that whoever sends many knows which to repeat."""
+    try:
+        yield
+    except (AIJobsError, ValueError) as error:
+        vars(error)["job_id"] = job_id  # a ValueError has no such attribute of its own
+        raise
+
+
 def to_message_attributes(attributes: Mapping[str, str]) -> dict[str, MessageAttributeValueTypeDef]:
     """`{Name: text}` in SQS's form. Empty values are left out, since SQS refuses them."""
     return {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text}
@@ -198,16 +208,17 @@ def send_ai_job_request(
     Raises:
         ConfigurationError: when no URL is given and the variable is unset.
         ValueError: when the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
-        AIJobsError: when SQS or S3 can't be reached or refuses.
+        AIJobsError: when SQS or S3 can't be reached or refuses. It and the ValueError have a `job_id`.
     """
     url = queue_url or configuration.request_queue_url()
     store_in = bucket or configuration.bucket()
-    if store_in:
-        try:
-            message = with_large_input_stored(message, store_in)
-        except JobError as error:
-            raise AIJobsError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
-    return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
+    with _about(message.job_id):
+        if store_in:
+            try:
+                message = with_large_input_stored(message, store_in)
+            except JobError as error:
+                raise AIJobsError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
+        return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
 
 
 def check_size(message: AIJobMessage, bucket: str | None) -> None:
@@ -253,7 +264,8 @@ def send_ai_job_result(
     Returns and raises as `send_ai_job_request` does.
     """
     url = queue_url or configuration.response_queue_url()
-    return send_message(url, message.to_body(), message.attributes(), message.user_id, trace_header=trace_header)
+    with _about(message.job_id):
+        return send_message(url, message.to_body(), message.attributes(), message.user_id, trace_header=trace_header)
 
 
 def receive_messages(

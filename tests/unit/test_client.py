@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,16 +22,21 @@ from ai_jobs import (
     AIJobsError,
     ApiConnectionError,
     AsyncJobsClient,
+    AuthError,
     BadRequestError,
     BearerAuth,
+    ClientClosedError,
+    InvalidArgumentError,
     Job,
     JobsClient,
     NotAllowedError,
     SigV4Auth,
+    WaitTimeoutError,
 )
-from ai_jobs.client import core
+from ai_jobs.client import asynchronous, core, sync
 from ai_jobs.client.wire import Request
-from tests.fake_jobs_api import LOST, RESULT, FakeJobsApi, served
+from tests.fake_jobs_api import LOST, RESULT, FakeJobsApi, answer, error, served
+from tests.forked import Child
 
 TEXT = {"text": "hello"}
 
@@ -37,9 +45,13 @@ TEXT = {"text": "hello"}
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJobsApi]:
     monkeypatch.setattr(core, "_FIRST_BACKOFF_SECONDS", 0.001)
     monkeypatch.setattr(core, "_FIRST_PAUSE_SECONDS", 0.001)
+    # A request that the service holds lasts longer than a connection may take, here as there (25 s and 5 s).
+    for client in (sync, asynchronous):
+        monkeypatch.setattr(client, "CONNECT_TIMEOUT_SECONDS", 0.5)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with served(FakeJobsApi()) as running:
+        running.held_second = 0.04
         yield running
 
 
@@ -51,10 +63,11 @@ class Blocking:
         self._client = AsyncJobsClient(*arguments, **options)
 
     def __enter__(self) -> Blocking:
+        self._runner.run(self._client.__aenter__())
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self._runner.run(self._client.close())
+        self._runner.run(self._client.__aexit__(None, None, None))
         self._runner.close()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -89,6 +102,53 @@ def test_the_whole_life_of_jobs(api: FakeJobsApi, make: Any) -> None:
         assert "x-api-key" not in api.headers[-1]
 
 
+def test_a_request_may_be_held_for_longer_than_a_connection_may_take(api: FakeJobsApi, make: Any) -> None:
+    api.add("x")
+    with make(api.url, timeout_seconds=5) as client:
+        started = time.monotonic()
+        assert client.wait("x", 30).has_ended
+        assert time.monotonic() - started >= 2 * 20 * api.held_second
+    assert len(api.calls) == 3, "none was given up and repeated"
+
+
+def test_times_are_the_libraries_own(api: FakeJobsApi, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five seconds for a connection; for the answer 30, and the 25 of the wait on top."""
+    import aiohttp
+    import urllib3
+
+    monkeypatch.undo()
+    given = []
+    urllib3_request, aiohttp_request = urllib3.PoolManager.request, aiohttp.ClientSession._request
+
+    def request(self: Any, *arguments: Any, timeout: urllib3.Timeout, **options: Any) -> Any:
+        given.append((timeout.connect_timeout, timeout.read_timeout, timeout.total))
+        return urllib3_request(self, *arguments, timeout=timeout, **options)
+
+    async def request_async(self: Any, *arguments: Any, timeout: aiohttp.ClientTimeout, **options: Any) -> Any:
+        given.append((timeout.sock_connect, timeout.sock_read, timeout.total))
+        return await aiohttp_request(self, *arguments, timeout=timeout, **options)
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", request)
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", request_async)
+    api.add("x", "completed", result=RESULT)
+    with make(api.url) as client:
+        client.wait("x")
+        client.get("x")
+    assert given == [(5.0, 55.0, None), (5.0, 30.0, None)]
+
+
+def test_a_wait_outlives_an_outage_and_says_in_the_end_that_it_is_one(api: FakeJobsApi, make: Any) -> None:
+    api.add("x")
+    api.faults.extend([LOST, error(503, "STORE_UNAVAILABLE")] * 6)
+    with make(api.url) as client:
+        assert client.wait("x", 30).has_ended
+        assert not api.faults
+    with make("http://127.0.0.1:9/v1") as client, pytest.raises(WaitTimeoutError) as raised:
+        client.wait("x", 0.2)
+    assert isinstance(raised.value.__cause__, ApiConnectionError)
+    assert raised.value.job_id == raised.value.__cause__.job_id == "x"
+
+
 def test_a_cut_connection_is_tried_again_and_a_dead_one_reported(api: FakeJobsApi, make: Any) -> None:
     api.faults.append(LOST)
     with make(api.url) as client:
@@ -111,6 +171,72 @@ def test_an_expired_token_is_renewed(api: FakeJobsApi, make: Any) -> None:
         client.submit("echo", TEXT)
         client.submit("echo", TEXT)
     assert next(tokens) == "newer", "it is asked for only after a 401"
+
+
+class OwnError(RuntimeError):
+    pass
+
+
+def test_a_submit_that_cannot_be_authorized_says_which_job_it_was(
+    api: FakeJobsApi, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> Any:
+        raise OwnError("the identity provider is down")
+
+    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda session: None)
+    for auth, kind, code in (
+        (SigV4Auth("eu-west-1"), AuthError, "NO_CREDENTIALS"),
+        (BearerAuth(fail), AuthError, "AUTH_FAILED"),
+        (fail, AuthError, "AUTH_FAILED"),
+        (BearerAuth("secret\n"), InvalidArgumentError, "INVALID_ARGUMENT"),
+    ):
+        job_id = "0b2c4d6e-0000-4000-8000-000000000000"
+        with make(api.url, auth) as client, pytest.raises(kind) as raised:
+            client.submit("echo", TEXT, user_id="u", job_id=job_id)
+        assert (raised.value.code, raised.value.job_id) == (code, job_id)
+        assert "secret" not in str(raised.value)
+        assert code != "AUTH_FAILED" or isinstance(raised.value.__cause__, OwnError)
+    assert api.calls == []
+
+
+def test_another_jobs_answer_is_never_returned(api: FakeJobsApi, make: Any) -> None:
+    api.faults.append(answer(200, {"jobId": "y", "status": "completed", "result": RESULT}))
+    with make(api.url) as client, pytest.raises(AIJobsError, match="answered with the job 'y'") as raised:
+        client.get("x")
+    assert (raised.value.code, raised.value.job_id) == ("WRONG_JOB", "x")
+
+
+def test_a_closed_client_refuses_further_use(api: FakeJobsApi, make: Any) -> None:
+    for number in range(3):
+        api.add(f"job-{number}", "completed", result=RESULT)
+    with make(api.url) as client:
+        client.get("job-0")
+        client.close()
+        client.close()
+        calls = len(api.calls)
+        for call in (
+            lambda: client.submit("echo", TEXT, user_id="u", job_id="job-0"),
+            lambda: client.get("job-0"),
+            lambda: client.wait("job-0"),
+            lambda: client.cancel("job-0"),
+            lambda: client.result("job-0"),
+            lambda: list(client.iter_results(["job-0", "job-1"])),
+        ):
+            with pytest.raises(ClientClosedError, match="the client is closed") as raised:
+                call()
+            assert raised.value.job_id == "job-0"
+        with pytest.raises(ClientClosedError):
+            list(client.list(user_id="u"))
+        with pytest.raises(ClientClosedError), client:
+            pass
+    assert len(api.calls) == calls
+
+
+def test_one_that_was_never_used_is_closed_too(api: FakeJobsApi, make: Any) -> None:
+    with make(api.url) as client:
+        client.close()
+        with pytest.raises(ClientClosedError):
+            client.get("x")
 
 
 def test_a_fixed_token_is_not_tried_twice(api: FakeJobsApi, make: Any) -> None:
@@ -224,6 +350,149 @@ def test_the_passwords_of_netrc_are_left_alone(
     assert [headers.get("authorization") for headers in api.headers] == ["Bearer token", None]
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://user:secret@host:port", "https://"])
+def test_a_proxy_that_cannot_be_one_is_named(
+    api: FakeJobsApi, make: Any, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with make("http://jobs.invalid/v1") as client, pytest.raises(InvalidArgumentError, match="HTTPS_PROXY") as raised:
+        client.get("x")
+    assert raised.value.job_id == "x"
+    assert "secret" not in str(raised.value)
+
+
+def test_closing_while_it_iterates_ends_the_iteration(api: FakeJobsApi) -> None:
+    for number in range(20):
+        api.add(f"job-{number}", "completed", result=RESULT)
+    client = JobsClient(api.url)
+    results = client.iter_results([f"job-{number}" for number in range(20)])
+    next(results)
+    client.close()
+    with pytest.raises(ClientClosedError):
+        list(results)
+
+
+def test_closing_does_not_wait_for_requests_that_are_held(api: FakeJobsApi) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(request: Request) -> dict[str, str]:
+        started.set()
+        go_on.wait(10)
+        return {}
+
+    client = JobsClient(api.url, hold)
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        iterating = threads.submit(lambda: list(client.iter_results(["x", "y"], 5)))
+        started.wait(10)
+        client.close()
+        go_on.set()
+        with pytest.raises(ClientClosedError):
+            iterating.result(10)
+
+
+# A fork of a process whose threads and connections are in use: gunicorn with --preload, multiprocessing, Celery.
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def _use(client: JobsClient, names: list[str]) -> list[str]:
+    """Read the jobs one by one and all together; the ids that were seen."""
+    return [client.get(name).job_id for name in names] + sorted(job.job_id for job in client.iter_results(names, 10))
+
+
+@forks
+def test_a_forked_child_shares_neither_connections_nor_threads(api: FakeJobsApi) -> None:
+    api.looks.default_factory = lambda: 0
+    names = [[f"{child}-{number}" for number in range(50)] for child in range(4)]
+    for name in (name for some in names for name in some):
+        api.add(name)
+    with JobsClient(api.url, SigV4Auth("eu-west-1", Credentials("AKIAEXAMPLE", "secret"))) as client:
+        list(client.iter_results(names[0][:8]))  # connections and threads
+        children = [Child(lambda some=some: _use(client, some)) for some in names[1:]]
+        assert _use(client, names[0]) == names[0] + sorted(names[0])
+        for child, some in zip(children, names[1:], strict=True):
+            assert child.result() == some + sorted(some)
+
+
+@forks
+def test_a_forked_child_does_not_wait_for_the_parents_locks(api: FakeJobsApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of the parent is about to get a token, or credentials, at the moment of the fork."""
+    api.add("x", "completed", result=RESULT)
+    parent, asked, go_on = os.getpid(), threading.Event(), threading.Event()
+
+    def slowly(made: Any) -> Any:
+        if os.getpid() == parent:
+            asked.set()
+            go_on.wait(20)
+        return made
+
+    credentials = Credentials("AKIAEXAMPLE", "secret")
+    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda session: slowly(credentials))
+    for auth in (BearerAuth(lambda: slowly("token")), SigV4Auth("eu-west-1")):
+        asked.clear()
+        go_on.clear()
+        with JobsClient(api.url, auth) as client, concurrent.futures.ThreadPoolExecutor(1) as threads:
+            in_parent = threads.submit(client.get, "x")
+            assert asked.wait(10)
+            child = Child(lambda client=client: client.get("x").job_id)
+            try:
+                assert child.result(10) == "x"
+            finally:
+                go_on.set()
+            assert in_parent.result(10).job_id == "x"
+
+
+@forks
+def test_a_closed_client_is_closed_in_a_child_too(api: FakeJobsApi) -> None:
+    client = JobsClient(api.url)
+    client.close()
+    with pytest.raises(ClientClosedError):
+        Child(lambda: client.get("x")).result()
+
+
+@forks
+def test_the_asynchronous_client_makes_new_connections_in_a_child(api: FakeJobsApi) -> None:
+    api.looks.default_factory = lambda: 0
+    names = [f"job-{number}" for number in range(20)]
+    for name in names:
+        api.add(name)
+
+    async def use() -> list[str]:
+        jobs = await asyncio.gather(*(client.get(name) for name in names))
+        return [job.job_id for job in jobs] + sorted([job.job_id async for job in client.iter_results(names, 10)])
+
+    client = AsyncJobsClient(api.url)
+    with asyncio.Runner() as runner:
+        assert runner.run(use()) == names + sorted(names)
+        # The parent's loop lives on, and its connections are open.
+        children = [Child(lambda: asyncio.run(use())) for _ in range(2)]
+        assert runner.run(use()) == names + sorted(names)
+        for child in children:
+            assert child.result() == names + sorted(names)
+        assert runner.run(use()) == names + sorted(names)
+        runner.run(client.close())
+
+
+def test_the_asynchronous_client_goes_from_a_loop_that_is_over_to_the_next(api: FakeJobsApi) -> None:
+    api.add("x", "completed", result=RESULT)
+    client = AsyncJobsClient(api.url)
+    for _ in range(3):
+        assert asyncio.run(client.get("x")).job_id == "x"
+    asyncio.run(client.close())
+
+
+def test_the_asynchronous_client_does_not_serve_two_loops_at_once(api: FakeJobsApi) -> None:
+    api.add("x", "completed", result=RESULT)
+    client = AsyncJobsClient(api.url)
+    with asyncio.Runner() as runner:
+        runner.run(client.get("x"))
+        for call in (client.get("x"), client.close()):
+            with pytest.raises(AIJobsError, match="another event loop") as raised:
+                asyncio.run(call)
+            assert raised.value.code == "WRONG_EVENT_LOOP"
+        assert runner.run(client.get("x")).job_id == "x"
+        runner.run(client.close())
+
+
 def test_stopping_early_leaves_nothing_behind(api: FakeJobsApi) -> None:
     for number in range(5):
         api.add(f"job-{number}", "completed", result=RESULT)
@@ -252,6 +521,13 @@ def test_the_client_and_the_queue_functions_need_no_extra() -> None:  # R-C1
 def test_importing_the_client_imports_neither_botocore_nor_urllib3() -> None:
     done = _run("from ai_jobs import JobsClient, SigV4Auth\nprint({'boto3', 'botocore', 'urllib3'} & set(sys.modules))")
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_a_star_import_works_without_the_extras() -> None:
+    done = _run("from ai_jobs import *\nprint('JobsClient' in dir(), 'AsyncJobsClient' in dir())")
+    assert done.stdout == "True False\n", done.stderr
+    with_it = [sys.executable, "-c", "from ai_jobs import *\nAsyncJobsClient"]
+    subprocess.run(with_it, check=True, env=os.environ | {"PYTHONPATH": "functions"})
 
 
 def test_a_missing_extra_is_named() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,10 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from ai_jobs import (
+    AIJobsError,
     ApiConnectionError,
     ApiError,
     BadRequestError,
     ConflictError,
+    InvalidArgumentError,
     Job,
     JobCancelledError,
     JobFailedError,
@@ -357,9 +361,68 @@ def test_a_sweep_outlives_faults_but_not_an_outage(driver: Driver, client: Core)
     assert sorted(driver.emitted_ids) == names
     driver.api.add("late")
     driver.api.add("later")
-    driver.api.faults.extend([error(503, "STORE_UNAVAILABLE")] * 20)
-    with pytest.raises(UnavailableError):
+    driver.api.faults.extend([error(503, "STORE_UNAVAILABLE")] * 1000)
+    started = driver.time
+    with pytest.raises(WaitTimeoutError, match=r"later \(not seen\); the last look failed: 503 STORE") as raised:
         driver.run(client.follow(["late", "later"], 300))
+    assert isinstance(raised.value.__cause__, UnavailableError)
+    assert driver.time - started == pytest.approx(300)
+    assert len(driver.api.calls) < 120, "it asks ever more slowly"
+
+
+OUTAGES = {"no connection": LOST, "503": error(503, "STORE_UNAVAILABLE"), "proxy": (502, {}, b"<html>")}
+
+
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
+@pytest.mark.parametrize("held", [True, False])
+def test_a_wait_goes_on_until_its_own_time_is_up(driver: Driver, client: Core, fault: Any, held: bool) -> None:
+    driver.held = held
+    for names in (["x"], ["a", "b", "c"]):
+        for name in names:
+            driver.api.add(name)
+        driver.api.faults.extend([fault] * 3 * core.MAX_ATTEMPTS)
+        driver.run(client.wait("x", 1000) if len(names) == 1 else client.follow(names, 1000))
+        assert not driver.api.faults
+    assert sorted(driver.emitted_ids) == ["a", "b", "c"]
+    driver.api.faults.extend([fault] * 10_000)
+    with pytest.raises(WaitTimeoutError, match="the last look failed") as raised:
+        driver.run(client.wait("y", 20_000))
+    again = pickle.loads(pickle.dumps(raised.value))  # noqa: S301 - our own
+    assert (again.job_id, again.open_ids, str(again)) == ("y", ("y",), str(raised.value))
+    assert raised.value.__cause__
+
+
+def test_a_long_retry_after_ends_no_wait(driver: Driver, client: Core) -> None:
+    driver.api.add("x", "completed", result=RESULT)
+    driver.api.add("y", "completed", result=RESULT)
+    busy = error(429, "THROTTLED", retry_after="3600")
+    driver.api.faults.extend([busy, busy])
+    assert driver.run(client.wait("x", 300)).has_ended
+    assert driver.pauses == [60, 60], "what was wrong may be right long before"
+    driver.api.faults.append(busy)
+    assert driver.run(client.wait("x", 10)).has_ended
+    assert driver.pauses[2:] == [10], "a last look when the time is up"
+    driver.api.faults.extend([busy, busy])
+    driver.run(client.follow(["x", "y"], 300))
+    assert sorted(driver.emitted_ids) == ["x", "y"]
+    calls = len(driver.api.calls)
+    driver.api.faults.append(busy)
+    with pytest.raises(ThrottledError):
+        driver.run(client.get("x"))
+    assert len(driver.api.calls) == calls + 1, "another call leaves it to the caller what to do in the meantime"
+
+
+def test_a_service_that_hangs_does_not_make_a_short_sweep_a_long_one(driver: Driver, client: Core) -> None:
+    names = [f"job-{number}" for number in range(200)]
+
+    def hang(request: Request) -> Outcome:
+        driver.time += request.timeout_seconds / core.CONCURRENCY  # they hang together
+        return NoAnswer(TimeoutError())
+
+    driver._send = hang  # type: ignore[method-assign]
+    with pytest.raises(WaitTimeoutError):
+        driver.run(client.follow(names, 10))
+    assert driver.time <= 10 + 2 * core._LEAST_PATIENCE_SECONDS
 
 
 def test_a_fault_while_it_waits_for_news_ends_nothing(driver: Driver, client: Core) -> None:
@@ -382,13 +445,21 @@ def test_a_fault_while_it_waits_for_news_ends_nothing(driver: Driver, client: Co
 
 
 def test_an_empty_id_is_no_wish_for_a_new_one(driver: Driver, client: Core) -> None:
-    with pytest.raises(ValueError, match="'' is no job id"):
+    with pytest.raises(ValueError, match="'' is not a job id"):
         driver.run(client.submit("echo", TEXT, "", {}))
 
 
-def test_one_id_is_not_taken_for_many(driver: Driver, client: Core) -> None:
-    with pytest.raises(TypeError, match=r"give a list, such as \['x-1'\]"):
-        driver.run(client.follow("x-1", 300))
+@pytest.mark.parametrize("jobs", ["x-1", job_of({"jobId": "x-1", "status": "queued"})])
+def test_one_id_is_not_taken_for_many(client: Core, jobs: Any) -> None:
+    with pytest.raises(TypeError, match=r"give a list, such as \['x-1'\]") as raised:
+        client.follow(jobs, 300)  # at once, not with the first job
+    assert isinstance(raised.value, AIJobsError)
+
+
+@pytest.mark.parametrize("jobs", [7, None, ["x", 7], ["x", None], [""]])
+def test_what_is_not_a_list_of_jobs_is_refused(client: Core, jobs: Any) -> None:
+    with pytest.raises(InvalidArgumentError):
+        client.follow(jobs, 300)
 
 
 def test_following_nothing_asks_nothing(driver: Driver, client: Core) -> None:
@@ -436,7 +507,7 @@ def test_a_newer_service_may_say_more() -> None:
 
 @pytest.mark.parametrize("job_id", ["", ".", ".."])
 def test_ids_that_would_be_another_path_are_refused(driver: Driver, client: Core, job_id: str) -> None:
-    with pytest.raises(ValueError, match="is no job id"):
+    with pytest.raises(ValueError, match="is not a job id"):
         driver.run(client.get(job_id))
 
 
@@ -446,9 +517,204 @@ def test_ids_are_encoded(driver: Driver, client: Core) -> None:
     assert driver.api.calls[0][1] == "/v1/jobs/a%2F..%2Fb%3Fc%3D%C3%BC"
 
 
-@pytest.mark.parametrize("url", ["", "api.example", "ftp://x/v1", "https:///v1", "https://x/v1?a=b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", None, "api.example", "ftp://x/v1", "https:///v1", "https://x/v1?a=b", "https://[x/v1", "https://x:y/v1"),
+        *("https://a..b/v1", f"https://{'a' * 64}.b/v1", "https://a b/v1", "https://a\nb/v1", "https://me:secret@x/v1"),
+    ],
+)
 def test_a_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="api_url is"):
+    with pytest.raises(ValueError, match="api_url is") as raised:
         Core(url, None, None, 30.0)
+    assert "secret" not in str(raised.value)
     with pytest.raises(ValueError, match="timeout_seconds is 0"):
         Core(URL, None, None, 0)
+    with pytest.raises(ValueError, match="timeout_seconds is inf"):
+        Core(URL, None, None, float("inf"))
+
+
+OPERATIONS: dict[str, Callable[[Core], Steps[Any]]] = {
+    "submit": lambda client: submitted(client, "x"),
+    "get": lambda client: client.get("x"),
+    "wait": lambda client: client.wait("x", 0),
+    "iter_results": lambda client: client.follow(["x"], 0),
+    "cancel": lambda client: client.cancel("x"),
+    "result": lambda client: client.result("x"),
+}
+each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+PROBLEMS = {
+    "refused": error(400, "INVALID_INPUT"),
+    "not found": error(404, "NOT_FOUND"),
+    "busy": error(429, "QUOTA_EXCEEDED"),
+    "failed": error(503, "QUEUE_UNAVAILABLE"),
+    "proxy": (403, {}, b"<html>Sign in</html>"),
+    "no connection": LOST,
+    "not a job": answer(200, ["no", "job"]),
+    "another job": answer(200, {"jobId": "y", "status": "completed", "result": RESULT}),
+}
+
+
+@each_operation
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_every_error_says_which_job_it_is_about(driver: Driver, client: Core, operation: Any, problem: Any) -> None:
+    driver.api.add("x")
+    driver.api.faults.extend([problem] * 50)
+    with pytest.raises(AIJobsError) as raised:
+        driver.run(operation(client))
+    assert raised.value.job_id == "x"
+    assert pickle.loads(pickle.dumps(raised.value)).job_id == "x"  # noqa: S301 - our own
+
+
+def test_a_submit_that_fails_says_which_id_was_made_up(driver: Driver, client: Core) -> None:
+    driver.api.faults.extend([LOST] * core.MAX_ATTEMPTS)
+    with pytest.raises(ApiConnectionError) as raised:
+        driver.run(submitted(client))
+    assert list(driver.api.rows) == [raised.value.job_id], "the job may be there all the same"
+    with pytest.raises(InvalidArgumentError) as refused:
+        driver.run(client.submit("echo", {"a set": {1}}, None, {}))  # type: ignore[dict-item]
+    assert uuid.UUID(refused.value.job_id)
+
+
+def test_errors_about_how_a_job_ended_name_it_and_a_lists_name_none(driver: Driver, client: Core) -> None:
+    for status, kind in (("queued", JobNotEndedError), ("failed", JobFailedError), ("cancelled", JobCancelledError)):
+        with pytest.raises(kind) as raised:
+            job_of({"jobId": "x", "status": status}).raise_for_status()
+        assert raised.value.job_id == "x"
+    driver.api.add("x", "completed")
+    with pytest.raises(AIJobsError, match="shows no result") as without:
+        driver.run(client.result("x"))
+    assert without.value.job_id == "x"
+    driver.api.faults.append(error(400, "BAD_REQUEST"))
+    with pytest.raises(BadRequestError) as listed:
+        driver.run(client.list_jobs({}))
+    assert listed.value.job_id is None
+
+
+@each_operation
+@pytest.mark.parametrize("status", ["queued", "completed", "cancelled"])
+def test_another_jobs_answer_is_never_returned(driver: Driver, client: Core, operation: Any, status: str) -> None:
+    driver.api.faults.append(answer(200, {"jobId": "y", "status": status, "result": RESULT}))
+    with pytest.raises(UnexpectedAnswerError, match="answered with the job 'y'") as raised:
+        driver.run(operation(client))
+    assert raised.value.code == "WRONG_JOB"
+    assert driver.emitted == []
+
+
+def test_a_sweep_checks_whose_answers_it_gets(driver: Driver, client: Core) -> None:
+    driver.api.add("x", "completed", result=RESULT)
+    driver.api.faults.extend([None, answer(200, {"jobId": "x", "status": "completed", "result": RESULT})])
+    with pytest.raises(UnexpectedAnswerError, match="WRONG_JOB") as raised:
+        driver.run(client.follow(["x", "y"], 300))
+    assert raised.value.job_id == "y"
+
+
+DEEP = b"[" * 200_000
+DEEP_BUT_READABLE = b'{"jobId": ' + b"[" * 900 + b"]" * 900 + b', "status": "queued"}'
+
+
+@each_operation
+@pytest.mark.parametrize("status", [200, 400, 404, 418])
+def test_an_answer_nested_too_deeply_is_an_error_of_ours(
+    driver: Driver, client: Core, operation: Any, status: int
+) -> None:
+    for body in (DEEP, b'{"error": ' + DEEP, b'{"error": {"code": ' + DEEP_BUT_READABLE + b"}}", DEEP_BUT_READABLE):
+        driver.api.faults.append((status, {}, body))
+        with pytest.raises(UnexpectedAnswerError) as raised:
+            driver.run(operation(client))
+        assert len(str(raised.value)) < 1000
+
+
+def test_a_stored_result_and_a_list_nested_too_deeply_are_too(driver: Driver, client: Core) -> None:
+    driver.api.faults.append((200, {}, DEEP))
+    with pytest.raises(UnexpectedAnswerError, match="not a JSON object"):
+        driver.run(client.list_jobs({}))
+    stored = {"jobId": "x", "status": "completed", "resultUrl": "https://bucket.example/stored/x"}
+    driver.api.faults.append((200, {}, DEEP))
+    with pytest.raises(UnexpectedAnswerError, match="not a result document") as raised:
+        driver.run(client.result(job_of(stored)))
+    assert raised.value.job_id == "x"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'"attempts": 1e400',
+        b'"attempts": []',
+        b'"completedAt": "0001-01-01T00:00:00+14:00"',
+        b'"completedAt": 7',
+        b'"result": {"usage": {"inputTokens": 1e999}}',
+        b'"usage": {"inputTokens": Infinity, "outputTokens": NaN}',
+        b'"error": "text"',
+    ],
+)
+def test_a_field_of_another_shape_is_an_error_of_ours(driver: Driver, client: Core, fields: bytes) -> None:
+    driver.api.faults.append((200, {}, b'{"jobId": "x", "status": "completed", ' + fields + b"}"))
+    with pytest.raises(UnexpectedAnswerError, match="not a (job|result) as documented"):
+        driver.run(client.get("x"))
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "https://", "/stored/x", "https://host:port/x", 7])
+def test_a_result_url_that_is_not_one_is_not_asked(driver: Driver, client: Core, url: Any) -> None:
+    driver.api.add("x", "completed", resultUrl=url)
+    with pytest.raises(AIJobsError, match="not an HTTP URL") as raised:
+        driver.run(client.result("x"))
+    assert (raised.value.code, raised.value.job_id) == ("NO_RESULT", "x")
+
+
+def _nested(depth: int) -> Any:
+    nested: Any = {}
+    for _ in range(depth):
+        nested = {"a": nested}
+    return nested
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"text": "\ud83c"}, "half a surrogate pair"),
+        ({"\ud83c": "text"}, "half a surrogate pair"),
+        (_nested(200_000), "nested too deeply"),
+        ({"text": float("inf")}, "JSON compliant"),
+        ({"text": b"bytes"}, "bytes is not JSON serializable"),
+    ],
+    ids=["value", "key", "deep", "infinite", "bytes"],
+)
+def test_an_input_that_cannot_be_sent_is_refused_here(driver: Driver, client: Core, given: Any, reason: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=reason):
+        driver.run(client.submit("echo", given, None, {}))
+    assert driver.api.calls == []
+
+
+@pytest.mark.parametrize("job", [None, 7, b"x", "\ud83c", ["x"]])
+def test_what_is_not_a_job_is_refused_here(driver: Driver, client: Core, job: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="is not a job id"):
+        driver.run(client.get(job))
+    with pytest.raises(InvalidArgumentError, match="half a surrogate pair"):
+        driver.run(client.list_jobs({"userId": "\ud83c"}))
+
+
+def test_an_id_may_be_a_uuid(driver: Driver, client: Core) -> None:
+    job_id = uuid.uuid4()
+    driver.run(client.submit("echo", TEXT, job_id, {"userId": "u"}))
+    assert driver.run(client.get(job_id)).job_id == str(job_id)
+    driver.run(client.follow([job_id], 300))
+    assert driver.emitted_ids == [str(job_id)]
+
+
+@pytest.mark.parametrize("seconds", ["60", None, float("nan"), True])
+def test_a_time_that_is_not_a_number_is_refused(driver: Driver, client: Core, seconds: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="it must be a number of seconds") as raised:
+        driver.run(client.wait("x", seconds))
+    assert raised.value.job_id == "x"
+    with pytest.raises(InvalidArgumentError, match="it must be a number of seconds"):
+        client.follow(["x"], seconds)
+    with pytest.raises(InvalidArgumentError, match="it must be a number of seconds"):
+        Core(URL, None, None, seconds)
+
+
+def test_an_api_key_that_is_not_a_header_is_refused_without_showing_it() -> None:
+    with pytest.raises(InvalidArgumentError, match="x-api-key is not one line") as raised:
+        Core(URL, None, "secret\n", 30.0)
+    assert "secret" not in str(raised.value)

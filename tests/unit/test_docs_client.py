@@ -39,7 +39,7 @@ def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert auth == "queued\n"
     first, second = errors.splitlines()
     assert first == "INVALID_INPUT input.subject"
-    assert re.fullmatch(r"CANCELLED job [0-9a-f-]{36} is cancelled", second)
+    assert re.fullmatch(r"CANCELLED ([0-9a-f-]{36}) job \1 is cancelled", second)
 
 
 def test_every_error_is_in_the_table() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 
 import pytest
 
@@ -11,14 +12,17 @@ from ai_jobs import (
     AIJobMessage,
     AIJobResultMessage,
     AIJobsError,
+    clients,
     delete_message,
     get_queue_attributes,
     get_queue_message_count,
+    get_sqs_client,
     receive_messages,
     send_ai_job_request,
     send_ai_job_result,
 )
 from ai_jobs.queues import change_visibility_of_all, check_size, send_message, size_of, with_more_attributes
+from tests.forked import Child
 
 
 def test_a_submitted_job_is_in_the_queue(aws, monkeypatch):  # R-C1 R-T1
@@ -108,3 +112,30 @@ def test_a_job_that_is_too_large_is_known_before_it_is_sent(aws, size, bucket, r
     with expected:
         check_size(job, bucket)
     assert get_queue_message_count(aws.request_queue).total == 0
+
+
+def test_what_fails_says_which_job_it_was_about(aws, monkeypatch):
+    job = AIJobMessage("user-1", "greeting", {"name": "Ada"})
+    with pytest.raises(AIJobsError) as gone:
+        send_ai_job_request(job, queue_url=f"{aws.request_queue}-gone")
+    with pytest.raises(ValueError, match="delay_seconds is 901") as late:
+        send_ai_job_request(job, queue_url=aws.request_queue, delay_seconds=901)
+    large = AIJobMessage("user-1", "greeting", {"name": "x" * 300_000}, job_id=job.job_id)
+    with pytest.raises(ValueError, match="SQS takes at most") as too_large:
+        send_ai_job_request(large, queue_url=aws.request_queue)
+    with pytest.raises(AIJobsError, match="cannot store the input") as not_stored:
+        send_ai_job_request(large, queue_url=aws.request_queue, bucket="no-such-bucket")
+    result = AIJobResultMessage(job.job_id, "u", "greeting", "failed", error={"code": "X", "message": "y"})
+    with pytest.raises(AIJobsError) as unreported:
+        send_ai_job_result(result, queue_url=f"{aws.response_queue}-gone")
+    for raised in (gone, late, too_large, not_stored, unreported):
+        assert raised.value.job_id == job.job_id
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_does_not_share_the_parents_connections(aws):
+    parents = get_sqs_client()
+    with clients._creation:  # as a thread of the parent would, at the moment of the fork
+        child = Child(lambda: get_sqs_client() is parents)
+    assert child.result() is False
+    assert get_sqs_client() is parents

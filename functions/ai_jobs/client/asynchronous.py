@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ai_jobs.client import forks
+from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import Core, list_filters, submit_options
+from ai_jobs.client.problems import ClientClosedError
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
+from ai_jobs.errors import AIJobsError
 
 try:
     import aiohttp
@@ -34,6 +38,9 @@ class AsyncJobsClient:
     """`JobsClient` for asyncio: the same arguments, methods, rules and errors. Use it as an async context manager.
 
     Proxies are those of the environment. `auth` is called in a thread, since it may have to fetch credentials.
+
+    Its connections belong to one event loop. When that loop is over, or the process is a forked child, the next request
+    makes new ones; while it still runs, a request from another loop raises an `AIJobsError` (`WRONG_EVENT_LOOP`).
     """
 
     def __init__(
@@ -57,15 +64,15 @@ class AsyncJobsClient:
         options = submit_options(user_id, trace_id, deadline_seconds, delay_seconds)
         return await self._run(self._core.submit(job_type, input, job_id, options))
 
-    async def get(self, job: Job | str) -> Job:
+    async def get(self, job: Job | str | UUID) -> Job:
         """As `JobsClient.get`."""
         return await self._run(self._core.get(job))
 
-    async def wait(self, job: Job | str, timeout_seconds: float = 300.0) -> Job:
+    async def wait(self, job: Job | str | UUID, timeout_seconds: float = 300.0) -> Job:
         """As `JobsClient.wait`."""
         return await self._run(self._core.wait(job, timeout_seconds))
 
-    def iter_results(self, jobs: Iterable[Job | str], timeout_seconds: float = 300.0) -> AsyncIterator[Job]:
+    def iter_results(self, jobs: Iterable[Job | str | UUID], timeout_seconds: float = 300.0) -> AsyncIterator[Job]:
         """As `JobsClient.iter_results`, for `async for`."""
         return self._iterate(self._core.follow(jobs, timeout_seconds))
 
@@ -80,19 +87,20 @@ class AsyncJobsClient:
         """As `JobsClient.list`, for `async for`."""
         return self._iterate(self._core.list_jobs(list_filters(user_id, status, job_type, page_size)))
 
-    async def cancel(self, job: Job | str) -> Job:
+    async def cancel(self, job: Job | str | UUID) -> Job:
         """As `JobsClient.cancel`."""
         return await self._run(self._core.cancel(job))
 
-    async def result(self, job: Job | str) -> JobResult:
+    async def result(self, job: Job | str | UUID) -> JobResult:
         """As `JobsClient.result`."""
         return await self._run(self._core.result(job))
 
     async def close(self) -> None:
-        """Close the connections."""
+        """As `JobsClient.close`."""
         await self._transport.close()
 
     async def __aenter__(self) -> AsyncJobsClient:
+        self._transport.check_open()
         return self
 
     async def __aexit__(
@@ -129,41 +137,93 @@ class AsyncJobsClient:
         return await self._transport.send(command.requests)
 
 
+# The sessions that a forked child has of its parent. To close one, or to let it be collected, would reach into the
+# parent's event loop, whose epoll object the two processes share.
+_sessions_of_the_parent: list[aiohttp.ClientSession] = []
+
+
 class _Transport:
-    """Sends requests with aiohttp; the session belongs to the event loop of the first request."""
+    """Sends requests with aiohttp; the session belongs to one process, and to the event loop of its first request."""
 
     def __init__(self, auth: Auth | None) -> None:
         self._auth = auth
+        self._closed = False
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        forks.start(self)
+
+    def start_afresh(self) -> None:
+        """Have no session yet."""
+        if self._session:
+            _sessions_of_the_parent.append(self._session)
+        self._session = self._loop = None
 
     async def send(self, requests: tuple[Request, ...]) -> list[Outcome]:
         return list(await asyncio.gather(*(self._send(request) for request in requests)))
 
+    def check_open(self, job_id: str | None = None) -> None:
+        if self._closed:
+            raise ClientClosedError(job_id)
+
     async def close(self) -> None:
+        if self._session:
+            self._check_loop()
+        self._closed = True
         session, self._session = self._session, None
         if session:
             await session.close()
 
     async def _send(self, request: Request) -> Outcome:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=_MOST_CONNECTIONS)
-            # Without `trust_env`: that would also put a password of ~/.netrc in the place of the signature.
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        headers = dict(request.headers)
+        self.check_open(request.job_id)
+        headers = request.headers
         if self._auth and request.signed:
-            headers |= await asyncio.to_thread(self._auth, request)
+            headers = await asyncio.to_thread(authorized_headers, self._auth, request)
+        proxy = proxy_for(request.url, request.job_id)
+        session = await self._session_of_this_loop(request)
+        timeout = aiohttp.ClientTimeout(
+            # How long it may take until a connection is free, or is there.
+            connect=request.timeout_seconds + CONNECT_TIMEOUT_SECONDS,
+            sock_connect=min(CONNECT_TIMEOUT_SECONDS, request.timeout_seconds),
+            sock_read=request.timeout_seconds,
+        )
         try:
             # `encoded`: what was signed is what is sent.
-            async with self._session.request(
+            async with session.request(
                 request.method,
                 yarl.URL(request.url, encoded=True),
                 data=request.body,
                 headers=headers,
-                proxy=proxy_for(request.url) or None,
-                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=request.timeout_seconds),
+                proxy=proxy or None,
+                timeout=timeout,
                 allow_redirects=False,
             ) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             return NoAnswer(error, may_pass=not isinstance(error, aiohttp.ClientConnectorCertificateError))
         return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+
+    async def _session_of_this_loop(self, request: Request) -> aiohttp.ClientSession:
+        self.check_open(request.job_id)  # `auth` may have taken its time
+        loop, old = asyncio.get_running_loop(), None
+        if self._session and self._loop is not loop:
+            self._check_loop(request.job_id)
+            old, self._session = self._session, None
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=_MOST_CONNECTIONS)
+            # Without `trust_env`: that would also put a password of ~/.netrc in the place of the signature.
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            self._loop = loop
+        session = self._session
+        if old:
+            await old.close()
+        return session
+
+    def _check_loop(self, job_id: str | None = None) -> None:
+        """Raise when the session's event loop is another one, and may still be using it."""
+        if self._loop and self._loop is not asyncio.get_running_loop() and not self._loop.is_closed():
+            raise AIJobsError(
+                "this client's connections belong to another event loop, which is not closed: use one AsyncJobsClient "
+                "in each event loop",
+                "WRONG_EVENT_LOOP",
+                job_id,
+            )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ai_jobs.client import forks
+from ai_jobs.client.problems import AuthError, InvalidArgumentError
 from ai_jobs.errors import AIJobsError
 
 if TYPE_CHECKING:
@@ -16,10 +18,43 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials
 
-    from ai_jobs.client.wire import Request
+    from ai_jobs.client.wire import Auth, Request
+
+# What http.client and aiohttp can put into a header.
+_HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
 _REGION_IN_HOST = re.compile(r"\.execute-api\.([a-z0-9-]+)\.(amazonaws\.com(\.cn)?|vpce\.amazonaws\.com)$")
+
+
+def authorized_headers(auth: Auth, request: Request) -> dict[str, str]:
+    """The request's headers with those of `auth`, for both clients.
+
+    Raises:
+        AuthError: when there are none; or the `AIJobsError` that `auth` raised. Both name the job.
+    """
+    try:
+        added = dict(auth(request))
+    except AIJobsError as error:
+        error.job_id = request.job_id
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        message = f"auth could not authorize {request.method} {request.shown_url}: {reason}"
+        raise AuthError(message, "AUTH_FAILED", request.job_id) from error
+    for name, value in added.items():
+        check_header(name, value, request.job_id)
+    return {**request.headers, **added}
+
+
+def check_header(name: str, value: object, job_id: str | None = None) -> None:
+    """Raise InvalidArgumentError for what no HTTP library sends. The value is a secret, so it is not shown."""
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        raise InvalidArgumentError(
+            f"the value of the header {name} is not one line of Latin-1 text: remove what does not belong there, such "
+            "as the line break at the end of a file",
+            job_id,
+        )
 
 
 class SigV4Auth:
@@ -31,15 +66,20 @@ class SigV4Auth:
         service: what the signature is for.
 
     Raises:
-        AIJobsError: when a request is to be signed and there are no credentials or no region.
+        AuthError: when a request is to be signed and there are no credentials or no region.
     """
 
     def __init__(
         self, region: str | None = None, credentials: Credentials | None = None, service: str = "execute-api"
     ) -> None:
         self._region = region
-        self._credentials = credentials
+        self._given_credentials = credentials
         self._service = service
+        forks.start(self)
+
+    def start_afresh(self) -> None:
+        """Find credentials and region anew: in a child, the parent's may be locked by a thread that refreshes them."""
+        self._credentials = self._given_credentials
         self._session: Any = None
         self._finding = threading.Lock()
 
@@ -65,7 +105,7 @@ class SigV4Auth:
         with self._finding:
             self._credentials = self._credentials or self._aws_session().get_credentials()
         if self._credentials is None:
-            raise AIJobsError(
+            raise AuthError(
                 "there are no AWS credentials to sign with: set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY, or give SigV4Auth(credentials=...)",
                 "NO_CREDENTIALS",
@@ -79,7 +119,7 @@ class SigV4Auth:
             # boto3 reads AWS_DEFAULT_REGION only; Lambda and many shells set the other one.
             region = self._region or (named[1] if named else _configured_region(self._aws_session()))
         if region is None:
-            raise AIJobsError(
+            raise AuthError(
                 f"the host {host} does not tell the region to sign for: set AWS_REGION or give SigV4Auth(region=...)",
                 "NO_REGION",
             )
@@ -101,6 +141,10 @@ class BearerAuth:
     def __init__(self, token: str | Callable[[], str]) -> None:
         self._source = token
         self._token: str | None = token if isinstance(token, str) else None
+        forks.start(self)
+
+    def start_afresh(self) -> None:
+        """Take a new lock; the token is as good in a child."""
         self._asking = threading.Lock()
 
     def __call__(self, _request: Request) -> Mapping[str, str]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from ai_jobs.client.auth import check_header
 from ai_jobs.client.job import Job, job_of, result_of
 from ai_jobs.client.problems import (
     ApiConnectionError,
     ApiError,
     ConflictError,
+    InvalidArgumentError,
     NotFoundError,
     WaitTimeoutError,
+    about_another_job,
     error_of,
     unexpected,
 )
+from ai_jobs.client.urls import is_http_url
 from ai_jobs.client.wire import Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Send, Steps
 from ai_jobs.errors import AIJobsError
 from ai_jobs.messages import JobResult
@@ -31,10 +36,13 @@ CONCURRENCY = 8
 
 MAX_ATTEMPTS = 6
 RETRY_SECONDS = 60.0
-"""After so many tries, or so long, a call gives up."""
+"""After so many tries, or so long, a call gives up. A wait does not: it has a time of its own."""
 
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 10.0
+
+# A wait asks again after so long, however long `Retry-After` is: what failed may work again long before.
+_LONGEST_ASKED_PAUSE_SECONDS = 60.0
 
 # All that the client sends may be sent twice, so that a 500 is tried again as well: the AWS SDKs do the same.
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
@@ -44,6 +52,11 @@ _LONGEST_WAIT_SECONDS = 25
 
 # The least time that an answer gets, however little is left of a wait.
 _LEAST_PATIENCE_SECONDS = 5.0
+
+# Sockets take no infinite time-out; more than a day is a mistake.
+_LONGEST_TIMEOUT_SECONDS = 86_400
+
+_NOT_IN_API_URLS = frozenset("?#@")
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -60,11 +73,22 @@ _USER_AGENT = "ai-jobs-python"
 
 @dataclass
 class _Watched:
-    """The open jobs of one wait, in the caller's order, and what was last seen of each."""
+    """The open jobs of one wait, in the caller's order, and what was last seen of each.
+
+    Attributes:
+        failures: how many looks in a row failed in a way that may pass.
+        problem: what the last of these was; None when the last look worked.
+        quiet_until: not before this is the service asked again, after a failure.
+    """
 
     job_ids: list[str]
+    timeout_seconds: float
+    ends_at: float
     jobs: dict[str, Job] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
+    failures: int = 0
+    problem: AIJobsError | None = None
+    quiet_until: float = 0.0
 
     def see(self, job_id: str, job: Job, etag: str | None) -> None:
         """Take note of a job; one that has ended is not watched any more."""
@@ -89,7 +113,7 @@ class Core:
         chance: from 0 to 1.
 
     Raises:
-        ValueError: when `api_url` is no HTTP URL.
+        InvalidArgumentError: when `api_url` is not an HTTP URL, or another argument cannot be right.
     """
 
     def __init__(
@@ -101,15 +125,20 @@ class Core:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        parts = urlsplit(api_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"api_url is {api_url!r}: it must be the URL of the API's stage, such as https://host/v1")
-        if timeout_seconds <= 0:
-            raise ValueError(f"timeout_seconds is {timeout_seconds}: it must be more than 0")
+        if not is_http_url(api_url) or not _NOT_IN_API_URLS.isdisjoint(api_url):
+            rule = (
+                "it must be the URL of the API's stage, such as https://host/v1, without a user, a query, or a fragment"
+            )
+            shown = api_url if not isinstance(api_url, str) else api_url.rpartition("@")[2]  # without a password
+            raise InvalidArgumentError(f"api_url is {shown!r}: {rule}")
+        if not 0 < _seconds(timeout_seconds) <= _LONGEST_TIMEOUT_SECONDS:
+            rule = f"it must be more than 0 and at most {_LONGEST_TIMEOUT_SECONDS}"
+            raise InvalidArgumentError(f"timeout_seconds is {timeout_seconds}: {rule}")
         self._api_url = api_url.rstrip("/")
         self._renew: Callable[[], bool] | None = getattr(auth, "renew", None)
         self._headers = {"Accept": "application/json", "User-Agent": _USER_AGENT}
         if api_key is not None:
+            check_header("x-api-key", api_key)
             self._headers["x-api-key"] = api_key
         self._timeout_seconds = timeout_seconds
         self._clock = clock
@@ -123,27 +152,27 @@ class Core:
         Args:
             options: further fields of the body by their names on the wire; None is left out.
         """
+        name = _id_of(uuid.uuid4() if job_id is None else job_id)
         given = {name: value for name, value in options.items() if value is not None}
         body = {"jobType": job_type, "input": job_input} | given
-        content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
-        request = self._request("PUT", _path_of(str(uuid.uuid4() if job_id is None else job_id)), body=content)
+        request = self._job_request("PUT", name, body=_json(body, name))
         response = yield from self._call(request)
         # The answer says the id and that it is queued.
         known = {name: body[name] for name in ("jobType", "userId", "traceId") if name in body}
         return _job_in(request, response, known)
 
-    def get(self, job: Job | str) -> Steps[Job]:
+    def get(self, job: Job | str | uuid.UUID) -> Steps[Job]:
         """GET the job once."""
-        request = self._request("GET", _path_of(_id_of(job)))
+        request = self._job_request("GET", _id_of(job))
         return _job_in(request, (yield from self._call(request)))
 
-    def cancel(self, job: Job | str) -> Steps[Job]:
+    def cancel(self, job: Job | str | uuid.UUID) -> Steps[Job]:
         """DELETE the job; one that is cancelled already counts as done.
 
         Whose cancellation that was can't be told: this one's answer may have been lost, here or inside an HTTP library
         that sends a DELETE again by itself (aiohttp does).
         """
-        request = self._request("DELETE", _path_of(_id_of(job)))
+        request = self._job_request("DELETE", _id_of(job))
         try:
             return _job_in(request, (yield from self._call(request)))
         except ConflictError:
@@ -166,66 +195,78 @@ class Core:
             try:
                 jobs = [job_of(row) for row in page["jobs"]]
             except (LookupError, TypeError, ValueError) as error:
-                raise unexpected(request, response, f"something that is no list of jobs ({error!r})") from error
+                raise unexpected(request, response, f"something that is not a list of jobs ({error!r})") from error
             for job in jobs:
                 yield Emit(job)
             if not page.get("nextCursor"):
                 return
             query["cursor"] = str(page["nextCursor"])
 
-    def wait(self, job: Job | str, timeout_seconds: float) -> Steps[Job]:
-        """Long-poll one job until it has ended."""
-        ends_at = self._clock() + timeout_seconds
-        return (yield from self._wait_for_first(_Watched([_id_of(job)]), ends_at, timeout_seconds))
+    def wait(self, job: Job | str | uuid.UUID, timeout_seconds: float) -> Steps[Job]:
+        """Long-poll one job until it has ended. A look that fails in a way that may pass is one that saw nothing."""
+        job_id = _id_of(job)
+        watched = _Watched([job_id], timeout_seconds, self._clock() + _seconds(timeout_seconds, job_id))
+        return (yield from self._wait_for_first(watched))
 
-    def follow(self, jobs: Iterable[Job | str], timeout_seconds: float) -> Steps[None]:
+    def follow(self, jobs: Iterable[Job | str | uuid.UUID], timeout_seconds: float) -> Steps[None]:
         """Emit each job once, when it has ended, in the order in which that is seen.
 
         One open job is long-polled: that is the pause between looks at the others, and ends early when there is news.
+        The arguments are checked here and not with the first step, so that a mistake shows where it was made.
         """
-        if isinstance(jobs, str):
-            raise TypeError(f"jobs is the text {jobs!r}: give a list, such as [{jobs!r}]")
-        watched = _Watched(list(dict.fromkeys(_id_of(job) for job in jobs)))
-        ends_at = self._clock() + timeout_seconds
+        return self._follow(_ids_of(jobs), timeout_seconds, _seconds(timeout_seconds))
+
+    def _follow(self, job_ids: list[str], timeout_seconds: float, seconds: float) -> Steps[None]:
+        watched = _Watched(job_ids, timeout_seconds, self._clock() + seconds)
         pause = _FIRST_PAUSE_SECONDS
         while len(watched.job_ids) > 1:
             news = yield from self._sweep(watched, whole=True)
-            self._check_time(watched, ends_at, timeout_seconds)
+            self._check_time(watched)
             pause = _FIRST_PAUSE_SECONDS if news else min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
             spread = len(watched.job_ids) / _SWEPT_JOBS_PER_SECOND
-            next_look = min(self._clock() + max(pause, spread), ends_at)
+            next_look = min(self._clock() + max(pause, spread), watched.ends_at)
             while len(watched.job_ids) > 1 and self._clock() < next_look:
-                yield from self._await_news(watched, next_look, ends_at)
+                yield from self._await_news(watched, next_look)
         if watched.job_ids:
-            yield Emit((yield from self._wait_for_first(watched, ends_at, timeout_seconds)))
+            yield Emit((yield from self._wait_for_first(watched)))
 
-    def _wait_for_first(self, watched: _Watched, ends_at: float, timeout_seconds: float) -> Steps[Job]:
+    def _wait_for_first(self, watched: _Watched) -> Steps[Job]:
         pause = _FIRST_PAUSE_SECONDS
         while True:
+            yield from self._keep_quiet(watched)
             started = self._clock()
-            ended, asked_pause = yield from self._long_poll(watched, ends_at - started, ends_at)
+            ended, asked_pause = yield from self._long_poll(watched, watched.ends_at)
             if ended:
                 return ended
-            self._check_time(watched, ends_at, timeout_seconds)
+            self._check_time(watched)
             # A service that does not hold the request (`max_wait_seconds = 0`, or less than was asked) is not hammered.
-            free_at = min(started + max(pause, asked_pause), ends_at)
-            if free_at > self._clock():
+            free_at = min(started + max(pause, asked_pause), watched.ends_at)
+            if free_at > self._clock() and not watched.failures:
                 yield Pause(free_at - self._clock())
                 pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
 
-    def _await_news(self, watched: _Watched, until: float, ends_at: float) -> Steps[None]:
+    def _await_news(self, watched: _Watched, until: float) -> Steps[None]:
         """Wait with the first open job; when it ends, look whether those behind it have ended as well."""
-        left_seconds = until - self._clock()
-        if left_seconds >= 1:  # `wait` takes whole seconds
-            ended, _ = yield from self._long_poll(watched, left_seconds, ends_at)
+        yield from self._keep_quiet(watched)
+        can_be_held = until - self._clock() >= 1  # `wait` takes whole seconds
+        if can_be_held:
+            ended, _ = yield from self._long_poll(watched, until)
             if ended:
                 yield Emit(ended)
                 yield from self._sweep(watched, whole=False)
                 return
+            if watched.failures:
+                return
         if self._clock() < until:
             yield Pause(until - self._clock())
 
-    def result(self, job: Job | str) -> Steps[JobResult]:
+    def _keep_quiet(self, watched: _Watched) -> Steps[None]:
+        """After a failure, let the time pass in which the service is not to be asked, as far as the wait goes."""
+        left_seconds = min(watched.quiet_until, watched.ends_at) - self._clock()
+        if watched.failures and left_seconds > 0:
+            yield Pause(left_seconds)
+
+    def result(self, job: Job | str | uuid.UUID) -> Steps[JobResult]:
         """The result of a completed job, out of its answer or from where it is stored."""
         known = job if isinstance(job, Job) and job.has_ended else (yield from self.get(job))
         known.raise_for_status()
@@ -233,7 +274,7 @@ class Core:
             return known.result
         if known.result_url and _is_fresh(known):
             try:
-                return (yield from self._download(known.result_url))
+                return (yield from self._download(known, known.result_url))
             except ApiError as error:
                 if error.status not in (400, 403):  # how S3 words a URL or credentials that ended
                     raise
@@ -241,16 +282,21 @@ class Core:
         if fresh.result:
             return fresh.result
         if not fresh.result_url:
-            raise AIJobsError(f"job {fresh.job_id} is completed, but the API shows no result of it", "NO_RESULT")
-        return (yield from self._download(fresh.result_url))
+            message = f"job {fresh.job_id} is completed, but the API shows no result of it"
+            raise AIJobsError(message, "NO_RESULT", fresh.job_id)
+        return (yield from self._download(fresh, fresh.result_url))
 
-    def _download(self, url: str) -> Steps[JobResult]:
-        request = Request("GET", url, {"User-Agent": _USER_AGENT}, None, self._timeout_seconds, signed=False)
+    def _download(self, job: Job, url: str) -> Steps[JobResult]:
+        if not is_http_url(url):
+            message = f"the result of job {job.job_id} is at {url!r:.140}, which is not an HTTP URL"
+            raise AIJobsError(message, "NO_RESULT", job.job_id)
+        headers = {"User-Agent": _USER_AGENT}
+        request = Request("GET", url, headers, None, self._timeout_seconds, signed=False, job_id=job.job_id)
         response = yield from self._call(request)
         try:
             return result_of(response.document() or {})
-        except (LookupError, TypeError, ValueError):
-            raise unexpected(request, response, "something that is no result document") from None
+        except ValueError:
+            raise unexpected(request, response, "something that is not a result document") from None
 
     def _sweep(self, watched: _Watched, *, whole: bool) -> Steps[bool]:
         """Look at the open jobs, some at a time, and emit those that have ended.
@@ -264,44 +310,57 @@ class Core:
         todo, news = watched.job_ids.copy(), False
         while todo:
             some, todo = todo[:CONCURRENCY], todo[CONCURRENCY:]
-            requests = [self._look_request(watched, job_id) for job_id in some]
-            outcomes = yield from self._send(requests)
+            yield from self._keep_quiet(watched)
+            requests = [self._look_request(watched, job_id, watched.ends_at) for job_id in some]
+            outcomes = yield from self._looks(watched, requests)
             before = len(watched.job_ids)
             for job_id, request, outcome in zip(some, requests, outcomes, strict=True):
-                # A look that failed in a way that may pass is repeated by the next sweep; the long poll between them
-                # finds out when nothing works any more.
+                # A look that failed in a way that may pass is repeated by the next sweep.
                 if not _may_pass(outcome) and (ended := self._seen(watched, job_id, request, outcome)):
                     yield Emit(ended)
             ended_now = len(watched.job_ids) < before
             news = news or ended_now
-            if not ended_now and not whole:
+            over = watched.failures and self._clock() >= watched.ends_at
+            if over or (not ended_now and not whole):
                 break
         return news
 
-    def _long_poll(self, watched: _Watched, left_seconds: float, ends_at: float) -> Steps[tuple[Job | None, float]]:
-        """Look at the first open job, held by the service for as long as it may be.
-
-        Args:
-            left_seconds: how long it may be held.
-            ends_at: until when it may be tried again, after an answer that says nothing of the job.
+    def _long_poll(self, watched: _Watched, until: float) -> Steps[tuple[Job | None, float]]:
+        """Look at the first open job, held by the service for as long as it may be, but not longer than `until`.
 
         Returns:
             The job when it has ended, and for how many seconds the service does not want to be asked again.
         """
         job_id = watched.job_ids[0]
-        left_seconds = max(0, left_seconds)
-        request = self._look_request(watched, job_id, int(min(_LONGEST_WAIT_SECONDS, left_seconds)))
-        # A service that hangs must not make a short wait a long one.
-        patience = min(request.timeout_seconds, left_seconds + _LEAST_PATIENCE_SECONDS)
-        request = dataclasses.replace(request, timeout_seconds=patience)
-        outcome = yield from self._last_outcome(request, ends_at - self._clock())
+        held_seconds = int(min(_LONGEST_WAIT_SECONDS, max(0, until - self._clock())))
+        request = self._look_request(watched, job_id, until, held_seconds)
+        (outcome,) = yield from self._looks(watched, [request])
+        if _may_pass(outcome):
+            return None, 0.0
         ended = self._seen(watched, job_id, request, outcome)
-        return ended, outcome.retry_after_seconds if isinstance(outcome, Response) else 0.0
+        asked_seconds = outcome.retry_after_seconds if isinstance(outcome, Response) else 0.0
+        return ended, min(asked_seconds, _LONGEST_ASKED_PAUSE_SECONDS)
 
-    def _look_request(self, watched: _Watched, job_id: str, wait_seconds: int = 0) -> Request:
+    def _look_request(self, watched: _Watched, job_id: str, until: float, wait_seconds: int = 0) -> Request:
         query = {"wait": str(wait_seconds)} if wait_seconds else {}
         etag = watched.etags.get(job_id)
-        return self._request("GET", _path_of(job_id), query, {"If-None-Match": etag} if etag else {})
+        request = self._job_request("GET", job_id, query, {"If-None-Match": etag} if etag else {})
+        # A service that hangs must not make a short wait a long one.
+        patience = min(request.timeout_seconds, max(0, until - self._clock()) + _LEAST_PATIENCE_SECONDS)
+        return dataclasses.replace(request, timeout_seconds=patience)
+
+    def _looks(self, watched: _Watched, requests: list[Request]) -> Steps[list[Outcome]]:
+        """Send looks at once, and take note of whether the service works."""
+        outcomes = yield from self._send(requests)
+        failed = [(request, outcome) for request, outcome in zip(requests, outcomes, strict=True) if _may_pass(outcome)]
+        if not failed:
+            watched.failures, watched.problem = 0, None
+            return outcomes
+        pause = max(self._backoff_seconds(outcome, watched.failures) for _, outcome in failed)
+        watched.quiet_until = self._clock() + min(pause, _LONGEST_ASKED_PAUSE_SECONDS)
+        watched.failures += 1
+        watched.problem = _problem_of(*failed[-1])
+        return outcomes
 
     def _seen(self, watched: _Watched, job_id: str, request: Request, outcome: Outcome) -> Job | None:
         """The job, when this look says that it has ended."""
@@ -317,33 +376,35 @@ class Core:
         watched.see(job_id, job, response.headers.get("etag"))
         return job if job.has_ended else None
 
-    def _check_time(self, watched: _Watched, ends_at: float, timeout_seconds: float) -> None:
-        if watched.job_ids and self._clock() >= ends_at:
-            raise WaitTimeoutError(timeout_seconds, watched.job_ids, watched.jobs)
+    def _check_time(self, watched: _Watched) -> None:
+        if watched.job_ids and self._clock() >= watched.ends_at:
+            problem = str(watched.problem) if watched.problem else None
+            error = WaitTimeoutError(watched.timeout_seconds, watched.job_ids, watched.jobs, problem)
+            raise error from watched.problem
 
     def _call(self, request: Request) -> Steps[Response]:
         """The successful answer to a request, after retries where it makes sense.
 
+        A `Retry-After` that ends after the retries would is not waited for: the caller may have better things to do.
+
         Raises:
             ApiError, ApiConnectionError: as documented there.
         """
-        return _success(request, (yield from self._last_outcome(request, RETRY_SECONDS)))
-
-    def _last_outcome(self, request: Request, left_seconds: float) -> Steps[Outcome]:
-        gives_up_at = self._clock() + min(left_seconds, RETRY_SECONDS)
+        gives_up_at = self._clock() + RETRY_SECONDS
         tries = 0
         while True:
             (outcome,) = yield from self._send([request])
             pause = self._backoff_seconds(outcome, tries)
             tries += 1
             if tries >= MAX_ATTEMPTS or self._clock() + pause >= gives_up_at or not _may_pass(outcome):
-                return outcome
+                return _success(request, outcome)
             yield Pause(pause)
 
     def _backoff_seconds(self, outcome: Outcome, tries_before: int) -> float:
         """Full jitter (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter), on top of
         what the service asks for."""
-        ceiling: float = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**tries_before)
+        # A wait of days may see more failures than a float has powers of two.
+        ceiling: float = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** min(tries_before, 10))
         asked = outcome.retry_after_seconds if isinstance(outcome, Response) else 0.0
         return asked + ceiling * self._chance()
 
@@ -358,19 +419,26 @@ class Core:
                 outcomes[index] = outcome
         return outcomes
 
-    def _request(
+    def _job_request(
         self,
         method: str,
-        path: str,
+        job_id: str,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Request:
-        query = query or {}
-        url = f"{self._api_url}{path}" + (f"?{urlencode(query, quote_via=quote, safe='')}" if query else "")
+        request = self._request(method, f"/jobs/{quote(job_id, safe=':')}", query or {})
         content = {"Content-Type": "application/json"} if body is not None else {}
+        more = {**request.headers, **content, **(headers or {})}
+        return dataclasses.replace(request, headers=more, body=body, job_id=job_id)
+
+    def _request(self, method: str, path: str, query: Mapping[str, str]) -> Request:
+        try:
+            parameters = f"?{urlencode(query, quote_via=quote, safe='')}" if query else ""
+        except UnicodeEncodeError as error:
+            raise InvalidArgumentError(f"{error.object!r:.140} contains {_HALF_A_CHARACTER}") from None
         timeout_seconds = self._timeout_seconds + int(query.get("wait", 0))
-        return Request(method, url, self._headers | content | dict(headers or {}), body, timeout_seconds)
+        return Request(method, f"{self._api_url}{path}{parameters}", self._headers, None, timeout_seconds)
 
 
 def submit_options(
@@ -392,15 +460,51 @@ def list_filters(
     return {"userId": user_id, "status": status, "jobType": job_type, "limit": page_size}
 
 
-def _id_of(job: Job | str) -> str:
-    return job.job_id if isinstance(job, Job) else job
+# What JavaScript makes of an emoji that it cuts in two.
+_HALF_A_CHARACTER = "half a surrogate pair, which is not text: remove it or put the whole character there"
 
 
-def _path_of(job_id: str) -> str:
-    """The job's path. HTTP clients resolve `.` and `..` in it, so that these never reach the API as ids."""
-    if job_id in ("", ".", ".."):
-        raise ValueError(f"{job_id!r} is no job id")
-    return f"/jobs/{quote(job_id, safe=':')}"
+def _id_of(job: object) -> str:
+    """The id of a job, or the one given. Which other ids there can be is the service's rule: it names the value."""
+    job_id = job.job_id if isinstance(job, Job) else str(job) if isinstance(job, uuid.UUID) else job
+    # HTTP clients resolve `.` and `..` in a path, so that these would never reach the API as ids.
+    if not isinstance(job_id, str) or job_id in ("", ".", "..") or not _is_text(job_id):
+        raise InvalidArgumentError(f"{job_id!r:.140} is not a job id: give a `Job`, or the text that its `job_id` is")
+    return job_id
+
+
+def _ids_of(jobs: object) -> list[str]:
+    """The ids of several jobs, each once."""
+    if isinstance(jobs, str | bytes | Job | uuid.UUID) or not isinstance(jobs, Iterable):
+        one = jobs.job_id if isinstance(jobs, Job) else jobs
+        raise InvalidArgumentError(f"jobs is {one!r:.140}, which is not several jobs: give a list, such as [{one!r}]")
+    return list(dict.fromkeys(_id_of(job) for job in jobs))
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _seconds(value: object, job_id: str | None = None) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise InvalidArgumentError(f"timeout_seconds is {value!r:.140}: it must be a number of seconds", job_id)
+    return value
+
+
+def _json(body: Mapping[str, Any], job_id: str) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        reason = f"it contains {_HALF_A_CHARACTER}"
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    raise InvalidArgumentError(f"the job cannot be written as JSON: {reason}", job_id)
 
 
 def _is_fresh(job: Job) -> bool:
@@ -428,26 +532,39 @@ def _success(request: Request, outcome: Outcome) -> Response:
         ApiError: the subclass that fits the answer.
         ApiConnectionError: when there is no answer.
     """
-    if isinstance(outcome, NoAnswer):
-        reason = str(outcome.cause) or type(outcome.cause).__name__
-        message = f"{request.method} {request.shown_url} got no answer: {reason}"
-        raise ApiConnectionError(message, "NO_ANSWER") from outcome.cause
-    if not 200 <= outcome.status < 300:
-        raise error_of(request, outcome)
+    if isinstance(outcome, NoAnswer) or not 200 <= outcome.status < 300:
+        raise _problem_of(request, outcome)
     return outcome
+
+
+def _problem_of(request: Request, outcome: Outcome) -> AIJobsError:
+    """The exception for what is not a success."""
+    if isinstance(outcome, Response):
+        return error_of(request, outcome)
+    reason = str(outcome.cause) or type(outcome.cause).__name__
+    error = ApiConnectionError(f"{request.method} {request.shown_url} got no answer: {reason}", request.job_id)
+    error.__cause__ = outcome.cause
+    return error
 
 
 def _document_in(request: Request, response: Response) -> dict[str, Any]:
     document = response.document()
     if document is None:
-        raise unexpected(request, response, "something that is no JSON object")
+        raise unexpected(request, response, "something that is not a JSON object")
     return document
 
 
 def _job_in(request: Request, response: Response, known: Mapping[str, Any] | None = None) -> Job:
-    """The job of an answer, with what is known of it already. Raises UnexpectedAnswerError when it is none."""
+    """The job of an answer, with what is known of it already.
+
+    Raises:
+        UnexpectedAnswerError: when it is not a job, or not the one that was asked for.
+    """
     document = _document_in(request, response)
     try:
-        return job_of({**(known or {}), **document})
+        job = job_of({**(known or {}), **document})
     except ValueError as error:
         raise unexpected(request, response, str(error)) from error
+    if job.job_id != request.job_id:
+        raise about_another_job(request, response, job.job_id)
+    return job

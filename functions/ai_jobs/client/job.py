@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,12 +106,19 @@ def job_of(document: Mapping[str, Any]) -> Job:
             document=document,
             **moments,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except _OTHER_SHAPE as error:
         raise ValueError(f"not a job as documented: {error!r}") from error
 
 
 def result_of(document: Mapping[str, Any]) -> JobResult:
-    """The result in a job's document or at its `resultUrl`. Raises KeyError or TypeError for another shape."""
+    """The result in a job's document or at its `resultUrl`. Raises ValueError for another shape than documented."""
+    try:
+        return _result_of(document)
+    except _OTHER_SHAPE as error:
+        raise ValueError(f"not a result as documented: {error!r}") from error
+
+
+def _result_of(document: Mapping[str, Any]) -> JobResult:
     return JobResult(
         text=_text(document["text"]),
         model=document["model"],
@@ -119,6 +127,9 @@ def result_of(document: Mapping[str, Any]) -> JobResult:
         truncated=bool(document["truncated"]),
     )
 
+
+# An infinite number, or a time before the year 1 in UTC, is an OverflowError.
+_OTHER_SHAPE = (LookupError, TypeError, AttributeError, OverflowError)
 
 _MOMENTS = {
     "created_at": "createdAt",
@@ -137,7 +148,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no string")
+        raise TypeError(f"{reprlib.repr(value)} is not a string")
     return value
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from ai_jobs.client.problems import InvalidArgumentError
+from ai_jobs.client.urls import is_http_url
 
-def proxy_for(url: str) -> str:
-    """The proxy for a URL (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY); empty when there is none."""
+
+def proxy_for(url: str, job_id: str | None = None) -> str:
+    """The proxy for a URL (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY); empty when there is none.
+
+    Raises:
+        InvalidArgumentError: when it is not one that both HTTP libraries speak to; it names the job.
+    """
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
@@ -14,4 +21,12 @@ def proxy_for(url: str) -> str:
     proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
     if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return ""
-    return proxy if "://" in proxy else f"http://{proxy}"
+    named = proxy if "://" in proxy else f"http://{proxy}"
+    if not is_http_url(named):
+        shown = named.rpartition("@")[2]  # without a password
+        raise InvalidArgumentError(
+            f"the environment's proxy is {shown!r}: it must be an http:// or https:// URL; correct HTTPS_PROXY, or put "
+            "the API's host into NO_PROXY",
+            job_id,
+        )
+    return named

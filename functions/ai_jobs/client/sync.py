@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from ai_jobs.client import forks
+from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import CONCURRENCY, Core, list_filters, submit_options
+from ai_jobs.client.problems import ClientClosedError
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
     from types import TracebackType
     from uuid import UUID
 
@@ -36,14 +38,17 @@ class JobsClient:
         api_url: the API with its stage, such as `https://x.execute-api.eu-west-1.amazonaws.com/v1` (output `api_url`).
         auth: `SigV4Auth()`, `BearerAuth(token)`, or a function from a request to the headers that authorise it.
         api_key: a usage plan's key. It counts requests; it does not say who you are.
-        timeout_seconds: how long an answer may take, on top of a wait that was asked for.
+        timeout_seconds: how long an answer may take, on top of a wait that was asked for. (A large one may take longer
+            as a whole: it is how long the client waits for the next part.)
 
     Every method retries what may pass (no connection, 429, 5xx) up to six times within a minute, as everything that it
-    sends may be sent twice. What is left then, and what no retry mends, is raised as an `AIJobsError`: see
-    `ai_jobs.client.problems`.
+    sends may be sent twice; `wait` and `iter_results` do so until their own time is up. What is left then, and what no
+    retry mends, is raised as an `AIJobsError` whose `job_id` says which job it is about: see `ai_jobs.client.problems`.
+
+    Connections and threads belong to one process: a forked child makes its own.
 
     Raises:
-        ValueError: when `api_url` or `timeout_seconds` can't be one.
+        InvalidArgumentError: when `api_url` or another argument can't be one.
     """
 
     def __init__(
@@ -75,32 +80,34 @@ class JobsClient:
             The job as accepted (`queued`); its id is what the other methods take.
 
         Raises:
+            AIJobsError: `job_id` says under which id it was, or may have been, submitted.
             BadRequestError: the job breaks a rule; `field` says where.
             ConflictError: `job_id` belongs to another job.
         """
         options = submit_options(user_id, trace_id, deadline_seconds, delay_seconds)
         return self._run(self._core.submit(job_type, input, job_id, options))
 
-    def get(self, job: Job | str) -> Job:
+    def get(self, job: Job | str | UUID) -> Job:
         """The job as it is now. Raises NotFoundError when there is none, or it is someone else's."""
         return self._run(self._core.get(job))
 
-    def wait(self, job: Job | str, timeout_seconds: float = 300.0) -> Job:
+    def wait(self, job: Job | str | UUID, timeout_seconds: float = 300.0) -> Job:
         """The job once it has ended, however it ended: `raise_for_status()` of it tells.
 
         A job that nobody knows is waited for too: one that was POSTed is unknown until a worker picks it up.
 
         Raises:
-            WaitTimeoutError: it is still open after so many seconds.
+            WaitTimeoutError: it is still open after so many seconds; or the service has failed for all that time, which
+                the error then says.
         """
         return self._run(self._core.wait(job, timeout_seconds))
 
-    def iter_results(self, jobs: Iterable[Job | str], timeout_seconds: float = 300.0) -> Iterator[Job]:
+    def iter_results(self, jobs: Iterable[Job | str | UUID], timeout_seconds: float = 300.0) -> Iterator[Job]:
         """The jobs as they end, each once, in the order in which that is seen (and not in the order given).
 
         Raises:
             WaitTimeoutError: jobs are still open after so many seconds; it names them. All others were handed out.
-            ApiError, ApiConnectionError: the API failed for too long. Go on with the jobs that were not handed out.
+            ApiError: the API refuses to show a job. A failure that may pass is waited out, as long as there is time.
         """
         return self._iterate(self._core.follow(jobs, timeout_seconds))
 
@@ -120,7 +127,7 @@ class JobsClient:
         """
         return self._iterate(self._core.list_jobs(list_filters(user_id, status, job_type, page_size)))
 
-    def cancel(self, job: Job | str) -> Job:
+    def cancel(self, job: Job | str | UUID) -> Job:
         """Cancel a job. A queued one never starts; of a running one the result is discarded when it comes.
 
         To cancel one that is cancelled already is no error.
@@ -131,7 +138,7 @@ class JobsClient:
         """
         return self._run(self._core.cancel(job))
 
-    def result(self, job: Job | str) -> JobResult:
+    def result(self, job: Job | str | UUID) -> JobResult:
         """The result of a completed job, also a large one (which is downloaded from its `result_url`).
 
         Raises:
@@ -140,10 +147,11 @@ class JobsClient:
         return self._run(self._core.result(job))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. What is called afterward raises ClientClosedError; closing again does nothing."""
         self._transport.close()
 
     def __enter__(self) -> JobsClient:
+        self._transport.check_open()
         return self
 
     def __exit__(
@@ -181,43 +189,57 @@ class JobsClient:
 
 
 class _Transport:
-    """Sends requests with urllib3, several at once with threads that live as long as the client."""
+    """Sends requests with urllib3, several at once with threads that live as long as the client, in one process."""
 
     def __init__(self, auth: Auth | None) -> None:
         self._auth = auth
-        self._creating = threading.Lock()
+        self._closed = False
+        forks.start(self)
+
+    def start_afresh(self) -> None:
+        """Have no connections and no threads yet."""
+        self._lock = threading.Lock()
         self._managers: dict[str, urllib3.PoolManager] = {}
         self._threads: ThreadPoolExecutor | None = None
 
     def send(self, requests: tuple[Request, ...]) -> list[Outcome]:
         if len(requests) == 1:
             return [self._send(requests[0])]
-        with self._creating:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with self._lock:
+            self.check_open(requests[0].job_id)
             self._threads = self._threads or ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="ai-jobs")
-        return list(self._threads.map(self._send, requests))
+            sent = [self._threads.submit(self._send, request) for request in requests]
+        return [outcome.result() for outcome in sent]
+
+    def check_open(self, job_id: str | None = None) -> None:
+        if self._closed:
+            raise ClientClosedError(job_id)
 
     def close(self) -> None:
-        with self._creating:
+        with self._lock:
+            self._closed = True
             managers, self._managers = self._managers, {}
             threads, self._threads = self._threads, None
         if threads:
-            threads.shutdown()
+            threads.shutdown(wait=False)  # a request under way may take as long as its time-out
         for manager in managers.values():
             manager.clear()
 
     def _send(self, request: Request) -> Outcome:
         import urllib3
 
-        headers = dict(request.headers)
-        if self._auth and request.signed:
-            headers |= self._auth(request)
-        timeout = urllib3.Timeout(min(CONNECT_TIMEOUT_SECONDS, request.timeout_seconds), request.timeout_seconds)
+        self.check_open(request.job_id)
+        headers = authorized_headers(self._auth, request) if self._auth and request.signed else request.headers
+        connect_seconds = min(CONNECT_TIMEOUT_SECONDS, request.timeout_seconds)
+        manager = self._manager_for(request)
         try:
-            answer = self._manager_for(request.url).request(
+            answer = manager.request(
                 *(request.method, request.url),
                 body=request.body,
                 headers=headers,
-                timeout=timeout,
+                timeout=urllib3.Timeout(connect=connect_seconds, read=request.timeout_seconds),
                 retries=False,
                 redirect=False,
             )
@@ -225,12 +247,13 @@ class _Transport:
             return NoAnswer(error, may_pass=not _is_untrusted(error))
         return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
 
-    def _manager_for(self, url: str) -> urllib3.PoolManager:
+    def _manager_for(self, request: Request) -> urllib3.PoolManager:
         """The connections that lead there, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY)."""
         import urllib3
 
-        proxy = proxy_for(url)
-        with self._creating:
+        proxy = proxy_for(request.url, request.job_id)
+        with self._lock:
+            self.check_open(request.job_id)
             if proxy not in self._managers:
                 self._managers[proxy] = (
                     urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), maxsize=_KEPT_CONNECTIONS)
@@ -250,5 +273,7 @@ def _proxy_headers(proxy: str) -> Mapping[str, str]:
 
 
 def _is_untrusted(error: Exception) -> bool:
+    import ssl
+
     causes = (*error.args, error.__cause__, error.__context__)
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)

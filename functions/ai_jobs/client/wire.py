@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 
+_SHOWN_CHARACTERS = 200
+
 
 @dataclass(frozen=True)
 class Request:
@@ -26,8 +28,9 @@ class Request:
 
     Attributes:
         url: with the query; everything is percent-encoded already and is sent as it is.
-        timeout_seconds: how long the answer may take.
+        timeout_seconds: how long the client waits for the answer, and then for each next part of it.
         signed: False for a URL that carries its own signature: it gets neither `auth` nor the API key.
+        job_id: the job that it is about, which every error names and every answer must be about; None for a list.
     """
 
     method: str
@@ -36,6 +39,7 @@ class Request:
     body: bytes | None = None
     timeout_seconds: float = 30.0
     signed: bool = True
+    job_id: str | None = None
 
     @property
     def shown_url(self) -> str:
@@ -63,14 +67,14 @@ class Response:
         return float(text) if text.isascii() and text.isdigit() else 0.0
 
     def text(self) -> str:
-        """The body for messages."""
-        return self.body.decode(errors="replace")
+        """The beginning of the body for messages."""
+        return self.body[: 4 * _SHOWN_CHARACTERS].decode(errors="replace")[:_SHOWN_CHARACTERS]
 
     def document(self) -> dict[str, Any] | None:
-        """The JSON object of the body; None when it is none."""
+        """The JSON object of the body; None when it is none, or is nested more deeply than Python can read."""
         try:
             document = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return document if isinstance(document, dict) else None
 
