@@ -174,6 +174,7 @@ module "result_handler" {
     AI_JOB_RESPONSE_QUEUE_URL  = module.response_queue.url
     AI_JOB_RESPONSE_DLQ_URL    = module.response_queue.dlq_url
     AI_JOB_TABLE_NAME          = module.store.name
+    AI_JOB_BUCKET              = module.bucket.name
     AI_JOB_MAX_BACKOFF_SECONDS = tostring(var.jobs.max_backoff_seconds)
   })
 
@@ -313,6 +314,7 @@ module "reconciler" {
     AI_JOB_REQUEST_DLQ_URL  = module.request_queue.dlq_url
     AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
     AI_JOB_TABLE_NAME       = module.store.name
+    AI_JOB_BUCKET           = module.bucket.name
     AI_JOB_RETENTION_DAYS   = tostring(var.jobs.retention_days)
   })
 

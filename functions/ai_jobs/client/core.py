@@ -248,7 +248,7 @@ class Core:
         request = Request("GET", url, {"User-Agent": _USER_AGENT}, None, self._timeout_seconds, signed=False)
         response = yield from self._call(request)
         try:
-            return result_of(response.document() or {})
+            return result_of(response.document())
         except (LookupError, TypeError, ValueError):
             raise unexpected(request, response, "something that is no result document") from None
 
