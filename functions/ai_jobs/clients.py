@@ -42,8 +42,9 @@ _SQS_READ_TIMEOUT_SECONDS = 25
 # time left to say so: jobs_api writes a row (two attempts) and sends a message (three) within its 29 s.
 _DATA_READ_TIMEOUT_SECONDS = 3
 
-# S3 takes a few seconds for a few megabytes.
-_S3_READ_TIMEOUT_SECONDS = 10
+# What S3 may take for the next bytes, not for an object as a whole. jobs_api asks AppConfig (two attempts), then S3
+# (three), and must be able to say within its 29 s that one of them hangs.
+_S3_READ_TIMEOUT_SECONDS = 4
 
 # What only the command `ai-jobs` asks: a person waits for it.
 _CONTROL_READ_TIMEOUT_SECONDS = 10

@@ -181,6 +181,7 @@ class ResultHandlerSettings:
     response_queue_url: str
     response_dlq_url: str
     table_name: str
+    bucket: str
     max_backoff_seconds: int
 
     @classmethod
@@ -190,6 +191,7 @@ class ResultHandlerSettings:
             response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
             response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
             table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
             max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
         )
 
@@ -258,6 +260,7 @@ class ReconcilerSettings:
     request_dlq_url: str
     response_dlq_url: str
     table_name: str
+    bucket: str
     retention_days: int
 
     @classmethod
@@ -267,6 +270,7 @@ class ReconcilerSettings:
             request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
             response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
             table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from ai_jobs.documents import whole
+
 
 class ErrorClass(StrEnum):
     """How a failure is handled; the classes are those of the contract (docs/how-it-works.md)."""
@@ -44,6 +46,7 @@ CODES: dict[str, ErrorClass] = {
     "INPUT_NOT_FOUND": ErrorClass.INVALID,
     "GUARDRAIL_INTERVENED": ErrorClass.INVALID,
     "CONTENT_FILTERED": ErrorClass.INVALID,
+    "JOB_FAILED": ErrorClass.INVALID,
     "UNSUPPORTED_SCHEMA_VERSION": ErrorClass.OPERATOR,
     "INVALID_CONFIGURATION": ErrorClass.OPERATOR,
     "INVALID_PROMPT": ErrorClass.OPERATOR,
@@ -82,6 +85,7 @@ _VALUE_LIMIT = 200
 
 
 def _shortened(text: str, limit: int) -> str:
+    text = whole(text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs import timestamps
 from ai_jobs.clients import get_events_client
+from ai_jobs.documents import whole
 from ai_jobs.store import JobStatus, Row
 from ai_jobs.views import plain
 from ai_jobs.waiting import has_ended
@@ -86,8 +87,9 @@ class Sent:
 def has_just_ended(before: Row | None, after: Row | None) -> bool:
     """Did this change of a row bring its job to an end?
 
-    A redriven job may fail once more, and a late result may replace `JOB_STALLED`: each time is one of its own, told
-    apart by `completedAt`. An erased user's row says nothing about a job, and a counter of the budget is none.
+    A redriven job may fail once more, and a late result may replace `JOB_STALLED` or `WORKER_CRASHED`: each time is
+    one of its own, told apart by `completedAt`. An erased user's row says nothing about a job, and a counter of the
+    budget is none.
     """
     if after is None or "status" not in after or "completedAt" not in after or not has_ended(after):
         return False
@@ -116,7 +118,7 @@ def _entry(row: Row, detail: dict[str, Any], event_bus_arn: str, table_arn: str)
         "Time": timestamps.from_text(row["completedAt"]),
         "Source": SOURCE,
         "DetailType": DETAIL_TYPES[row["status"]],
-        "Detail": json.dumps(detail, ensure_ascii=False, separators=(",", ":")),
+        "Detail": whole(json.dumps(detail, ensure_ascii=False, separators=(",", ":"))),
         "Resources": [table_arn],
         "EventBusName": event_bus_arn,
     }

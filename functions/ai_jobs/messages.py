@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, cast
 
-from ai_jobs import timestamps
-from ai_jobs.errors import JobError
+from ai_jobs import documents, timestamps
+from ai_jobs.errors import JobError, error_body
 
 SCHEMA_VERSION = 1
 """The newest message version that this code understands."""
@@ -46,9 +46,20 @@ _USER_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 _JOB_TYPE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _TRACE_ID = re.compile(r"[A-Za-z0-9._:=;-]{1,256}")
 
+_ERROR_CODE = re.compile(r"[A-Z][A-Z_]{0,63}")
+
 # SQS refuses these even inside JSON strings, so they have to be escaped
 # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
-_NOT_FOR_SQS = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_NOT_FOR_SQS = re.compile("[\ufffe\uffff]")
+
+_MAX_ATTEMPT = 1_000_000_000
+
+_MAX_TOKENS = 10**15
+
+# The largest object that S3 keeps.
+_MAX_RESULT_BYTES = 50 * 1024**4
+
+_TIMESTAMP_RULE = "timestamp must be an ISO 8601 UTC time such as 2026-01-31T12:00:00.000Z"
 
 Attributes = Mapping[str, str]
 """String message attributes by name, already taken out of SQS's `{Name: {StringValue}}` form."""
@@ -62,6 +73,10 @@ def _checked(value: object, rule: re.Pattern[str], name: str, code: str) -> str:
     return value
 
 
+def _is_whole_number(value: object, minimum: int, maximum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
+
+
 def check_job_id(job_id: object) -> str:
     """The id, when it follows the contract's rule; else JobError `INVALID_MESSAGE` with field `jobId`."""
     return _checked(job_id, _JOB_ID, "jobId", "INVALID_MESSAGE")
@@ -73,25 +88,37 @@ def check_user_id(user_id: object) -> str:
 
 
 def _check_deadline(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_DEADLINE_SECONDS:
+    if not _is_whole_number(value, 1, MAX_DEADLINE_SECONDS):
         raise JobError(
             "INVALID_MESSAGE",
             f"deadlineSeconds must be a whole number from 1 to {MAX_DEADLINE_SECONDS}",
             "deadlineSeconds",
         )
-    return value
+    return cast("int", value)
 
 
 def _check_timestamp(value: object) -> datetime:
+    moment = _moment(value, "INVALID_MESSAGE")
+    if not 2000 <= moment.year < 3000:
+        raise JobError("INVALID_MESSAGE", _TIMESTAMP_RULE, "timestamp")
+    return moment
+
+
+def _moment(value: object, error_code: str) -> datetime:
     try:
-        moment = timestamps.from_text(value if isinstance(value, str) else "")
-        if not 2000 <= moment.year < 3000:
-            raise ValueError(moment.year)
-        return moment
+        return timestamps.from_text(value if isinstance(value, str) else "")
     except (ValueError, OverflowError):
-        raise JobError(
-            "INVALID_MESSAGE", "timestamp must be an ISO 8601 UTC time such as 2026-01-31T12:00:00.000Z", "timestamp"
-        ) from None
+        raise JobError(error_code, _TIMESTAMP_RULE, "timestamp") from None
+
+
+def result_prefix(user_id: str) -> str:
+    """Where the results of a user lie in the bucket. (`user=` keeps a user called `..` from being a path step.)"""
+    return f"results/user={user_id}/"
+
+
+def job_result_prefix(user_id: str, job_id: str) -> str:
+    """Where the results of one job lie in the bucket."""
+    return f"{result_prefix(user_id)}job={job_id}/"
 
 
 def input_prefix(user_id: str) -> str:
@@ -107,19 +134,20 @@ def _check_input_location(value: object, user_id: str) -> dict[str, Any]:
     if not value["key"].startswith(input_prefix(user_id)):
         rule = f"inputLocation.key must begin with {input_prefix(user_id)}"
         raise JobError("INVALID_MESSAGE", rule, f"{field_name}.key")
-    size = value.get("bytes")
-    if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= MAX_INPUT_BYTES:
+    if not _is_whole_number(value.get("bytes"), 1, MAX_INPUT_BYTES):
         rule = f"inputLocation.bytes must be a whole number from 1 to {MAX_INPUT_BYTES}"
         raise JobError("INVALID_MESSAGE", rule, f"{field_name}.bytes")
     return value
 
 
-def _check_json(job_input: dict[str, Any]) -> None:
+def check_document(document: Any, place: str) -> None:
+    """Raise JobError `INVALID_INPUT`, which names the place, when JSON in UTF-8 can't express the document."""
     try:
-        json.dumps(job_input, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise JobError("INVALID_MESSAGE", f"input can't be written as JSON: {reason}", "input") from None
+        fault = documents.fault_in(document, place)
+    except RecursionError:
+        raise JobError("INVALID_INPUT", "the input is nested too deeply: flatten it", place or None) from None
+    if fault:
+        raise JobError("INVALID_INPUT", str(fault), fault.place or None)
 
 
 def _check_version(value: object, error_code: str) -> None:
@@ -133,14 +161,13 @@ def _check_version(value: object, error_code: str) -> None:
         )
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
 def json_object(body: str, error_code: str) -> dict[str, Any]:
-    """The JSON object in a body; JobError with this code when it is none, or nested too deeply."""
+    """The JSON object in a body; JobError with this code when it is none, or nested too deeply.
+
+    It may hold what JSON does not know (`documents.from_json`): `check_document` refuses that by name.
+    """
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = documents.from_json(body)
     except (ValueError, RecursionError):
         raise JobError(error_code, "the message body is no JSON, or is nested too deeply") from None
     if not isinstance(document, dict):
@@ -150,8 +177,8 @@ def json_object(body: str, error_code: str) -> dict[str, Any]:
 
 def message_json(document: dict[str, Any]) -> str:
     """A document as the body of a message, without fields that are None; what SQS refuses is escaped."""
-    text = json.dumps(_without_none(document), ensure_ascii=False)
-    return json.dumps(_without_none(document)) if _NOT_FOR_SQS.search(text) else text
+    text = documents.to_json(_without_none(document))
+    return _NOT_FOR_SQS.sub(lambda refused: f"\\u{ord(refused[0]):04x}", text)
 
 
 def size_in_message(document: dict[str, Any]) -> int:
@@ -179,7 +206,8 @@ class AIJobMessage:
             `send_ai_job_request` sets it by itself.
 
     Raises:
-        JobError: `INVALID_MESSAGE`, naming the field that breaks its rule.
+        JobError: `INVALID_MESSAGE`, naming the field that breaks its rule; `INVALID_INPUT` when the input holds what
+            JSON in UTF-8 can't express.
     """
 
     user_id: str
@@ -199,13 +227,14 @@ class AIJobMessage:
         _checked(self.job_type, _JOB_TYPE, "jobType", "INVALID_MESSAGE")
         if not isinstance(self.input, dict):
             raise JobError("INVALID_MESSAGE", "input must be a JSON object", "input")
-        _check_json(self.input)
+        check_document(self.input, "input")
         if self.trace_id is not None:
             _checked(self.trace_id, _TRACE_ID, "traceId", "INVALID_MESSAGE")
         if self.deadline_seconds is not None:
             _check_deadline(self.deadline_seconds)
         if self.input_location is not None:
             _check_input_location(self.input_location, self.user_id)
+            check_document(self.input_location, "inputLocation")
             if self.input:
                 raise JobError("INVALID_MESSAGE", "there are both input and inputLocation: give one of them", "input")
 
@@ -241,6 +270,7 @@ class ReceivedJob:
         sent_at: when SQS took the message.
         first_sent_at: when SQS took the original that a delayed copy stands for; else the same.
         trace_header: the X-Ray trace that the message came with.
+        unreadable: what is wrong with a body that is no JSON object, of a job that its attributes alone tell of.
     """
 
     job_id: str
@@ -251,6 +281,7 @@ class ReceivedJob:
     sent_at: datetime
     first_sent_at: datetime
     trace_header: str | None = None
+    unreadable: str | None = None
 
     @classmethod
     def parse(
@@ -263,14 +294,23 @@ class ReceivedJob:
     ) -> ReceivedJob:
         """Find out which job a message belongs to.
 
-        The id comes from the body, else the attribute `JobId`, else SQS's message id (contract.md): a message
+        The id comes from the body, else the attribute `JobId`, else SQS's message id: a message
         from `POST /jobs` has no id of its own, and a copy of it must keep the first one's. The user is the attribute
         `UserId` before the body's: where callers bring tokens, the gateway puts there whom it has authenticated.
+
+        A body that can't be read is a job all the same when its attributes tell whose and of which type: its caller has
+        a job id from `POST /jobs`, and must be able to see why nothing comes of it.
 
         Raises:
             JobError: `NOT_A_JOB`, naming the field without which no row can be written.
         """
-        document = json_object(body, "NOT_A_JOB")
+        unreadable: JobError | None = None
+        try:
+            document = json_object(body, "NOT_A_JOB")
+        except JobError as error:
+            if not _names_owner_and_type(attributes):
+                raise
+            document, unreadable = {"jobType": attributes["JobType"]}, error
         job_id = document.get("jobId", attributes.get("JobId") or message_id)
         user_id = _checked(attributes.get("UserId") or document.get("userId"), _USER_ID, "userId", "NOT_A_JOB")
         return cls(
@@ -278,10 +318,11 @@ class ReceivedJob:
             user_id=user_id,
             job_type=_checked(document.get("jobType"), _JOB_TYPE, "jobType", "NOT_A_JOB"),
             document=document,
-            payload_hash=_payload_hash(document, user_id),
+            payload_hash=_payload_hash(document | {"input": body} if unreadable else document, user_id),
             sent_at=sent_at,
             first_sent_at=first_sent_at(attributes, sent_at),
             trace_header=trace_header,
+            unreadable=unreadable.message if unreadable else None,
         )
 
     @property
@@ -309,9 +350,12 @@ class ReceivedJob:
         """The job, every field of it checked.
 
         Raises:
-            JobError: `INVALID_MESSAGE` or `UNSUPPORTED_SCHEMA_VERSION`, naming the field.
+            JobError: `INVALID_MESSAGE`, `INVALID_INPUT` or `UNSUPPORTED_SCHEMA_VERSION`, naming the field.
         """
+        if self.unreadable:
+            raise JobError("INVALID_MESSAGE", self.unreadable)
         _check_version(self.document.get("schemaVersion", SCHEMA_VERSION), "INVALID_MESSAGE")
+        check_document(self.document, "")
         if "timestamp" in self.document:
             _check_timestamp(self.document["timestamp"])
         return AIJobMessage(
@@ -328,6 +372,11 @@ class ReceivedJob:
     def _input(self) -> Any:
         elsewhere = self.document.get("inputLocation") is not None
         return self.document.get("input", {} if elsewhere else None)
+
+
+def _names_owner_and_type(attributes: Attributes) -> bool:
+    rules = (("UserId", _USER_ID), ("JobType", _JOB_TYPE))
+    return all(rule.fullmatch(attributes.get(name, "")) for name, rule in rules)
 
 
 def first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
@@ -383,6 +432,12 @@ class Usage:
     output_tokens: int
 
 
+def is_usage(document: object) -> TypeGuard[dict[str, Any]]:
+    """Does it count tokens as a `usage` does? One of another producer's may be anything."""
+    counts = (document.get(name) for name in ("inputTokens", "outputTokens")) if isinstance(document, dict) else (None,)
+    return all(_is_whole_number(count, 0, _MAX_TOKENS) for count in counts)
+
+
 @dataclass(frozen=True)
 class JobResult:
     """What the model made of a job.
@@ -392,6 +447,8 @@ class JobResult:
         model: the model id that was called.
         stop_reason: Bedrock's word for why it stopped.
         truncated: True when it ran into `max_tokens` and the text is cut off.
+        document: the result as it came, in the client: one that is not the model's may be any object. Where it lacks
+            a field from above, that is empty.
     """
 
     text: str
@@ -399,6 +456,7 @@ class JobResult:
     usage: Usage
     stop_reason: str
     truncated: bool
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_document(self) -> dict[str, Any]:
         """The result as it stands in messages, rows and answers."""
@@ -413,26 +471,32 @@ class JobResult:
 
 @dataclass(frozen=True)
 class AIJobResultMessage:
-    """The outcome of one attempt at a job, as it stands on the response queue.
+    """The outcome of a job, as it stands on the response queue: the processor's, or that of a producer of your own.
 
     Attributes:
-        attempt: which attempt it comes from; results of older attempts are dropped.
-        result: the result document, when completed and small enough for a message.
-        result_location: `{bucket, key, bytes}` of the result document, when completed and too large.
-        error: `{code, message, field?}`, when failed.
+        attempt: which attempt it comes from; results of older attempts are dropped. None, for a producer that does not
+            know, means the latest attempt of a job that is still open.
+        result: any JSON object, when completed and small enough for a message; it is shown as it is. Its numbers must
+            be ones that DynamoDB can store.
+        result_location: `{bucket, key, bytes}` of the result document, when completed and too large. It must lie in
+            the module's bucket, under `results/user=USER/job=JOB/`.
+        error: `{code, message, field?}`, or a text that says why (its code is `JOB_FAILED`), when failed.
         model, usage: as in the result document, when that lies elsewhere: the row shows them in any case.
-        timestamp: when the outcome was reached.
+        timestamp: when the outcome was reached; a moment in the future counts as now.
         processing_time: milliseconds from the claim to the outcome.
+
+    Raises:
+        JobError: `NOT_A_RESULT`, naming the field that breaks its rule.
     """
 
     job_id: str
     user_id: str
     job_type: str
     status: Literal["completed", "failed"]
-    attempt: int = 1
+    attempt: int | None = None
     result: dict[str, Any] | None = None
     result_location: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
+    error: dict[str, Any] | str | None = None
     timestamp: datetime = field(default_factory=timestamps.now)
     processing_time: int | None = None
     trace_id: str | None = None
@@ -443,18 +507,45 @@ class AIJobResultMessage:
         _checked(self.job_id, _JOB_ID, "jobId", "NOT_A_RESULT")
         _checked(self.user_id, _USER_ID, "userId", "NOT_A_RESULT")
         _checked(self.job_type, _JOB_TYPE, "jobType", "NOT_A_RESULT")
-        if isinstance(self.attempt, bool) or not isinstance(self.attempt, int) or self.attempt < 1:
-            raise JobError("NOT_A_RESULT", "attempt must be a whole number from 1", "attempt")
-        self._check_outcome()
+        if self.attempt is not None and not _is_whole_number(self.attempt, 1, _MAX_ATTEMPT):
+            rule = f"attempt must be a whole number from 1 to {_MAX_ATTEMPT}; leave it out for the latest"
+            raise JobError("NOT_A_RESULT", rule, "attempt")
+        if self.status == "completed":
+            self._check_result()
+        elif self.status == "failed":
+            self._check_error()
+        else:
+            raise JobError("NOT_A_RESULT", f"status is {self.status!r:.100}: it must be completed or failed", "status")
 
-    def _check_outcome(self) -> None:
-        if self.status not in ("completed", "failed"):
-            raise JobError("NOT_A_RESULT", f"status is {self.status!r}: it must be completed or failed", "status")
-        if self.status == "failed" and not _has_text(self.error, "code"):
-            raise JobError("NOT_A_RESULT", "a failed job needs an error with its code", "error")
-        found = _has_text(self.result, "text") or _has_text(self.result_location, "key")
-        if self.status == "completed" and not found:
-            raise JobError("NOT_A_RESULT", "a completed job needs a result with its text, or where it lies", "result")
+    def _check_result(self) -> None:
+        if self.result_location is not None:
+            result_owner(self.result_location, self.job_id)
+        elif not isinstance(self.result, dict):
+            raise JobError("NOT_A_RESULT", "a completed job needs a result, a JSON object, or where it lies", "result")
+        elif fault := documents.fault_for_table(self.result, "result"):
+            raise JobError("NOT_A_RESULT", str(fault), fault.place)
+
+    def _check_error(self) -> None:
+        if isinstance(self.error, str):
+            return
+        if not _has_text(self.error, "code"):
+            rule = "a failed job needs an error: {code, message}, or a text that says why"
+            raise JobError("NOT_A_RESULT", rule, "error")
+        code = cast("dict[str, Any]", self.error)["code"]
+        if not _ERROR_CODE.fullmatch(code):
+            rule = f"it must match {_ERROR_CODE.pattern}"
+            raise JobError("NOT_A_RESULT", f"error.code is {code[:140]!r}: {rule}", "error.code")
+
+    @property
+    def failure(self) -> dict[str, str] | None:
+        """The error of a failed job as its row shows it: `{code, message, field?}`."""
+        if self.status != "failed":
+            return None
+        if not isinstance(self.error, dict):
+            return error_body("JOB_FAILED", self.error or _NO_REASON)
+        message, at = self.error.get("message"), self.error.get("field")
+        shown = message if isinstance(message, str) and message else _NO_REASON
+        return error_body(self.error["code"], shown, at if isinstance(at, str) else None)
 
     def to_body(self) -> str:
         """The message's JSON."""
@@ -489,27 +580,47 @@ class AIJobResultMessage:
         Raises:
             JobError: `NOT_A_RESULT` naming the field, or `UNSUPPORTED_SCHEMA_VERSION`.
         """
-        document = json_object(body, "NOT_A_RESULT")
+        document = documents.whole_document(json_object(body, "NOT_A_RESULT"))
         _check_version(document.get("schemaVersion", SCHEMA_VERSION), "NOT_A_RESULT")
-        try:
-            timestamp = _check_timestamp(document.get("timestamp"))
-        except JobError as error:
-            raise JobError("NOT_A_RESULT", error.message, "timestamp") from None
+        trace_id = document.get("traceId")
         return cls(
             job_id=document.get("jobId", ""),
             user_id=document.get("userId", ""),
             job_type=document.get("jobType", ""),
-            status=document.get("status"),  # type: ignore[arg-type]  # checked with the rest of the fields
-            attempt=document.get("attempt", 1),
+            status=document.get("status"),
+            attempt=document.get("attempt"),
             result=document.get("result"),
             result_location=document.get("resultLocation"),
             error=document.get("error"),
-            timestamp=timestamp,
+            timestamp=_moment(document.get("timestamp"), "NOT_A_RESULT"),
             processing_time=document.get("processingTime"),
-            trace_id=document.get("traceId"),
+            trace_id=trace_id if isinstance(trace_id, str) and _TRACE_ID.fullmatch(trace_id) else None,
             model=document.get("model"),
             usage=document.get("usage"),
         )
+
+
+_NO_REASON = "whoever worked on the job gives no reason"
+
+
+def result_owner(location: object, job_id: str) -> str:
+    """Whose result lies at a location: it must be under the job's own prefix.
+
+    Raises:
+        JobError: `NOT_A_RESULT`, naming the field.
+    """
+    if not (isinstance(location, dict) and _has_text(location, "bucket") and _has_text(location, "key")):
+        raise JobError("NOT_A_RESULT", "resultLocation must be {bucket, key, bytes}", "resultLocation")
+    if not _is_whole_number(location.get("bytes"), 0, _MAX_RESULT_BYTES):
+        rule = f"resultLocation.bytes must be a whole number from 0 to {_MAX_RESULT_BYTES}"
+        raise JobError("NOT_A_RESULT", rule, "resultLocation.bytes")
+    key = location["key"]
+    owner = key.partition("/user=")[2].partition("/")[0]
+    prefix = job_result_prefix(owner, job_id)
+    if not key.startswith(prefix) or {"", ".", ".."} & set(key.removeprefix(prefix).split("/")):
+        rule = f"it must be an object's, under {job_result_prefix('USER', job_id)}"
+        raise JobError("NOT_A_RESULT", f"resultLocation.key is {key[:140]!r}: {rule}", "resultLocation.key")
+    return str(owner)
 
 
 def _has_text(document: object, name: str) -> bool:

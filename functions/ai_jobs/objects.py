@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ai_jobs import timestamps
+from ai_jobs import documents, timestamps
 from ai_jobs.aws_errors import dependency_error
 from ai_jobs.clients import get_s3_client, get_s3_signing_client
 from ai_jobs.errors import JobError
-from ai_jobs.messages import MAX_INPUT_BYTES, AIJobMessage, input_prefix
+from ai_jobs.messages import (
+    MAX_INPUT_BYTES,
+    AIJobMessage,
+    check_document,
+    input_prefix,
+    job_result_prefix,
+    json_object,
+    result_prefix,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -26,14 +33,9 @@ URL_SECONDS = 900
 _DELETE_BATCH = 1000
 
 
-def result_prefix(user_id: str) -> str:
-    """Where the results of a user lie in the bucket. (`user=` keeps a user called `..` from being a path step.)"""
-    return f"results/user={user_id}/"
-
-
 def to_json(document: dict[str, Any]) -> bytes:
     """A document as it is stored, UTF-8."""
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return documents.to_json(document).encode()
 
 
 def put_result(bucket: str, user_id: str, job_id: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def put_result(bucket: str, user_id: str, job_id: str, document: dict[str, Any])
     Raises:
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
     """
-    return _put(bucket, f"{result_prefix(user_id)}job={job_id}/{uuid.uuid4()}.json", to_json(document))
+    return _put(bucket, f"{job_result_prefix(user_id, job_id)}{uuid.uuid4()}.json", to_json(document))
 
 
 def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:
@@ -78,7 +80,8 @@ def checked_input(message: AIJobMessage) -> bytes:
     """The input as `put_input` stores it. Raises ValueError when it is over 10,000,000 bytes."""
     content = to_json(message.input)
     if len(content) > MAX_INPUT_BYTES:
-        raise ValueError(f"the input is {len(content)} bytes: at most {MAX_INPUT_BYTES} are allowed; shorten it")
+        written_out = f"at most {MAX_INPUT_BYTES} are allowed, with numbers written out (1e15 takes 18 bytes)"
+        raise ValueError(f"the input is {len(content)} bytes: {written_out}; shorten it")
     return content
 
 
@@ -97,8 +100,8 @@ def read_input(bucket: str, location: dict[str, Any]) -> dict[str, Any]:
         bucket: the only bucket that is read from.
 
     Raises:
-        JobError: `INVALID_MESSAGE` when it names another bucket or holds no JSON object, `INPUT_NOT_FOUND`,
-            `DEPENDENCY_UNAVAILABLE`, `DEPENDENCY_REFUSED`.
+        JobError: `INVALID_MESSAGE` when it names another bucket or holds no JSON object, `INVALID_INPUT` when JSON in
+            UTF-8 can't express what it holds, `INPUT_NOT_FOUND`, `DEPENDENCY_UNAVAILABLE`, `DEPENDENCY_REFUSED`.
     """
     if location["bucket"] != bucket:
         raise JobError("INVALID_MESSAGE", f"inputLocation.bucket must be {bucket}", "inputLocation.bucket")
@@ -115,12 +118,11 @@ def read_input(bucket: str, location: dict[str, Any]) -> dict[str, Any]:
 
 def _input_object(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        rule = f"the input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes"
-        raise JobError("INVALID_MESSAGE", rule, "inputLocation")
+        document = json_object(content.decode(), "INVALID_MESSAGE")
+    except (UnicodeDecodeError, JobError):
+        rule = f"the input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes, in UTF-8"
+        raise JobError("INVALID_MESSAGE", rule, "inputLocation") from None
+    check_document(document, "input")
     return document
 
 

@@ -19,7 +19,7 @@ from ai_jobs import timestamps
 from ai_jobs.aws_errors import dependency_error
 from ai_jobs.clients import get_dynamodb_client
 from ai_jobs.errors import JobError
-from ai_jobs.messages import AIJobResultMessage, ReceivedJob
+from ai_jobs.messages import AIJobResultMessage, ReceivedJob, is_usage, result_owner
 
 OPEN_SHARDS = 64
 """Partitions of the index of open jobs: one constant key would be a hot partition."""
@@ -272,14 +272,20 @@ class JobStore:
         table_name: the jobs table.
         retention_days: how long after its last claim a row is kept.
         clock: gives the current time.
+        bucket: where results may lie that are too large for a row; without one, nowhere.
     """
 
     def __init__(
-        self, table_name: str, retention_days: int = 30, clock: Callable[[], datetime] = timestamps.now
+        self,
+        table_name: str,
+        retention_days: int = 30,
+        clock: Callable[[], datetime] = timestamps.now,
+        bucket: str | None = None,
     ) -> None:
         self._table_name = table_name
         self._retention = timedelta(days=retention_days)
         self._clock = clock
+        self._bucket = bucket
 
     def get(self, job_id: str) -> Row | None:
         """The row, read consistently; None when there is none, it was erased or expired (TTL deletes it days later)."""
@@ -760,35 +766,44 @@ class JobStore:
     def apply_result(self, message: AIJobResultMessage) -> ResultOutcome:
         """Write the outcome of an attempt to its row, if that attempt is still the job's latest.
 
-        A terminal state is final, but for `JOB_STALLED`, which a late result of the same attempt replaces.
+        A terminal state is final, but for `JOB_STALLED` and `WORKER_CRASHED`, which a late result of the same attempt
+        replaces: it has been paid for.
+
+        Raises:
+            JobError: also `NOT_A_RESULT`, when the result is said to lie where the job's results do not.
         """
-        outcome = _outcome(message)
+        now = self._clock()
+        outcome = _outcome(message, now)
+        owner = self._owner_of_location(message)
+        which, values = _of_attempt(message)
         try:
             row = self._update(
                 message.job_id,
                 _Update(
-                    assign=outcome | {"updatedAt": timestamps.to_text(self._clock())},
+                    assign=outcome | {"updatedAt": timestamps.to_text(now)},
                     remove=tuple(name for name in (*_OUTCOME, *_OPEN_ONLY) if name not in outcome),
-                    # `queued` with the same attempt: the job was given back, yet its result came through after all.
-                    # A redrive counts attempts anew: what was reached before this life of the job began is not of it.
-                    condition="attempt = :attempt AND startedAt <= :reached AND "
-                    "(#status IN (:processing, :queued) OR (#status = :failed AND #error.code = :stalled))",
-                    values={
-                        "attempt": message.attempt,
-                        "reached": timestamps.to_text(message.timestamp),
-                        "processing": JobStatus.PROCESSING,
-                        "queued": JobStatus.QUEUED,
-                        "failed": JobStatus.FAILED,
-                        "stalled": "JOB_STALLED",
-                    },
+                    condition=which + (" AND userId = :owner" if owner else ""),
+                    values=values | owner,
                 ),
             )
         except _RefusedError as refused:
-            if refused.row is None:
+            found = refused.row
+            if found is None:
                 return ResultOutcome(Applied.UNKNOWN_JOB)
-            repeated = refused.row.get("attempt") == message.attempt
+            if owner and not is_erased(found) and found.get("userId") != owner["owner"]:
+                raise _misplaced("the job is another user's", "key") from None
+            latest = found.get("attempt")
+            repeated = latest is not None and message.attempt in (None, latest)
             return ResultOutcome(Applied.REPEATED if repeated else Applied.SUPERSEDED)
         return ResultOutcome(Applied.APPLIED, row)
+
+    def _owner_of_location(self, message: AIJobResultMessage) -> Row:
+        """`{"owner": ...}`: whose the job must be for its result to lie there; nothing when it lies in the message."""
+        if message.status != "completed" or message.result_location is None:
+            return {}
+        if message.result_location["bucket"] != self._bucket:
+            raise _misplaced(f"results lie in {self._bucket or 'no bucket here'}", "bucket")
+        return {"owner": result_owner(message.result_location, message.job_id)}
 
     def _expires_at(self, now: datetime) -> int:
         return int((now + self._retention).timestamp())
@@ -872,17 +887,44 @@ def _claimed(row: Row) -> Claimed:
     return Claimed(attempt=int(row["attempt"]), deadline_at=deadline_at, calls=int(row["calls"]))
 
 
-def _outcome(message: AIJobResultMessage) -> Row:
-    documents = {
-        "result": message.result,
-        "resultLocation": message.result_location,
-        "error": message.error,
-        "model": message.model,
-        "usage": message.usage,
-    }
+def _of_attempt(message: AIJobResultMessage) -> tuple[str, Row]:
+    """The condition under which a result is that of the row's latest attempt, and its values."""
+    is_open = {"processing": JobStatus.PROCESSING, "queued": JobStatus.QUEUED}
+    if message.attempt is None:
+        return _OPEN, is_open
+    given_up = {"failed": JobStatus.FAILED, "stalled": "JOB_STALLED", "crashed": "WORKER_CRASHED"}
+    # `queued` with the same attempt: the job was given back, yet its result came through after all.
+    # A redrive counts attempts anew: what was reached before this life of the job began is not of it.
+    condition = (
+        "attempt = :attempt AND startedAt <= :reached "
+        f"AND ({_OPEN} OR (#status = :failed AND #error.code IN (:stalled, :crashed)))"
+    )
+    this = {"attempt": message.attempt, "reached": timestamps.to_text(message.timestamp)}
+    return condition, this | is_open | given_up
+
+
+def _misplaced(why: str, part: str) -> JobError:
+    field_name = f"resultLocation.{part}"
+    return JobError("NOT_A_RESULT", f"{field_name} names a place that is not the job's own: {why}", field_name)
+
+
+def _outcome(message: AIJobResultMessage, now: datetime) -> Row:
+    completed_at = timestamps.to_text(min(message.timestamp, now))
+    ended = {"status": message.status, "completedAt": completed_at}
+    if message.status == "failed":
+        failure = message.failure or {}
+        return ended | {"error": failure, "errorCode": failure["code"]}
+    place = message.result_location
+    if place is not None:
+        documents: Row = {"resultLocation": {name: place[name] for name in ("bucket", "key", "bytes")}}
+        shown = {"model": message.model, "usage": message.usage}
+    else:
+        documents = {"result": message.result}
+        shown = {name: (message.result or {}).get(name) for name in _SHOWN_OF_RESULT}
+    if isinstance(shown["model"], str):
+        documents["model"] = shown["model"]
+    if is_usage(shown["usage"]):
+        documents["usage"] = shown["usage"]
     # DynamoDB knows no floats, only decimals.
-    exact = json.loads(json.dumps(documents), parse_float=Decimal)
-    outcome = {name: document for name, document in exact.items() if document is not None}
-    outcome |= {name: outcome["result"][name] for name in _SHOWN_OF_RESULT if name in outcome.get("result", {})}
-    outcome |= {"errorCode": outcome["error"]["code"]} if "error" in outcome else {}
-    return outcome | {"status": message.status, "completedAt": timestamps.to_text(message.timestamp)}
+    exact: Row = json.loads(json.dumps(documents), parse_float=Decimal)
+    return ended | exact

@@ -45,10 +45,15 @@ def job_view(row: Row, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -
     return view
 
 
+# A number of more digits was a float such as 1e100: an integer of that size has no place in the table.
+_INTEGER_DIGITS = 38
+
+
 def plain(value: Any) -> Any:
     """DynamoDB's decimals as JSON numbers."""
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        is_integer = value.adjusted() < _INTEGER_DIGITS and value == value.to_integral_value()
+        return int(value) if is_integer else float(value)
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list):

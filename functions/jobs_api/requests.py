@@ -53,11 +53,12 @@ class Request:
             authorization: how the API authorizes its callers (`configuration.AUTHORIZATION_MODES`).
 
         Raises:
-            RequestError: `FORBIDDEN` when the token names no user that can be one, or comes where none should.
+            RequestError: `FORBIDDEN` when the token names no user that can be one, or comes where none should;
+                `BAD_REQUEST` when the body is not what the event says it is.
         """
-        text = event.get("body") or ""
         context = event["requestContext"]
-        authorizer = context.get("authorizer") or {}
+        # Where nobody was authorized by a token, some events have the fields of one all the same, without a value.
+        authorizer = {name: value for name, value in (context.get("authorizer") or {}).items() if value is not None}
         trusts_caller = authorization not in TOKEN_MODES
         if trusts_caller and authorizer:
             # The API still lets in users with tokens, who must not be trusted with the names of others.
@@ -70,7 +71,7 @@ class Request:
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             query=event.get("multiValueQueryStringParameters") or {},
             path_parameters=event.get("pathParameters") or {},
-            body=base64.b64decode(text) if event.get("isBase64Encoded") else text.encode(errors="replace"),
+            body=_body(event),
             user_id=None if trusts_caller else _identity(authorizer, authorization),
             trusts_caller=trusts_caller,
             seconds_left=seconds_left,
@@ -118,7 +119,7 @@ class Request:
         try:
             document = json_object(self.body.decode(), "INVALID_MESSAGE")
         except UnicodeDecodeError:
-            raise RequestError("BAD_REQUEST", "the body is no UTF-8") from None
+            raise RequestError("BAD_REQUEST", "the body is not UTF-8: send JSON in this encoding") from None
         except JobError as error:
             raise of_job_error(error) from None
         for name, value in document.items():
@@ -144,6 +145,16 @@ def checked_user(value: object) -> str:
         return check_user_id(value)
     except JobError as error:
         raise of_job_error(error) from None
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(text).encode(errors="surrogatepass")  # half a surrogate pair is then no UTF-8
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise RequestError("BAD_REQUEST", "the body is not Base64, though the gateway says so: send it again") from None
 
 
 def _identity(authorizer: Mapping[str, Any], authorization: str) -> str:

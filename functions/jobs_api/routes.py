@@ -123,10 +123,10 @@ class JobsApi:
         refusal = self._refusal_of_type(message)
         if refusal:
             # The type may have changed since the job was accepted: a repeat has the same answer all the same.
-            if self._store.is_job(self._received(as_if_stored(message, self._settings.bucket))):
+            if self._store.is_job(self._received(self._with_place_for_input(message, as_if_stored))):
                 return answer
             raise refusal
-        message = self._with_place_for_input(message)
+        message = self._with_place_for_input(message, with_large_input_stored)
         job = self._received(message)
         submitted = self._store.submit(
             job,
@@ -156,10 +156,20 @@ class JobsApi:
             )
         except JobError as error:
             raise of_job_error(error) from None
-        if message.deadline_seconds is not None and message.deadline_seconds <= delay_seconds:
-            rule = f"deadlineSeconds is {message.deadline_seconds}: it must be more than delaySeconds ({delay_seconds})"
-            raise RequestError("BAD_REQUEST", rule, "deadlineSeconds")
+        self._check_delay(message.deadline_seconds, delay_seconds)
         return message, delay_seconds
+
+    def _check_delay(self, deadline_seconds: int | None, delay_seconds: int) -> None:
+        """A job that may not begin before its deadline never begins."""
+        default = self._settings.default_deadline_seconds
+        if deadline_seconds is not None and deadline_seconds <= delay_seconds:
+            rule = f"deadlineSeconds is {deadline_seconds}: it must be more than delaySeconds ({delay_seconds})"
+            raise RequestError("BAD_REQUEST", rule, "deadlineSeconds")
+        if deadline_seconds is None and default <= delay_seconds:
+            rule = (
+                f"it must be less than the deployment's deadline of {default} seconds, or come with a deadlineSeconds"
+            )
+            raise RequestError("BAD_REQUEST", f"delaySeconds is {delay_seconds}: {rule} above it", "delaySeconds")
 
     def _refusal_of_type(self, message: AIJobMessage) -> RequestError | None:
         """What the worker would find wrong with the job; None when it is nothing that its caller could mend.
@@ -190,9 +200,11 @@ class JobsApi:
             message.to_body(), message.attributes(), message.job_id, message.timestamp, trace_header
         )
 
-    def _with_place_for_input(self, message: AIJobMessage) -> AIJobMessage:
+    def _with_place_for_input(
+        self, message: AIJobMessage, place: Callable[[AIJobMessage, str], AIJobMessage]
+    ) -> AIJobMessage:
         try:
-            return with_large_input_stored(message, self._settings.bucket)
+            return place(message, self._settings.bucket)
         except ValueError as error:
             raise RequestError("REQUEST_TOO_LARGE", str(error), "input") from None
 

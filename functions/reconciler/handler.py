@@ -16,7 +16,7 @@ from reconciler.reconcile import Reconciler
 
 logger = function_logger()
 settings = ReconcilerSettings.from_environment()
-store = JobStore(settings.table_name, settings.retention_days)
+store = JobStore(settings.table_name, settings.retention_days, bucket=settings.bucket)
 
 
 @logger.inject_lambda_context

@@ -242,7 +242,12 @@ class Reconciler:
         except JobError as error:
             known = message.attributes.get("JobId", message.message_id)
             return self._restamp(dlq_url, message, known, error)
-        outcome = self._store.apply_result(result)
+        try:
+            outcome = self._store.apply_result(result)
+        except JobError as error:
+            if error.code != "NOT_A_RESULT":
+                raise
+            return self._restamp(dlq_url, message, result.job_id, error, result.user_id)
         if outcome.applied is Applied.UNKNOWN_JOB:
             unknown = JobError("JOB_UNKNOWN", _UNKNOWN, "jobId")
             return self._restamp(dlq_url, message, result.job_id, unknown, result.user_id)

@@ -59,9 +59,11 @@ def _apply(message: ReceivedMessage, store: JobStore, settings: ResultHandlerSet
         logger.warning("result could not be written", extra=fields | {"errorCode": error.code})
         _wait_or_give_up(message, result, error, settings)
         return
-    logger.info("result handled", extra=fields | {"status": result.status, "outcome": outcome.applied.value})
     if outcome.row is not None:
+        # Not what the message says of the job, which another producer may have wrong.
+        fields |= {name: outcome.row[name] for name in ("userId", "jobType", "attempt")}
         metrics.count_result(outcome.row)
+    logger.info("result handled", extra=fields | {"status": result.status, "outcome": outcome.applied.value})
     if outcome.applied is Applied.UNKNOWN_JOB:
         # A result was paid for: it goes where an operator sees it rather than nowhere.
         unknown = JobError("JOB_UNKNOWN", "there is no row for this job: it expired or was never claimed", "jobId")

@@ -13,7 +13,7 @@ from result_handler.batch import apply_batch
 
 logger = function_logger()
 settings = ResultHandlerSettings.from_environment()
-store = JobStore(settings.table_name)
+store = JobStore(settings.table_name, bucket=settings.bucket)
 
 
 @logger.inject_lambda_context

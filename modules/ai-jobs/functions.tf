@@ -175,6 +175,7 @@ module "result_handler" {
     AI_JOB_RESPONSE_QUEUE_URL  = module.response_queue.url
     AI_JOB_RESPONSE_DLQ_URL    = module.response_queue.dlq_url
     AI_JOB_TABLE_NAME          = module.store.name
+    AI_JOB_BUCKET              = module.bucket.name
     AI_JOB_MAX_BACKOFF_SECONDS = tostring(var.jobs.max_backoff_seconds)
   })
 
@@ -314,6 +315,7 @@ module "reconciler" {
     AI_JOB_REQUEST_DLQ_URL  = module.request_queue.dlq_url
     AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
     AI_JOB_TABLE_NAME       = module.store.name
+    AI_JOB_BUCKET           = module.bucket.name
     AI_JOB_RETENTION_DAYS   = tostring(var.jobs.retention_days)
   })
 

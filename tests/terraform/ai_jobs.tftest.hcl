@@ -536,6 +536,7 @@ run "defaults" {
       AI_JOB_RESPONSE_QUEUE_URL    = "https://sqs/response"
       AI_JOB_RESPONSE_DLQ_URL      = "https://sqs/response-dlq"
       AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
+      AI_JOB_BUCKET                = "bayon-coagent-ai-jobs-test-123456789012-eu-west-1"
       AI_JOB_MAX_BACKOFF_SECONDS   = "900"
     })
     error_message = "The result handler's environment variables are ${jsonencode(module.result_handler.environment_variables)}."
@@ -574,6 +575,7 @@ run "defaults" {
       AI_JOB_REQUEST_DLQ_URL       = "https://sqs/request-dlq"
       AI_JOB_RESPONSE_DLQ_URL      = "https://sqs/response-dlq"
       AI_JOB_TABLE_NAME            = "bayon-coagent-ai-jobs-test"
+      AI_JOB_BUCKET                = "bayon-coagent-ai-jobs-test-123456789012-eu-west-1"
       AI_JOB_RETENTION_DAYS        = "30"
     })
     error_message = "The reconciler's environment variables are ${jsonencode(module.reconciler.environment_variables)}."

@@ -232,7 +232,7 @@ def settings(aws: SimpleNamespace) -> ProcessorSettings:
 
 @pytest.fixture
 def store(aws: SimpleNamespace, clock: Clock) -> JobStore:
-    return JobStore(aws.table, retention_days=30, clock=clock)
+    return JobStore(aws.table, retention_days=30, clock=clock, bucket=aws.bucket)
 
 
 @pytest.fixture

@@ -251,6 +251,14 @@ def test_status_shows_one_job_in_full(cli, end):
     assert text.endswith("\nHello,\n    Ada. [31mred")
 
 
+def test_status_shows_the_result_of_another_producer(cli, rows, start):
+    start("job-1")
+    result = {"content": "Five tips", "wordCount": 850}
+    rows.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "completed", result=result))
+    shown = cli("status", "job-1").stdout
+    assert json.loads(shown[shown.index("{") :]) == result
+
+
 def test_status_shows_the_error_of_a_failed_job(cli, end):
     end("job-1", "INVALID_INPUT")
     assert "INVALID_INPUT (input.name): it is INVALID_INPUT" in cli("status", "job-1").stdout

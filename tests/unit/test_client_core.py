@@ -475,6 +475,16 @@ def test_a_result_comes_from_the_answer_or_from_where_it_is_stored(driver: Drive
     assert "accept" not in driver.api.headers[-1], "neither auth nor an API key goes to the bucket"
 
 
+def test_a_result_of_another_producer_may_be_any_object(driver: Driver, client: Core) -> None:
+    result = {"content": "Five tips", "wordCount": 850, "usage": "none"}
+    driver.api.add("x", "completed", result=result)
+    got = driver.run(client.result("x"))
+    assert (got.document, got.text, got.usage.input_tokens) == (result, "", 0)
+    for nothing in ("text", [], None):
+        with pytest.raises(ValueError, match="not a job as documented"):
+            job_of({"jobId": "x", "status": "completed", "result": nothing})
+
+
 def test_a_result_url_that_ended_is_asked_for_again(driver: Driver, client: Core) -> None:
     url = "https://bucket.example/stored/y"
     driver.api.add("y", "completed", resultUrl=url)

@@ -176,13 +176,13 @@ def test_no_body_crashes_the_result_handler(fuzz, aws, record, monkeypatch):
             json.loads(message.to_body())
             applied = fuzz.random.choice(list(Applied))
             written = {"createdAt": "2026-01-31T12:00:00Z", "completedAt": timestamps.to_text(message.timestamp)}
-            who = {"jobId": message.job_id, "jobType": message.job_type}
+            who = {"jobId": message.job_id, "jobType": message.job_type, "userId": "user-1"}
             row = written | who | {"status": message.status, "attempt": 1, "calls": 1}
             return ResultOutcome(applied, row if applied is Applied.APPLIED else None)
 
     crashes = []
     monkeypatch.setattr(result_batch, "describe", lambda error: crashes.append(error) or {})
-    handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, 900)
+    handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, aws.bucket, 900)
     for _ in range(RESULTS // BATCH):
         records = [_record(fuzz, record, RESULT) for _ in range(BATCH)]
         assert apply_batch(records, Store(), handler_settings) == []

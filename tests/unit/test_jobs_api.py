@@ -7,13 +7,16 @@ import importlib
 import json
 import sys
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from ai_jobs import AIJobResultMessage, JobError, clients, timestamps
 from ai_jobs.api_errors import API_CODES
+from ai_jobs.job_types import JobTypes
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import receive_messages
 from ai_jobs.store import Claimed, ClaimTerms, JobStore, Refusal
@@ -500,6 +503,15 @@ def test_a_large_input_goes_to_the_bucket(api, aws, messages_in):
         ({"delaySeconds": 901}, "BAD_REQUEST", "delaySeconds"),
         ({"delaySeconds": "5"}, "BAD_REQUEST", "delaySeconds"),
         ({"delaySeconds": 1.5}, "BAD_REQUEST", "delaySeconds"),
+        ({"input": {"name": "half \ud83c"}}, "INVALID_INPUT", "input.name"),
+        ({"input": {"name": "Ada", "\udf89": 1}}, "INVALID_INPUT", "input.\ufffd"),
+        ({"input": {"name": ["\ud83c"]}}, "INVALID_INPUT", "input.name.0"),
+        ({"input": {"name": float("nan")}}, "INVALID_INPUT", "input.name"),
+        ({"userId": "\ud83c"}, "BAD_REQUEST", "userId"),
+        ({"jobType": "\ud83c"}, "BAD_REQUEST", "jobType"),
+        ({"traceId": "\ud83c"}, "BAD_REQUEST", "traceId"),
+        ({"\ud83c": 1}, "BAD_REQUEST", "\ufffd"),
+        ({"deadlineSeconds": float("inf")}, "BAD_REQUEST", "deadlineSeconds"),
         ({"jobId": ID}, "BAD_REQUEST", "jobId"),
         ({"colour": "red"}, "BAD_REQUEST", "colour"),
     ],
@@ -532,6 +544,57 @@ def test_a_body_in_base64_is_read(api):
     assert api("PUT", f"/jobs/{ID}", body, base64_encoded=True)[0] == 202
     broken = base64.b64encode(b'{"userId": "\xff"}').decode()
     assert api.refused("PUT", f"/jobs/{OTHER_ID}", broken, base64_encoded=True)[:2] == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("body", ["not base64!", "ü", "e30", "\ud83c"])
+def test_a_body_that_only_claims_to_be_base64_is_refused(api, body):
+    assert api.refused("PUT", f"/jobs/{ID}", body, base64_encoded=True)[:2] == (400, "BAD_REQUEST")
+
+
+def test_half_a_surrogate_pair_in_the_body_itself_is_no_utf_8(api):
+    assert api.refused("PUT", f"/jobs/{ID}", '{"userId": "\ud83c"}')[:2] == (400, "BAD_REQUEST")
+
+
+def test_a_byte_order_mark_in_front_of_a_job_does_no_harm(api):
+    assert api("PUT", f"/jobs/{ID}", "\ufeff" + json.dumps(GOOD))[0] == 202
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 4000, "9" * 5000, "1e400", "-1E400", "-0", "1e-400", "0.1e1", "Infinity", "-Infinity", "NaN"]
+)
+def test_no_number_breaks_the_function(api, job_types, type_document, number, monkeypatch):
+    type_document["inputSchema"]["properties"]["name"] = {}
+    types = JobTypes.from_document(json.dumps({"version": "1", "jobTypes": {"greeting": type_document}}))
+    monkeypatch.setattr(api.module.api, "_job_types", SimpleNamespace(get=lambda: types))
+    body = json.dumps(GOOD).replace('"Ada"', number)
+    assert api("PUT", f"/jobs/{ID}", body)[0] == (202 if number in ("9" * 4000, "-0", "1e-400", "0.1e1") else 400)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_numbers_that_take_more_room_than_they_came_with_are_too_large(api, known, monkeypatch):
+    """3.9 MB of `1e15` are 15 MB when each is written out as 1000000000000000.0."""
+    if not known:
+        monkeypatch.setattr(api.module.api, "_refusal_of_type", lambda _: None)
+    body = json.dumps(GOOD).replace('"Ada"', f"[{','.join(['1e15'] * 780_000)}]")
+    assert len(body) < 4_000_000
+    assert api.refused("PUT", f"/jobs/{ID}", body) == (413, "REQUEST_TOO_LARGE", "input")
+
+
+def test_the_names_of_fields_may_come_twice(api, messages_in, aws):
+    twice = json.dumps(GOOD)[:-1] + ', "input": {"name": "Bob", "name": "Eve"}}'
+    assert api("PUT", f"/jobs/{ID}", twice)[0] == 202
+    assert json.loads(messages_in(aws.request_queue)[0].body)["input"] == {"name": "Eve"}, "the last one counts"
+
+
+@pytest.mark.parametrize(("default", "status"), [(600, 400), (601, 202)])
+def test_a_job_that_could_never_begin_is_refused(api, default, status):
+    api.module.api._settings = replace(api.module.settings, default_deadline_seconds=default)
+    answer, shown = api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600})
+    assert answer == status
+    if status == 400:
+        assert (shown["error"]["code"], shown["error"]["field"]) == ("BAD_REQUEST", "delaySeconds")
+        assert "deadline of 600 seconds" in shown["error"]["message"]
+        assert api("PUT", f"/jobs/{ID}", GOOD | {"delaySeconds": 600, "deadlineSeconds": 601})[0] == 202
 
 
 @pytest.mark.parametrize(
@@ -600,14 +663,12 @@ def test_a_completed_job_is_shown_with_its_result(api, claimed, complete, clock)
 
 
 def test_a_result_in_the_bucket_is_shown_as_a_signed_url(api, claimed, complete, clock):
-    location = {"bucket": "the-bucket", "key": "results/user=user-1/job=job-1/1.json", "bytes": 300_000}
+    location = {"bucket": "objects", "key": "results/user=user-1/job=job-1/1.json", "bytes": 300_000}
     usage = {"inputTokens": 12, "outputTokens": 50_000}
     complete(result_location=location, model="m", usage=usage)
     status, shown = api("GET")
     assert (status, shown["status"], shown["model"], shown["usage"]) == (200, "completed", "m", usage)
-    assert shown["resultUrl"].startswith(
-        "https://the-bucket.s3.eu-west-1.amazonaws.com/results/user%3Duser-1/job%3Djob-1"
-    )
+    assert shown["resultUrl"].startswith("https://objects.s3.eu-west-1.amazonaws.com/results/user%3Duser-1/job%3Djob-1")
     left = timestamps.from_text(shown["resultUrlExpiresAt"]) - timestamps.now()
     assert timedelta(minutes=14) < left
     assert {"result", "resultLocation"}.isdisjoint(shown)
@@ -961,6 +1022,15 @@ def test_a_trusted_caller_says_who_the_user_is(start, mode):
     assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
 
 
+def test_the_empty_fields_of_an_authorizer_are_no_token(start):
+    """Events that tools generate have them, whatever the mode."""
+    api = start("AWS_IAM")
+    api.authorizer = {"claims": None, "scopes": None}
+    assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
+    api.authorizer = {"claims": {}}
+    assert api.refused("GET", f"/jobs/{ID}")[:2] == (403, "FORBIDDEN")
+
+
 @pytest.mark.parametrize("mode", ["AWS_IAM", "NONE"])
 @pytest.mark.parametrize(("_was", "token"), TOKENS)
 def test_a_user_with_a_token_is_not_trusted_while_the_mode_changes(start, mode, _was, token):
@@ -996,6 +1066,29 @@ def test_a_dependency_that_hangs_is_told_before_the_function_ends(api):
         config = client.meta.config
         assert config.retries["total_max_attempts"] == attempts
         assert attempts * (config.connect_timeout + config.read_timeout) <= 12, "the function has 29 s"
+
+
+def test_s3_and_the_configuration_may_both_hang_within_the_functions_time():
+    waits = 0
+    for client in (clients.get_appconfigdata_client(), clients.get_s3_client()):
+        config = client.meta.config
+        attempts = config.retries["total_max_attempts"]
+        # botocore's standard mode waits up to a second before the first retry, and twice as long before each next one.
+        backoff = sum(2**number for number in range(attempts - 1))
+        waits += attempts * (config.connect_timeout + config.read_timeout) + backoff
+    assert waits <= 28, "the function has 29 s"
+
+
+def test_a_bucket_that_hangs_is_a_503(api, monkeypatch):
+    """A large input has to go there first."""
+
+    def hang(**_):
+        raise ReadTimeoutError(endpoint_url="https://objects.s3.eu-west-1.amazonaws.com")
+
+    monkeypatch.setattr(clients.get_s3_client(), "put_object", hang)
+    body = GOOD | {"input": {"name": "x" * 300_000}}
+    assert api.refused("PUT", f"/jobs/{ID}", body)[:2] == (503, "STORE_UNAVAILABLE")
+    assert api.headers["Retry-After"]
 
 
 def test_a_bug_is_a_500_in_the_apis_shape(api, monkeypatch):

@@ -108,7 +108,8 @@ def test_a_job_has_the_fields_of_the_view():  # R-J6
 def test_a_result_has_the_documented_fields():  # R-J4
     result = JobResult("text", "model", Usage(1, 2), "end_turn", False).to_document()
     assert contract.schema_problems({"$ref": "#/components/schemas/Result"}, result) == []
-    assert set(SCHEMAS["Result"]["properties"]) == set(result) == set(SCHEMAS["Result"]["required"])
+    assert set(SCHEMAS["ModelResult"]["properties"]) == set(result) == set(SCHEMAS["ModelResult"]["required"])
+    assert contract.schema_problems({"$ref": "#/components/schemas/Result"}, {"content": "x", "text": 7}) == []
 
 
 def test_a_job_in_a_list_has_what_the_index_holds():
@@ -124,7 +125,9 @@ def test_states_and_failures_are_those_of_the_code():  # R-E3
     assert SCHEMAS["JobStatus"]["enum"] == list(JobStatus)
     # Nothing is known of the job of a letter that is none, so that no row can have these codes.
     shown = [code for code, error_class in CODES.items() if error_class is not ErrorClass.NOT_A_JOB]
-    assert SCHEMAS["JobFailure"]["properties"]["code"]["enum"] == shown
+    ours, of_others = SCHEMAS["JobFailure"]["properties"]["code"]["anyOf"]
+    assert ours["enum"] == shown
+    assert of_others["pattern"] == f"^{messages._ERROR_CODE.pattern}$"
 
 
 @pytest.mark.parametrize(

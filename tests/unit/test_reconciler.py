@@ -28,7 +28,7 @@ def _no_waiting(monkeypatch):
 @pytest.fixture
 def run(aws, store, clock):
     """One run, with two minutes to go."""
-    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
     return lambda: Reconciler(settings, store, clock() + timedelta(minutes=2), clock).run()
 
 
@@ -313,7 +313,7 @@ def test_a_run_looks_at_a_bounded_number_of_dead_letters(run, in_dlq, monkeypatc
 
 def test_a_run_ends_before_its_function_does(in_dlq, aws, store, clock):
     in_dlq()
-    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
     assert Reconciler(settings, store, clock() + timedelta(seconds=15), clock).run() == Summary()
 
 
@@ -378,7 +378,7 @@ def test_a_late_result_of_the_same_attempt_replaces_a_stall(run, claim, store, c
     claim(deadline_seconds=1)
     clock.forward(hours=1)
     run()
-    store.apply_result(a_result())
+    store.apply_result(a_result(attempt=1))
     assert store.get("job-1")["status"] == "completed"
 
 
@@ -460,6 +460,7 @@ def test_the_handler_answers_with_what_was_done(aws, in_dlq, monkeypatch):
     monkeypatch.setenv("AI_JOB_RESPONSE_DLQ_URL", aws.response_dlq)
     monkeypatch.setenv("AI_JOB_TABLE_NAME", aws.table)
     monkeypatch.setenv("AI_JOB_RETENTION_DAYS", "30")
+    monkeypatch.setenv("AI_JOB_BUCKET", aws.bucket)
     monkeypatch.delitem(sys.modules, "reconciler.handler", raising=False)
     handler = importlib.import_module("reconciler.handler").handler
     in_dlq()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,7 +14,8 @@ from ai_jobs import AIJobResultMessage, AIJobsError, ConfigurationError, JobErro
 from ai_jobs.configuration import ResultHandlerSettings
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import get_queue_message_count
-from ai_jobs.store import ClaimTerms
+from ai_jobs.store import Claimed, ClaimTerms
+from ai_jobs.views import plain
 from result_handler import batch
 from result_handler.batch import apply_batch
 
@@ -25,7 +27,7 @@ def result(job_id="job-1", text="hi", attempt=1):
 @pytest.fixture
 def handler_settings(aws, clock, monkeypatch):
     monkeypatch.setattr(batch.timestamps, "now", clock)
-    return ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, max_backoff_seconds=900)
+    return ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, aws.bucket, max_backoff_seconds=900)
 
 
 @pytest.fixture
@@ -166,6 +168,7 @@ def test_the_handler_answers_in_lambdas_terms(handlers, claimed, record, aws, mo
     monkeypatch.setenv("AI_JOB_RESPONSE_DLQ_URL", aws.response_dlq)
     monkeypatch.setenv("AI_JOB_RESPONSE_QUEUE_URL", aws.response_queue)
     monkeypatch.setenv("AI_JOB_MAX_BACKOFF_SECONDS", "900")
+    monkeypatch.setenv("AI_JOB_BUCKET", aws.bucket)
     handler = handlers("result_handler.handler").handler
     assert handler({"Records": [record(result().to_body())]}, CONTEXT) == {"batchItemFailures": []}
     monkeypatch.setenv("AI_JOB_TABLE_NAME", "missing")
@@ -233,3 +236,124 @@ def test_a_failed_job_is_counted_as_failed(record, store, handler_settings, clai
     failed = AIJobResultMessage("job-1", "user-1", "greeting", "failed", error={"code": "X", "message": "m"})
     apply_batch([record(failed.to_body())], store, handler_settings)
     assert measured()["JobsFailed"] == [("greeting", 1)]
+
+
+# Results of other producers
+
+
+CLIENT_EXAMPLE = {
+    "jobId": "job-1",
+    "userId": "user-1",
+    "jobType": "greeting",
+    "status": "completed",
+    "result": {"content": "Five tips for sellers ...", "wordCount": 850},
+    "timestamp": "2026-01-31T12:00:00.000Z",
+    "processingTime": 2500,
+    "traceId": "trace-123",
+}
+"""As the users of the TypeScript client send it."""
+
+
+@pytest.fixture
+def apply(store, record, handler_settings):
+    """Hands a message to the handler; none may come back."""
+
+    def handle(document=None, **changes):
+        text = document if isinstance(document, str) else json.dumps(CLIENT_EXAMPLE | changes)
+        assert apply_batch([record(text)], store, handler_settings) == []
+
+    return handle
+
+
+def test_another_producers_result_is_shown_as_it_is(claimed, apply, store, aws, messages_in):  # R-C2
+    claimed()
+    apply()
+    row = store.get("job-1")
+    assert (row["status"], plain(row["result"])) == ("completed", CLIENT_EXAMPLE["result"])
+    assert {"model", "usage"}.isdisjoint(row)
+    assert messages_in(aws.response_dlq) == []
+
+
+def test_another_producers_error_may_be_a_text(claimed, apply, store):
+    claimed()
+    apply(status="failed", result=None, error="The model broke")
+    row = store.get("job-1")
+    assert (row["status"], row["error"]) == ("failed", {"code": "JOB_FAILED", "message": "The model broke"})
+
+
+def test_without_an_attempt_a_result_is_the_latest_attempts_of_an_open_job(claimed, apply, store, clock, body):
+    claimed()
+    store.release("job-1", 1)
+    claimed()
+    apply(timestamp=timestamps.to_text(clock() - timedelta(hours=1)))  # a clock that is slow
+    assert (store.get("job-1")["status"], store.get("job-1")["attempt"]) == ("completed", 2)
+    apply(result={"content": "another"})
+    assert store.get("job-1")["result"]["wordCount"] == 850, "the job had ended"
+    store.submit(ReceivedJob.parse(body(jobId="job-2"), {}, "m", clock()), 60, 60)
+    apply(jobId="job-2")
+    assert store.get("job-2")["status"] == "completed", "no worker of ours ever had it"
+
+
+def test_the_rows_user_and_type_take_precedence(claimed, apply, store, measured):
+    claimed()
+    apply(userId="somebody", jobType="some-type")
+    row = store.get("job-1")
+    assert (row["status"], row["userId"], row["jobType"]) == ("completed", "user-1", "greeting")
+    assert measured()["JobsCompleted"] == [("greeting", 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"bucket": "somebody-elses"}, "resultLocation.bucket"),
+        ({"key": "results/user=user-2/job=job-1/1.json"}, "resultLocation.key"),
+        ({"key": "results/user=user-1/job=job-2/1.json"}, "resultLocation.key"),
+        ({"key": "secrets.json"}, "resultLocation.key"),
+    ],
+)
+def test_a_result_must_lie_where_the_jobs_own_results_do(claimed, apply, store, aws, messages_in, change, field):
+    claimed()
+    location = {"bucket": aws.bucket, "key": "results/user=user-1/job=job-1/1.json", "bytes": 10}
+    # What the message says of the user does not count.
+    apply(result=None, resultLocation=location | change, userId="user-2", attempt=1)
+    (letter,) = messages_in(aws.response_dlq)
+    assert letter.attributes["ErrorCode"] == "NOT_A_RESULT"
+    assert field in letter.attributes["ErrorMessage"]
+    assert store.get("job-1")["status"] == "processing"
+    apply(result=None, resultLocation=location, attempt=1)
+    assert store.get("job-1")["resultLocation"] == location
+
+
+def test_a_moment_in_the_future_is_now(claimed, apply, store, clock, body):
+    claimed()
+    apply(status="failed", result=None, error="broke", timestamp="2999-01-01T00:00:00Z")
+    assert store.get("job-1")["completedAt"] == timestamps.to_text(clock())
+    clock.forward(minutes=1)
+    redriven = ReceivedJob.parse(body(), {}, "m", clock())
+    assert isinstance(store.claim(redriven, "m", ClaimTerms(clock(), 60, 60)), Claimed), "it can be redriven"
+
+
+@pytest.mark.parametrize("number", ["1e300", "1e-200", "1e126", "9" * 39, "NaN", "-Infinity", "1e999", "9" * 5000])
+def test_a_number_that_can_not_be_stored_does_not_go_around(claimed, apply, store, aws, messages_in, number):
+    claimed()
+    apply(json.dumps(CLIENT_EXAMPLE | {"result": {"score": "N"}}).replace('"N"', number))
+    (letter,) = messages_in(aws.response_dlq)
+    assert letter.attributes["ErrorCode"] == "NOT_A_RESULT"
+    assert "result.score" in letter.attributes["ErrorMessage"]
+    assert store.get("job-1")["status"] == "processing"
+
+
+@pytest.mark.parametrize("number", [0.1, 1.5, -7, 1e100, 9.99e125, 1e-130, 10**38 - 1, 2**63 + 1, 0, -0.0, True, 1e22])
+def test_numbers_and_all_else_come_through_unchanged(claimed, apply, store, number):
+    claimed()
+    result = {"content": {"n": [number], "none": None, "b": False, "text": "a\u0000\uffff", "list": [], "map": {}}}
+    apply(result=result)
+    shown = plain(store.get("job-1")["result"])
+    assert shown == result
+    assert isinstance(shown["content"]["n"][0], bool) is isinstance(number, bool)
+
+
+def test_what_the_message_says_of_model_and_usage_is_shown_where_it_is_usable(claimed, apply, store):
+    claimed()
+    apply(result={"model": ["m"], "usage": {"inputTokens": "7"}})
+    assert {"model", "usage"}.isdisjoint(store.get("job-1"))

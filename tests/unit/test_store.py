@@ -192,9 +192,12 @@ def test_a_result_that_comes_after_the_release_still_counts(store, claim, finish
     assert claim() is Refusal.FINISHED
 
 
-def test_a_late_result_heals_a_stalled_job(store, claim, finish):
+@pytest.mark.parametrize("code", ["JOB_STALLED", "WORKER_CRASHED"])
+def test_a_late_result_heals_a_job_that_was_given_up(store, claim, finish, code):
     claim()
-    finish("failed", code="JOB_STALLED")
+    finish("failed", code=code)
+    assert finish(attempt=2) is Applied.SUPERSEDED
+    assert finish(attempt=None) is Applied.REPEATED, "the job is not open any more"
     assert finish(attempt=1) is Applied.APPLIED
     assert row(store)["status"] == "completed"
     assert "error" not in row(store)
@@ -390,7 +393,7 @@ def test_a_result_of_an_earlier_life_is_dropped(claim, finish, store, clock):
     claim()
     clock.forward(seconds=5)
     old = AIJobResultMessage(
-        "job-1", "user-1", "greeting", "failed", error={"code": "BROKEN", "message": "x"}, timestamp=clock()
+        "job-1", "user-1", "greeting", "failed", attempt=1, error={"code": "BROKEN", "message": "x"}, timestamp=clock()
     )
     store.apply_result(old)
     clock.forward(minutes=1)

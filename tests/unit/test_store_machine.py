@@ -5,7 +5,7 @@ reconciler runs in any order, and compares it with a model of contract.md's life
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, assume, settings
@@ -243,8 +243,26 @@ class JobStoreMachine(RuleBasedStateMachine):
             job.job_id, "user-1", "greeting", "failed" if code else "completed", attempt, timestamp=self.now, **outcome
         )
         got = self.store.apply_result(message).applied
-        counts = row.attempt == attempt and (row.is_open() or row.code == "JOB_STALLED")
+        given_up = row.code in ("JOB_STALLED", "WORKER_CRASHED")  # whose result is paid for
+        counts = row.attempt == attempt and (row.is_open() or given_up)
         assert (got is Applied.APPLIED) is counts
+        self._end(row, counts, code, text)
+
+    @rule(job_id=st.sampled_from(JOB_IDS), code=st.sampled_from([None, "JOB_FAILED"]), future=st.booleans())
+    def report_from_elsewhere(self, job_id: str, code: str | None, future: bool) -> None:
+        """A producer of the platform's own reports: it knows no attempts, and its clock may be wrong."""
+        text = f"result {next(self.numbers)}"
+        outcome = {"error": "m"} if code else {"result": {"text": text}}
+        row = self.rows.get(job_id)
+        assume(row is not None)
+        at = datetime(2999, 1, 1, tzinfo=UTC) if future else self.now
+        status = "failed" if code else "completed"
+        message = AIJobResultMessage(job_id, "somebody", "some-type", status, timestamp=at, **outcome)
+        counts = row.is_open()
+        assert (self.store.apply_result(message).applied is Applied.APPLIED) is counts
+        self._end(row, counts, code, text)
+
+    def _end(self, row: Expected, counts: bool, code: str | None, text: str) -> None:
         if counts:
             row.status, row.code = ("failed", code) if code else ("completed", None)
             row.text = None if code else text
@@ -317,6 +335,10 @@ class JobStoreMachine(RuleBasedStateMachine):
             assert row.get("result", {}).get("text") == expected.text
             assert ("openShard" in row, "dueAt" in row) == (expected.is_open(), expected.is_open())
             assert ("leaseExpiresAt" in row) is (expected.status == "processing")
+            if expected.completed_at:
+                assert row["completedAt"] == expected.completed_at.isoformat(timespec="milliseconds").replace(
+                    "+00:00", "Z"
+                )
 
 
 def test_the_store_keeps_to_the_lifecycle(aws, clock, body):

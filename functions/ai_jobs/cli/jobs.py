@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -350,9 +351,12 @@ def _print_job(view: dict[str, Any]) -> None:
         fields["error"] = f"{error['code']}{where}: {error['message']}"
     if usage := fields.get("usage"):
         fields["usage"] = f"{usage.get('inputTokens')} tokens in, {usage.get('outputTokens')} out"
-    if result:
+    text = result and result.get("text")
+    if isinstance(text, str):
         fields["stopReason"] = f"{result.get('stopReason')}{' (cut off)' if result.get('truncated') else ''}"
-    print_fields(fields, result and result.get("text"))
+    elif result:  # another producer's, which may be any object
+        text = json.dumps(result, indent=2, ensure_ascii=False)
+    print_fields(fields, text)
 
 
 def _named(names: Sequence[str]) -> str:

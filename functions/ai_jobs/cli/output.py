@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ai_jobs.documents import whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -42,13 +44,14 @@ def console() -> Console:
 
 def say(text: str) -> None:
     """A line for the person at the terminal, on standard error."""
-    click.echo(text, err=True)
+    click.echo(whole(text), err=True)
 
 
 def print_json(document: Any) -> None:
     """The document on standard output, indented."""
     # On a terminal everything beyond ASCII is escaped: among it are characters that terminals take for instructions.
-    click.echo(json.dumps(document, indent=2, ensure_ascii=sys.stdout.isatty(), default=str))
+    text = whole(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(json.loads(text), indent=2) if sys.stdout.isatty() else text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -80,7 +83,7 @@ def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
 
 def _printable(text: str) -> str:
     """Without control characters: what a job or a model says must not be taken for instructions to the terminal."""
-    kept = (character if character.isprintable() else " " * character.isspace() for character in text)
+    kept = (character if character.isprintable() else " " * character.isspace() for character in whole(text))
     return "".join(kept)
 
 

@@ -294,7 +294,7 @@ class Core:
         request = Request("GET", url, headers, None, self._timeout_seconds, signed=False, job_id=job.job_id)
         response = yield from self._call(request)
         try:
-            return result_of(response.document() or {})
+            return result_of(response.document())
         except ValueError:
             raise unexpected(request, response, "something that is not a result document") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_jobs import timestamps
 from ai_jobs.client.problems import JobCancelledError, JobFailedError, JobNotEndedError
-from ai_jobs.messages import JobResult, Usage
+from ai_jobs.messages import JobResult, Usage, is_usage
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 """The terminal states."""
@@ -110,21 +110,20 @@ def job_of(document: Mapping[str, Any]) -> Job:
         raise ValueError(f"not a job as documented: {error!r}") from error
 
 
-def result_of(document: Mapping[str, Any]) -> JobResult:
-    """The result in a job's document or at its `resultUrl`. Raises ValueError for another shape than documented."""
-    try:
-        return _result_of(document)
-    except _OTHER_SHAPE as error:
-        raise ValueError(f"not a result as documented: {error!r}") from error
-
-
-def _result_of(document: Mapping[str, Any]) -> JobResult:
+def result_of(document: object) -> JobResult:
+    """The result in a job's document or at its `resultUrl`: the model's, or any object. Raises ValueError otherwise."""
+    if not isinstance(document, dict):
+        raise ValueError("not a result as documented: it must be a JSON object")
+    words = {name: document.get(name) for name in ("text", "model", "stopReason")}
+    text, model, stop_reason = (word if isinstance(word, str) else "" for word in words.values())
+    usage = document.get("usage")
     return JobResult(
-        text=_text(document["text"]),
-        model=document["model"],
-        usage=_usage_of(document["usage"]),
-        stop_reason=document["stopReason"],
-        truncated=bool(document["truncated"]),
+        text=text,
+        model=model,
+        usage=_usage_of(usage) if is_usage(usage) else Usage(0, 0),
+        stop_reason=stop_reason,
+        truncated=document.get("truncated") is True,
+        document=document,
     )
 
 
