@@ -26,6 +26,13 @@ def _no_waiting(monkeypatch):
     monkeypatch.setattr(reconcile, "_POLL_SECONDS", 0)
 
 
+@pytest.fixture(autouse=True)
+def _few_shards(monkeypatch):
+    """A run asks each one twice, which takes moto most of a test's time."""
+    monkeypatch.setattr(store_module, "OPEN_SHARDS", 4)
+    monkeypatch.setattr(reconcile, "OPEN_SHARDS", 4)
+
+
 @pytest.fixture
 def run(aws, store, clock):
     """One run, with two minutes to go; `chance` decides about second looks at settled dead letters."""
@@ -331,7 +338,7 @@ def many_given_up(aws, body, clock):
 
 
 def test_a_crashed_job_is_closed_however_much_lies_before_it(run, many_given_up, in_dlq, claim, store, clock):  # R-S2
-    many_given_up(1100, reconcile.SETTLED_AFTER * 2)
+    many_given_up(250, reconcile.SETTLED_AFTER * 2)
     claim(in_dlq())
     clock.forward(minutes=15)
     assert run(chance=1.0) == Summary(closed=1, restamped=1)
