@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration chaos benchmark lint format docs picture package \
+.PHONY: help demo test test-unit test-terraform test-integration chaos benchmark benchmark-reconciler lint format docs picture package \
 	local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
@@ -38,6 +38,9 @@ benchmark: $(READY) package ## Time a batch, the metrics of a job, the start of 
 	@$(PYTHON) tests/benchmarks/metrics.py
 	@$(PYTHON) tests/benchmarks/command.py
 	@$(PYTHON) tests/benchmarks/api.py
+
+benchmark-reconciler: $(READY) ## Time the reconciler with 100,000 dead letters and 10,000 crashed jobs on a local AWS (half an hour)
+	@$(PYTHON) tests/benchmarks/reconciler.py
 
 lint: $(READY) ## Check style, types, Terraform, shell scripts and the generated docs
 	@$(PYTHON) -m ruff check --quiet .

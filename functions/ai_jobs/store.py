@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
+from itertools import islice
 from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -42,6 +43,7 @@ _TOMBSTONE_LIFE = timedelta(days=30)
 _BATCH_GET_LIMIT = 100
 
 _HISTORY_PAGE = 100
+_OVERDUE_PAGE = 100
 
 # Queries that one page of a listing may take before it is given back as it is.
 _MOST_QUERIES = 10
@@ -305,6 +307,10 @@ class JobStore:
 
     def get_all(self, job_ids: Iterable[str]) -> dict[str, Row]:
         """The rows of these jobs by id, each as `get` reads one; jobs without a row are left out."""
+        return {job_id: row for job_id, row in self.find_all(job_ids).items() if not is_erased(row)}
+
+    def find_all(self, job_ids: Iterable[str]) -> dict[str, Row]:
+        """As `get_all`, but an erased job's row is found too: `is_erased` tells."""
         keys = [_to_item({"jobId": job_id}) for job_id in dict.fromkeys(job_ids)]
         found: list[Row] = []
         while keys:
@@ -318,7 +324,7 @@ class JobStore:
             found += [_to_row(item) for item in answer["Responses"].get(self._table_name, [])]
             # What did not fit into 16 MB. (DynamoDB raises when it could read nothing at all.)
             keys += answer["UnprocessedKeys"].get(self._table_name, {"Keys": []})["Keys"]
-        return {row["jobId"]: row for row in found if not (is_erased(row) or self._expired(row))}
+        return {row["jobId"]: row for row in found if not self._expired(row)}
 
     def claim(self, job: ReceivedJob, message_id: str, terms: ClaimTerms) -> Claimed | Running | Refusal:
         """Take the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
@@ -481,29 +487,34 @@ class JobStore:
             return Cancellation(found, done=own)
         return Cancellation(row, done=True)
 
-    def open_jobs_past_due(self, shard: int, limit: int) -> list[Row]:
-        """Up to `limit` open jobs of one shard (0 to 63) whose `dueAt` is over, the oldest first.
+    def open_jobs_past_due(self, shard: int) -> Iterator[Row]:
+        """The open jobs of one shard (0 to 63) whose `dueAt` is over, the oldest first, read as they are asked for.
 
         They come from an index, which lags behind: `close_stalled` looks again.
         """
-        return self._open_jobs(shard, limit, timestamps.to_text(self._clock()))
-
-    def _open_jobs(self, shard: int, limit: int, due_until: str) -> list[Row]:
-        try:
-            answer = get_dynamodb_client().query(
-                TableName=self._table_name,
-                IndexName=OPEN_JOBS_INDEX,
-                KeyConditionExpression="openShard = :shard AND dueAt <= :until",
-                ExpressionAttributeValues=_to_item({":shard": shard, ":until": due_until}),
-                Limit=limit,
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise dependency_error(error, "DynamoDB") from error
-        return [_to_row(item) for item in answer["Items"]]
+        return self._open_jobs(shard, timestamps.to_text(self._clock()), _OVERDUE_PAGE)
 
     def oldest_open_jobs(self, shard: int, limit: int) -> list[Row]:
         """Up to `limit` open jobs of one shard (0 to 63), those that are due first."""
-        return self._open_jobs(shard, limit, "9999")
+        return list(islice(self._open_jobs(shard, "9999", limit), limit))
+
+    def _open_jobs(self, shard: int, due_until: str, page_size: int) -> Iterator[Row]:
+        try:
+            pages = (
+                get_dynamodb_client()
+                .get_paginator("query")
+                .paginate(
+                    TableName=self._table_name,
+                    IndexName=OPEN_JOBS_INDEX,
+                    KeyConditionExpression="openShard = :shard AND dueAt <= :until",
+                    ExpressionAttributeValues=_to_item({":shard": shard, ":until": due_until}),
+                    PaginationConfig={"PageSize": page_size},
+                )
+            )
+            for page in pages:
+                yield from map(_to_row, page["Items"])
+        except (ClientError, BotoCoreError) as error:
+            raise dependency_error(error, "DynamoDB") from error
 
     def close_stalled(self, job_id: str, error: JobError, *, started: bool) -> bool:
         """Set a job to `failed` that is open past its `dueAt` and in nobody's hands; False when it is not so.

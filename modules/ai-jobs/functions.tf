@@ -339,7 +339,7 @@ module "reconciler" {
       },
       {
         sid        = "CloseJobs"
-        actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        actions    = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
         resources  = [module.store.arn]
         conditions = {}
       },

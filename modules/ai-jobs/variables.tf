@@ -398,12 +398,13 @@ variable "jobs_api" {
 variable "reconciler" {
   description = <<-EOT
     The function that closes what nobody works on any more, every interval_minutes: jobs whose message is in a dead-letter queue,
-    and jobs that are open long after their deadline. enabled = false pauses it; such jobs then stay open.
+    and jobs that are open long after their deadline. enabled = false pauses it; such jobs then stay open. The defaults keep it
+    to its five minutes with 100,000 dead-lettered messages and 10,000 crashed jobs: 1769 MB is one whole processor.
   EOT
   type = object({
     interval_minutes     = optional(number, 5)
-    timeout_seconds      = optional(number, 120)
-    memory_mb            = optional(number, 512)
+    timeout_seconds      = optional(number, 240)
+    memory_mb            = optional(number, 1769)
     reserved_concurrency = optional(number)
     enabled              = optional(bool, true)
   })

@@ -368,8 +368,8 @@ run "defaults" {
       output.inside.reconciler["aws_scheduler_schedule.this[0]"].target[0].arn == "arn:aws:lambda:::reconciler" &&
       output.inside.reconciler["aws_scheduler_schedule.this[0]"].target[0].role_arn == "arn:aws:iam::123456789012:role/schedule" &&
       output.inside.reconciler["aws_iam_role.schedule[0]"].name == "bayon-coagent-ai-job-schedule-test-eu-west-1" &&
-      output.inside.reconciler["aws_lambda_function.this"].timeout == 120 &&
-      output.inside.reconciler["aws_lambda_function.this"].memory_size == 512 &&
+      output.inside.reconciler["aws_lambda_function.this"].timeout == 240 &&
+      output.inside.reconciler["aws_lambda_function.this"].memory_size == 1769 &&
       output.inside.reconciler["aws_lambda_function.this"].reserved_concurrent_executions == -1 &&
       output.inside.reconciler["aws_lambda_function.this"].handler == "reconciler.handler.handler" &&
       alltrue([
@@ -629,7 +629,7 @@ run "defaults" {
       WriteTraces       = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
       WorkOnDeadLetters = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::request-dlq", "arn:aws:sqs:::response-dlq"]]
       FindOpenJobs      = [["dynamodb:Query"], ["arn:aws:dynamodb:::jobs/index/open-jobs"]]
-      CloseJobs         = [["dynamodb:GetItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
+      CloseJobs         = [["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
     }
     error_message = "The reconciler may do other things than it should: ${module.reconciler.role_policy}"
   }

@@ -11,10 +11,11 @@ import boto3
 import pytest
 
 from ai_jobs import AIJobResultMessage, AIJobsError, JobError, timestamps
+from ai_jobs import store as store_module
 from ai_jobs.configuration import ReconcilerSettings
 from ai_jobs.dead_letters import send_to_dlq
 from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import send_message
+from ai_jobs.queues import get_queue_message_count, send_message
 from ai_jobs.store import ClaimTerms, Refusal
 from reconciler import reconcile
 from reconciler.reconcile import Reconciler, Summary
@@ -25,11 +26,22 @@ def _no_waiting(monkeypatch):
     monkeypatch.setattr(reconcile, "_POLL_SECONDS", 0)
 
 
+@pytest.fixture(autouse=True)
+def _few_shards(monkeypatch):
+    """A run asks each one twice, which takes moto most of a test's time."""
+    monkeypatch.setattr(store_module, "OPEN_SHARDS", 4)
+    monkeypatch.setattr(reconcile, "OPEN_SHARDS", 4)
+
+
 @pytest.fixture
 def run(aws, store, clock):
-    """One run, with two minutes to go."""
+    """One run, with two minutes to go; `chance` decides about second looks at settled dead letters."""
     settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
-    return lambda: Reconciler(settings, store, clock() + timedelta(minutes=2), clock).run()
+
+    def reconcile(chance=0.0):
+        return Reconciler(settings, store, clock() + timedelta(minutes=2), clock, lambda: chance).run()
+
+    return reconcile
 
 
 @pytest.fixture
@@ -292,23 +304,157 @@ def test_a_dead_letter_that_can_not_be_copied_is_kept(run, in_dlq, letters, stor
 def test_one_bad_dead_letter_does_not_keep_the_others_waiting(run, in_dlq, store, monkeypatch):
     for number in range(25):
         in_dlq(jobId=f"job-{number}")
-    find = store.find
+    create = store.create_failed
 
-    def flaky(job_id):
-        if job_id == "job-7":
+    def flaky(job, *args):
+        if job.job_id == "job-7":
             raise RuntimeError("a bug")
-        return find(job_id)
+        return create(job, *args)
 
-    monkeypatch.setattr(store, "find", flaky)
+    monkeypatch.setattr(store, "create_failed", flaky)
     assert run() == Summary(closed=24, restamped=24, failures=1)
+    assert store.get("job-7") is None
 
 
-def test_a_run_looks_at_a_bounded_number_of_dead_letters(run, in_dlq, monkeypatch):
-    monkeypatch.setattr(reconcile, "MAX_MESSAGES", 20)
-    for number in range(40):
+@pytest.fixture
+def many_given_up(aws, body, clock):
+    """Fills the request DLQ with dead letters that have their reason."""
+
+    def fill(number, age):
+        attributes = {
+            "ErrorCode": {"DataType": "String", "StringValue": "MODEL_NOT_FOUND"},
+            "FailedAt": {"DataType": "String", "StringValue": timestamps.to_text(clock() - age)},
+        }
+        for start in range(0, number, 10):
+            boto3.client("sqs").send_message_batch(
+                QueueUrl=aws.request_dlq,
+                Entries=[
+                    {"Id": str(n), "MessageBody": body(jobId=f"old-{n}"), "MessageAttributes": attributes}
+                    for n in range(start, min(start + 10, number))
+                ],
+            )
+
+    return fill
+
+
+def test_a_crashed_job_is_closed_however_much_lies_before_it(run, many_given_up, in_dlq, claim, store, clock):  # R-S2
+    many_given_up(250, reconcile.SETTLED_AFTER * 2)
+    claim(in_dlq())
+    clock.forward(minutes=15)
+    assert run(chance=1.0) == Summary(closed=1, restamped=1)
+    assert store.get("job-1")["errorCode"] == "WORKER_CRASHED"
+
+
+def test_of_a_settled_dead_letter_no_row_is_read(run, many_given_up, store, aws, monkeypatch):  # R-S2
+    """100,000 consistent reads every five minutes are not free."""
+    many_given_up(30, reconcile.SETTLED_AFTER + timedelta(seconds=1))
+    read = []
+    find_all = store.find_all
+    monkeypatch.setattr(store, "find_all", lambda ids: find_all([read.append(job_id) or job_id for job_id in ids]))
+    assert run(chance=1.0) == Summary()
+    assert read == []
+    assert get_queue_message_count(aws.request_dlq).visible == 30
+    assert run(chance=0.0) == Summary(closed=30), "whatever the runs before had no chance to do is done at last"
+    assert len(read) == 30
+
+
+def test_a_young_dead_letter_is_never_taken_for_settled(run, given_up, claim, store, clock):  # R-E3
+    """Its worker may have died before it reported the failure."""
+    claim("m")
+    given_up()
+    clock.forward(minutes=15)
+    assert run(chance=1.0) == Summary(closed=1)
+
+
+def test_a_run_has_a_share_of_its_time_for_each_part(in_dlq, claim, aws, store, clock, monkeypatch):  # R-S2
+    """However full the first queue is, overdue jobs are closed too; and what was hidden is shown again."""
+    claim("another message", jobId="overdue", deadline_seconds=1)
+    clock.forward(hours=1)
+    for number in range(30):
         in_dlq(jobId=f"job-{number}")
-    assert run().closed == 20
-    assert run().closed <= 20
+    looked_at = reconcile.Reconciler._look_at_request
+
+    def slowly(self, message, row):
+        clock.forward(seconds=20)
+        return looked_at(self, message, row)
+
+    monkeypatch.setattr(reconcile, "_ROUND", 1)
+    monkeypatch.setattr(reconcile.Reconciler, "_look_at_request", slowly)
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    monkeypatch.setattr(reconcile, "_LANES", 1)
+    done = Reconciler(settings, store, clock() + timedelta(minutes=4), clock).run()
+    assert done.restamped < 30
+    assert store.get("overdue")["errorCode"] == "JOB_STALLED"
+    assert get_queue_message_count(aws.request_dlq).visible == 30
+
+
+def test_no_more_is_hidden_than_sqs_allows(run, in_dlq, aws, monkeypatch):
+    monkeypatch.setattr(reconcile, "MAX_HELD", 20)
+    monkeypatch.setattr(reconcile, "_ROUND", 10)
+    seen = []
+    monkeypatch.setattr(
+        reconcile.Reconciler, "_look_at_request", lambda self, message, row: seen.append(1) or reconcile._LEFT
+    )
+    monkeypatch.setattr(reconcile, "_LANES", 1)
+    for number in range(45):
+        in_dlq(jobId=f"job-{number}")
+    run()
+    assert len(seen) == 20
+    assert get_queue_message_count(aws.request_dlq).visible == 45
+
+
+def test_a_dead_letter_and_its_row_name_the_same_moment(aws, in_dlq, claim, store, clock, letters):  # R-E4
+    """Or a redrive that is sent between the two is taken for a duplicate."""
+
+    def ticking():
+        clock.forward(milliseconds=3)
+        return clock()
+
+    claim("m", jobId="given-up")
+    given = {"ErrorCode": "MODEL_ERROR", "FailedAt": timestamps.to_text(clock())}
+    in_dlq(given, jobId="given-up")
+    claim(in_dlq(jobId="crashed"), jobId="crashed")
+    in_dlq(jobId="unseen")
+    claim("m", jobId="failed")
+    error = {"code": "MODEL_ERROR", "message": "m"}
+    store.apply_result(AIJobResultMessage("failed", "user-1", "greeting", "failed", error=error, timestamp=clock()))
+    in_dlq(jobId="failed")
+    clock.forward(minutes=15)
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    store._clock = ticking
+    Reconciler(settings, store, clock() + timedelta(minutes=2), ticking).run()
+    found = {letter.attributes.get("JobId", "given-up"): letter.attributes["FailedAt"] for letter in letters()}
+    assert found == {job_id: store.get(job_id)["completedAt"] for job_id in ("given-up", "crashed", "unseen", "failed")}
+
+
+def test_a_redrive_between_the_dead_letter_and_the_close_is_not_lost(run, in_dlq, claim, store, clock, body):  # R-E4
+    claim(in_dlq())
+    clock.forward(minutes=15)
+    close, sent = store.close, []
+
+    def close_late(*args):
+        clock.forward(seconds=1)
+        sent.append(clock())
+        clock.forward(seconds=1)
+        return close(*args)
+
+    store.close = close_late
+    assert run() == Summary(closed=1, restamped=1)
+    job = ReceivedJob.parse(body(), {}, "redriven", sent[0])
+    again = store.claim(job, "redriven", ClaimTerms(clock() + timedelta(minutes=15), 3600, 1800))
+    assert (again.attempt, again.calls) == (1, 1)
+
+
+def test_looks_at_a_dead_letter_are_no_attempts(run, in_dlq, claim, clock, letters):
+    message_id = in_dlq()
+    claim(message_id)
+    for _ in range(4):
+        run()
+    clock.forward(minutes=15)
+    claim(message_id)
+    clock.forward(minutes=15)
+    run()
+    assert letters()[0].attributes["Attempts"] == "2", "a worker had it twice"
 
 
 def test_a_run_ends_before_its_function_does(in_dlq, aws, store, clock):
@@ -412,6 +558,20 @@ def test_a_queued_row_whose_message_never_arrived(run, aws, store, clock, body):
     assert store.get("job-1")["error"]["code"] == "ENQUEUE_FAILED"
     claimed = store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 60, 60))
     assert claimed.attempt == 1, "a message that arrives after all may still claim it"
+
+
+def test_no_number_of_overdue_jobs_in_workers_hands_hides_one_that_is_stalled(run, claim, clock, store, monkeypatch):
+    monkeypatch.setattr(store_module, "_OVERDUE_PAGE", 2)
+    monkeypatch.setattr(store_module, "OPEN_SHARDS", 1)
+    for number in range(6):
+        claim(jobId=f"busy-{number}", deadline_seconds=1)
+    clock.forward(seconds=1)
+    claim(jobId="stalled", deadline_seconds=1)
+    clock.forward(hours=1)
+    for number in range(6):
+        claim(jobId=f"busy-{number}", deadline_seconds=1)
+    assert run() == Summary(closed=1)
+    assert store.get("stalled")["errorCode"] == "JOB_STALLED"
 
 
 def test_every_shard_is_looked_at(run, claim, clock):

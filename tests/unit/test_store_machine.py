@@ -274,7 +274,7 @@ class JobStoreMachine(RuleBasedStateMachine):
     @rule()
     def close_stalled(self) -> None:
         for shard in range(OPEN_SHARDS):
-            for found in self.store.open_jobs_past_due(shard, 100):
+            for found in self.store.open_jobs_past_due(shard):
                 row = self.rows.get(found["jobId"])
                 code = "JOB_STALLED" if "startedAt" in found else "ENQUEUE_FAILED"
                 closed = self.store.close_stalled(found["jobId"], JobError(code, "m"), started="startedAt" in found)

@@ -1,0 +1,183 @@
+"""How long the reconciler takes with 100,000 dead letters in a DLQ and 10,000 crashed jobs.
+
+make benchmark-reconciler
+
+It runs here, in one process, against a local AWS of its own; so do both together what Lambda and AWS do on machines of
+their own. Three runs: the first finds the crashed jobs among dead letters that have just come, the second the same dead
+letters without them, the third dead letters that are settled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
+
+from ai_jobs import timestamps
+from ai_jobs.configuration import ReconcilerSettings
+from ai_jobs.messages import ReceivedJob
+from ai_jobs.queues import get_queue_message_count
+from ai_jobs.store import JobStore, open_shard
+from reconciler.reconcile import SETTLED_AFTER, Reconciler, Summary
+from scripts import local_aws
+from scripts.project import local_environment
+
+TIMEOUT_SECONDS = 240
+"""As reconciler.timeout_seconds."""
+
+_SEEDERS = 8
+_KEYS = {"jobId": "S", "openShard": "N", "dueAt": "S"}
+
+
+def _in_parts(items: range, size: int) -> Iterator[range]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _body(job_id: str) -> str:
+    return json.dumps({"jobId": job_id, "userId": "user-1", "jobType": "echo", "input": {"text": "hello"}})
+
+
+def _create() -> ReconcilerSettings:
+    sqs = boto3.client("sqs")
+    request, response = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("request-dlq", "response-dlq"))
+    boto3.client("dynamodb").create_table(
+        TableName="jobs",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in _KEYS.items()],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open-jobs",
+                "KeySchema": [
+                    {"AttributeName": "openShard", "KeyType": "HASH"},
+                    {"AttributeName": "dueAt", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return ReconcilerSettings(request, response, "jobs", retention_days=30)
+
+
+def _row(job_id: str, now: datetime, **more: Any) -> dict[str, Any]:
+    job = ReceivedJob.parse(_body(job_id), {}, job_id, now)
+    moment = timestamps.to_text(now)
+    row = {"jobId": job_id, "userId": "user-1", "jobType": "echo", "payloadHash": job.payload_hash, "messageId": job_id}
+    numbers = {"attempt": 3, "calls": 3, "expiresAt": int((now + timedelta(days=30)).timestamp())}
+    return row | numbers | {"createdAt": moment, "startedAt": moment, "updatedAt": moment} | more
+
+
+def _seed_rows(rows: Iterable[dict[str, Any]]) -> None:
+    with boto3.resource("dynamodb").Table("jobs").batch_writer() as batch:
+        for row in rows:
+            batch.put_item(Item=row)
+
+
+def _send(queue_url: str, bodies: Iterable[str], attributes: dict[str, str]) -> dict[str, str]:
+    """The ids of what was sent, by body."""
+    entries = [
+        {
+            "Id": str(number),
+            "MessageBody": body,
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        }
+        for number, body in enumerate(bodies)
+    ]
+    answer = boto3.client("sqs").send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+    return {entries[int(sent["Id"])]["MessageBody"]: sent["MessageId"] for sent in answer["Successful"]}  # type: ignore[misc]
+
+
+def _seed_given_up(settings: ReconcilerSettings, number: int, failed_at: datetime) -> None:
+    """Dead letters that the processor wrote, and the rows of their jobs, which have failed."""
+    moment = timestamps.to_text(failed_at)
+    reason = {"ErrorCode": "MODEL_NOT_FOUND", "ErrorMessage": "no such model", "Attempts": "3", "FailedAt": moment}
+    error = {"code": "MODEL_NOT_FOUND", "message": "no such model"}
+    ended = {"status": "failed", "completedAt": moment, "error": error, "errorCode": error["code"]}
+
+    def seed(part: range) -> None:
+        ids = [f"given-up-{n}" for n in part]
+        _seed_rows(_row(job_id, failed_at, **ended) for job_id in ids)
+        for start in range(0, len(ids), 10):
+            _send(settings.request_dlq_url, map(_body, ids[start : start + 10]), reason)
+
+    with ThreadPoolExecutor(_SEEDERS) as pool:
+        list(pool.map(seed, _in_parts(range(number), 100)))
+
+
+def _seed_crashed(settings: ReconcilerSettings, number: int, now: datetime) -> None:
+    """Messages as SQS dead-letters them, and the rows that their workers left behind."""
+    lease = timestamps.to_text(now - timedelta(minutes=1))
+    due = {"deadlineAt": timestamps.to_text(now + timedelta(hours=6)), "dueAt": timestamps.to_text(now + timedelta(7))}
+
+    def seed(part: range) -> None:
+        ids = [f"crashed-{n}" for n in part]
+        sent: dict[str, str] = {}
+        for start in range(0, len(ids), 10):
+            sent |= _send(settings.request_dlq_url, map(_body, ids[start : start + 10]), {})
+        held = {"status": "processing", "leaseExpiresAt": lease} | due
+        _seed_rows(
+            _row(job_id, now, **held, openShard=open_shard(job_id)) | {"messageId": sent[_body(job_id)]}
+            for job_id in ids
+        )
+
+    with ThreadPoolExecutor(_SEEDERS) as pool:
+        list(pool.map(seed, _in_parts(range(number), 100)))
+
+
+def _timed(name: str, settings: ReconcilerSettings, clock_offset: timedelta = timedelta()) -> Summary:
+    def clock() -> datetime:
+        return timestamps.now() + clock_offset
+
+    store = JobStore(settings.table_name, clock=clock)
+    started, cpu = time.perf_counter(), time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()):  # the metrics
+        done = Reconciler(settings, store, clock() + timedelta(seconds=TIMEOUT_SECONDS), clock).run()
+    took, used = time.perf_counter() - started, time.process_time() - cpu
+    print(f"{name}: {took:.0f} s, {used:.0f} s of processor time here; {done}", flush=True)
+    return done
+
+
+def main() -> None:
+    """Print the seconds of each run, and what it did."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dead-letters", type=int, default=100_000)
+    parser.add_argument("--crashed", type=int, default=10_000)
+    wanted = parser.parse_args()
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
+    with tempfile.TemporaryDirectory() as folder, local_aws.running(Path(folder)) as instance:
+        os.environ |= local_environment(instance.endpoint_url)
+        settings, now, started = _create(), timestamps.now(), time.perf_counter()
+        _seed_given_up(settings, wanted.dead_letters, now)
+        _seed_crashed(settings, wanted.crashed, now)
+        print(
+            f"{wanted.dead_letters} dead letters and {wanted.crashed} crashed jobs: seeded in "
+            f"{time.perf_counter() - started:.0f} s",
+            flush=True,
+        )
+        done = _timed("all new", settings)
+        while done.closed:
+            done = _timed("again", settings)
+        _timed("settled", settings, SETTLED_AFTER + timedelta(minutes=1))
+        count = get_queue_message_count(settings.request_dlq_url)
+        print(f"visible again: {count.visible} of {count.total}")
+
+
+if __name__ == "__main__":
+    main()
