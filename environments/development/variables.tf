@@ -14,86 +14,14 @@ variable "name" {
 
 variable "packages" {
   description = "Where the zips are: the directory of `make package`, or a bucket (with the version of each object)."
-  type = object({
-    directory = optional(string)
-    s3 = optional(object({
-      bucket   = string
-      prefix   = optional(string, "")
-      versions = optional(map(string), {})
-    }))
-  })
-  default  = { directory = "../../dist" }
-  nullable = false
-}
-
-variable "default_model_id" {
-  description = "The model of every job type that names none. Outside us-east-1 most models are called through the inference profile of the geography, e.g. eu.amazon.nova-lite-v1:0."
-  type        = string
-  default     = "amazon.nova-lite-v1:0"
+  type        = any
+  default     = { directory = "../../dist" }
   nullable    = false
 }
 
-variable "job_types" {
-  description = "Job types of your own, as modules/ai-jobs takes them."
-  type = map(object({
-    model_id        = optional(string)
-    system_prompt   = optional(string)
-    prompt          = string
-    max_tokens      = optional(number, 2048)
-    temperature     = optional(number)
-    timeout_seconds = optional(number, 120)
-    guardrail = optional(object({
-      id      = string
-      version = string
-    }))
-    input_schema = string
-  }))
-  default  = {}
-  nullable = false
-}
-
-variable "api" {
-  description = "Who may call the API, and under which name, as modules/ai-jobs takes it: docs/access.md. By default signed requests (AWS_IAM)."
-  type = object({
-    authorization = optional(string)
-    cognito = optional(object({
-      user_pool_arns = set(string)
-      scopes         = optional(set(string))
-    }))
-    lambda_authorizer = optional(object({
-      function_arn       = string
-      type               = optional(string)
-      identity_source    = optional(string)
-      result_ttl_seconds = optional(number)
-    }))
-    usage_plan = optional(object({
-      keys        = map(object({ value = optional(string) }))
-      rate_limit  = optional(number)
-      burst_limit = optional(number)
-      quota = optional(object({
-        limit  = number
-        period = string
-      }))
-    }))
-    resource_policy = optional(object({ json = string }))
-    waf             = optional(object({ web_acl_arn = string }))
-    domain = optional(object({
-      name            = string
-      certificate_arn = string
-      base_path       = optional(string)
-      security_policy = optional(string)
-    }))
-  })
-  default  = {}
-  nullable = false
-}
-
-variable "api_access_logs" {
-  description = "Write the API's access log. Needs the account's API Gateway logging role (aws_api_gateway_account)."
-  type        = bool
-  default     = false
-  nullable    = false
-}
+# What follows is what modules/ai-jobs takes under the same names; its README says what it means. The module checks it and
+# has the defaults (null leaves them alone), so that neither is written down again here: hence `any`. What main.tf gives a
+# variable for this environment, a value given here replaces.
 
 variable "tags" {
   description = "Tags for every resource, besides those of the module."
@@ -102,23 +30,138 @@ variable "tags" {
   nullable    = false
 }
 
-variable "alarm_email_addresses" {
-  description = "Who gets every change of an alarm by e-mail."
-  type        = set(string)
-  default     = []
+variable "iam" {
+  description = "Path and permissions boundary of every role."
+  type        = any
+  default     = {}
   nullable    = false
 }
 
-variable "page_email_addresses" {
-  description = "Who gets a mail when the service as a whole is unhealthy. A pager subscribes to the output page_topic_arn."
-  type        = set(string)
-  default     = []
-  nullable    = false
-}
-
-variable "runbook_url" {
-  description = "Where the descriptions of the alarms point: the page on which your operators read docs/runbooks.md."
+variable "kms_key_arn" {
+  description = "Customer KMS key for the queues, the table and the bucket."
   type        = string
-  default     = "docs/runbooks.md"
+  default     = null
+}
+
+variable "request_queue" {
+  description = "The queue of jobs and its dead-letter queue."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "response_queue" {
+  description = "The queue of results and its dead-letter queue."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "processor" {
+  description = "The function that works on the jobs."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "result_handler" {
+  description = "The function that writes the results to the table."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "jobs_api" {
+  description = "The function that answers the HTTP requests."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "reconciler" {
+  description = "The function that closes what nobody works on any more."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "logs" {
+  description = "Level of the functions' logs, and how long all logs are kept."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "alarms" {
+  description = "Who is told, and when."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "api" {
+  description = "Who may call the API, under which name, and how often: docs/access.md."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "events" {
+  description = "Events of every job that ends: docs/events.md."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "table" {
+  description = "The jobs table."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "bucket" {
+  description = "The bucket of large inputs and results."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "jobs" {
+  description = "Rules for all jobs: retention, deadline, backoff."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "budget" {
+  description = "How many tokens the jobs of one UTC day may use."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "default_model_id" {
+  description = "The model of every job type that names none. Outside us-east-1 most models are called through the inference profile of the geography, e.g. eu.amazon.nova-lite-v1:0."
+  type        = string
+  default     = null
+}
+
+variable "model_prices" {
+  description = "What models cost, for the metric EstimatedCost."
+  type        = any
+  default     = null
+}
+
+variable "builtin_job_types" {
+  description = "Offer the built-in job types."
+  type        = bool
+  default     = null
+}
+
+variable "job_types" {
+  description = "Job types of your own."
+  type        = any
+  default     = {}
   nullable    = false
 }

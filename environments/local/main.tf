@@ -5,24 +5,37 @@ module "ai_jobs" {
   environment = var.environment
   tags        = var.tags
 
-  packages = { directory = var.packages_directory }
+  packages = var.packages
 
   # The emulator speaks HTTP, and evaluates queue policies.
   require_tls = false
 
   # What is local can be thrown away, and rebuilt from nothing.
-  table = {
-    deletion_protection    = false
-    point_in_time_recovery = false
-  }
-  bucket = { force_destroy = true }
+  table  = merge({ deletion_protection = false, point_in_time_recovery = false }, var.table)
+  bucket = merge({ force_destroy = true }, var.bucket)
 
   # Jobs are worked on as they come: nobody waits for a batch on one machine.
-  processor = { batching_window_seconds = 0 }
+  processor = merge({ batching_window_seconds = 0 }, var.processor)
 
-  job_types = var.job_types
   # The emulator has no Logs Insights.
-  logs = { level = "INFO", retention_days = 1, saved_queries = false }
+  logs = merge({ retention_days = 1, saved_queries = false }, var.logs)
+
+  iam               = var.iam
+  kms_key_arn       = var.kms_key_arn
+  request_queue     = var.request_queue
+  response_queue    = var.response_queue
+  result_handler    = var.result_handler
+  jobs_api          = var.jobs_api
+  reconciler        = var.reconciler
+  alarms            = var.alarms
+  api               = var.api
+  events            = var.events
+  jobs              = var.jobs
+  budget            = var.budget
+  default_model_id  = var.default_model_id
+  model_prices      = var.model_prices
+  builtin_job_types = var.builtin_job_types
+  job_types         = var.job_types
 }
 
 # AWS authorises Converse as bedrock:InvokeModel and the batch form of ChangeMessageVisibility as the plain one, and

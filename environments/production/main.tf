@@ -7,23 +7,25 @@ module "ai_jobs" {
 
   packages = var.packages
 
-  table     = { deletion_protection = true, point_in_time_recovery = true }
-  processor = { maximum_concurrency = 20 }
-  logs      = { retention_days = 90 }
-  jobs      = { retention_days = 90 }
+  processor = merge({ maximum_concurrency = 20 }, var.processor)
+  logs      = merge({ retention_days = 90 }, var.logs)
+  table     = merge({ deletion_protection = true, point_in_time_recovery = true }, var.table)
+  jobs      = merge({ retention_days = 90 }, var.jobs)
+  api       = merge({ throttling_rate_limit = 200, throttling_burst_limit = 400 }, var.api)
 
-  api = merge(var.api, {
-    throttling_rate_limit  = 200
-    throttling_burst_limit = 400
-    access_logs            = var.api_access_logs
-  })
-
-  alarms = {
-    email_addresses      = var.alarm_email_addresses
-    page_email_addresses = var.page_email_addresses
-    runbook_url          = var.runbook_url
-  }
-
-  default_model_id = var.default_model_id
-  job_types        = var.job_types
+  iam               = var.iam
+  kms_key_arn       = var.kms_key_arn
+  request_queue     = var.request_queue
+  response_queue    = var.response_queue
+  result_handler    = var.result_handler
+  jobs_api          = var.jobs_api
+  reconciler        = var.reconciler
+  alarms            = var.alarms
+  events            = var.events
+  bucket            = var.bucket
+  budget            = var.budget
+  default_model_id  = var.default_model_id
+  model_prices      = var.model_prices
+  builtin_job_types = var.builtin_job_types
+  job_types         = var.job_types
 }

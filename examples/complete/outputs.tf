@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "URL to submit jobs to: POST <api_url>/jobs."
+  description = "URL of the API: PUT <api_url>/jobs/{jobId} submits a job."
   value       = module.ai_jobs.api_url
 }
 

@@ -19,7 +19,7 @@ variable "package_versions" {
 }
 
 variable "alarm_email" {
-  description = "Who hears of jobs in a dead-letter queue."
+  description = "Who is paged when the service as a whole is unhealthy."
   type        = string
   nullable    = false
 }

@@ -34,11 +34,11 @@ module "event_publisher" {
   # A batch with results has up to 6 MB, and is there several times over.
   memory_mb = 512
 
+  computed_environment_variables = { AI_JOB_TABLE_ARN = module.store.arn }
   environment_variables = {
     POWERTOOLS_SERVICE_NAME      = "ai-job-event-publisher"
     POWERTOOLS_LOG_LEVEL         = var.logs.level
     AI_JOB_EVENT_BUS_ARN         = local.event_bus_arn
-    AI_JOB_TABLE_ARN             = module.store.arn
     AI_JOB_EVENTS_INCLUDE_RESULT = tostring(var.events.include_result)
   }
 

@@ -69,13 +69,15 @@ module "processor" {
   memory_mb            = var.processor.memory_mb
   reserved_concurrency = var.processor.reserved_concurrency
 
-  environment_variables = merge(local.budget_variables, local.metric_variables, local.job_types_variables, {
+  computed_environment_variables = merge(local.job_types_variables, {
+    AI_JOB_REQUEST_QUEUE_URL  = module.request_queue.url
+    AI_JOB_REQUEST_DLQ_URL    = module.request_queue.dlq_url
+    AI_JOB_RESPONSE_QUEUE_URL = module.response_queue.url
+  })
+  environment_variables = merge(local.budget_variables, local.metric_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
     AI_JOB_MODEL_PRICES               = jsonencode(var.model_prices)
-    AI_JOB_REQUEST_QUEUE_URL          = module.request_queue.url
-    AI_JOB_REQUEST_DLQ_URL            = module.request_queue.dlq_url
-    AI_JOB_RESPONSE_QUEUE_URL         = module.response_queue.url
     AI_JOB_TABLE_NAME                 = module.store.name
     AI_JOB_BUCKET                     = module.bucket.name
     AI_JOB_VISIBILITY_TIMEOUT_SECONDS = tostring(module.request_queue.visibility_timeout_seconds)
@@ -169,11 +171,13 @@ module "result_handler" {
   memory_mb            = var.result_handler.memory_mb
   reserved_concurrency = var.result_handler.reserved_concurrency
 
+  computed_environment_variables = {
+    AI_JOB_RESPONSE_QUEUE_URL = module.response_queue.url
+    AI_JOB_RESPONSE_DLQ_URL   = module.response_queue.dlq_url
+  }
   environment_variables = merge(local.metric_variables, {
     POWERTOOLS_SERVICE_NAME    = "ai-job-result-handler"
     POWERTOOLS_LOG_LEVEL       = var.logs.level
-    AI_JOB_RESPONSE_QUEUE_URL  = module.response_queue.url
-    AI_JOB_RESPONSE_DLQ_URL    = module.response_queue.dlq_url
     AI_JOB_TABLE_NAME          = module.store.name
     AI_JOB_BUCKET              = module.bucket.name
     AI_JOB_MAX_BACKOFF_SECONDS = tostring(var.jobs.max_backoff_seconds)
@@ -184,7 +188,7 @@ module "result_handler" {
       {
         sid = "WorkOnResults"
         actions = [
-          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
           # A result waits out an outage of the table as a delayed copy.
           "sqs:SendMessage",
         ]
@@ -237,11 +241,13 @@ module "jobs_api" {
   memory_mb            = var.jobs_api.memory_mb
   reserved_concurrency = var.jobs_api.reserved_concurrency
 
-  environment_variables = merge(local.metric_variables, local.job_types_variables, {
+  computed_environment_variables = merge(local.job_types_variables, {
+    AI_JOB_REQUEST_QUEUE_URL = module.request_queue.url
+  })
+  environment_variables = merge(local.metric_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
     AI_JOB_AUTHORIZATION              = var.api.authorization
-    AI_JOB_REQUEST_QUEUE_URL          = module.request_queue.url
     AI_JOB_TABLE_NAME                 = module.store.name
     AI_JOB_BUCKET                     = module.bucket.name
     AI_JOB_VISIBILITY_TIMEOUT_SECONDS = tostring(module.request_queue.visibility_timeout_seconds)
@@ -309,11 +315,13 @@ module "reconciler" {
   memory_mb            = var.reconciler.memory_mb
   reserved_concurrency = var.reconciler.reserved_concurrency
 
+  computed_environment_variables = {
+    AI_JOB_REQUEST_DLQ_URL  = module.request_queue.dlq_url
+    AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
+  }
   environment_variables = merge(local.metric_variables, {
     POWERTOOLS_SERVICE_NAME = "ai-job-reconciler"
     POWERTOOLS_LOG_LEVEL    = var.logs.level
-    AI_JOB_REQUEST_DLQ_URL  = module.request_queue.dlq_url
-    AI_JOB_RESPONSE_DLQ_URL = module.response_queue.dlq_url
     AI_JOB_TABLE_NAME       = module.store.name
     AI_JOB_BUCKET           = module.bucket.name
     AI_JOB_RETENTION_DAYS   = tostring(var.jobs.retention_days)

@@ -38,7 +38,8 @@ locals {
   # An ARN does not tell which model is behind it, if it is the ARN of a profile.
   given_profile_arns = [for arn in local.model_arns_given : arn if can(regex("inference-profile/", arn))]
 
-  model_statements = concat(
+  # Known in the plan, so that its length counts exactly: this is the part of the policy that grows.
+  model_statements = [for statement in concat(
     [{
       sid        = "InvokeModels"
       actions    = ["bedrock:InvokeModel"]
@@ -69,5 +70,5 @@ locals {
       ]
       conditions = {}
     }],
-  )
+  ) : merge(statement, { resources_known = true })]
 }

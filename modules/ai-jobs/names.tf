@@ -3,6 +3,10 @@
 # validation, which may not depend on anything that depends on var.name.)
 
 locals {
+  # A role can't change its path: it is made anew, before the old one is gone (create_before_destroy of the API's deployment
+  # reaches every role that it depends on), and IAM allows a name once, whatever its path. So each path has its own names.
+  role_mark = var.iam.role_path == "/" ? "" : "-${substr(sha256(var.iam.role_path), 0, 6)}"
+
   name_rules = {
     request_queue  = { kind = "SQS queue", limit = 80, suffix = "-ai-job-request-${var.environment}" }
     request_dlq    = { kind = "SQS queue", limit = 80, suffix = "-ai-job-request-dlq-${var.environment}" }
@@ -17,14 +21,14 @@ locals {
     jobs_api        = { kind = "Lambda function", limit = 64, suffix = "-ai-jobs-api-${var.environment}" }
 
     # IAM is global: without the region a second region of the same environment could not be built.
-    processor_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}" }
-    result_handler_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}" }
-    reconciler_role     = { kind = "IAM role", limit = 64, suffix = "-ai-job-reconciler-${var.environment}-${local.region}" }
+    processor_role      = { kind = "IAM role", limit = 64, suffix = "-ai-job-processor-${var.environment}-${local.region}${local.role_mark}" }
+    result_handler_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-result-handler-${var.environment}-${local.region}${local.role_mark}" }
+    reconciler_role     = { kind = "IAM role", limit = 64, suffix = "-ai-job-reconciler-${var.environment}-${local.region}${local.role_mark}" }
     # Shorter than its function, or it would be the longest, and shorten what name may be.
-    event_publisher_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-events-${var.environment}-${local.region}" }
-    schedule_role        = { kind = "IAM role", limit = 64, suffix = "-ai-job-schedule-${var.environment}-${local.region}" }
-    jobs_api_role        = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}" }
-    post_jobs_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}" }
+    event_publisher_role = { kind = "IAM role", limit = 64, suffix = "-ai-job-events-${var.environment}-${local.region}${local.role_mark}" }
+    schedule_role        = { kind = "IAM role", limit = 64, suffix = "-ai-job-schedule-${var.environment}-${local.region}${local.role_mark}" }
+    jobs_api_role        = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-api-${var.environment}-${local.region}${local.role_mark}" }
+    post_jobs_role       = { kind = "IAM role", limit = 64, suffix = "-ai-jobs-post-${var.environment}-${local.region}${local.role_mark}" }
 
     # Bucket names are global, across accounts too.
     bucket = { kind = "S3 bucket", limit = 63, suffix = "-ai-jobs-${var.environment}-${local.account_id}-${local.region}" }
@@ -37,7 +41,8 @@ locals {
     alarm_topic = { kind = "SNS topic", limit = 256, suffix = "-ai-job-alarms-${var.environment}" }
     page_topic  = { kind = "SNS topic", limit = 256, suffix = "-ai-job-pages-${var.environment}" }
     alarm       = { kind = "CloudWatch alarm", limit = 255, suffix = "-ai-job-result-handler-concurrency-${var.environment}" }
-    dashboard   = { kind = "CloudWatch dashboard", limit = 255, suffix = "-ai-jobs-${var.environment}" }
+    # Global to the account, as roles are.
+    dashboard = { kind = "CloudWatch dashboard", limit = 255, suffix = "-ai-jobs-${var.environment}-${local.region}" }
   }
 
   names = { for key, rule in local.name_rules : key => "${var.name}${rule.suffix}" }

@@ -96,7 +96,7 @@ variable "kms_key_arn" {
 }
 
 variable "iam" {
-  description = "Path and permissions boundary of every role."
+  description = "Path and permissions boundary of every role. Under a path other than / the roles' names end with a mark of it: a role can't change its path, and the new one is made before the old one is gone."
   type = object({
     role_path                = optional(string, "/")
     permissions_boundary_arn = optional(string)

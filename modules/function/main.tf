@@ -11,31 +11,56 @@ locals {
   # out: the group is ours, with a retention; a function that could create it would do so without.
   base_statements = [
     {
-      Sid      = "WriteOwnLogs"
-      Effect   = "Allow"
-      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      sid             = "WriteOwnLogs"
+      actions         = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      resources       = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      conditions      = {}
+      resources_known = false
     },
     {
-      Sid    = "WriteTraces"
-      Effect = "Allow"
-      Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      sid     = "WriteTraces"
+      actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
       # X-Ray knows no resource-level permissions.
-      Resource = ["*"]
+      resources       = ["*"]
+      conditions      = {}
+      resources_known = true
     },
   ]
 
-  caller_statements = [
-    for statement in var.statements : merge(
-      {
-        Sid      = statement.sid
-        Effect   = "Allow"
-        Action   = statement.actions
-        Resource = statement.resources
-      },
-      length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
-    )
-  ]
+  statements = concat(local.base_statements, local.stream_statements, var.statements)
+
+  policies = {
+    for purpose in ["granted", "measured"] : purpose => jsonencode({
+      Version = "2012-10-17"
+      Statement = [
+        for statement in local.statements : merge(
+          {
+            Sid      = statement.sid
+            Effect   = "Allow"
+            Action   = statement.actions
+            Resource = purpose == "measured" && !statement.resources_known ? [for arn in statement.resources : local.longest_arn] : statement.resources
+          },
+          length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
+        )
+      ]
+    })
+  }
+
+  known_variables    = merge({ AI_JOB_BUILD = local.build }, var.environment_variables)
+  computed_variables = merge(local.stream_variables, var.computed_environment_variables)
+
+  # AWS limits two sums: a role's inline policies, and a function's environment. A value that only AWS knows would leave them
+  # open until the apply, so the plan measures with the longest that it can be.
+  longest_arn = format("%160s", "")
+  longest_url = format("%140s", "")
+
+  policy_characters  = length(local.policies.measured)
+  largest_statements = reverse(sort([for statement in local.statements : format("%5d resources in %s", length(statement.resources), statement.sid)]))
+
+  # Lambda measures the JSON, in bytes.
+  measured_variables = merge({ for name in keys(local.computed_variables) : name => local.longest_url }, local.known_variables)
+  environment_bytes  = floor(length(replace(base64encode(jsonencode(local.measured_variables)), "=", "")) * 3 / 4)
+  largest_variables  = reverse(sort([for name, value in local.measured_variables : format("%5d bytes in %s", length(jsonencode(value)), name)]))
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -66,10 +91,15 @@ resource "aws_iam_role_policy" "this" {
   name = "function"
   role = aws_iam_role.this.id
 
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = concat(local.base_statements, local.stream_statements, local.caller_statements)
-  })
+  policy = local.policies.granted
+
+  lifecycle {
+    # All inline policies of a role together; the role has no other. White space does not count.
+    precondition {
+      condition     = local.policy_characters <= 10240
+      error_message = "The policy of ${var.role_name} would take up to ${local.policy_characters} characters: IAM allows 10240 in a role's inline policies. Most of them are ${join(", ", [for text in slice(local.largest_statements, 0, min(3, length(local.largest_statements))) : trimspace(text)])}. Give them fewer resources."
+    }
+  }
 }
 
 resource "aws_lambda_function" "this" {
@@ -95,7 +125,7 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
 
   environment {
-    variables = merge({ AI_JOB_BUILD = local.build }, local.stream_variables, var.environment_variables)
+    variables = merge(local.computed_variables, local.known_variables)
   }
 
   logging_config {
@@ -113,6 +143,11 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = !local.package_is_local || try(fileexists(var.package.path), false)
       error_message = "The zip of ${var.name} is missing: ${coalesce(var.package.path, "-")} does not exist. Run `make package` first, or give the packages by S3."
+    }
+
+    precondition {
+      condition     = local.environment_bytes <= 4096
+      error_message = "The environment of ${var.name} would take up to ${local.environment_bytes} bytes: Lambda allows 4096 for all names and values. Most of them are ${join(", ", [for text in slice(local.largest_variables, 0, min(3, length(local.largest_variables))) : trimspace(text)])}. Shorten what these hold."
     }
   }
 

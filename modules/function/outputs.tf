@@ -23,6 +23,16 @@ output "environment_variables" {
   value       = coalesce(one(aws_lambda_function.this.environment[*].variables), {})
 }
 
+output "environment_bytes" {
+  description = "Bytes that the environment takes at most, of Lambda's 4096."
+  value       = local.environment_bytes
+}
+
+output "policy_characters" {
+  description = "Characters that the policy of the function's role takes at most, of IAM's 10240."
+  value       = local.policy_characters
+}
+
 output "log_group_name" {
   description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name

@@ -6,17 +6,19 @@ locals {
 
   stream_statements = var.stream_trigger == null ? [] : [
     {
-      Sid      = "ReadStream"
-      Effect   = "Allow"
-      Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
-      Resource = [var.stream_trigger.stream_arn]
+      sid             = "ReadStream"
+      actions         = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+      resources       = [var.stream_trigger.stream_arn]
+      conditions      = {}
+      resources_known = false
     },
     {
-      Sid    = "GiveUpRecords"
-      Effect = "Allow"
+      sid = "GiveUpRecords"
       # Lambda sends there in the role's name too: what it gives up by itself.
-      Action   = ["sqs:SendMessage"]
-      Resource = [aws_sqs_queue.failures[0].arn]
+      actions         = ["sqs:SendMessage"]
+      resources       = [aws_sqs_queue.failures[0].arn]
+      conditions      = {}
+      resources_known = false
     },
   ]
 

@@ -35,19 +35,31 @@ variable "package" {
 }
 
 variable "environment_variables" {
-  description = "Environment variables of the function."
+  description = "Environment variables of the function whose values are known before the apply."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "computed_environment_variables" {
+  description = "Environment variables whose values only AWS knows, such as URLs and ids. The plan counts each value as 140 bytes, the longest URL of a queue, when it checks that all variables fit into Lambda's 4096 bytes."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "statements" {
-  description = "What the function's role may do, besides writing its own logs and traces."
+  description = <<-EOT
+    What the function's role may do, besides writing its own logs and traces. The plan checks that all of it fits into the 10240
+    characters of IAM: it counts each resource as 160 characters, or by its length where resources_known says that the ARNs
+    are known before the apply.
+  EOT
   type = list(object({
-    sid        = string
-    actions    = list(string)
-    resources  = list(string)
-    conditions = optional(map(map(list(string))), {})
+    sid             = string
+    actions         = list(string)
+    resources       = list(string)
+    conditions      = optional(map(map(list(string))), {})
+    resources_known = optional(bool, false)
   }))
   default  = []
   nullable = false

@@ -180,7 +180,7 @@ run "outputs" {
       output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
       contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-test") &&
       output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-test" &&
-      output.dashboard_name == "bayon-coagent-ai-jobs-test" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-test-eu-west-1" &&
       length(jsondecode(output.dashboard_body).widgets) > 20 &&
       output.metrics_namespace == "bayon-coagent-ai-jobs-test"
     )
@@ -602,7 +602,7 @@ run "defaults" {
     condition = { for statement in jsondecode(module.result_handler.role_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
       WriteOwnLogs       = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::result-handler:*"]]
       WriteTraces        = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
-      WorkOnResults      = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "sqs:SendMessage"], ["arn:aws:sqs:::response"]]
+      WorkOnResults      = [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"], ["arn:aws:sqs:::response"]]
       SendGivenUpResults = [["sqs:SendMessage"], ["arn:aws:sqs:::response-dlq"]]
       WriteResults       = [["dynamodb:UpdateItem"], ["arn:aws:dynamodb:::jobs"]]
     }
@@ -884,6 +884,16 @@ run "settings_given" {
     error_message = "iam does not reach every role."
   }
 
+  # A change of the path replaces the roles, some of them before the old ones are gone: a name may be used once.
+  assert {
+    condition = alltrue(flatten([
+      for leaf in values(output.inside) : [
+        for address, role in leaf : endswith(role.name, "-prd-eu-west-1-${substr(sha256("/platform/"), 0, 6)}") if startswith(address, "aws_iam_role.")
+      ]
+    ]))
+    error_message = "A role has the name that it would have under another path."
+  }
+
   # R-Q5: the caller's tags too, and theirs win.
   assert {
     condition = alltrue(flatten([
@@ -994,6 +1004,20 @@ run "zips_from_a_directory" {
       leaf["aws_lambda_function.this"].s3_bucket == null
     ])
     error_message = "A zip is not taken from the directory under its own name, or a change of it would not be noticed."
+  }
+
+  # Whatever has a name, at the longest that name and environment may be.
+  assert {
+    condition = alltrue(flatten([
+      for leaf in values(output.inside) : [
+        for address, resource in leaf : length(try(resource.name, resource.function_name, resource.bucket, resource.alarm_name, resource.dashboard_name)) <= lookup({
+          aws_sqs_queue             = 80, aws_lambda_function = 64, aws_iam_role = 64, aws_s3_bucket = 63, aws_scheduler_schedule = 64,
+          aws_appconfig_application = 64, aws_appconfig_deployment_strategy = 64,
+        }, split(".", address)[0], 255)
+        if can(coalesce(try(resource.name, null), try(resource.function_name, null), try(resource.bucket, null), try(resource.alarm_name, null), try(resource.dashboard_name, null)))
+      ]
+    ]))
+    error_message = "A name is longer than AWS allows, although the rule of var.name let it pass."
   }
 }
 

@@ -108,9 +108,9 @@ run "local" {
   }
 
   variables {
-    packages_directory = "fixtures/packages"
-    endpoint_url       = "http://127.0.0.1:4567"
-    tags               = { Team = "growth" }
+    packages     = { directory = "fixtures/packages" }
+    endpoint_url = "http://127.0.0.1:4567"
+    tags         = { Team = "growth" }
   }
 
   # R-P4
@@ -153,7 +153,7 @@ run "local" {
       output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
       contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-local") &&
       output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-local" &&
-      output.dashboard_name == "bayon-coagent-ai-jobs-local" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-local-eu-west-1" &&
       length(jsondecode(output.dashboard_body).widgets) > 20 &&
       output.metrics_namespace == "bayon-coagent-ai-jobs-local" &&
       output.config_application_id == "app1abc" &&
@@ -272,7 +272,7 @@ run "development" {
       output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
       contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-development") &&
       output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-development" &&
-      output.dashboard_name == "bayon-coagent-ai-jobs-development" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-development-eu-west-1" &&
       length(jsondecode(output.dashboard_body).widgets) > 20 &&
       output.metrics_namespace == "bayon-coagent-ai-jobs-development" &&
       output.config_application_id == "app1abc" &&
@@ -377,7 +377,7 @@ run "staging" {
       output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
       contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-staging") &&
       output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-staging" &&
-      output.dashboard_name == "bayon-coagent-ai-jobs-staging" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-staging-eu-west-1" &&
       length(jsondecode(output.dashboard_body).widgets) > 20 &&
       output.metrics_namespace == "bayon-coagent-ai-jobs-staging" &&
       output.config_application_id == "app1abc" &&
@@ -482,7 +482,7 @@ run "production" {
       output.alarm_topic_arns == tolist(["arn:aws:sns:::alarms"]) &&
       contains(output.alarm_names, "bayon-coagent-ai-job-processing-rate-production") &&
       output.service_alarm_name == "bayon-coagent-ai-job-service-unhealthy-production" &&
-      output.dashboard_name == "bayon-coagent-ai-jobs-production" &&
+      output.dashboard_name == "bayon-coagent-ai-jobs-production-eu-west-1" &&
       length(jsondecode(output.dashboard_body).widgets) > 20 &&
       output.metrics_namespace == "bayon-coagent-ai-jobs-production" &&
       output.config_application_id == "app1abc" &&
@@ -543,11 +543,17 @@ run "settings_of_an_environment" {
     name             = "acme"
     packages         = { directory = "fixtures/packages" }
     default_model_id = "eu.amazon.nova-lite-v1:0"
-    api_access_logs  = true
+    kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/0001"
+    budget           = { daily_tokens_total = 50000 }
+    events           = { include_result = true }
+    # What the environment sets is replaced by name, the rest of it stays.
+    api = { access_logs = true, throttling_rate_limit = 300 }
 
-    alarm_email_addresses = ["ops@example.com"]
-    page_email_addresses  = ["on-call@example.com"]
-    runbook_url           = "https://wiki.example.com/runbooks"
+    alarms = {
+      email_addresses      = ["ops@example.com"]
+      page_email_addresses = ["on-call@example.com"]
+      runbook_url          = "https://wiki.example.com/runbooks"
+    }
 
     job_types = { summary = { prompt = "Summarise {{ text }}", input_schema = "{}" } }
   }
@@ -560,6 +566,11 @@ run "settings_of_an_environment" {
       jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes.summary.maxTokens == 2048 &&
       jsondecode(module.ai_jobs.inside.job_types["aws_appconfig_hosted_configuration_version.this"].content).jobTypes.summary.timeoutSeconds == 120 &&
       contains(keys(module.ai_jobs.inside.api), "aws_cloudwatch_log_group.access[0]") &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_rate_limit == 300 &&
+      module.ai_jobs.inside.api["aws_api_gateway_method_settings.all"].settings[0].throttling_burst_limit == 400 &&
+      module.ai_jobs.inside.store["aws_dynamodb_table.this"].server_side_encryption[0].kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/0001" &&
+      module.ai_jobs.inside.processor["aws_lambda_function.this"].environment[0].variables.AI_JOB_DAILY_TOKENS_TOTAL == "50000" &&
+      module.ai_jobs.inside.event_publisher["aws_lambda_function.this"].environment[0].variables.AI_JOB_EVENTS_INCLUDE_RESULT == "true" &&
       module.ai_jobs.inside.processor["aws_lambda_function.this"].filename == "fixtures/packages/processor.zip" &&
       module.ai_jobs.inside.alarms["aws_sns_topic_subscription.email[alarms ops@example.com]"].endpoint == "ops@example.com" &&
       module.ai_jobs.inside.alarms["aws_sns_topic_subscription.email[pages on-call@example.com]"].endpoint == "on-call@example.com" &&
@@ -579,13 +590,14 @@ run "example_complete" {
 
   variables {
     packages_bucket  = "releases"
-    package_versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4" }
+    package_versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4", event_publisher = "v5" }
     alarm_email      = "on-call@example.com"
   }
 
   assert {
     condition = (
       output.api_url == "https://api1/v1" &&
+      aws_cloudwatch_event_bus.platform.name == "acme-platform" &&
       output.job_types == tolist(["blog-post", "listing-description", "market-update", "review-summary", "social-media"]) &&
       aws_sns_topic_subscription.on_call.topic_arn == "arn:aws:sns:::alarms" &&
       jsondecode(aws_iam_policy.use_ai_jobs.policy).Statement[0].Resource == [

@@ -580,3 +580,113 @@ run "a_missing_zip_is_refused" {
 
   expect_failures = [aws_lambda_function.this]
 }
+
+# The sums that AWS limits: what just fits, and one more.
+
+run "an_environment_that_just_fits" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    # As JSON, beside the names, the punctuation and the build.
+    environment_variables = { LONG = format("%${4067 - length(run.without_a_trigger.build)}s", "") }
+  }
+
+  assert {
+    condition     = output.environment_bytes == 4096 && length(jsonencode(aws_lambda_function.this.environment[0].variables)) == 4096
+    error_message = "The environment is not measured as Lambda does: ${output.environment_bytes} bytes."
+  }
+}
+
+run "an_environment_that_does_not_fit" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    environment_variables = { LONG = format("%${4068 - length(run.without_a_trigger.build)}s", "") }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+# Each of them is short enough.
+run "two_variables_that_do_not_fit_together" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    environment_variables          = { TYPES = format("%1900s", ""), PRICES = format("%2050s", "") }
+    computed_environment_variables = { URL = "https://sqs/a" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+# Lambda counts bytes: 2034 characters of two bytes each.
+run "an_environment_of_few_but_long_characters" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    environment_variables = { LONG = join("", [for n in range(1017) : "éé"]) }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_policy_that_just_fits" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    statements = [{ sid = "Call", actions = ["bedrock:InvokeModel"], resources = [format("%9733s", "")], resources_known = true }]
+  }
+
+  assert {
+    condition     = output.policy_characters == 10240 && strcontains(aws_iam_role_policy.this.policy, var.statements[0].resources[0])
+    error_message = "The policy takes ${output.policy_characters} characters: this is to be one that just fits."
+  }
+}
+
+run "a_policy_that_does_not_fit" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    statements = [{ sid = "Call", actions = ["bedrock:InvokeModel"], resources = [format("%9734s", "")], resources_known = true }]
+  }
+
+  expect_failures = [aws_iam_role_policy.this]
+}
+
+run "many_short_resources_that_do_not_fit_together" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    statements = [for n in range(2) : { sid = "Call${n}", actions = ["bedrock:InvokeModel"], resources = [for m in range(30) : "arn:${n}-${m}"] }]
+  }
+
+  expect_failures = [aws_iam_role_policy.this]
+}

@@ -45,3 +45,18 @@ run "custom" {
     error_message = "The domain and the names of the keys must be known before the apply."
   }
 }
+
+# The sums that modules/function checks are checked by the plan, although some of what they count is not known yet.
+run "sums_of_what_is_not_known" {
+  command = plan
+
+  module {
+    source = "./fixtures/unknown_values"
+  }
+
+  # {"AI_JOB_BUILD":"...","LIST":"a,b","QUEUE_URL":"..."}
+  assert {
+    condition     = output.environment_bytes == 47 + length(output.build) + 140 && output.policy_characters < 1000
+    error_message = "The sums are not what was counted by hand: ${output.environment_bytes} and ${output.policy_characters}."
+  }
+}

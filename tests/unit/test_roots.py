@@ -1,0 +1,96 @@
+"""What uses modules/ai-jobs keeps up with it: the environments, the examples, and the snippets in the docs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = sorted(path.parent for path in (ROOT / "environments").glob("*/main.tf"))
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/main.tf"))
+SNIPPETS = [
+    pytest.param(snippet, id=f"{path.relative_to(ROOT)} {number}")
+    for path in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+    for number, snippet in enumerate(
+        re.findall(r"^```(?:hcl|terraform)\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    if 'module "ai_jobs"' in snippet
+]
+ZIPS = {"processor", "result_handler", "jobs_api", "reconciler", "event_publisher"}
+
+# What a root decides for itself, and why.
+FIXED = {
+    "environment": "the root is the environment",
+    "require_tls": "AWS speaks TLS, and the local emulator does not",
+}
+
+
+def blocks(source: str, kind: str) -> dict[str, dict[str, Any]]:
+    """The blocks of one kind in a file's source, by their label."""
+    found = hcl2.loads(source).get(kind, [])
+    return {name.strip('"'): body for block in found for name, body in block.items() if not name.startswith("__")}
+
+
+def call_of(source: str) -> dict[str, Any]:
+    """The arguments that a root gives the module."""
+    return {name: value for name, value in blocks(source, "module")["ai_jobs"].items() if not name.startswith("__")}
+
+
+def variables(folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        name: block
+        for path in folder.glob("*.tf")
+        for name, block in blocks(path.read_text("utf-8"), "variable").items()
+    }
+
+
+MODULE_VARIABLES = variables(ROOT / "modules/ai-jobs")
+
+
+@pytest.mark.parametrize("root", ENVIRONMENTS, ids=lambda path: path.name)
+def test_an_environment_passes_on_every_variable_of_the_module(root: Path) -> None:
+    call = call_of((root / "main.tf").read_text("utf-8"))
+    own = variables(root)
+    not_passed_on = {
+        name
+        for name in MODULE_VARIABLES.keys() - FIXED
+        if name not in own or not re.search(rf"\bvar\.{name}\b", str(call.get(name, "")))
+    }
+    assert not not_passed_on, f"environments/{root.name} does not pass on {sorted(not_passed_on)}"
+
+
+@pytest.mark.parametrize("root", ENVIRONMENTS, ids=lambda path: path.name)
+def test_an_environment_leaves_types_and_defaults_to_the_module(root: Path) -> None:
+    """A copy of an object type drops what the module's own learns later, and says nothing."""
+    copied = {name for name, block in variables(root).items() if "object(" in str(block["type"])}
+    assert not copied & MODULE_VARIABLES.keys()
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_snippet_fits_the_module(snippet: str) -> None:
+    """It names the service, as everybody copies it: what runs in an account must not bear the default's name."""
+    call = call_of(snippet)
+    assert call.keys() - {"source"} <= MODULE_VARIABLES.keys()
+    assert call.keys() >= {"name", "environment", "packages"}
+    versions = re.search(r"versions = \{(.*?)\}", snippet)
+    assert versions is None or set(re.findall(r"(\w+)\s*=", versions[1])) == ZIPS
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_fits_the_module_and_is_planned(example: Path) -> None:
+    call = call_of((example / "main.tf").read_text("utf-8"))
+    assert "name" in call
+    given = re.search(r"package_versions=\{(.*?)\}", (example / "README.md").read_text("utf-8"))
+    assert given is not None
+    assert set(re.findall(r"(\w+)=", given[1])) == ZIPS
+    planned = [path.read_text("utf-8") for path in (ROOT / "tests/terraform").glob("*.tftest.hcl")]
+    assert any(f'"../../examples/{example.name}"' in source for source in planned)
+
+
+def test_there_are_snippets_and_examples() -> None:
+    assert len(SNIPPETS) >= 1
+    assert {"complete"} <= {example.name for example in EXAMPLES}
