@@ -71,7 +71,7 @@ def _create() -> ReconcilerSettings:
             }
         ],
     )
-    return ReconcilerSettings(request, response, "jobs", retention_days=30)
+    return ReconcilerSettings(request, response, "jobs", "objects", retention_days=30)
 
 
 def _row(job_id: str, now: datetime, **more: Any) -> dict[str, Any]:

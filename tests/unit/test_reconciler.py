@@ -380,7 +380,7 @@ def test_a_run_has_a_share_of_its_time_for_each_part(in_dlq, claim, aws, store, 
 
     monkeypatch.setattr(reconcile, "_ROUND", 1)
     monkeypatch.setattr(reconcile.Reconciler, "_look_at_request", slowly)
-    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
     monkeypatch.setattr(reconcile, "_LANES", 1)
     done = Reconciler(settings, store, clock() + timedelta(minutes=4), clock).run()
     assert done.restamped < 30
@@ -420,7 +420,7 @@ def test_a_dead_letter_and_its_row_name_the_same_moment(aws, in_dlq, claim, stor
     store.apply_result(AIJobResultMessage("failed", "user-1", "greeting", "failed", error=error, timestamp=clock()))
     in_dlq(jobId="failed")
     clock.forward(minutes=15)
-    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, retention_days=30)
+    settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
     store._clock = ticking
     Reconciler(settings, store, clock() + timedelta(minutes=2), ticking).run()
     found = {letter.attributes.get("JobId", "given-up"): letter.attributes["FailedAt"] for letter in letters()}
