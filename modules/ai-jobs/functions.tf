@@ -235,7 +235,7 @@ module "jobs_api" {
   memory_mb            = var.jobs_api.memory_mb
   reserved_concurrency = var.jobs_api.reserved_concurrency
 
-  environment_variables = merge(local.metric_variables, local.job_types_variables, {
+  environment_variables = merge(local.cors_variables, local.metric_variables, local.job_types_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
     AI_JOB_AUTHORIZATION              = var.api.authorization
