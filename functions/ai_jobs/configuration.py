@@ -211,6 +211,7 @@ class JobsApiSettings:
 
     Attributes:
         authorization: one of `AUTHORIZATION_MODES`.
+        cors_allow_origins: the origins whose pages may call from a browser, `*` for every one, none for no page.
         max_wait_seconds: the longest that a GET is kept waiting, 0 to 25.
         max_concurrent_waits: how many GETs may be kept waiting at once; None for any number.
     """
@@ -228,6 +229,7 @@ class JobsApiSettings:
     max_wait_seconds: int
     authorization: str
     max_concurrent_waits: int | None = None
+    cors_allow_origins: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> JobsApiSettings:
@@ -250,6 +252,7 @@ class JobsApiSettings:
             max_wait_seconds=integer("AI_JOB_MAX_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, environment),
             authorization=authorization,
             max_concurrent_waits=optional_integer("AI_JOB_MAX_CONCURRENT_WAITS", 1, 10_000, environment),
+            cors_allow_origins=tuple(environment.get("AI_JOB_CORS_ALLOW_ORIGINS", "").split()),
         )
 
 

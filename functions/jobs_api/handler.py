@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,6 +14,7 @@ from ai_jobs.job_type_source import JobTypeSource
 from ai_jobs.safe_logging import describe, function_logger
 from ai_jobs.store import JobStore
 from ai_jobs.wait_slots import WaitSlots
+from jobs_api import cors
 from jobs_api.requests import Request
 from jobs_api.routes import Answer, JobsApi
 
@@ -35,11 +37,17 @@ api = JobsApi(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of the REST API (Lambda proxy integration); whatever happens, in the API's own shape."""
+    answer = _answer(event, context)
+    of_cors = cors.headers(settings.cors_allow_origins, event.get("headers") or {})
+    return replace(answer, headers=answer.headers | of_cors).to_proxy()
+
+
+def _answer(event: dict[str, Any], context: LambdaContext) -> Answer:
     try:
         request = Request.from_event(
             event, settings.authorization, lambda: context.get_remaining_time_in_millis() / 1000
         )
-        return api.answer(request).to_proxy()
+        return api.answer(request)
     except RequestError as error:
         logger.info("request refused", extra={"errorCode": error.code})
         return _told(error)
@@ -50,5 +58,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return _told(RequestError("INTERNAL_ERROR", "the service failed on this request"))
 
 
-def _told(error: RequestError) -> dict[str, Any]:
-    return Answer(error.status, error.to_body(), error.headers()).to_proxy()
+def _told(error: RequestError) -> Answer:
+    return Answer(error.status, error.to_body(), error.headers())

@@ -10,6 +10,7 @@ module "api" {
   resource_policy        = var.api.resource_policy
   waf                    = var.api.waf
   domain                 = var.api.domain
+  cors                   = var.api.cors
   throttling_rate_limit  = var.api.throttling_rate_limit
   throttling_burst_limit = var.api.throttling_burst_limit
   access_logs            = var.api.access_logs
@@ -24,4 +25,9 @@ module "api" {
   permissions_boundary_arn = var.iam.permissions_boundary_arn
 
   tags = local.tags
+}
+
+locals {
+  # The function answers the browser itself; the gateway does for the rest. Not in the environment at all where no page may call.
+  cors_variables = { for name, origins in { AI_JOB_CORS_ALLOW_ORIGINS = try(var.api.cors.allow_origins, []) } : name => join(" ", origins) if length(origins) > 0 }
 }

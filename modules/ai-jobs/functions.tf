@@ -244,7 +244,7 @@ module "jobs_api" {
   computed_environment_variables = merge(local.job_types_variables, {
     AI_JOB_REQUEST_QUEUE_URL = module.request_queue.url
   })
-  environment_variables = merge(local.metric_variables, {
+  environment_variables = merge(local.cors_variables, local.metric_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
     AI_JOB_AUTHORIZATION              = var.api.authorization

@@ -550,8 +550,9 @@ variable "api" {
     access tokens, else ID tokens) or CUSTOM (the function in lambda_authorizer decides). usage_plan asks for API keys: quota, not
     authentication. In the JSON of resource_policy, execute-api:/ at the beginning of a resource stands for this API. waf is a
     regional web ACL. domain wants a certificate in this region; its DNS record is yours (outputs api_domain_target,
-    api_domain_zone_id). access_logs needs the account's API Gateway logging role (aws_api_gateway_account), of which there is one
-    per account and region.
+    api_domain_zone_id). cors names the origins whose pages may call from a browser, ["*"] or a list such as
+    ["https://app.example.com"], and how long a browser keeps the answer to a preflight. access_logs needs the account's API
+    Gateway logging role (aws_api_gateway_account), of which there is one per account and region.
   EOT
   type = object({
     authorization = optional(string, "AWS_IAM")
@@ -581,6 +582,10 @@ variable "api" {
       certificate_arn = string
       base_path       = optional(string)
       security_policy = optional(string, "TLS_1_2")
+    }))
+    cors = optional(object({
+      allow_origins   = list(string)
+      max_age_seconds = optional(number, 3600)
     }))
     stage_name             = optional(string, "v1")
     throttling_rate_limit  = optional(number, 100)

@@ -13,6 +13,23 @@
 locals {
   context_message = "$context.error.messageString"
 
+  # What AWS itself says of credentials is about its own format ("Authorization header requires 'Credential' parameter"), or a
+  # signature's inner parts: it never says that a token is out of place, or which permission is missing.
+  sign = "sign it with SigV4 for the service execute-api, in the region of the API"
+  credentials_messages = {
+    ACCESS_DENIED = lookup({
+      AWS_IAM = "The signature is good, but its principal may not make this call: its IAM policy must allow execute-api:Invoke on this method and path, and the resource policy of the API, where there is one, must not deny it. Ask whoever runs the API for access."
+      CUSTOM  = "The authorizer of the API, or its resource policy, does not let this caller make this call. Ask whoever runs the API for access."
+    }, var.authorization, "The resource policy of the API does not allow this call. Ask whoever runs the API whether calls from here are meant to be allowed.")
+    INVALID_SIGNATURE = "The signature does not fit the request: exactly what is sent must be signed (method, path, query sorted by name, headers, body), with a clock that is right to five minutes. Check both, and ${local.sign}."
+    EXPIRED_TOKEN     = "The temporary credentials of the request have expired: get new ones, and sign the request again."
+    DEFAULT_4XX = (
+      var.authorization == "AWS_IAM"
+      ? "The request's credentials are not known here. This API takes signed requests and not tokens (Authorization: Bearer): ${local.sign}, with credentials of AWS that are valid now."
+      : "The gateway refused the request before it reached the service: check its path, its headers, and its credentials."
+    )
+  }
+
   # message is JSON: a quoted string, or the context value that is one already.
   gateway_responses = {
     BAD_REQUEST_BODY = {
@@ -35,20 +52,20 @@ locals {
       message = jsonencode("The request brings no token, or one that is expired or not valid here.")
     }
     ACCESS_DENIED = {
-      status = "403", code = "FORBIDDEN", message = local.context_message
+      status = "403", code = "FORBIDDEN", message = jsonencode(local.credentials_messages.ACCESS_DENIED)
     }
     MISSING_AUTHENTICATION_TOKEN = {
       status = "403", code = "FORBIDDEN"
       message = jsonencode(join("", [
-        var.authorization == "AWS_IAM" ? "The request is not signed, or there is nothing at this path. Sign it with SigV4 (service execute-api), and use" : "There is nothing at this path: use",
+        var.authorization == "AWS_IAM" ? "The request is not signed, or there is nothing at this path: ${local.sign}, and use" : "There is nothing at this path: use",
         " /jobs or /jobs/{jobId}.",
       ]))
     }
     INVALID_SIGNATURE = {
-      status = "403", code = "FORBIDDEN", message = local.context_message
+      status = "403", code = "FORBIDDEN", message = jsonencode(local.credentials_messages.INVALID_SIGNATURE)
     }
     EXPIRED_TOKEN = {
-      status = "403", code = "FORBIDDEN", message = local.context_message
+      status = "403", code = "FORBIDDEN", message = jsonencode(local.credentials_messages.EXPIRED_TOKEN)
     }
     INVALID_API_KEY = {
       status = "403", code = "FORBIDDEN", message = jsonencode("The API key is missing or not valid: send one in the header x-api-key.")
@@ -85,9 +102,9 @@ locals {
       message = jsonencode("The service behind the API did not answer in time. Whether it did what was asked is not known.")
     }
     # The remaining ones keep the gateway's status. What has no type of its own among the 4xx is credentials
-    # that AWS does not know (403).
+    # that AWS does not know, or that are no signature at all, such as a bearer token (403).
     DEFAULT_4XX = {
-      status = null, code = "FORBIDDEN", message = local.context_message
+      status = null, code = "FORBIDDEN", message = jsonencode(local.credentials_messages.DEFAULT_4XX)
     }
     DEFAULT_5XX = {
       status = null, code = "INTERNAL_ERROR", message = jsonencode("The request failed because of a fault on our side.")
@@ -108,7 +125,7 @@ resource "aws_api_gateway_gateway_response" "this" {
   status_code   = each.value.status
 
   response_parameters = {
-    for name, value in lookup(each.value, "headers", {}) : "gatewayresponse.header.${name}" => "'${value}'"
+    for name, value in merge(lookup(each.value, "headers", {}), local.cors_static_headers) : "gatewayresponse.header.${name}" => "'${value}'"
   }
 
   response_templates = { "application/json" = local.gateway_response_templates[each.key] }

@@ -3,10 +3,16 @@
 
 locals {
   method_not_allowed = {
-    root = { resource_id = aws_api_gateway_rest_api.this.root_resource_id, allow = null }
-    jobs = { resource_id = aws_api_gateway_resource.jobs.id, allow = "GET, POST" }
-    job  = { resource_id = aws_api_gateway_resource.job.id, allow = "DELETE, GET, PUT" }
+    root = { resource_id = aws_api_gateway_rest_api.this.root_resource_id, methods = local.preflight_methods }
+    jobs = { resource_id = aws_api_gateway_resource.jobs.id, methods = concat(["GET"], local.preflight_methods, ["POST"]) }
+    job  = { resource_id = aws_api_gateway_resource.job.id, methods = concat(["DELETE", "GET"], local.preflight_methods, ["PUT"]) }
   }
+  preflight_methods = var.cors == null ? [] : ["OPTIONS"]
+
+  method_not_allowed_headers = { for key, resource in local.method_not_allowed : key => merge(
+    { for name in ["Allow"] : name => join(", ", resource.methods) if length(resource.methods) > 0 },
+    local.cors_static_headers,
+  ) }
 
   # A mock takes its status from its request template, which is chosen by content type: a body of a
   # type that is not listed gets 415. WHEN_NO_MATCH would read the status out of the caller's body.
@@ -58,7 +64,7 @@ resource "aws_api_gateway_method_response" "not_allowed" {
   http_method         = aws_api_gateway_method.not_allowed[each.key].http_method
   status_code         = "405"
   response_models     = { "application/json" = "Empty" }
-  response_parameters = each.value.allow == null ? null : { "method.response.header.Allow" = true }
+  response_parameters = { for name in keys(local.method_not_allowed_headers[each.key]) : "method.response.header.${name}" => true }
 }
 
 resource "aws_api_gateway_integration_response" "not_allowed" {
@@ -68,7 +74,7 @@ resource "aws_api_gateway_integration_response" "not_allowed" {
   resource_id         = each.value.resource_id
   http_method         = aws_api_gateway_method.not_allowed[each.key].http_method
   status_code         = aws_api_gateway_method_response.not_allowed[each.key].status_code
-  response_parameters = each.value.allow == null ? null : { "method.response.header.Allow" = "'${each.value.allow}'" }
+  response_parameters = { for name, value in local.method_not_allowed_headers[each.key] : "method.response.header.${name}" => "'${value}'" }
   response_templates  = { "application/json" = local.error_bodies.method_not_allowed }
 
   # A replaced integration has lost its responses.

@@ -62,12 +62,12 @@ locals {
   # Responses are chosen by SQS's status. The default (no pattern) is the success; with a default of 200 and no patterns an
   # error of SQS would be a success as well. 403 is a role or a policy of ours, or a throttle (RequestThrottled); SQS answers
   # 413, in plain text, to bodies far over its limit.
-  post_jobs_responses = {
+  post_jobs_responses = { for status, response in {
     202 = { selection_pattern = null, template = local.post_jobs_response_template }
     400 = { selection_pattern = "400", template = local.post_jobs_refused_template }
     413 = { selection_pattern = "413", template = local.error_bodies.request_too_large }
     503 = { selection_pattern = "40[1-9]|41[0-24-9]|4[2-9]\\d|5\\d{2}", template = local.error_bodies.queue_unavailable }
-  }
+  } : status => merge(response, { template = "${local.cors_template}${response.template}" }) }
 
   request_queue_uri = join("", [
     "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.id}:sqs:path/",
@@ -175,18 +175,19 @@ resource "aws_api_gateway_method_response" "post_jobs" {
   http_method         = aws_api_gateway_method.post_jobs.http_method
   status_code         = each.key
   response_models     = { "application/json" = "Empty" }
-  response_parameters = each.key == "202" ? { "method.response.header.Location" = true } : null
+  response_parameters = { for name in concat(keys(local.cors_headers), each.key == "202" ? ["Location"] : []) : "method.response.header.${name}" => true }
 }
 
 resource "aws_api_gateway_integration_response" "post_jobs" {
   for_each = local.post_jobs_responses
 
-  rest_api_id        = aws_api_gateway_rest_api.this.id
-  resource_id        = aws_api_gateway_resource.jobs.id
-  http_method        = aws_api_gateway_method.post_jobs.http_method
-  status_code        = aws_api_gateway_method_response.post_jobs[each.key].status_code
-  selection_pattern  = each.value.selection_pattern
-  response_templates = { "application/json" = each.value.template }
+  rest_api_id         = aws_api_gateway_rest_api.this.id
+  resource_id         = aws_api_gateway_resource.jobs.id
+  http_method         = aws_api_gateway_method.post_jobs.http_method
+  status_code         = aws_api_gateway_method_response.post_jobs[each.key].status_code
+  selection_pattern   = each.value.selection_pattern
+  response_parameters = { for name, value in local.cors_headers : "method.response.header.${name}" => "'${value}'" }
+  response_templates  = { "application/json" = each.value.template }
 
   # A replaced integration has lost its responses.
   lifecycle {

@@ -17,8 +17,9 @@ locals {
     post_responses    = local.post_jobs_responses
     error_bodies      = local.error_bodies
     gateway_responses = [local.gateway_responses, local.gateway_response_templates]
+    cors              = [local.cors_headers, local.cors_static_headers, local.preflight_headers, local.cors_template]
     sources = {
-      for name in ["main.tf", "authorizer.tf", "post_jobs.tf", "function_methods.tf", "method_not_allowed.tf", "gateway_responses.tf"] :
+      for name in ["main.tf", "authorizer.tf", "post_jobs.tf", "function_methods.tf", "method_not_allowed.tf", "cors.tf", "gateway_responses.tf"] :
       name => filesha1("${path.module}/${name}")
     }
   }
@@ -42,6 +43,7 @@ resource "aws_api_gateway_deployment" "this" {
     aws_api_gateway_integration.function,
     aws_api_gateway_integration.not_allowed,
     aws_api_gateway_integration_response.not_allowed,
+    aws_api_gateway_integration_response.preflight,
     aws_api_gateway_gateway_response.this,
     aws_api_gateway_rest_api_policy.this,
     # Else the first calls find a queue, a function or an authorizer that the gateway may not use. (The queue comes with its

@@ -217,6 +217,44 @@ variable "domain" {
   }
 }
 
+variable "cors" {
+  description = <<-EOT
+    The origins whose pages may call the API from a browser, and how long a browser keeps the answer to a preflight; null means
+    none. allow_origins is ["*"], or a list such as ["https://app.example.com"].
+  EOT
+  type = object({
+    allow_origins   = list(string)
+    max_age_seconds = optional(number, 3600)
+  })
+  default = null
+
+  validation {
+    condition     = var.cors == null ? true : length(var.cors.allow_origins) >= 1 && length(var.cors.allow_origins) <= 20 && length(distinct(var.cors.allow_origins)) == length(var.cors.allow_origins)
+    error_message = "cors.allow_origins is ${jsonencode(try(var.cors.allow_origins, null))}: give 1 to 20 different origins. Without cors, no page may call the API."
+  }
+
+  # Browsers send an origin in lower case, without a path, and without the scheme's own port; whatever else is in the list never
+  # matches. Plain http is for a developer's machine: anybody on the way could put a page on such an origin.
+  validation {
+    condition = alltrue([
+      for origin in try(var.cors.allow_origins, []) : origin == "*" ||
+      (can(regex("^https://([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[1-9][0-9]{0,4})?$", origin)) && !endswith(origin, ":443")) ||
+      (can(regex("^http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[1-9][0-9]{0,4})?$", origin)) && !endswith(origin, ":80"))
+    ])
+    error_message = "cors.allow_origins is ${jsonencode(try(var.cors.allow_origins, null))}: an origin is https://host or https://host:port in lower case, without a path, a slash at the end, wildcards in it, or the port 443 (http only for localhost, 127.0.0.1, and [::1], and without the port 80), e.g. https://app.example.com. To let in the pages of every origin, give [\"*\"]."
+  }
+
+  validation {
+    condition     = var.cors == null ? true : !contains(var.cors.allow_origins, "*") || length(var.cors.allow_origins) == 1
+    error_message = "cors.allow_origins is ${jsonencode(try(var.cors.allow_origins, null))}: \"*\" stands for every origin, so it stands alone. Leave out the others, or the \"*\"."
+  }
+
+  validation {
+    condition     = var.cors == null ? true : var.cors.max_age_seconds >= 0 && var.cors.max_age_seconds <= 86400 && floor(var.cors.max_age_seconds) == var.cors.max_age_seconds
+    error_message = "cors.max_age_seconds is ${try(var.cors.max_age_seconds, 0)}: give whole seconds from 0 (a preflight before every request) to 86400, the most that any browser keeps."
+  }
+}
+
 variable "request_queue" {
   description = "The queue, in this account and region, that POST /jobs sends to."
   type = object({

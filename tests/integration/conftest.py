@@ -6,6 +6,10 @@ import importlib
 
 import pytest
 
+from tests.token_modes import modes
+
+__all__ = ["modes"]
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Adds the fixtures of tests/stack.py; conftest files themselves are read too early for them."""

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
+
+from scripts.local_api import Api
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = {"userId": "user-1", "jobType": "echo", "input": {"text": "hello"}}
 
@@ -76,6 +87,39 @@ def test_an_unsigned_request_is_refused(unsigned):
     for method, path, body in (("POST", "/jobs", json.dumps(GOOD)), ("GET", "/jobs/some-id", None)):
         status, answer = unsigned(method, path, body)
         assert (status, answer["error"]["code"]) == (403, "FORBIDDEN")
+
+
+def test_a_bearer_token_where_signatures_are_asked_for_is_told_what_to_do_instead(api):
+    plain = Api(api._url, auth=lambda request: {})
+    for method, path, body in (("POST", "/jobs", json.dumps(GOOD).encode()), ("GET", "/jobs/some-id", None)):
+        status, _, answer = plain.request(method, path, body, {"Authorization": "Bearer abc.def.ghi"})
+        assert (status, answer["error"]["code"]) == (403, "FORBIDDEN")
+        assert "takes signed requests and not tokens" in answer["error"]["message"]
+        assert "execute-api" in answer["error"]["message"]
+
+
+@pytest.fixture
+def user_key():
+    """The access key of a user who may call the API, and whose secret the local AWS checks."""
+    iam = boto3.client("iam")
+    name = f"reader-{uuid.uuid4()}"
+    iam.create_user(UserName=name)
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="call", PolicyDocument=document)
+    return iam.create_access_key(UserName=name)["AccessKey"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_the_documented_list_call_is_signed_as_aws_wants_it(api, user_key):
+    """As it stands in docs/api.md: older versions of curl sign a query in the order in which it is written."""
+    text = ROOT.joinpath("docs/api.md").read_text()
+    (define,) = re.findall(r"(?m)^call\(\) .+$", text)
+    (listing,) = re.findall(r'(?m)^call "\$API/jobs\?.+$', text)
+    keys = {"AWS_ACCESS_KEY_ID": user_key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": user_key["SecretAccessKey"]}
+    environment = os.environ | keys | {"API": api._url, "AWS_REGION": "us-east-1", "no_proxy": "*"}
+    run = subprocess.run(["bash", "-c", f"{define}\n{listing}"], env=environment, capture_output=True, check=True)
+    assert "jobs" in json.loads(run.stdout), run.stdout
 
 
 def test_an_unknown_job_is_a_404(api):  # R-J6

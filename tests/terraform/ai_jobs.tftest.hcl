@@ -222,6 +222,7 @@ run "opened_modules_are_complete" {
       resource_policy   = { json = "{\"Statement\": []}" }
       waf               = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" }
       domain            = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+      cors              = { allow_origins = ["https://app.example.com"] }
     }
   }
 
@@ -1176,6 +1177,7 @@ run "token_modes" {
       resource_policy = { json = "{\"Version\": \"2012-10-17\", \"Statement\": []}" }
       waf             = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" }
       domain          = { name = "jobs.eu.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "v1.0_a-b" }
+      cors            = { allow_origins = ["https://app.example.com", "http://localhost:3000"], max_age_seconds = 60 }
     }
     # No waiting, so no time for it.
     jobs_api = { max_wait_seconds = 0, timeout_seconds = 3 }
@@ -1200,6 +1202,14 @@ run "token_modes" {
   assert {
     condition     = module.jobs_api.environment_variables.AI_JOB_AUTHORIZATION == "COGNITO_USER_POOLS" && module.jobs_api.environment_variables.AI_JOB_MAX_WAIT_SECONDS == "0"
     error_message = "The function does not know how callers are authorized."
+  }
+  # The gateway and the function both answer pages.
+  assert {
+    condition = (
+      module.jobs_api.environment_variables.AI_JOB_CORS_ALLOW_ORIGINS == "https://app.example.com http://localhost:3000" &&
+      output.inside.api["aws_api_gateway_integration_response.preflight[jobs]"].response_parameters["method.response.header.Access-Control-Max-Age"] == "'60'"
+    )
+    error_message = "The origins do not reach both the gateway and the function."
   }
   assert {
     condition     = output.api_url == "https://jobs.eu.example.com/v1.0_a-b"

@@ -483,6 +483,14 @@ run "gateway_responses" {
     ])
     error_message = "Gateway responses know no VTL, only $context values; the test above knows two of them."
   }
+  # AWS's own words on credentials name neither the rule nor the way out.
+  assert {
+    condition = [for type, response in aws_api_gateway_gateway_response.this : type if strcontains(response.response_templates["application/json"], "messageString")] == ["BAD_REQUEST_PARAMETERS"] && alltrue([
+      for type, hint in { ACCESS_DENIED = "execute-api:Invoke", INVALID_SIGNATURE = "query sorted by name", DEFAULT_4XX = "Bearer", EXPIRED_TOKEN = "get new ones", MISSING_AUTHENTICATION_TOKEN = "SigV4" } :
+      strcontains(jsondecode(aws_api_gateway_gateway_response.this[type].response_templates["application/json"]).error.message, hint)
+    ])
+    error_message = "An answer about credentials must say what the API takes, and what to do."
+  }
   assert {
     condition     = strcontains(aws_api_gateway_gateway_response.this["BAD_REQUEST_BODY"].response_templates["application/json"], "$context.error.validationErrorString")
     error_message = "A refused body must be answered with what is wrong."
@@ -575,6 +583,7 @@ run "deployment" {
 
   # All of them other than the defaults and the other runs' values.
   variables {
+    cors          = { allow_origins = ["https://a.example.com", "https://b.example.com"] }
     authorization = "NONE"
     request_queue = { name = "other-test", arn = "arn:aws:sqs:eu-west-1:123456789012:other-test" }
     jobs_function = {
@@ -639,15 +648,204 @@ run "deployment" {
   assert {
     condition = alltrue([
       for name in fileset(path.module, "templates/*") : contains(
-        [for text in concat([local.api_shape.request_template], [for response in values(local.api_shape.post_responses) : response.template]) : trimspace(text)],
+        [for text in concat([local.api_shape.request_template, local.api_shape.cors[3]], [for response in values(local.api_shape.post_responses) : trimprefix(response.template, local.cors_template)]) : trimspace(text)],
         trimspace(templatefile("${path.module}/${name}", {
           user        = "$input.path('$.userId')"
           refused     = local.error_bodies.message_refused
           unavailable = local.error_bodies.queue_unavailable
+          origins     = jsonencode(local.cors_origins)
+          first       = local.cors_origins[0]
         })),
       )
     ])
     error_message = "The hash must cover every template file."
+  }
+}
+
+# ---------------------------------------------------------------------------------------------------
+# Pages in browsers: docs/access.md. What the template picks: tests/unit/test_api_templates.py.
+# ---------------------------------------------------------------------------------------------------
+
+run "without_cors" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_method.preflight) == 0 && length(aws_api_gateway_integration_response.preflight) == 0
+    error_message = "Without cors, OPTIONS must be a method like any other that there is not."
+  }
+  assert {
+    condition = !strcontains(jsonencode([
+      values(aws_api_gateway_gateway_response.this)[*].response_parameters, values(aws_api_gateway_integration_response.post_jobs)[*].response_parameters,
+      values(aws_api_gateway_integration_response.not_allowed)[*].response_parameters, values(aws_api_gateway_integration_response.post_jobs)[*].response_templates,
+    ]), "Access-Control")
+    error_message = "Without cors, no answer may let a page read it."
+  }
+}
+
+run "cors_of_one_origin" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    authorization     = "CUSTOM"
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "REQUEST", identity_source = "method.request.header.Authorization, method.request.header.X-Tenant" }
+    usage_plan        = { keys = { web = {} } }
+    cors              = { allow_origins = ["https://app.example.com"] }
+  }
+
+  # A browser sends no credentials with a preflight.
+  assert {
+    condition = toset([for method in aws_api_gateway_method.preflight : "${method.http_method} ${method.resource_id} ${method.authorization}"]) == toset([
+      "OPTIONS root NONE", "OPTIONS jobs NONE", "OPTIONS job NONE",
+    ]) && alltrue([for method in aws_api_gateway_method.preflight : method.api_key_required == null && method.authorizer_id == null])
+    error_message = "Every resource must answer OPTIONS, to everybody."
+  }
+  assert {
+    condition = alltrue([
+      for key, integration in aws_api_gateway_integration.preflight : integration.type == "MOCK" && integration.passthrough_behavior == "NEVER" &&
+      integration.resource_id == aws_api_gateway_method.preflight[key].resource_id && jsondecode(integration.request_templates["application/json"]) == { statusCode = 200 }
+    ])
+    error_message = "A preflight must be answered by the gateway itself."
+  }
+  assert {
+    condition = { for key, response in aws_api_gateway_integration_response.preflight : key => response.response_parameters["method.response.header.Access-Control-Allow-Methods"] } == {
+      root = "'OPTIONS'", jobs = "'GET, OPTIONS, POST'", job = "'DELETE, GET, OPTIONS, PUT'",
+    }
+    error_message = "A preflight must name the methods that there are."
+  }
+  # Those of the authorizer's own headers too.
+  assert {
+    condition = alltrue([
+      for key, response in aws_api_gateway_integration_response.preflight :
+      { for name, value in response.response_parameters : trimprefix(name, "method.response.header.Access-Control-") => value if !endswith(name, "Methods") } == {
+        Allow-Origin  = "'https://app.example.com'"
+        Allow-Headers = "'Authorization, Content-Type, If-None-Match, X-Api-Key, X-Amz-Content-Sha256, X-Amz-Date, X-Amz-Security-Token, X-Amz-User-Agent, X-Tenant'"
+        Max-Age       = "'3600'"
+      } && keys(aws_api_gateway_method_response.preflight[key].response_parameters) == keys(response.response_parameters) && response.response_templates["application/json"] == ""
+    ])
+    error_message = "A preflight must say who may send what, and for how long."
+  }
+  # Every answer, or a page could not tell an error from a network that is down.
+  assert {
+    condition = alltrue([
+      for parameters in concat(
+        [for response in aws_api_gateway_gateway_response.this : { for name, value in response.response_parameters : trimprefix(name, "gatewayresponse.header.") => value }],
+        [for response in concat(values(aws_api_gateway_integration_response.post_jobs), values(aws_api_gateway_integration_response.not_allowed)) : {
+          for name, value in response.response_parameters : trimprefix(name, "method.response.header.") => value
+        }],
+        ) : { for name, value in parameters : name => value if startswith(name, "Access-") || name == "Vary" } == {
+        Access-Control-Allow-Origin   = "'https://app.example.com'"
+        Access-Control-Expose-Headers = "'ETag, Location, Retry-After, x-amzn-RequestId'"
+      }
+    ])
+    error_message = "Every answer of the gateway must let the origin's pages read it."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for responses in [
+        [aws_api_gateway_integration_response.post_jobs, aws_api_gateway_method_response.post_jobs],
+        [aws_api_gateway_integration_response.not_allowed, aws_api_gateway_method_response.not_allowed],
+      ] : [for key, response in responses[0] : length(setsubtract(keys(response.response_parameters), keys(responses[1][key].response_parameters))) == 0]
+    ]))
+    error_message = "A header that a method response does not declare is dropped."
+  }
+  assert {
+    condition = { for key, response in aws_api_gateway_integration_response.not_allowed : key => response.response_parameters["method.response.header.Allow"] } == {
+      root = "'OPTIONS'", jobs = "'GET, OPTIONS, POST'", job = "'DELETE, GET, OPTIONS, PUT'",
+    }
+    error_message = "A 405 must name OPTIONS among the methods that there are."
+  }
+  assert {
+    condition = alltrue([
+      for response in concat(values(aws_api_gateway_integration_response.preflight), values(aws_api_gateway_integration_response.not_allowed), values(aws_api_gateway_integration_response.post_jobs)) :
+      alltrue([for value in values(response.response_parameters) : strcontains(jsonencode(local.api_shape), trim(value, "'"))])
+    ])
+    error_message = "The hash must cover the headers of the answers."
+  }
+}
+
+run "cors_of_several_origins" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://app.example.com", "http://localhost:3000"], max_age_seconds = 0 }
+  }
+
+  # The template overrides the first origin with the caller's own, if it is one of them.
+  assert {
+    condition = alltrue([
+      for response in concat(values(aws_api_gateway_integration_response.preflight), values(aws_api_gateway_integration_response.post_jobs)) :
+      response.response_parameters["method.response.header.Access-Control-Allow-Origin"] == "'https://app.example.com'" &&
+      response.response_parameters["method.response.header.Vary"] == "'Origin'" &&
+      startswith(response.response_templates["application/json"], "#set($origins = [\"https://app.example.com\",\"http://localhost:3000\"])") &&
+      strcontains(jsonencode(local.api_shape), jsonencode(local.cors_template))
+    ])
+    error_message = "An answer whose template can pick an origin must, and no cache may give it to another."
+  }
+  assert {
+    condition     = aws_api_gateway_integration_response.preflight["job"].response_parameters["method.response.header.Access-Control-Max-Age"] == "'0'"
+    error_message = "The given age must be the preflight's."
+  }
+  # They have no template that could pick, and hold nothing of a job.
+  assert {
+    condition = alltrue(concat(
+      [for response in aws_api_gateway_gateway_response.this : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"],
+      [for response in aws_api_gateway_integration_response.not_allowed : response.response_parameters["method.response.header.Access-Control-Allow-Origin"] == "'*'"],
+    ))
+    error_message = "The gateway's own answers can't pick an origin."
+  }
+}
+
+run "cors_of_every_origin" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["*"], max_age_seconds = 86400 }
+  }
+
+  assert {
+    condition = alltrue([
+      for response in concat(values(aws_api_gateway_integration_response.preflight), values(aws_api_gateway_integration_response.post_jobs), values(aws_api_gateway_integration_response.not_allowed)) :
+      response.response_parameters["method.response.header.Access-Control-Allow-Origin"] == "'*'" && !contains(keys(response.response_parameters), "method.response.header.Vary")
+    ])
+    error_message = "Every origin must be let in."
+  }
+  # Cookies and the like: with them, every page on the internet would act for whoever looks at it.
+  assert {
+    condition     = !strcontains(jsonencode(local.api_shape.cors), "Credentials")
+    error_message = "No origin may send what the browser sends by itself."
+  }
+}
+
+run "cors_of_origins_that_are_just_allowed" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://a", "https://xn--bcher-kva.example:8443", "http://localhost", "http://127.0.0.1:3000", "http://[::1]:3000"] }
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_method.preflight) == 3
+    error_message = "These are origins."
   }
 }
 

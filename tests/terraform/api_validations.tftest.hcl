@@ -277,3 +277,199 @@ run "keys_are_no_authentication" {
 
   expect_failures = [var.usage_plan]
 }
+
+run "cors_1" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = [] } # none
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_2" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://app.example.com", "https://app.example.com"] } # twice
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_3" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["*", "https://app.example.com"] } # "*" stands alone
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_4" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["http://app.example.com"] } # plain http
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_5" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://app.example.com/"] } # a slash at the end
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_6" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://App.example.com"] } # browsers send lower case
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_7" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://*.example.com"] } # a wildcard
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_8" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://app.example.com:443"] } # browsers leave it out
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_9" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["http://localhost:80"] } # likewise
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_10" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["app.example.com"] } # no scheme
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_11" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["https://app.example.com'"] } # would end the quoted header
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_12" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["*"], max_age_seconds = -1 }
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_13" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["*"], max_age_seconds = 86401 }
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "cors_14" {
+  command = plan
+
+  module {
+    source = "../../modules/api"
+  }
+
+  variables {
+    cors = { allow_origins = ["*"], max_age_seconds = 1.5 }
+  }
+
+  expect_failures = [var.cors]
+}

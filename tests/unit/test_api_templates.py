@@ -11,10 +11,13 @@ from urllib.parse import parse_qs, quote_plus
 import airspeed
 import pytest
 
+from jobs_api.cors import EXPOSED_HEADERS
+
 TEMPLATES = Path(__file__).parents[2] / "modules/api/templates"
 REQUEST = TEMPLATES.joinpath("post_jobs_request.vtl").read_text().removesuffix("\n")
 MODULE = TEMPLATES.parent
 RESPONSE = TEMPLATES.joinpath("post_jobs_response.vtl").read_text()
+CORS_ORIGIN = TEMPLATES.joinpath("cors_origin.vtl").read_text()
 REFUSED = TEMPLATES.joinpath("post_jobs_refused.vtl").read_text()
 
 
@@ -235,3 +238,44 @@ def test_the_first_calls_of_a_deployment_find_what_they_need():  # R-J2
     )
     permissions = {"iam_role_policy.post_jobs", "lambda_permission.function", "lambda_permission.authorizer"}
     assert permissions <= set(re.findall(r"aws_([a-z_]+\.[a-z_]+)", waits_for))
+
+
+ORIGINS = ["https://app.example.com", "http://localhost:3000"]
+
+
+def allowed_origin(**headers):
+    """The header Access-Control-Allow-Origin of an answer, where two origins are let in."""
+    template = CORS_ORIGIN.replace("${origins}", json.dumps(ORIGINS)).replace("${first}", ORIGINS[0])
+    # Velocity takes hyphens in names; airspeed does not.
+    template = template.replace("header.Access-Control-Allow-Origin", "header.AllowOrigin")
+    asked = SimpleNamespace(params=lambda: SimpleNamespace(header=headers))
+    context = {"responseOverride": {"header": {}}}
+    rendered = airspeed.Template(template).merge({"input": asked, "context": context})
+    assert rendered == "", "the answer's body comes after it"
+    return context["responseOverride"]["header"]
+
+
+@pytest.mark.parametrize("name", ["Origin", "origin"])
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_an_origin_that_is_let_in_is_named(name, origin):
+    assert allowed_origin(**{name: origin}) == {"AllowOrigin": origin}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://app.example.com.evil.example"},
+        {"Origin": "https://app.example.co"},
+        {"origin": "https://evil.example", "Origin": "https://evil.example"},
+    ],
+)
+def test_no_other_origin_is_ever_named(headers):
+    assert allowed_origin(**headers) == {"AllowOrigin": ORIGINS[0]}
+
+
+def test_the_gateway_and_the_function_let_pages_read_the_same_headers():
+    (named,) = re.findall(r'cors_exposed_headers = "(.+)"', MODULE.joinpath("cors.tf").read_text())
+    assert named == EXPOSED_HEADERS

@@ -1098,3 +1098,50 @@ def test_a_bug_is_a_500_in_the_apis_shape(api, monkeypatch):
 
 def test_a_route_that_is_not_there_has_the_apis_shape(api):
     assert api.refused("POST")[:2] == (404, "NOT_FOUND")
+
+
+# Pages in browsers
+
+
+def cors_of(api):
+    return {name: value for name, value in api.headers.items() if name.startswith("Access-Control") or name == "Vary"}
+
+
+def test_without_cors_no_page_may_read_an_answer(api):
+    api("GET", headers={"Origin": "https://app.example.com"})
+    assert cors_of(api) == {}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "named", "varies"),
+    [
+        ("*", "*", False),
+        ("https://app.example.com", "https://app.example.com", False),
+        ("https://first.example.com https://app.example.com", "https://app.example.com", True),
+        ("https://first.example.com https://second.example.com", "https://first.example.com", True),
+    ],
+)
+def test_a_page_of_an_origin_that_is_let_in_may_read_every_answer(start, monkeypatch, claimed, allowed, named, varies):
+    monkeypatch.setenv("AI_JOB_CORS_ALLOW_ORIGINS", allowed)
+    api = start()
+    headers = {
+        "Access-Control-Allow-Origin": named,
+        "Access-Control-Expose-Headers": "ETag, Location, Retry-After, x-amzn-RequestId",
+    } | ({"Vary": "Origin"} if varies else {})
+    origin = {"origin": "https://app.example.com"}  # browsers write it with a capital; HTTP/2 does not
+    assert api("GET", headers=origin)[0] == 200
+    assert cors_of(api) == headers
+    assert api("GET", headers=origin | {"If-None-Match": "*"})[0] == 304
+    assert cors_of(api) == headers
+    assert api("GET", "/jobs/nobody", headers=origin)[0] == 404
+    assert cors_of(api) == headers
+    assert api("GET", color="red", headers=origin)[0] == 400
+    assert cors_of(api) == headers
+
+
+def test_a_page_may_read_that_the_service_failed(start, monkeypatch):
+    monkeypatch.setenv("AI_JOB_CORS_ALLOW_ORIGINS", "*")
+    api = start()
+    api.module.api = None
+    assert api.refused("GET")[:2] == (500, "INTERNAL_ERROR")
+    assert cors_of(api)["Access-Control-Allow-Origin"] == "*"

@@ -13,6 +13,7 @@ locals {
       cognito           = { user_pool_arns = [aws_cognito_user_pool.users.arn] }
       lambda_authorizer = null
       usage_plan        = null
+      cors              = { allow_origins = ["http://localhost:8123"], max_age_seconds = 60 }
     }
     # With API keys as well: quota beside the authorization.
     custom = {
@@ -20,6 +21,7 @@ locals {
       cognito           = null
       lambda_authorizer = { function_arn = module.authorizer.arn }
       usage_plan        = { keys = { web = { value = "integration-key-0123456789" } } }
+      cors              = { allow_origins = ["http://localhost:8123", "https://app.example.com"], max_age_seconds = 60 }
     }
   }
   request_queue_name = reverse(split(":", module.ai_jobs.request_queue_arn))[0]
@@ -64,6 +66,7 @@ module "jobs_api" {
     POWERTOOLS_METRICS_NAMESPACE      = module.ai_jobs.metrics_namespace
     AI_JOB_TYPES                      = ""
     AI_JOB_AUTHORIZATION              = each.value.authorization
+    AI_JOB_CORS_ALLOW_ORIGINS         = join(" ", each.value.cors.allow_origins)
     AI_JOB_REQUEST_QUEUE_URL          = module.ai_jobs.request_queue_url
     AI_JOB_TABLE_NAME                 = module.ai_jobs.table_name
     AI_JOB_BUCKET                     = module.ai_jobs.bucket_name
@@ -101,6 +104,7 @@ module "api" {
   cognito           = each.value.cognito
   lambda_authorizer = each.value.lambda_authorizer
   usage_plan        = each.value.usage_plan
+  cors              = each.value.cors
   request_queue     = { name = local.request_queue_name, arn = module.ai_jobs.request_queue_arn }
   jobs_function     = { name = module.jobs_api[each.key].name, invoke_arn = module.jobs_api[each.key].invoke_arn }
 }
