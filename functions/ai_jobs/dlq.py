@@ -297,7 +297,7 @@ def retry(
     selection: Selection,
     report: Callable[[Treated], None],
     *,
-    store: JobStore | None,
+    store: JobStore,
     rate: float = 0,
     dry_run: bool = False,
 ) -> None:
@@ -310,7 +310,8 @@ def retry(
 
     Args:
         report: is told of each letter that was meant.
-        store: the jobs' rows; None when the table is not known: then every job is sent.
+        store: the jobs' rows. Without them nobody can tell whether a letter is the last trace of an open job: sent, it
+            would be taken for a duplicate once the job's failure is written; deleted, its job would never end.
         rate: letters per second, at most; 0 for as many as there can be.
         dry_run: only report what would become of each.
 
@@ -359,7 +360,7 @@ def purge(
     selection: Selection,
     report: Callable[[Treated], None],
     *,
-    store: JobStore | None,
+    store: JobStore,
     dry_run: bool = False,
 ) -> None:
     """Delete letters for good; their jobs stay as they are. Arguments and errors are those of `retry`.
@@ -407,12 +408,10 @@ def _result(letter: Letter, future: Future[Treated]) -> Treated:
         return Treated(letter.job_id, Outcome.FAILED, str(error))
 
 
-def _obstacle(letter: Letter, store: JobStore | None, side: Literal["request", "response"]) -> str | None:
+def _obstacle(letter: Letter, store: JobStore, side: Literal["request", "response"]) -> str | None:
     """Why sending this letter would come to nothing."""
     if letter.unusable:
         return f"it is no job: {letter.unusable}" if side == "request" else f"it is no result: {letter.unusable}"
-    if store is None:
-        return None
     row = store.find(letter.job_id)
     if side == "response":
         return _obstacle_of_result(row)
@@ -432,9 +431,9 @@ def _obstacle_of_job(row: Row, letter: Letter) -> str | None:
     return None
 
 
-def _obstacle_to_purge(letter: Letter, store: JobStore | None) -> str | None:
+def _obstacle_to_purge(letter: Letter, store: JobStore) -> str | None:
     """Why nobody would hear of the job's end, if this were deleted."""
-    if letter.unusable or store is None:
+    if letter.unusable:
         return None
     row = store.find(letter.job_id)
     if row is None:

@@ -15,7 +15,7 @@ from ai_jobs.cli import dlq as cli_dlq
 from ai_jobs.dead_letters import send_to_dlq
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import send_message
-from ai_jobs.store import JobStore
+from ai_jobs.store import ClaimTerms, JobStore
 
 DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
 MISSING = JobError("MODEL_NOT_FOUND", "no such model")
@@ -123,6 +123,24 @@ def test_looking_needs_the_dlq_alone(cli, three, monkeypatch):
     assert cli("dlq", "list").exit_code == 0
     retry = cli("dlq", "retry", "--yes")
     assert (retry.exit_code, "request_queue_url" in retry.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("options", [("--yes",), ("--dry-run",), ("--yes", "--queue", "response")])
+@pytest.mark.parametrize("command", ["retry", "purge"])
+def test_nothing_is_deleted_that_can_not_be_checked(cli, aws, body, received, monkeypatch, command, options):  # R-E3
+    """An open job's only trace: deleted, it never ends; sent back, it is dropped when its failure is written later."""
+    job = ReceivedJob.parse(body(), {}, "m", timestamps.now())
+    terms = ClaimTerms(timestamps.now() + timedelta(minutes=15), 3600, 60)
+    JobStore(aws.table).claim(job, "m", terms)
+    send_to_dlq(aws.request_dlq, received(body()), "job-1", DENIED, timestamps.now(), "user-1")
+    monkeypatch.delenv("AI_JOB_TABLE_NAME")
+    result = cli("dlq", command, *options)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "which of them are the last trace of a job that is still open" in result.stderr
+    assert "table_name of these variables is not known" in result.stderr
+    assert "set AI_JOB_TABLE_NAME" in result.stderr
+    assert count(aws.request_dlq) == (1, 0)
+    assert count(aws.request_queue) == (0, 0)
 
 
 def test_an_empty_queue_as_json(cli):

@@ -174,7 +174,7 @@ def test_a_message_that_is_shown_twice_is_one_letter(pair, dead_letter, aws, mon
         assert sum(map(len, sweep)) == 1
 
 
-def test_a_deleted_letter_that_is_shown_again_is_deleted_again(pair, dead_letter, monkeypatch):
+def test_a_deleted_letter_that_is_shown_again_is_deleted_again(pair, rows, dead_letter, monkeypatch):
     """SQS is at-least-once in this too: it must not be taken for another letter."""
     dead_letter()
     receive, delete = dlq.receive_messages, dlq.delete_message
@@ -187,18 +187,18 @@ def test_a_deleted_letter_that_is_shown_again_is_deleted_again(pair, dead_letter
 
     monkeypatch.setattr(dlq, "receive_messages", receive_twice)
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=None)
+    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=rows)
     assert outcomes(treated) == [("job-1", "purged", None)]
     assert len(deleted) == 2
 
 
-def test_letters_that_can_not_be_shown_again_do_not_hide_what_was_done(pair, dead_letter, aws, refusing):
+def test_letters_that_can_not_be_shown_again_do_not_hide_what_was_done(pair, rows, dead_letter, aws, refusing):
     """They show by themselves after a minute."""
     for number in range(12):
         dead_letter(f"job-{number}")
     refusing(clients.get_sqs_client(), "ChangeMessageVisibilityBatch")
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append, store=None)
+    dlq.purge(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append, store=rows)
     assert outcomes(treated) == [("job-0", "purged", None)]
     assert get_queue_message_count(aws.request_dlq).in_flight == 11
 
@@ -335,12 +335,6 @@ def test_a_letter_that_would_come_to_nothing_stays(
     assert status in (treated.reason or "")
     assert messages_in(aws.request_queue) == []
     assert get_queue_message_count(aws.request_dlq).visible == 1
-
-
-def test_without_the_table_every_job_is_sent(retry, dead_letter, rows):
-    dead_letter()
-    rows.erase("job-1")
-    assert outcomes(retry(store=None)) == [("job-1", "sent", None)]
 
 
 @pytest.mark.parametrize("given_back", [False, True])
@@ -582,20 +576,20 @@ def test_a_result_of_a_stalled_job_goes_back(retry, response_pair, dead_result, 
     assert outcomes(retry(pair=response_pair)) == [("job-1", "sent", None)]
 
 
-def test_purge_deletes_what_is_meant_and_nothing_else(pair, dead_letter, aws):
+def test_purge_deletes_what_is_meant_and_nothing_else(pair, rows, dead_letter, aws):
     for number in range(25):
         dead_letter(f"job-{number}", userId=f"user-{number % 2}")
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(user_id="user-1"), treated.append, store=None)
+    dlq.purge(Sweep(pair, 10_000), Selection(user_id="user-1"), treated.append, store=rows)
     assert [one.outcome for one in treated] == [Outcome.PURGED] * 12
     count = get_queue_message_count(aws.request_dlq)
     assert (count.visible, count.in_flight) == (13, 0)
     assert get_queue_message_count(aws.request_queue).total == 0
 
 
-def test_a_dry_purge_deletes_nothing(pair, dead_letter, aws):
+def test_a_dry_purge_deletes_nothing(pair, rows, dead_letter, aws):
     dead_letter()
     treated = []
-    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=None, dry_run=True)
+    dlq.purge(Sweep(pair, 10_000), Selection(), treated.append, store=rows, dry_run=True)
     assert outcomes(treated) == [("job-1", "purged", None)]
     assert get_queue_message_count(aws.request_dlq).visible == 1

@@ -206,7 +206,7 @@ def retry(
 
     environment = source.load()
     environment.need(f"{side}_queue_url")
-    pair, store = _pair(environment, side), _store(environment)
+    pair, store = _pair(environment, side), _needed_store(environment)
     question = "Send {letters} back to the {side} queue?"
     confirmed = selection if dry_run or yes else _confirmed(pair, selection, limit, question)
 
@@ -232,7 +232,7 @@ def purge(
     from ai_jobs import dlq as library
 
     environment = source.load()
-    pair, store = _pair(environment, side), _store(environment)
+    pair, store = _pair(environment, side), _needed_store(environment)
     confirmed = selection if dry_run or yes else _confirmed(pair, selection, limit, _PURGE_QUESTIONS[side])
 
     def run(sweep: Sweep, report: Callable[[Treated], None]) -> None:
@@ -252,6 +252,17 @@ def _store(environment: Environment) -> JobStore | None:
 
     table_name = environment.get("table_name")
     return JobStore(table_name) if table_name else None
+
+
+def _needed_store(environment: Environment) -> JobStore:
+    """The rows, for a command that deletes letters. Raises Problem, before any letter is looked at."""
+    store = _store(environment)
+    if store is None:
+        raise Problem(
+            "this command deletes letters, and without the jobs table it cannot tell which of them are the last trace "
+            f"of a job that is still open. {environment.missing('table_name')}"
+        )
+    return store
 
 
 def _selected(sweep: Sweep, selection: Selection, *, with_bodies: bool = False) -> Iterator[Letter]:

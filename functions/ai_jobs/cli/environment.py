@@ -48,10 +48,14 @@ class Environment:
         """The output. Raises Problem when it is not known, and says where it would come from."""
         value = self.get(output)
         if value is None:
-            variable = VARIABLES.get(output)
-            other = f", or set {variable}" if variable else ""
-            raise Problem(f"{output} of {self.name} is not known: name an environment with --env or --outputs{other}")
+            raise Problem(self.missing(output))
         return str(value)
+
+    def missing(self, output: str) -> str:
+        """What to say of an output that is not known: where it would come from."""
+        variable = VARIABLES.get(output)
+        other = f", or set {variable}" if variable else ""
+        return f"{output} of {self.name} is not known: name an environment with --env or --outputs{other}"
 
 
 @dataclass(frozen=True)
