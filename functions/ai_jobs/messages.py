@@ -61,6 +61,16 @@ _MAX_RESULT_BYTES = 50 * 1024**4
 
 _TIMESTAMP_RULE = "timestamp must be an ISO 8601 UTC time such as 2026-01-31T12:00:00.000Z"
 
+_KINDS: dict[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
+}
+
 Attributes = Mapping[str, str]
 """String message attributes by name, already taken out of SQS's `{Name: {StringValue}}` form."""
 
@@ -171,8 +181,13 @@ def json_object(body: str, error_code: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise JobError(error_code, "the message body is no JSON, or is nested too deeply") from None
     if not isinstance(document, dict):
-        raise JobError(error_code, f"the message body is a JSON {type(document).__name__}: it must be an object")
+        raise JobError(error_code, f"the message body is a JSON {json_kind(document)}: it must be an object")
     return document
+
+
+def json_kind(value: object) -> str:
+    """What JSON calls such a value: the reader of a message need not know Python."""
+    return _KINDS[type(value)]
 
 
 def message_json(document: dict[str, Any]) -> str:

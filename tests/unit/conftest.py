@@ -359,8 +359,8 @@ def cli(aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     for variable in ("AI_JOBS_ENV", "AI_JOBS_OUTPUTS"):
         monkeypatch.delenv(variable, raising=False)
 
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        result = CliRunner().invoke(main, arguments, input=stdin)
+    def run(*arguments: str, stdin: str | None = None, charset: str = "utf-8") -> Result:
+        result = CliRunner(charset=charset).invoke(main, arguments, input=stdin)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert "\x1b" not in result.output, "escape codes in a pipe"

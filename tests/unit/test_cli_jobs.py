@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import json
+import os
 import threading
 import time
+import weakref
 from datetime import timedelta
 
 import boto3
@@ -13,7 +16,7 @@ import pytest
 
 from ai_jobs import AIJobResultMessage, AIJobsError, clients, get_queue_message_count, receive_messages, timestamps
 from ai_jobs.cli import jobs
-from ai_jobs.messages import ReceivedJob
+from ai_jobs.messages import AIJobMessage, ReceivedJob
 from ai_jobs.store import ClaimTerms, JobStatus, JobStore
 from ai_jobs.waiting import follow
 
@@ -145,7 +148,7 @@ def test_a_file_that_is_no_text_is_named(cli, tmp_path):
     path = tmp_path / "jobs.bin"
     path.write_bytes(b"\xff\xfe\x00")
     result = cli("submit", str(path))
-    assert (result.exit_code, f"{path} is no UTF-8 text" in result.stderr) == (1, True)
+    assert (result.exit_code, f"line 1 of {path} is not UTF-8 text" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -215,14 +218,85 @@ def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, mon
     assert "submit only these again" not in result.stderr
 
 
-def test_ctrl_c_says_what_was_sent(cli, file, monkeypatch):
-    def interrupted(futures):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_says_what_was_sent(cli, file, monkeypatch, as_json):
+    """Of 200 jobs only as many as there are senders, and some that were read ahead, are begun."""
+    sent = []
 
-    monkeypatch.setattr(jobs, "as_completed", interrupted)
-    result = cli("submit", file(JOB | {"jobId": "job-1"}))
+    def send(message, **_):
+        if message.job_id == "job-50":
+            _thread.interrupt_main()
+        sent.append(message.job_id)
+        threading.Event().wait(0.02)
+
+    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    path = file([JOB | {"jobId": f"job-{number}"} for number in range(200)])
+    result = cli("submit", path, *(["--json"] if as_json else []))
     assert result.exit_code == 130
-    assert "job-1" in result.output
+    rows = json.loads(result.stdout) if as_json else result.stdout.splitlines()[1:]
+    told = [row["jobId"] if as_json else row.split()[0] for row in rows]
+    assert sorted(told) == sorted(sent)
+    assert told == sorted(told, key=lambda job_id: int(job_id[4:])), "in the order of the file"
+    assert len(sent) < 100
+    assert f"{200 - len(sent)} of 200 jobs were not sent: " in result.stderr
+    assert f"all after {path}, job " in result.stderr
+
+
+def test_no_more_jobs_are_in_memory_than_can_be_sent(cli, file, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+
+    def send(message, **_):
+        alive.add(message)
+        most.append(len(alive))
+
+    monkeypatch.setattr(AIJobMessage, "__hash__", object.__hash__)
+    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    assert cli("submit", file([JOB] * 500)).exit_code == 0
+    assert len(most) == 500
+    assert max(most) <= jobs._IN_THE_AIR + jobs._SENDERS
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_pipe_by_name_is_read_once_and_gone_through_twice(cli, tmp_path, queued, options):
+    """As in: ai-jobs submit <(make-jobs)."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    text = "\n".join(json.dumps(JOB | {"jobId": f"job-{number}"}) for number in range(3))
+    writer = threading.Thread(target=path.write_text, args=(text,))
+    writer.start()
+    result = cli("submit", str(path), *options)
+    writer.join()
+    assert result.exit_code == 0, result.output
+    assert {body["jobId"] for body in queued()} == {"job-0", "job-1", "job-2"}
+
+
+def test_what_a_file_gained_after_the_check_is_not_sent(cli, file, monkeypatch, aws):
+    path = file("\n".join([json.dumps(JOB)] * 3) + "\n")
+    send = jobs._send
+
+    def and_then(*args, **kwargs):
+        file("\n".join([*[json.dumps(JOB)] * 3, "{oops"]), "jobs-0.json")
+        return send(*args, **kwargs)
+
+    monkeypatch.setattr(jobs, "_send", and_then)
+    assert cli("submit", path).exit_code == 0
+    assert get_queue_message_count(aws.request_queue).total == 3
+
+
+def test_what_became_wrong_after_the_check_ends_the_run_with_what_was_sent(cli, file, monkeypatch, aws):
+    path = file("\n".join([json.dumps(JOB)] * 3) + "\n")
+    send = jobs._send
+
+    def and_then(*args, **kwargs):
+        file("\n".join([json.dumps(JOB), json.dumps(JOB), "{oops"]), "jobs-0.json")
+        return send(*args, **kwargs)
+
+    monkeypatch.setattr(jobs, "_send", and_then)
+    result = cli("submit", path)
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 3
+    assert f"1 of 3 jobs were not sent: all after {path}, line 2" in result.stderr
+    assert f"line 3 of {path} is not JSON" in result.stderr
 
 
 def test_submit_and_wait(cli, file, no_pauses, end, monkeypatch):

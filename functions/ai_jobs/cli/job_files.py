@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from codecs import BOM_UTF8
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ai_jobs.cli.json_array import NotAnArrayError, elements
 from ai_jobs.cli.problems import Problem
 from ai_jobs.errors import JobError
-from ai_jobs.messages import AIJobMessage
+from ai_jobs.messages import AIJobMessage, json_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
 _FIELDS = {
     "userId": "user_id",
@@ -21,6 +24,8 @@ _FIELDS = {
     "traceId": "trace_id",
     "deadlineSeconds": "deadline_seconds",
 }
+
+_BLANKS = " \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -37,54 +42,119 @@ class WrittenJob:
     has_own_id: bool
 
 
-def read_jobs(texts: Mapping[str, str], user_id: str | None = None, job_type: str | None = None) -> list[WrittenJob]:
-    """All jobs of all files, checked.
+class WrittenJobs:
+    """All jobs of all files. They are read anew, one by one, each time this is gone through: never all in memory.
 
     Args:
-        texts: the files' contents by name.
+        files: by name; they can be read from the start again.
         user_id, job_type: for jobs that do not say.
-
-    Raises:
-        Problem: naming the file, the job and the field, when any of them is wrong.
     """
-    defaults = {name: value for name, value in (("userId", user_id), ("jobType", job_type)) if value is not None}
-    jobs = [
-        _job(place, document, defaults) for name, text in texts.items() for place, document in _documents(name, text)
-    ]
-    _check_ids(jobs)
-    return jobs
+
+    def __init__(self, files: Mapping[str, BinaryIO], user_id: str | None = None, job_type: str | None = None) -> None:
+        self._files = files
+        defaults = {"userId": user_id, "jobType": job_type}
+        self._defaults = {name: value for name, value in defaults.items() if value is not None}
+
+    def __iter__(self) -> Iterator[WrittenJob]:
+        """Each job, checked. Raises Problem, naming the file, the job and the field, at the first that is wrong."""
+        numbers: dict[str, int] = {}
+        for number, job in enumerate(self._jobs()):
+            if job.has_own_id:
+                first = numbers.setdefault(job.message.job_id, number)
+                if first != number:
+                    place = next(itertools.islice(self._jobs(), first, None)).place
+                    raise Problem(
+                        f"{job.place} has the same jobId as {place} ({job.message.job_id}): give each its own"
+                    )
+            yield job
+
+    def _jobs(self) -> Iterator[WrittenJob]:
+        for name, content in self._files.items():
+            for place, document in _documents(name, content):
+                yield _job(place, document, self._defaults)
 
 
-def _documents(name: str, text: str) -> list[tuple[str, Any]]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return _lines(name, text, error)
-    if not isinstance(document, list):
-        return [(name, document)]
-    if not document:
-        raise Problem(f"{name} is an empty array: there is no job in it")
-    return [(f"{name}, job {number}", part) for number, part in enumerate(document, start=1)]
-
-
-def _lines(name: str, text: str, error: Exception) -> list[tuple[str, Any]]:
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if not lines:
+def _documents(name: str, content: BinaryIO) -> Iterator[tuple[str, Any]]:
+    first = _first_byte(content)
+    if not first:
         raise Problem(f"{name} is empty: there is no job in it")
-    documents: list[tuple[str, Any]] = []
-    for number, line in lines:
+    _rewind(content)
+    yield from _array(name, content) if first == b"[" else _lines(name, content)
+
+
+def _first_byte(content: BinaryIO) -> bytes:
+    """The first that is not blank; empty when there is none."""
+    _rewind(content)
+    while (byte := content.read(1)) and byte in _BLANKS.encode():
+        pass
+    return byte
+
+
+def _rewind(content: BinaryIO) -> None:
+    """To the start, and past a byte order mark."""
+    content.seek(0)
+    if content.read(len(BOM_UTF8)) != BOM_UTF8:
+        content.seek(0)
+
+
+def _array(name: str, content: BinaryIO) -> Iterator[tuple[str, Any]]:
+    number = 0
+    try:
+        for number, document in enumerate(elements(content), start=1):
+            yield f"{name}, job {number}", document
+    except UnicodeDecodeError as error:
+        raise Problem(f"{name} is not UTF-8 text, after job {number}: {error.reason}") from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"{name} is not JSON, after job {number}: {_why(error)}") from None
+    if not number:
+        raise Problem(f"{name} is an empty array: there is no job in it")
+
+
+def _lines(name: str, content: BinaryIO) -> Iterator[tuple[str, Any]]:
+    """A job a line; or one job, over as many lines as it takes."""
+    is_first = True
+    # Lines end with \n and nothing else: in a string, JSON allows U+2028 and others that str.splitlines() splits at.
+    for number, line in enumerate(content, start=1):
+        text = _text(line, f"line {number} of {name}")
+        if not text.strip(_BLANKS):
+            continue
         try:
-            documents.append((f"{name}, line {number}", json.loads(line)))
-        except (ValueError, RecursionError) as in_line:
-            # A document that is broken, rather than a job a line, is broken in its own first line too.
-            where = f"line {number} of {name} is no JSON: {in_line}" if documents else f"{name} is no JSON: {error}"
-            raise Problem(where) from None
-    return documents
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            if not is_first:
+                raise Problem(f"line {number} of {name} is not JSON: {_why(error)}") from None
+            yield name, _whole(name, content)
+            return
+        yield f"{name}, line {number}", document
+        is_first = False
+
+
+def _whole(name: str, content: BinaryIO) -> Any:
+    _rewind(content)
+    try:
+        return json.loads(_text(content.read(), name))
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"{name} is not JSON: {_why(error)}") from None
+
+
+def _text(part: bytes, place: str) -> str:
+    try:
+        return part.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{place} is not UTF-8 text: {error.reason} at byte {error.start + 1}") from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    # What is left is a number with more digits than Python takes (sys.get_int_max_str_digits).
+    known = isinstance(error, NotAnArrayError | json.JSONDecodeError)
+    return str(error) if known else "it has a number with too many digits"
 
 
 def _job(place: str, document: Any, defaults: dict[str, str]) -> WrittenJob:
     if not isinstance(document, dict):
-        raise Problem(f"{place} is a JSON {type(document).__name__}: a job is an object")
+        raise Problem(f"{place} is a JSON {json_kind(document)}: a job is an object")
     if unknown := sorted(document.keys() - _FIELDS.keys()):
         raise Problem(f"{place}: unknown field {unknown[0]!r}; a job has {', '.join(_FIELDS)}")
     given = defaults | {name: value for name, value in document.items() if value is not None}
@@ -96,11 +166,3 @@ def _job(place: str, document: Any, defaults: dict[str, str]) -> WrittenJob:
     except JobError as error:
         raise Problem(f"{place}: {error.message}") from None
     return WrittenJob(place, message, "jobId" in given)
-
-
-def _check_ids(jobs: Iterable[WrittenJob]) -> None:
-    places: dict[str, str] = {}
-    for job in jobs:
-        first = places.setdefault(job.message.job_id, job.place)
-        if first != job.place:
-            raise Problem(f"{job.place} has the same jobId as {first} ({job.message.job_id}): give each its own")

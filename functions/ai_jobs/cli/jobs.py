@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
+import stat
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import tempfile
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -15,10 +22,11 @@ from ai_jobs.cli.output import json_option, print_fields, print_json, print_tabl
 from ai_jobs.cli.problems import FAILED, TIMED_OUT, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ai_jobs.cli.environment import Environment, Source
     from ai_jobs.cli.job_files import WrittenJob
+    from ai_jobs.messages import AIJobMessage
     from ai_jobs.store import JobStore, Row
 
 # As ai_jobs.store.JobStatus, which would import boto3 for the help text.
@@ -26,6 +34,8 @@ STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 _STDIN = "standard input"
 _SENDERS = 10
+# Read from the files and not yet sent: enough to keep all senders busy while the first waits for its answer.
+_IN_THE_AIR = 2 * _SENDERS
 _NAMED = 20
 
 _ROW_COLUMNS = ("JOB", "STATUS", "TYPE", "USER", "CREATED", "TOOK", "ERROR")
@@ -66,21 +76,23 @@ def submit(
     each line. All are checked before the first is sent. Choose the jobId yourself, and submitting a job twice runs it
     once.
     """
-    from ai_jobs.cli.job_files import read_jobs
+    from ai_jobs.cli.job_files import WrittenJobs
 
     if not files:
         raise click.UsageError("name the files with the jobs, or - for standard input")
     if twice := [name for name in files if files.count(name) > 1]:
         raise click.UsageError(f"{twice[0]} is named twice: its jobs would run twice")
-    jobs = read_jobs({_STDIN if name == "-" else name: _read(name) for name in files}, user_id, job_type)
     environment = source.load()
     environment.need("request_queue_url")
     store = _store(environment) if then_wait else None
-    _check_sizes(jobs, environment.get("bucket_name"))
-    sent = _send(jobs, environment, as_json=as_json, quiet=then_wait)
+    with _opened(files) as contents:
+        # Twice through the files, a job at a time: they may be larger than memory.
+        jobs = WrittenJobs(contents, user_id, job_type)
+        total = _check(jobs, environment.get("bucket_name"))
+        job_ids = _send(jobs, total, environment, as_json=as_json, quiet=then_wait)
     if store:
-        say(f"submitted {len(sent)} jobs")
-        _wait(store, [job.message.job_id for job in sent], timeout_seconds, as_json)
+        say(f"submitted {len(job_ids)} jobs")
+        _wait(store, job_ids, timeout_seconds, as_json)
 
 
 @click.command(short_help="Show jobs by their ids.")
@@ -179,12 +191,25 @@ def list_jobs(
         say(f"these are the newest {limit}; there are more (--limit)")
 
 
-def _read(name: str) -> str:
-    content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem(f"{_STDIN if name == '-' else name} is no UTF-8 text: {error}") from None
+@contextmanager
+def _opened(names: Sequence[str]) -> Iterator[dict[str, BinaryIO]]:
+    """The files by the names that messages give them, all of which can be read more than once."""
+    with ExitStack() as stack:
+        yield {
+            _STDIN if name == "-" else name: stack.enter_context(_readable_again(name)) for name in dict.fromkeys(names)
+        }
+
+
+@contextmanager
+def _readable_again(name: str) -> Iterator[BinaryIO]:
+    """The file, or a copy of standard input or a pipe, which say everything only once."""
+    with ExitStack() as stack:
+        content = sys.stdin.buffer if name == "-" else stack.enter_context(Path(name).open("rb"))
+        if name == "-" or not stat.S_ISREG(Path(name).stat().st_mode):
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(content, copy)
+            content = copy
+        yield content
 
 
 def _store(environment: Environment) -> JobStore:
@@ -208,18 +233,25 @@ def _checked(check: Callable[[object], str], value: str) -> str:
         raise click.UsageError(error.message) from None
 
 
-def _check_sizes(jobs: Iterable[WrittenJob], bucket: str | None) -> None:
+def _check(jobs: Iterable[WrittenJob], bucket: str | None) -> int:
+    """How many there are. Raises Problem at the first that can't be sent."""
     from ai_jobs.queues import check_size
 
-    for job in jobs:
-        try:
-            check_size(job.message, bucket)
-        except ValueError as error:
-            raise Problem(f"{job.place}: {error}") from None
+    total = 0
+    with progress() as bar:
+        task = bar.add_task("checking", total=None)
+        for job in jobs:
+            try:
+                check_size(job.message, bucket)
+            except ValueError as error:
+                raise Problem(f"{job.place}: {error}") from None
+            total += 1
+            bar.advance(task)
+    return total
 
 
-def _send(jobs: Sequence[WrittenJob], environment: Environment, *, as_json: bool, quiet: bool) -> list[WrittenJob]:
-    """Send all, and print what was sent.
+def _send(jobs: Iterable[WrittenJob], total: int, environment: Environment, *, as_json: bool, quiet: bool) -> list[str]:
+    """Send all, print what was sent, and return their ids.
 
     Args:
         quiet: print nothing when all were sent.
@@ -230,50 +262,106 @@ def _send(jobs: Sequence[WrittenJob], environment: Environment, *, as_json: bool
     from ai_jobs.queues import send_ai_job_request
 
     queue_url, bucket = environment.need("request_queue_url"), environment.get("bucket_name")
-    futures: dict[Future[str], WrittenJob] = {}
-    pool = ThreadPoolExecutor(_SENDERS)
+    # As many as were checked: a file may have grown since.
+    checked = itertools.islice(jobs, total)
+    sending = _Sending(checked, partial(send_ai_job_request, queue_url=queue_url, bucket=bucket))
     try:
         with progress() as bar:
-            task = bar.add_task("submitting", total=len(jobs))
-            for job in jobs:
-                futures[pool.submit(send_ai_job_request, job.message, queue_url=queue_url, bucket=bucket)] = job
-            for future in as_completed(futures):
-                if future.exception():
-                    break
+            task = bar.add_task("submitting", total=total)
+            for _ in sending.run():
                 bar.advance(task)
     finally:
-        # After a failure or Ctrl-C: what is in the air is finished, and nothing more is begun.
-        pool.shutdown(cancel_futures=True)
-        sent = [job for future, job in futures.items() if _was_sent(future)]
-        if not quiet or len(sent) < len(jobs):
-            _print_sent(sent, as_json=as_json)
-        if len(sent) < len(jobs):
-            say(_what_was_not_sent(jobs, sent))
-    for future in futures:
-        if not future.cancelled() and (error := future.exception()):
-            raise error
-    return sent
+        failed = sending.finish()
+        missing = total - len(sending.sent)
+        if not quiet or missing:
+            _print_sent(sending.sent, as_json=as_json)
+        if missing:
+            rest = f"all after {sending.last_place}" if sending.last_place else "all of them"
+            say(f"{missing} of {total} jobs were not sent: {_named(failed + [rest] * (missing > len(failed)))}")
+            if sending.sent and not sending.all_have_own_ids:
+                say(
+                    "submit only these again: a job that brings no jobId of its own runs once more each time it is sent"
+                )
+    return [job_id for job_id, _, _ in sending.sent]
 
 
-def _was_sent(future: Future[str]) -> bool:
-    return not future.cancelled() and future.exception() is None
+@dataclass
+class _Begun:
+    """A job that is being sent."""
+
+    job: WrittenJob
+    was_sent: bool = False
+    future: Future[None] = field(init=False)
+
+    def send(self, send: Callable[[AIJobMessage], str]) -> None:
+        """In a thread of the pool."""
+        send(self.job.message)
+        self.was_sent = True
 
 
-def _print_sent(sent: Sequence[WrittenJob], *, as_json: bool) -> None:
-    rows = [(job.message.job_id, job.message.job_type, job.message.user_id) for job in sent]
+class _Sending:
+    """Sends jobs, some at a time, and tells which were sent, in the order in which they are written.
+
+    Attributes:
+        sent: id, type and user of each. (Not the job: there may be more of them than fit into memory.)
+        all_have_own_ids: whether each of these says its jobId.
+        last_place: where the last one was written whose sending was begun; None when none was.
+    """
+
+    def __init__(self, jobs: Iterable[WrittenJob], send: Callable[[AIJobMessage], str]) -> None:
+        self.sent: list[tuple[str, str, str]] = []
+        self.all_have_own_ids = True
+        self.last_place: str | None = None
+        self._jobs = jobs
+        self._send = send
+        self._pool = ThreadPoolExecutor(_SENDERS)
+        self._air: deque[_Begun] = deque()
+
+    def run(self) -> Iterator[None]:
+        """Send all; yields after each. Raises what the first that fails raises."""
+        for job in self._jobs:
+            begun = _Begun(job)
+            # In this order: a Ctrl-C in between must not make anybody submit a job again that was sent.
+            self._air.append(begun)
+            self.last_place = job.place
+            begun.future = self._pool.submit(begun.send, self._send)
+            if len(self._air) == _IN_THE_AIR:
+                self._land()
+                yield
+        while self._air:
+            self._land()
+            yield
+
+    def finish(self) -> list[str]:
+        """After a failure or Ctrl-C too: what is in the air is finished, and nothing more is begun.
+
+        Returns:
+            Where those were written that were begun and not sent.
+        """
+        self._pool.shutdown(cancel_futures=True)
+        failed = []
+        for begun in self._air:
+            if begun.was_sent:
+                self._note(begun.job)
+            else:
+                failed.append(begun.job.place)
+        return failed
+
+    def _land(self) -> None:
+        begun = self._air[0]
+        begun.future.result()
+        self._note(self._air.popleft().job)
+
+    def _note(self, job: WrittenJob) -> None:
+        self.sent.append((job.message.job_id, sys.intern(job.message.job_type), sys.intern(job.message.user_id)))
+        self.all_have_own_ids &= job.has_own_id
+
+
+def _print_sent(sent: Sequence[tuple[str, str, str]], *, as_json: bool) -> None:
     if as_json:
-        print_json([dict(zip(("jobId", "jobType", "userId"), row, strict=True)) for row in rows])
-    elif rows:
-        print_table(("JOB", "TYPE", "USER"), rows)
-
-
-def _what_was_not_sent(jobs: Sequence[WrittenJob], sent: Sequence[WrittenJob]) -> str:
-    done = {job.message.job_id for job in sent}
-    rest = [job for job in jobs if job.message.job_id not in done]
-    text = f"{len(rest)} of {len(jobs)} jobs were not sent: {_named([job.place for job in rest])}"
-    if sent and not all(job.has_own_id for job in sent):
-        text += "\nsubmit only these again: a job that brings no jobId of its own runs once more each time it is sent"
-    return text
+        print_json([dict(zip(("jobId", "jobType", "userId"), row, strict=True)) for row in sent])
+    elif sent:
+        print_table(("JOB", "TYPE", "USER"), sent)
 
 
 def _wait(store: JobStore, job_ids: Sequence[str], timeout_seconds: float, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,13 @@ def main(ctx: click.Context, env: str | None, outputs: Path | None) -> None:
     Which environment: --env NAME, --outputs FILE, or else the variables AI_JOB_REQUEST_QUEUE_URL, AI_JOB_TABLE_NAME
     and so on. The AWS credentials are those of the AWS CLI.
     """
+    _take_any_text()
     if env and outputs:
         raise click.UsageError("--env and --outputs both name an environment: give one of them")
     ctx.obj = Source(env, outputs)
+
+
+def _take_any_text() -> None:
+    """What standard output's encoding lacks is escaped from now on, not a crash."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")

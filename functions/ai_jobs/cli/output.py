@@ -1,30 +1,32 @@
 """What commands print: JSON or tables on standard output; words and progress on standard error.
 
-Into a pipe goes plain text: no escape codes, no wrapped lines, nothing cut off.
+Into a pipe goes plain text: no escape codes, no wrapped lines, nothing cut off. On a terminal only free text is folded,
+and only between words: an id stays in one piece, however narrow the window is.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from ai_jobs.documents import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-# Wider than any row.
-_PIPE_WIDTH = 10_000
+# Columns of free text, which a terminal's width may fold.
+_TEXTS = frozenset({"FOUND", "JOBS", "MESSAGE", "REASON", ""})
+
+_GAP = "  "
 
 _STYLES = {
     "completed": "green",
@@ -38,8 +40,7 @@ _STYLES = {
 
 def console() -> Console:
     """Standard output, as it is now."""
-    terminal = sys.stdout.isatty()
-    return Console(file=sys.stdout, width=None if terminal else _PIPE_WIDTH, highlight=False, soft_wrap=not terminal)
+    return Console(file=sys.stdout, highlight=False)
 
 
 def say(text: str) -> None:
@@ -49,27 +50,84 @@ def say(text: str) -> None:
 
 def print_json(document: Any) -> None:
     """The document on standard output, indented."""
-    # On a terminal everything beyond ASCII is escaped: among it are characters that terminals take for instructions.
     text = whole(json.dumps(document, indent=2, ensure_ascii=False, default=str))
-    click.echo(json.dumps(json.loads(text), indent=2) if sys.stdout.isatty() else text)
+    # On a terminal everything beyond ASCII is escaped: among it are characters that terminals take for instructions.
+    if sys.stdout.isatty() or not _can_be_encoded(text):
+        text = json.dumps(json.loads(text), indent=2)
+    click.echo(text)
+
+
+def _can_be_encoded(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table; status words have their colour on a terminal."""
-    click.echo(rendered(columns, rows), nl=False)
+    for line in _table_lines(columns, rows):
+        click.echo(line)
 
 
 def rendered(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The table as text for standard output, each line without trailing blanks."""
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=not sys.stdout.isatty(), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    out = console()
-    with out.capture() as capture:
-        out.print(table)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    return "".join(f"{line}\n" for line in _table_lines(columns, rows))
+
+
+def _table_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    styled = False
+    if sys.stdout.isatty():
+        out = console()
+        widths = _folded_widths(columns, cells, widths, out.width)
+        styled = out.color_system is not None and not out.no_color
+    yield from _row_lines(columns, columns, widths, {name: {"bold": True} for name in columns} if styled else {})
+    styles = {word: {"fg": colour} for word, colour in _STYLES.items()} if styled else {}
+    for row in cells:
+        yield from _row_lines(columns, row, widths, styles)
+
+
+def _folded_widths(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], terminal_width: int
+) -> list[int]:
+    """The widths, those of free text cut to what the others leave of the terminal; but no word is ever cut."""
+    texts = [index for index, name in enumerate(columns) if name in _TEXTS]
+    others = sum(width for index, width in enumerate(widths) if index not in texts)
+    room = terminal_width - others - len(_GAP) * (len(columns) - 1)
+    folded = list(widths)
+    for index in texts:
+        longest_word = max((cell_len(word) for row in (columns, *cells) for word in row[index].split()), default=0)
+        folded[index] = min(widths[index], max(longest_word, room // len(texts)))
+    return folded
+
+
+def _row_lines(
+    columns: Sequence[str], row: Sequence[str], widths: Sequence[int], styles: Mapping[str, dict[str, Any]]
+) -> Iterator[str]:
+    """A row on one line, or more where a text is folded."""
+    parts = [
+        _fold(text, width) if name in _TEXTS else [text] for name, text, width in zip(columns, row, widths, strict=True)
+    ]
+    for number in range(max(map(len, parts))):
+        line = [part[number] if number < len(part) else "" for part in parts]
+        # Padded beside the style, whose codes have no width.
+        padded = (
+            _styled(text, styles) + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)
+        )
+        yield _GAP.join(padded).rstrip()
+
+
+def _fold(text: str, width: int) -> list[str]:
+    if cell_len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _styled(text: str, styles: Mapping[str, dict[str, Any]]) -> str:
+    return click.style(text, **styles[text]) if text in styles else text
 
 
 def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
@@ -83,13 +141,14 @@ def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
 
 def _printable(text: str) -> str:
     """Without control characters: what a job or a model says must not be taken for instructions to the terminal."""
+    if text.isprintable():
+        return text
     kept = (character if character.isprintable() else " " * character.isspace() for character in whole(text))
     return "".join(kept)
 
 
-def _cell(value: object) -> Text:
-    text = "-" if value is None else str(value)
-    return Text(_printable(text), style=_STYLES.get(text, ""))  # Text, never markup
+def _cell(value: object) -> str:
+    return "-" if value is None else _printable(str(value))
 
 
 def progress() -> Progress:
