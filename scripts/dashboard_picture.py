@@ -277,4 +277,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, local_stack.what_is_left)

@@ -88,6 +88,11 @@ def show(client: JobsClient, files: list[Path]) -> list[Outcome]:
     return outcomes
 
 
+def what_is_left() -> str:
+    """After Ctrl-C."""
+    return f"{local_stack.what_is_left()} Jobs that were submitted are worked on all the same."
+
+
 def main() -> None:
     files = sorted(JOBS.glob("*.json"))
     if not files:
@@ -110,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, what_is_left)

@@ -52,11 +52,21 @@ class Instance:
 
 
 def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
-    """The running instance, or a new one. A port, when given, must be that of the running one, else it is replaced."""
+    """The running instance, or a new one.
+
+    Raises:
+        Failure: when one runs on another port than the one given: whatever is on it would be lost.
+    """
     found = status(folder)
-    if found and port in {None, found.port}:
+    if found:
+        if port not in {None, found.port}:
+            raise Failure(
+                f"{PORT_VARIABLE} is {port}, but the local AWS of this folder already runs at {found.endpoint_url}, "
+                f"with its stack and its jobs. To use it as it is, unset {PORT_VARIABLE}. To move to port {port} "
+                "and start from nothing, stop it first: make local-down"
+            )
         return found
-    stop(folder)
+    stop(folder)  # what one that was killed left behind
     return _launch(folder, port or DEFAULT_PORT)
 
 

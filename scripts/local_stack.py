@@ -29,6 +29,8 @@ STATE = LOCAL_ENVIRONMENT / "terraform.tfstate"
 # Says what was applied, and to which instance: a MiniStack that was started anew is empty, whatever the state says.
 APPLIED = LOCAL / "applied.json"
 LOG = LOCAL / "terraform.log"
+PLAN = LOCAL / "terraform.plan"
+_LOG_LINES = 20
 
 
 def up() -> Instance:
@@ -47,9 +49,13 @@ def up() -> Instance:
     inputs = _inputs_digest(instance)
     if applied == {"instance": instance.identity, "inputs": inputs}:
         return instance
+    # Until there is a plan nothing has changed: a configuration that is refused leaves what runs as it is.
+    changes_job_types = _plan(instance)
     _remember(instance, inputs=None)
     _apply(instance)
     _remember(instance, inputs)
+    if changes_job_types:
+        _wait_for_job_types(outputs()["config_max_age_seconds"])
     return instance
 
 
@@ -70,6 +76,19 @@ def outputs() -> dict[str, Any]:
     if done.returncode:
         raise Failure(f"terraform output failed:\n{done.stderr}")
     return {name: output["value"] for name, output in json.loads(done.stdout).items()}
+
+
+def what_is_left() -> str:
+    """The state that an interrupted command leaves, and how to go on."""
+    instance, applied = local_aws.status(), _applied()
+    if instance is None:
+        return "The local AWS does not run. Run make local-up or make demo to start it."
+    if applied.get("instance") == instance.identity and applied.get("inputs") is not None:
+        return f"The stack is up at {instance.endpoint_url}, as it was applied last. Stop it with: make local-down"
+    return (
+        f"The local AWS runs at {instance.endpoint_url}, with a part of the stack at most. "
+        "The next make local-up or make demo starts over; make local-down stops it."
+    )
 
 
 def _applied() -> dict[str, str | None]:
@@ -110,22 +129,59 @@ def _source_files() -> list[Path]:
     )
 
 
+def _plan(instance: Instance) -> bool:
+    """Plans what is to be changed, and changes nothing. True when that replaces job types that workers may hold."""
+    LOG.unlink(missing_ok=True)
+    steps = (("init",), ("plan", f"-out={PLAN}"))
+    for arguments in steps:
+        if not _succeeds(instance, *arguments):
+            raise Failure(f"terraform {arguments[0]} failed: {_unchanged()} {_end_of_log()}")
+    shown = _terraform(instance, "show", "-json", str(PLAN))
+    if shown.returncode:
+        raise Failure(f"terraform show failed: {_unchanged()}\n{shown.stderr}")
+    changes = json.loads(shown.stdout).get("resource_changes", [])
+    # A deployment that is only created has no predecessor.
+    return any(
+        change["type"] == "aws_appconfig_deployment" and {"update", "delete"} & set(change["change"]["actions"])
+        for change in changes
+    )
+
+
+def _unchanged() -> str:
+    running = _applied().get("inputs") is not None
+    return f"nothing was applied.{' The stack that runs is as it was.' if running else ''}"
+
+
 def _apply(instance: Instance) -> None:
     started = time.monotonic()
     _say(
         f"applying environments/local to {instance.endpoint_url} (a minute or two, most of it waiting for queues; "
         f"log: {LOG.relative_to(ROOT)})"
     )
-    with LOG.open("w", encoding="utf-8") as log:
-        for arguments in (("init",), ("apply", "-auto-approve")):
-            done = _terraform(instance, *arguments, "-input=false", "-no-color", output=log)
-            if done.returncode:
-                tail = "\n".join(LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
-                raise Failure(
-                    f"terraform {arguments[0]} failed. The end of {LOG.relative_to(ROOT)}:\n{tail}\n"
-                    "The next make local-up or make demo starts over on an empty local AWS."
-                )
+    if not _succeeds(instance, "apply", str(PLAN)):
+        raise Failure(
+            "terraform apply failed: a part of the stack may be there. The next make local-up or make demo starts over "
+            f"on an empty local AWS. {_end_of_log()}"
+        )
     _say(f"applied in {time.monotonic() - started:.0f} s")
+
+
+def _wait_for_job_types(seconds: int) -> None:
+    """Until no worker holds the job types that were replaced: they read them again once these are so old."""
+    _say(f"the job types have changed: waiting {seconds} s, until every worker has read them")
+    time.sleep(seconds)
+
+
+def _succeeds(instance: Instance, command: str, *arguments: str) -> bool:
+    """Runs a command of terraform; what it prints goes to the end of the log as it comes."""
+    with LOG.open("a", encoding="utf-8") as log:
+        done = _terraform(instance, command, "-input=false", "-no-color", *arguments, output=log)
+    return done.returncode == 0
+
+
+def _end_of_log() -> str:
+    lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    return "\n".join([f"The end of {LOG.relative_to(ROOT)}:", *lines])
 
 
 def _terraform(instance: Instance, *arguments: str, output: TextIO | None = None) -> subprocess.CompletedProcess[str]:
@@ -154,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, what_is_left)

@@ -22,14 +22,19 @@ class Failure(Exception):  # noqa: N818 - it is what the user reads, not an erro
     """Ends a command with a message for its user and no traceback."""
 
 
-def run(main: Callable[[], None]) -> None:
-    """Runs a command's main function; a Failure becomes a message on stderr and exit code 1."""
+def run(main: Callable[[], None], what_is_left: Callable[[], str] = lambda: "Run it again to go on.") -> None:
+    """Runs a command's main function; a Failure becomes a message on stderr and exit code 1.
+
+    Args:
+        what_is_left: says after Ctrl-C what state things are in, and how to go on.
+    """
     try:
         main()
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
+        print(f"\ninterrupted. {what_is_left()}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -227,3 +227,8 @@ output "events_enabled" {
   description = "Whether jobs that end are published as events."
   value       = module.ai_jobs.events_enabled
 }
+
+output "config_max_age_seconds" {
+  description = "How long a worker may hold job types before it reads them again."
+  value       = lookup(var.jobs, "config_max_age_seconds", 15)
+}

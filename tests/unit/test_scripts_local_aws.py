@@ -36,6 +36,11 @@ def test_an_instance_runs_until_the_context_ends(tmp_path: Path) -> None:
         assert health(instance) == 200
         assert local_aws.status(tmp_path) == instance
         assert local_aws.start(tmp_path) == instance, "what runs is reused"
+        assert local_aws.start(tmp_path, instance.port) == instance
+        refused = rf"AI_JOBS_LOCAL_PORT is 4999, .*already runs at .*{instance.port}, .*make local-down"
+        with pytest.raises(Failure, match=refused):
+            local_aws.start(tmp_path, 4999)
+        assert health(instance) == 200, "another port does not throw away what runs"
         assert (tmp_path / "tmp").is_dir()
     assert local_aws.status(tmp_path) is None
     assert not (tmp_path / "tmp").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +23,8 @@ class World:
     instance: Instance | None = None
     started: int = 0
     events: list[str] = field(default_factory=list)
+    refused: bool = False
+    new_job_types: bool = False
 
     def start(self, folder: Path | None = None, port: int | None = None) -> Instance:
         if self.instance is None:
@@ -31,6 +36,11 @@ class World:
         running, self.instance = self.instance is not None, None
         return running
 
+    def plan(self, instance: Instance) -> bool:
+        if self.refused:
+            raise Failure("no")
+        return local_stack.STATE.exists() and self.new_job_types
+
     def apply(self, instance: Instance) -> None:
         self.events.append("apply" if local_stack.STATE.exists() else "apply to nothing")
         local_stack.STATE.write_text("state")
@@ -39,6 +49,11 @@ class World:
         self.events.clear()
         local_stack.up()
         return self.events
+
+
+def outputs_of_terraform(values: dict[str, object]) -> subprocess.CompletedProcess[str]:
+    text = json.dumps({name: {"value": value} for name, value in values.items()})
+    return subprocess.CompletedProcess([], 0, text, "")
 
 
 @pytest.fixture
@@ -54,7 +69,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(local_stack, "LOCAL_ENVIRONMENT", environment)
     monkeypatch.setattr(local_stack, "STATE", environment / "terraform.tfstate")
     monkeypatch.setattr(local_stack, "APPLIED", tmp_path / ".local" / "applied.json")
+    monkeypatch.setattr(local_stack, "_plan", world.plan)
     monkeypatch.setattr(local_stack, "_apply", world.apply)
+    monkeypatch.setattr(local_stack, "_terraform", lambda *_: outputs_of_terraform({"config_max_age_seconds": 15}))
+    monkeypatch.setattr(local_stack.time, "sleep", lambda seconds: world.events.append(f"wait {seconds} s"))
     monkeypatch.setattr(local_stack.package, "build", lambda: False)
     monkeypatch.setattr(local_stack.local_aws, "start", world.start)
     monkeypatch.setattr(local_stack.local_aws, "stop", world.stop)
@@ -114,6 +132,114 @@ def test_after_a_failed_apply_the_next_one_starts_over(world: World, monkeypatch
         local_stack.outputs()
     assert world.up() == ["apply to nothing"]
     assert world.started == 2
+
+
+def test_a_configuration_that_is_refused_leaves_the_stack_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.up()
+    with monkeypatch.context() as context:
+        context.setenv("TF_VAR_tags", "wrong")
+        world.refused = True
+        with pytest.raises(Failure):
+            world.up()
+    assert local_stack.outputs() == {"config_max_age_seconds": 15}
+    assert "The stack is up" in local_stack.what_is_left()
+    world.refused = False
+    assert world.up() == []
+    assert world.started == 1
+
+
+def test_up_waits_until_no_worker_holds_the_job_types_of_before(world: World) -> None:
+    world.new_job_types = True
+    assert world.up() == ["apply to nothing"], "the first workers hold nothing"
+    (world.folder / "environments/local/main.tf").write_text("changed")
+    assert world.up() == ["apply", "wait 15 s"]
+
+
+def test_what_is_left_after_ctrl_c_says_how_to_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(instance: Instance) -> None:
+        raise KeyboardInterrupt
+
+    assert "The local AWS does not run" in local_stack.what_is_left()
+    with monkeypatch.context() as context:
+        context.setattr(local_stack, "_apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            local_stack.up()
+    assert "The next make local-up or make demo starts over; make local-down stops it" in local_stack.what_is_left()
+    world.up()
+    assert "Stop it with: make local-down" in local_stack.what_is_left()
+
+
+TERRAFORM = """#!/bin/sh
+echo "$*" >> "$LOG_OF_CALLS"
+case "$*" in
+  *" $FAILS "*) echo "Error: Invalid value for variable" >&2; exit 1 ;;
+  *" show "*) printf '{"resource_changes": [{"type": "aws_sqs_queue", "change": {"actions": ["update"]}},
+    {"type": "aws_appconfig_deployment", "change": {"actions": [%s]}}]}' "$ACTIONS" ;;
+esac
+"""
+
+
+@pytest.fixture
+def terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """A stand-in for terraform; gives the commands that were called."""
+    (tmp_path / ".local").mkdir()
+    script, calls = tmp_path / "terraform", tmp_path / "calls"
+    script.write_text(TERRAFORM)
+    script.chmod(0o755)
+    calls.touch()
+    for name, path in {"ROOT": "", "PLAN": ".local/plan", "LOG": ".local/log", "APPLIED": ".local/applied"}.items():
+        monkeypatch.setattr(local_stack, name, tmp_path / path)
+    monkeypatch.setattr(local_stack, "TERRAFORM", script)
+    monkeypatch.setenv("LOG_OF_CALLS", str(calls))
+    monkeypatch.setenv("FAILS", "nothing")
+    monkeypatch.setenv("ACTIONS", '"create"')
+    return lambda: [call.split()[1] for call in calls.read_text().splitlines()]
+
+
+RUNNING = Instance(1, "process 1", 4566)
+
+
+@pytest.mark.parametrize(
+    ("actions", "replaces"),
+    [
+        ('"create"', False),
+        ('"no-op"', False),
+        ('"update"', True),
+        ('"delete", "create"', True),
+        ('"create", "delete"', True),
+    ],
+)
+def test_the_plan_says_whether_workers_may_hold_old_job_types(
+    terraform: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, actions: str, replaces: bool
+) -> None:
+    monkeypatch.setenv("ACTIONS", actions)
+    assert local_stack._plan(RUNNING) is replaces
+    local_stack._apply(RUNNING)
+    assert terraform() == ["init", "plan", "show", "apply"]
+
+
+@pytest.mark.parametrize("fails", ["init", "plan", "show"])
+def test_a_plan_that_fails_says_that_nothing_was_applied(
+    terraform: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    monkeypatch.setenv("FAILS", fails)
+    local_stack.APPLIED.write_text('{"instance": "process 1", "inputs": "x"}')
+    with pytest.raises(Failure, match="nothing was applied") as raised:
+        local_stack._plan(RUNNING)
+    assert "Invalid value for variable" in str(raised.value)
+    assert "The stack that runs is as it was." in str(raised.value)
+    assert "apply" not in terraform()
+
+
+def test_an_apply_that_fails_says_that_the_next_one_starts_over(
+    terraform: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILS", "apply")
+    with pytest.raises(Failure, match="starts over on an empty local AWS") as raised:
+        local_stack._apply(RUNNING)
+    assert "Invalid value for variable" in str(raised.value)
 
 
 def test_down_stops_and_forgets(world: World) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from scripts import project
 
 CALLER = {
@@ -41,6 +43,17 @@ def test_loopback_goes_around_any_proxy() -> None:
     environment = project.local_environment(base=CALLER)
     assert environment["NO_PROXY"] == "internal.example.com,127.0.0.1,localhost"
     assert environment["no_proxy"] == "127.0.0.1,localhost"
+
+
+def test_ctrl_c_says_what_is_left_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    for arguments, said in (((), "Run it again"), ((lambda: "Half of it is there.",), "Half of it is there.")):
+        with pytest.raises(SystemExit) as ended:
+            project.run(interrupted, *arguments)
+        assert ended.value.code == 130
+        assert f"interrupted. {said}" in capsys.readouterr().err
 
 
 def test_both_names_of_the_region_are_set() -> None:

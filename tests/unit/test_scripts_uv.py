@@ -13,7 +13,8 @@ SYSTEM = "/usr/bin:/bin"
 UV = """#!/bin/sh
 case $1 in
   --version) echo "uv {version} (stand-in)" ;;
-  python) exit {python_found} ;;
+  cache) echo "${{UV_CACHE_DIR:-$HOME/.cache/uv}}" ;;
+  python) [ {python_found} = 0 ] || echo "error: No interpreter found" >&2; exit {python_found} ;;
   *) echo "ran $*"; env | grep -E '^(UV_|VIRTUAL_ENV)' ;;
 esac
 """
@@ -58,7 +59,7 @@ def run(project: Path, *arguments: str, **variables: str) -> subprocess.Complete
     return subprocess.run(
         [str(project / "scripts" / "uv"), *arguments],
         cwd=project,
-        env={"PATH": f"{project / 'bin'}:{SYSTEM}"} | variables,
+        env={"PATH": f"{project / 'bin'}:{SYSTEM}", "HOME": str(project.parent)} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -97,6 +98,7 @@ def test_a_missing_interpreter_gets_a_message_with_ways_out(project: Path) -> No
     done = run(project, "sync")
     assert done.returncode == 1
     assert "Python 3.13 was not found" in done.stderr
+    assert "uv says: error: No interpreter found" in done.stderr
     assert "pyenv install 3.13" in done.stderr
     assert "UV_PYTHON_DOWNLOADS=automatic" in done.stderr
     assert "ran sync" in run(project, "sync", UV_PYTHON_DOWNLOADS="automatic").stdout
@@ -121,3 +123,19 @@ def test_a_failed_installation_says_what_to_do_and_leaves_nothing_behind(project
     assert done.returncode == 1
     assert "Install uv yourself: https://docs.astral.sh/uv/" in done.stderr
     assert not list((project / ".uv").iterdir())
+
+
+@pytest.mark.parametrize("home", ["/proc/nonexistent", "a file"])
+def test_a_home_that_can_not_be_written_to_does_not_matter(project: Path, home: str) -> None:
+    """R-L1. Not a folder without the permission to write: root has that everywhere."""
+    install_uv(project / "bin" / "uv")
+    (project / "a file").touch()
+    done = run(project, "sync", HOME=home if home.startswith("/") else str(project / home))
+    assert done.returncode == 0, done.stderr
+    assert f"UV_CACHE_DIR={project / '.uv' / 'cache'}" in done.stdout
+
+
+def test_a_cache_that_works_or_that_the_caller_names_is_left_alone(project: Path) -> None:
+    install_uv(project / "bin" / "uv")
+    assert "UV_CACHE_DIR" not in run(project, "sync").stdout
+    assert "UV_CACHE_DIR=/somewhere\n" in run(project, "sync", UV_CACHE_DIR="/somewhere").stdout
