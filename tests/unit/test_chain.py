@@ -26,6 +26,7 @@ from ai_jobs.job_types import JobTypes
 from ai_jobs.messages import JobResult, Usage
 from ai_jobs.queues import receive_messages, send_message
 from ai_jobs.store import JobStore
+from ai_jobs.wait_slots import WaitSlots
 from event_publisher.publish import publish
 from jobs_api.requests import Request
 from jobs_api.routes import JobsApi
@@ -54,7 +55,7 @@ class Chain:
         table = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{aws.table}"
         self.event_settings = EventPublisherSettings(bus, table, queue, include_result=True)
         api = JobsApiSettings(aws.table, aws.bucket, aws.request_queue, "a", "e", "p", 60, 600, 900, 30, 25, "AWS_IAM")
-        self.api = JobsApi(api, self.store, self.source)
+        self.api = JobsApi(api, self.store, self.source, WaitSlots(aws.table, None))
         self.numbers = itertools.count()
 
     def put(self, body):
@@ -73,11 +74,14 @@ class Chain:
             json.dumps(error.to_body(), ensure_ascii=False).encode()
             return error.status
 
+    def worker(self, ends_at, model):
+        return Worker(self.worker_settings, self.store, Budget(self.aws.table), self.source.get, ends_at, model)
+
     def work(self, model):
         """The processor, and the result handler after it, on all that is in their queues."""
         ends_at = timestamps.now() + timedelta(minutes=15)
-        worker = Worker(self.worker_settings, self.store, Budget(self.aws.table), ends_at, model)
-        assert process_batch(self._taken(self.aws.request_queue), worker, self.source) == []
+        taken = self._taken(self.aws.request_queue)
+        assert process_batch(taken, self.worker(ends_at, model), self.source) == []
         assert apply_batch(self._taken(self.aws.response_queue), self.store, self.result_settings) == []
 
     def _taken(self, queue_url):
@@ -164,9 +168,7 @@ def _through(chain, text, place):
 def _answered_elsewhere(chain, job_id, text, place, model):
     records = chain._taken(chain.aws.request_queue)
     ends_at = timestamps.now() + timedelta(minutes=15)
-    process_batch(
-        records, Worker(chain.worker_settings, chain.store, Budget(chain.aws.table), ends_at, model), chain.source
-    )
+    process_batch(records, chain.worker(ends_at, model), chain.source)
     outcome = {"result": {f"a{text}": [text]}, "status": "completed"}
     if place == "foreign error":
         outcome = {"error": text, "status": "failed"}

@@ -28,6 +28,7 @@ from ai_jobs.store import (
     Submission,
     Submitted,
 )
+from ai_jobs.wait_slots import WaitSlots
 from jobs_api import routes
 from jobs_api.requests import Request
 from jobs_api.routes import JobsApi
@@ -224,7 +225,7 @@ def test_no_request_crashes_the_api(fuzz, clock, job_types, monkeypatch):
     monkeypatch.setattr(routes, "with_large_input_stored", lambda message, bucket: message)
     settings = JobsApiSettings("t", "b", "q", "a", "e", "p", 60, 60, 60, 30, 25, "AWS_IAM")
     source = SimpleNamespace(get=lambda: job_types)
-    api = JobsApi(settings, Store(), source, clock=lambda: 0.0, sleep=lambda seconds: None)
+    api = JobsApi(settings, Store(), source, WaitSlots("t", None), clock=lambda: 0.0, sleep=lambda seconds: None)
     body = {name: JOB[name] for name in ("userId", "jobType", "input", "traceId")} | {"delaySeconds": 1}
     seen = set()
     for _ in range(REQUESTS):

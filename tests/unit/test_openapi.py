@@ -95,7 +95,7 @@ def test_every_answer_carries_the_request_id():
 
 
 def test_the_routes_are_those_of_the_function_and_the_one_to_the_queue(monkeypatch):
-    api = routes.JobsApi(None, None, None)
+    api = routes.JobsApi(None, None, None, None)
     assert set(contract.operations()) == {*api._routes, ("POST", "/jobs")}
 
 
