@@ -637,7 +637,7 @@ variable "events" {
 }
 
 variable "table" {
-  description = "The jobs table. deletion_protection must be turned off, and applied, before the environment can be destroyed."
+  description = "The jobs table. deletion_protection must be turned off, and applied, before the environment can be destroyed; until then terraform destroy refuses before it destroys anything."
   type = object({
     deletion_protection    = optional(bool, true)
     point_in_time_recovery = optional(bool, true)
@@ -647,7 +647,7 @@ variable "table" {
 }
 
 variable "bucket" {
-  description = "The bucket of large inputs and results. force_destroy lets terraform destroy delete it with what is in it."
+  description = "The bucket of large inputs and results. force_destroy lets terraform destroy delete it with what is in it; it must be turned on, and applied, before the environment can be destroyed."
   type = object({
     force_destroy = optional(bool, false)
   })

@@ -1,0 +1,127 @@
+"""A refused `terraform destroy` destroys nothing: modules/ai-jobs/guard.tf, with a stand-in for each of its modules.
+
+Terraform's own terraform_data stands for what is in AWS, so that this needs neither an account nor a provider.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULE = ROOT / "modules/ai-jobs"
+GUARD = (MODULE / "guard.tf").read_text("utf-8")
+MODULES = {name for path in MODULE.glob("*.tf") for name in re.findall(r'(?m)^module "(\w+)"', path.read_text("utf-8"))}
+
+STAND_INS = """
+variable "name" { default = "acme" }
+variable "environment" { default = "production" }
+variable "table" {
+  type    = object({ deletion_protection = optional(bool, true) })
+  default = {}
+}
+variable "bucket" {
+  type    = object({ force_destroy = optional(bool, false) })
+  default = {}
+}
+locals {
+  keys  = ["request_queue", "request_dlq", "response_queue", "response_dlq", "events_dlq", "table", "bucket"]
+  names = { for key in local.keys : key => "${var.name}-${key}" }
+}
+"""
+UNPROTECTED = {"TF_VAR_table": "{ deletion_protection = false }", "TF_VAR_bucket": "{ force_destroy = true }"}
+
+
+class Terraform:
+    """Terraform in one folder; the guard is the module's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        leaf = folder / "leaf"
+        leaf.mkdir()
+        (leaf / "main.tf").write_text(
+            'variable "name" {}\nresource "terraform_data" "this" { triggers_replace = var.name }\n', encoding="utf-8"
+        )
+        calls = "".join(f'module "{name}" {{\n  source = "./leaf"\n  name = var.name\n}}\n' for name in sorted(MODULES))
+        (folder / "main.tf").write_text(STAND_INS + calls, encoding="utf-8")
+        (folder / "guard.tf").write_text(GUARD, encoding="utf-8")
+
+    def __call__(self, *arguments: str, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        command = [str(ROOT / "scripts/terraform"), f"-chdir={self.folder}", *arguments]
+        environment = os.environ | {"TF_IN_AUTOMATION": "1", "NO_COLOR": "1"} | (variables or {})
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def resources(self) -> dict[str, str]:
+        """Everything in the state, by address, with its id."""
+        shown = self("state", "pull").stdout
+        return dict(zip(self("state", "list").stdout.split(), re.findall(r'"id": "([^"]+)"', shown), strict=True))
+
+
+@pytest.fixture
+def terraform(tmp_path: Path) -> Terraform:
+    terraform = Terraform(tmp_path)
+    for arguments in (("init",), ("apply", "-auto-approve")):
+        done = terraform(*arguments, "-input=false")
+        assert done.returncode == 0, done.stdout + done.stderr
+    return terraform
+
+
+def test_a_refused_destroy_destroys_nothing_and_says_how_to_go_on(terraform: Terraform) -> None:
+    before = terraform.resources()
+    assert len(before) == len(MODULES) + 1
+
+    refused = terraform("destroy", "-auto-approve")
+    assert refused.returncode != 0
+    said = re.sub(r"[│\s]+", " ", refused.stdout + refused.stderr)
+    assert "Nothing was destroyed: acme is protected in production." in said
+    assert "set table.deletion_protection to false and bucket.force_destroy to true, run terraform apply" in said
+    assert terraform.resources() == before
+
+    # A part of it is no way around.
+    assert terraform("destroy", "-auto-approve", "-target=module.request_queue").returncode != 0
+    assert terraform.resources() == before
+
+    # Nor is a new name, under which all of it would be made anew.
+    assert terraform("apply", "-auto-approve", variables={"TF_VAR_name": "renamed"}).returncode != 0
+    assert terraform.resources() == before
+
+    # The variables alone change nothing; after an apply the same command goes through.
+    assert terraform("destroy", "-auto-approve", variables=UNPROTECTED).returncode != 0
+    assert terraform.resources() == before
+    assert terraform("apply", "-auto-approve", variables=UNPROTECTED).returncode == 0
+    assert terraform.resources() == before
+    assert terraform("destroy", "-auto-approve", variables=UNPROTECTED).returncode == 0
+    assert terraform.resources() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"TF_VAR_table": "{ deletion_protection = false }"}, "set bucket.force_destroy to true, run"),
+        ({"TF_VAR_bucket": "{ force_destroy = true }"}, "set table.deletion_protection to false, run"),
+    ],
+)
+def test_either_protection_is_enough(terraform: Terraform, given: dict[str, str], asked: str) -> None:
+    assert terraform("apply", "-auto-approve", variables=given).returncode == 0
+    before = terraform.resources()
+    refused = terraform("destroy", "-auto-approve", variables=given)
+    assert refused.returncode != 0
+    assert asked in re.sub(r"[│\s]+", " ", refused.stdout + refused.stderr)
+    assert terraform.resources() == before
+
+
+def test_the_guard_depends_on_everything() -> None:
+    """What it does not depend on, Terraform may destroy before it."""
+    depends_on = re.search(r"depends_on = \[(.*?)\]", GUARD, re.DOTALL)
+    assert depends_on is not None
+    assert set(re.findall(r"module\.(\w+)", depends_on[1])) == MODULES
+    managed = [
+        found
+        for path in MODULE.glob("*.tf")
+        for found in re.findall(r'(?m)^resource "(\w+)" "(\w+)"', path.read_text("utf-8"))
+    ]
+    assert managed == [("terraform_data", "guard")]
