@@ -214,8 +214,13 @@ class Reconciler:
             is_empty = not received
             held.add(received)
             messages += received
+        goes_on = not is_empty and len(held) < MAX_HELD and self._clock() < until
         fresh = [message for message in messages if not self._is_settled(message)]
-        rows = self._store.find_all(_key(message) for message in fresh)
+        try:
+            rows = self._store.find_all(_key(message) for message in fresh)
+        except JobError as error:  # one slow answer must not keep the other letters waiting
+            logger.error("rows not read", extra={"deadLetters": len(fresh)} | describe(error))
+            return Summary(failures=len(fresh)), goes_on
         summary = Summary()
         for message in fresh:
             if self._seconds_left() <= 0:
@@ -224,7 +229,7 @@ class Reconciler:
             if looked.gone:
                 held.drop(message)
             summary += looked.done
-        return summary, not is_empty and len(held) < MAX_HELD and self._clock() < until
+        return summary, goes_on
 
     def _receive(self, dlq_url: str) -> list[ReceivedMessage]:
         hidden_seconds = max(1, int(self._seconds_left() + MARGIN_SECONDS))

@@ -316,6 +316,22 @@ def test_one_bad_dead_letter_does_not_keep_the_others_waiting(run, in_dlq, store
     assert store.get("job-7") is None
 
 
+def test_rows_that_can_not_be_read_do_not_end_the_run(run, in_dlq, store, monkeypatch):
+    for number in range(25):
+        in_dlq(jobId=f"job-{number}")
+    find_all = store.find_all
+    calls = iter(range(100))
+
+    def slow_once(ids):
+        if next(calls) == 0:
+            raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB could not be reached (ReadTimeoutError)")
+        return find_all(ids)
+
+    monkeypatch.setattr(reconcile, "_ROUND", 10)
+    monkeypatch.setattr(store, "find_all", slow_once)
+    assert run() == Summary(closed=15, restamped=15, failures=10)
+
+
 @pytest.fixture
 def many_given_up(aws, body, clock):
     """Fills the request DLQ with dead letters that have their reason."""
