@@ -13,6 +13,7 @@ From the second call on the text ends in `(call 2)`, so that a result tells whic
 | `nonsense` | 200 with something that is no JSON |
 | `empty` | an answer without text |
 | `large` | an answer that does not fit into a message |
+| `half` | an answer whose text has half a surrogate pair in it |
 | `types` | an answer whose fields have the wrong types |
 | any other | what `ConverseStub.stunts` has under it: a function that may do something and returns an answer's word |
 """
@@ -136,7 +137,7 @@ def _answer(call: Call, word: str) -> tuple[int, bytes] | None:
     if word.startswith("slow:"):
         time.sleep(float(word.removeprefix("slow:")))
         word = "200"
-    if word in ("empty", "types", "large", "200"):
+    if word in ("empty", "types", "large", "half", "200"):
         return 200, json.dumps(_body(call, word)).encode()
     return int(word), json.dumps({"message": f"on cue: {word}"}).encode()
 
@@ -145,6 +146,8 @@ def _body(call: Call, word: str) -> dict[str, Any]:
     text = f"You said: {call.prompt}" + (f" (call {call.number})" if call.number > 1 else "")
     if word == "large":
         text += "x" * 210_000
+    if word == "half":
+        text = f"\ud83c {text}"
     content = [] if word == "empty" else [{"text": text}]
     return {
         "output": {"message": {"role": "assistant", "content": content}},

@@ -1,4 +1,4 @@
-"""The jobs table: one row a job, changed only by conditional writes (contract.md, Lifecycle)."""
+"""The jobs table: one row a job, changed only by conditional writes (docs/how-it-works.md, The row)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _MOST_QUERIES = 10
 
 
 class JobStatus(StrEnum):
-    """The states of a job (contract.md, Lifecycle)."""
+    """The states of a job (docs/how-it-works.md, The row)."""
 
     QUEUED = "queued"
     PROCESSING = "processing"

@@ -1,4 +1,4 @@
-"""One run of the reconciler (contract.md): it closes what nobody works on any more, and starts no job.
+"""One run of the reconciler (docs/reliability.md): it closes what nobody works on any more, and starts no job.
 
 Everything it does is a conditional write, or a copy followed by a delete. So two runs at once, or one that is killed,
 do no harm: at worst a dead letter is there twice.

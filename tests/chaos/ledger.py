@@ -12,7 +12,7 @@ from ai_jobs import timestamps
 from ai_jobs.errors import CODES, ErrorClass
 
 # A call that was answered with one of these words is followed by another: a classified retry.
-_RETRIED = frozenset({"429", "500", "503", "424", "cut", "nonsense", "empty", "types", "late"})
+_RETRIED = frozenset({"403", "429", "500", "503", "424", "cut", "nonsense", "empty", "types", "late"})
 
 # The classes whose jobs an operator can redrive.
 _REDRIVABLE = (ErrorClass.OPERATOR, ErrorClass.EXHAUSTED, ErrorClass.CRASH)
@@ -37,6 +37,7 @@ class Job:
         crashes: how often a worker that had it in hand was killed.
         outlived: how many of its calls were answered after their function's time.
         further_calls: calls that other events may add: a stolen lease, a lost result, a redrive.
+        reported: the result that another producer sends for it; None when only its worker does.
     """
 
     job_id: str
@@ -51,6 +52,7 @@ class Job:
     crashes: int = 0
     further_calls: int = 0
     outlived: int = 0
+    reported: dict[str, Any] | None = None
 
 
 class Ledger:
@@ -198,8 +200,11 @@ def _judge_job(job: Job, state: State, verdict: Verdict) -> None:
     last_call = state.last_call.get(job.prompt, 0)
     if "deadlineAt" in row and last_call > _seconds(row["deadlineAt"]) + _CLOCK_SECONDS:
         verdict.blame("no call starts after the deadline", f"{name}; deadline {row['deadlineAt']}")
-    if "result" in row and _call_of(row) != len(history):
+    is_reported = job.reported is not None and row.get("result") == job.reported
+    if "result" in row and not is_reported and _call_of(row) != len(history):
         verdict.blame("the result is that of the latest attempt", f"{name}; result of call {_call_of(row)}")
+    if history[-1:] == ["half"] and row["status"] == "completed" and "\ufffd" not in row["result"]["text"]:
+        verdict.blame("half a surrogate pair is replaced", name)
     if row.get("traceId") != job.trace_id:
         verdict.blame("the trace id survives", name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from tests.chaos.ledger import Job
@@ -14,6 +15,9 @@ Rule = dict[str, Any]
 
 CRASHED = ("WORKER_CRASHED", "RETRIES_EXHAUSTED")
 """How a job may end that lost receives to crashes."""
+
+BROKEN = "curt"
+"""The job type that `broken_type` breaks."""
 
 SQS_TRIES = S3_TRIES = 3
 TABLE_TRIES = 2
@@ -109,6 +113,67 @@ def duplicates(system: System, count: int) -> list[Job]:
     return jobs
 
 
+def not_yet_allowed(system: System, count: int) -> list[Job]:
+    """The model denies access: until its new permission has spread, or for good."""
+    jobs = [
+        system.job("access denied", system.random.choice(("403,200", "403,403,200", "403,429,200")))
+        for _ in range(count - count // 10)
+    ]
+    hopeless = [system.job("access denied", "403", allowed=("MODEL_ACCESS_DENIED",)) for _ in range(count // 10)]
+    system.send(jobs + hopeless)
+    return jobs + hopeless
+
+
+def half_pairs(system: System, count: int) -> list[Job]:
+    """Half a surrogate pair: in a value or a key of a job, which fails for it, and in the model's answer."""
+    allowed = ("INVALID_INPUT",)
+    values, keys = ([system.job("half pair", allowed=allowed) for _ in range(max(1, count // 4))] for _ in range(2))
+    for job in values:
+        job.body = job.body.replace('{"text": "', '{"text": "\\ud83c')
+    for job in keys:
+        job.body = job.body.replace('{"text": ', '{"\\udf89": 1, "text": ')
+    answered = [system.job("half pair", "half") for _ in range(max(1, count // 2))]
+    system.send(values + keys + answered)
+    return values + keys + answered
+
+
+def unreadable(system: System, count: int) -> list[Job]:
+    """Bodies that no JSON parser should accept, but whose callers were given a job id."""
+    faults = {
+        "INVALID_INPUT": (('"input": {', '"input": {"a": NaN, '), ('"input": {', '"input": {"a": 1e400, ')),
+        "INVALID_MESSAGE": (('"input": {', '"input": {,'), ("}}", "")),
+    }
+    jobs = []
+    for code, replacements in faults.items():
+        for what, by in replacements:
+            for _ in range(max(1, count // 5)):
+                job = system.job("unreadable", allowed=(code,), with_id=False)
+                job.body = job.body.replace(what, by, 1)
+                jobs.append(job)
+    marked = [system.job("unreadable", with_id=False) for _ in range(max(1, count // 5))]
+    for job in marked:
+        job.body = f"\ufeff{job.body}"
+    system.send(jobs + marked)
+    return jobs + marked
+
+
+def reported(system: System, count: int) -> list[Job]:
+    """Results of other producers: the job's end where they are usable, and in the DLQ where they are not."""
+    usable, useless = (
+        [system.job("other producers", "slow:1.5", over_http=True) for _ in range(max(1, count // 4))] for _ in range(2)
+    )
+    for job in usable:
+        job.reported = {"content": f"of {job.job_id}", "wordCount": 3, "score": Decimal("0.5")}
+    system.submit(usable + useless)
+    for job in usable:
+        system.report(job, result=job.reported, timestamp="2999-01-01T00:00:00.000Z")
+    elsewhere = {"bucket": "another-bucket", "key": "results/user=user-1/job=x/1.json", "bytes": 9}
+    for number, job in enumerate(useless):
+        bad: dict[str, Any] = {"result": {"score": 1e300}} if number % 2 else {"resultLocation": elsewhere}
+        system.report(job, usable=False, **bad)
+    return usable + useless
+
+
 def without_an_id(system: System, count: int) -> list[Job]:
     """Bodies without a jobId, as POST /jobs sends them, through throttles and errors."""
     answers = ("200", "429,200", "500,200", "429,500,200")
@@ -180,6 +245,10 @@ PER_JOB: tuple[Callable[[System, int], list[Job]], ...] = (
     unsent_results,
     without_an_id,
     submitted,
+    reported,
+    not_yet_allowed,
+    half_pairs,
+    unreadable,
     poison,
     refused,
 )
@@ -250,6 +319,15 @@ def configuration_outage(system: System) -> Iterator[None]:
     """AppConfig is down, and every worker starts cold."""
     system.kill_all_workers()
     with system.proxy.failing(configuration_down()):
+        yield
+
+
+@contextlib.contextmanager
+def broken_type(system: System) -> Iterator[None]:
+    """The new version of one job type has a regular expression that Python does not know."""
+    with system.changed_types(
+        lambda types: types[BROKEN]["inputSchema"]["properties"]["text"].update(pattern=r"\p{L}")
+    ):
         yield
 
 

@@ -21,6 +21,7 @@ from scripts.local_api import Api
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
 from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over
 from tests.converse_stub import Call, ConverseStub
+from tests.deployed_types import DeployedTypes
 
 FUNCTION_SECONDS = 17
 VISIBILITY_SECONDS = 17
@@ -31,6 +32,8 @@ JOB_TYPES = ("brief", "curt")
 """The two types whose model call may take 2 s."""
 
 _RECONCILE_EVERY_SECONDS = 1.0
+
+_TYPES_SECONDS = 2.0
 
 # How many PUTs are under way at once, and how often a client tries each call.
 _CLIENTS = 6
@@ -57,6 +60,7 @@ class System:
         self._pid = local_aws_pid
         self._sqs = boto3.client("sqs")
         self._lambda = boto3.client("lambda")
+        self._types = DeployedTypes(outputs)
         self._table = boto3.resource("dynamodb").Table(outputs.table_name)
         model.stunts |= {
             "late": self._answer_late,
@@ -224,6 +228,14 @@ class System:
                 job.job_id = sent["MessageId"]
                 self.ledger.add(job)
 
+    def report(self, job: Job, *, usable: bool = True, **document: Any) -> None:
+        """Send a result for this job as another producer does; one that is not usable ends in the DLQ."""
+        about = {"jobId": job.job_id, "userId": "somebody", "jobType": "something", "status": "completed"}
+        body = json.dumps(about | document, default=float)
+        if not usable:
+            self.ledger.strangers[body] += 1
+        self._sqs.send_message(QueueUrl=self.outputs.response_queue_url, MessageBody=body)
+
     def send_strangers(self, bodies: list[str]) -> None:
         """Put messages on the request queue that are no jobs."""
         for body in bodies:
@@ -328,6 +340,24 @@ class System:
         for pid in self._workers():
             kill(pid)
         self.ledger.crashed([row["jobId"] for row in self._scan("attribute_exists(leaseExpiresAt)")])
+
+    @contextlib.contextmanager
+    def changed_types(self, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+        """Other job types are deployed, and in use by every worker, for as long as the block runs."""
+
+        def changed(text: str) -> str:
+            document = json.loads(text)
+            change(document["jobTypes"])
+            return json.dumps(document)
+
+        self._types.deploy(changed)
+        # Workers read them again once they are older than this suite's maximum age, a second.
+        time.sleep(_TYPES_SECONDS)
+        try:
+            yield
+        finally:
+            self._types.restore()
+            time.sleep(_TYPES_SECONDS)
 
     @contextlib.contextmanager
     def paused(self, function: str) -> Iterator[None]:

@@ -17,7 +17,7 @@ import pytest
 from scripts import local_aws
 from scripts.local_api import Api
 from tests.chaos import faults, scenarios
-from tests.chaos.ledger import Job, judge
+from tests.chaos.ledger import Job, end_of, judge
 from tests.chaos.report import Report
 from tests.chaos.system import BACKOFF_SECONDS, VISIBILITY_SECONDS, System
 from tests.converse_stub import ConverseStub
@@ -111,8 +111,24 @@ def _while_something_is_down(system: System, count: int) -> list[Job]:
     jobs += scenarios.during(scenarios.table_outage, system, unwritten, 5)
     unconfigured = [system.job("configuration outage", allowed=lossy) for _ in range(count)]
     jobs += scenarios.during(scenarios.configuration_outage, system, unconfigured, 5)
+    jobs += _with_a_broken_type(system, count)
     late = [system.job("late start", "long", job_type="patient", allowed=lossy) for _ in range(20)]
     return jobs + scenarios.during(scenarios.late_start, system, late, 13)
+
+
+def _with_a_broken_type(system: System, count: int) -> list[Job]:
+    """Its jobs fail alone, and a redrive after the fix completes them."""
+    lossy = ("completed", *scenarios.CRASHED)
+    broken = [system.job("broken type", job_type=scenarios.BROKEN, allowed=lossy) for _ in range(count // 2)]
+    others = [system.job("broken type", job_type="brief", allowed=lossy) for _ in range(count // 2)]
+    with scenarios.broken_type(system):
+        system.send(broken + others)
+        system.wait_until_over(broken + others, PATIENCE_SECONDS)
+    rows = system.rows()
+    ends = {end_of(rows.get(job.job_id)) for job in broken}
+    assert "INVALID_CONFIGURATION" in ends, ends
+    _redrive(system, broken)
+    return broken + others
 
 
 def test_all_faults_together(system: System, report: Report, full: bool) -> None:  # R-E1 R-E2 R-E3 R-T3 R-T5

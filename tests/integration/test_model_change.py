@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from ai_jobs import AIJobMessage
+from tests.deployed_types import DeployedTypes
 
 OLD, NEW = "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"
 JOBS = 100
@@ -20,19 +21,11 @@ class Change:
     """What `terraform apply` does to change a model, step by step and in its order (tests/terraform/test_order.py)."""
 
     def __init__(self, outputs, model):
-        self._iam, self._appconfig = boto3.client("iam"), boto3.client("appconfig")
+        self._iam, self._types = boto3.client("iam"), DeployedTypes(outputs)
         self._role = outputs.processor_role_name
         self._policy = self._iam.get_role_policy(RoleName=self._role, PolicyName="function")["PolicyDocument"]
         model.may_call = self._may_call
         self._spread_at = 0.0
-        self._application = outputs.config_application_id
-        self._environment, self._profile = outputs.config_environment_id, outputs.config_profile_id
-        self._strategy = self._deployments()[-1]["DeploymentStrategyId"]
-
-    def _deployments(self):
-        where = {"ApplicationId": self._application, "EnvironmentId": self._environment}
-        numbers = [found["DeploymentNumber"] for found in self._appconfig.list_deployments(**where)["Items"]]
-        return [self._appconfig.get_deployment(**where, DeploymentNumber=number) for number in sorted(numbers)]
 
     def _may_call(self, model_id):
         """Bedrock's part: nobody asks the role's policy on the way to the stub."""
@@ -54,18 +47,7 @@ class Change:
 
     def deploy(self, model_id):
         """A new version of the job types, and its deployment."""
-        where = {"ApplicationId": self._application, "ConfigurationProfileId": self._profile}
-        first = self._appconfig.get_hosted_configuration_version(**where, VersionNumber=1)
-        content = first["Content"].read().decode().replace(OLD, model_id).encode()
-        version = self._appconfig.create_hosted_configuration_version(
-            **where, Content=content, ContentType="application/json"
-        )
-        self._appconfig.start_deployment(
-            **where,
-            EnvironmentId=self._environment,
-            ConfigurationVersion=str(version["VersionNumber"]),
-            DeploymentStrategyId=self._strategy,
-        )
+        self._types.deploy(lambda document: document.replace(OLD, model_id))
 
 
 @pytest.fixture

@@ -568,7 +568,7 @@ def test_a_result_that_no_row_can_take_stays(
 
 
 def test_a_result_of_a_stalled_job_goes_back(retry, response_pair, dead_result, claim, received, body, rows):
-    """It may still replace that end (contract.md)."""
+    """It may still replace that end."""
     dead_result()
     claim(received(body()))
     stalled = {"code": "JOB_STALLED", "message": "x"}

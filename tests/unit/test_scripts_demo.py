@@ -71,8 +71,8 @@ def test_a_refused_job_is_shown_with_the_answer(api: FakeJobsApi) -> None:
 
 
 def test_an_error_while_waiting_ends_the_demo(api: FakeJobsApi) -> None:
-    api.faults.extend([None, *[error(500, "INTERNAL_ERROR")] * 10])
-    with pytest.raises(Failure, match="500 INTERNAL_ERROR"):
+    api.faults.extend([None, *[error(403, "FORBIDDEN")] * 10])
+    with pytest.raises(Failure, match="403 FORBIDDEN"):
         demo.main()
 
 

@@ -1,4 +1,4 @@
-"""The lifecycle of a row (contract.md): claims, leases, results, redrives."""
+"""The lifecycle of a row (docs/how-it-works.md): claims, leases, results, redrives."""
 
 from __future__ import annotations
 

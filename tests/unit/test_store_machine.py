@@ -1,5 +1,5 @@
 """Hypothesis drives the job store with submissions, claims, results, cancellations, redrives, clock jumps and
-reconciler runs in any order, and compares it with a model of contract.md's lifecycle.
+reconciler runs in any order, and compares it with a model of the lifecycle (docs/how-it-works.md).
 """
 
 from __future__ import annotations
