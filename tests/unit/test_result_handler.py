@@ -207,6 +207,7 @@ def test_the_processors_handler_works_on_a_batch(handlers, aws, record, body, mo
         "AI_JOB_MAX_RECEIVE_COUNT": "3",
         "AI_JOB_DEFAULT_DEADLINE_SECONDS": "60",
         "AI_JOB_MAX_BACKOFF_SECONDS": "900",
+        "AI_JOB_MODEL_ACCESS_WAIT_SECONDS": "300",
         "AI_JOB_RETENTION_DAYS": "30",
     }.items():
         monkeypatch.setenv(name, value)
