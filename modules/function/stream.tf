@@ -7,10 +7,18 @@ locals {
   stream_statements = var.stream_trigger == null ? [] : [
     {
       sid             = "ReadStream"
-      actions         = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+      actions         = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
       resources       = [var.stream_trigger.stream_arn]
       conditions      = {}
       resources_known = false
+    },
+    {
+      sid     = "FindStream"
+      actions = ["dynamodb:ListStreams"]
+      # It knows no resource-level permissions: with the stream's ARN it is denied.
+      resources       = ["*"]
+      conditions      = {}
+      resources_known = true
     },
     {
       sid = "GiveUpRecords"

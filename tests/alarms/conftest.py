@@ -1,4 +1,4 @@
-"""The plan, read once; and a service to let things happen to."""
+"""The plans, read once; and a service to let things happen to."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from tests.alarms.evaluator import ALARM, OK, Alarm, Composite, Metrics
 
 
 @pytest.fixture(scope="session")
-def plan() -> plans.Plan:
+def all_plans() -> dict[str, plans.Plan]:
     return plans.read()
+
+
+@pytest.fixture(scope="session")
+def plan(all_plans: dict[str, plans.Plan]) -> plans.Plan:
+    return all_plans["defaults_to_take_apart"]
 
 
 class Service:

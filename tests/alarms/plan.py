@@ -1,4 +1,4 @@
-"""The alarms and the dashboard as the module's plan has them, from `terraform test` with a mocked provider."""
+"""Alarms, dashboard and policies as the module's plans have them, from `terraform test` with a mocked provider."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Plan:
         return [resource for address, resource in self.resources.items() if f".{kind}." in f".{address}"]
 
 
-def read() -> Plan:
-    """Plan modules/ai-jobs as tests/terraform/plan.tftest.hcl does, and read the plan."""
+def read() -> dict[str, Plan]:
+    """Plan modules/ai-jobs as tests/terraform/plan.tftest.hcl does, and read the plan of each of its runs."""
     folder = ROOT / "tests/terraform"
     terraform = [str(ROOT / "scripts/terraform"), f"-chdir={folder}"]
     environment = os.environ | {"TF_IN_AUTOMATION": "1"}
@@ -35,7 +35,10 @@ def read() -> Plan:
         [*terraform, "test", "-json", "-verbose", "-test-directory=.", "-filter=plan.tftest.hcl"], environment
     ).splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]
-    (plan,) = (event["test_plan"] for event in events if event["type"] == "test_plan")
+    return {event["@testrun"]: _plan(event["test_plan"]) for event in events if event["type"] == "test_plan"}
+
+
+def _plan(plan: dict[str, Any]) -> Plan:
     return Plan({change["address"]: change["change"]["after"] for change in plan["resource_changes"]})
 
 

@@ -93,7 +93,8 @@ run "by_default" {
     condition = { for statement in jsondecode(module.event_publisher[0].role_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
       WriteOwnLogs  = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:::event-publisher:*"]]
       WriteTraces   = [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]]
-      ReadStream    = [["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"], ["arn:aws:dynamodb:::jobs/stream/1"]]
+      ReadStream    = [["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], ["arn:aws:dynamodb:::jobs/stream/1"]]
+      FindStream    = [["dynamodb:ListStreams"], ["*"]]
       GiveUpRecords = [["sqs:SendMessage"], ["arn:aws:sqs:::events-dlq"]]
       PublishEvents = [["events:PutEvents"], ["arn:aws:events:eu-west-1:123456789012:event-bus/default"]]
     }

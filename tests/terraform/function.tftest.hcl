@@ -457,12 +457,18 @@ run "with_a_stream" {
     error_message = "A record that fails must not repeat those before it."
   }
   assert {
-    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if contains(["ReadStream", "GiveUpRecords"], statement.Sid)] == [
+    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if contains(["ReadStream", "FindStream", "GiveUpRecords"], statement.Sid)] == [
       {
         Sid      = "ReadStream"
         Effect   = "Allow"
-        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
         Resource = ["arn:aws:dynamodb:eu-west-1:123456789012:table/jobs/stream/1"]
+      },
+      {
+        Sid      = "FindStream"
+        Effect   = "Allow"
+        Action   = ["dynamodb:ListStreams"]
+        Resource = ["*"]
       },
       {
         Sid      = "GiveUpRecords"
