@@ -879,6 +879,6 @@ variable "job_types" {
   # 150 brackets that open without one that closes, outside of texts.
   validation {
     condition     = alltrue([for type in values(var.job_types) : !can(regex("(?:[{\\[][^}\\]]*){151}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])
-    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if !!can(regex("(?:[{\\[][^}\\]]*){151}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])} is nested more than 150 levels deep (MAX_DEPTH in functions/ai_jobs/input_schemas.py): make it flatter."
+    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if can(regex("(?:[{\\[][^}\\]]*){151}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])} is nested more than 150 levels deep (MAX_DEPTH in functions/ai_jobs/input_schemas.py): make it flatter."
   }
 }

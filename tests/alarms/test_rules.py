@@ -308,7 +308,7 @@ CAUSES: dict[str, Happening] = {
     "jobs-api-duration": lambda s: s.function("jobs-api", "Duration", 26_101),
     "event-publisher-duration": lambda s: s.function("job-event-publisher", "Duration", 54_001),
     "event-publisher-delay": lambda s: s.function("job-event-publisher", "IteratorAge", 600_001),
-    "reconciler-duration": lambda s: s.function("job-reconciler", "Duration", 108_001),
+    "reconciler-duration": lambda s: s.function("job-reconciler", "Duration", 216_001),
     "processor-concurrency": lambda s: s.function("job-processor", "ConcurrentExecutions", 9),
     "result-handler-concurrency": lambda s: s.function("job-result-handler", "ConcurrentExecutions", 9),
     "api-errors": lambda s: (s.api("Count", 20), s.api("5XXError", 2)),
