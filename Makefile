@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration chaos benchmark benchmark-reconciler lint format docs picture package \
-	local-up local-down local-outputs plan apply clean environment-given
+.PHONY: help demo test test-unit test-terraform test-integration check-provider chaos benchmark benchmark-reconciler lint format docs \
+	picture package local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
@@ -29,6 +29,9 @@ test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only),
 
 test-integration: $(READY) package ## Run the integration tests, and a short fault suite, on a local AWS of their own
 	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)
+
+check-provider: $(READY) ## Check all arguments of the HCL against the schema of AWS provider 6.x (downloads 37 MB once, with npm)
+	@$(PYTHON) -m scripts.check_provider
 
 chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
