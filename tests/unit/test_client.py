@@ -132,7 +132,7 @@ def test_times_are_the_libraries_own(api: FakeJobsApi, make: Any, monkeypatch: p
     monkeypatch.setattr(aiohttp.ClientSession, "_request", request_async)
     api.add("x", "completed", result=RESULT)
     with make(api.url) as client:
-        client.wait("x")
+        client.wait("x", 60)
         client.get("x")
     assert given == [(5.0, 55.0, None), (5.0, 30.0, None)]
 
