@@ -516,9 +516,10 @@ def test_a_new_model_that_is_denied_as_well_is_waited_for(denied_worker, denials
 
 
 def test_a_job_whose_type_is_gone_by_then_fails_as_later_ones_do(
-    denied_worker, job_types, received, body, outcomes, copies
+    denied_worker, job_types, received, body, outcomes, copies, type_document
 ):
-    denied_worker._reread = lambda: JobTypes.from_document('{"version": "v2", "jobTypes": {}}')
+    renamed = json.dumps({"version": "v2", "jobTypes": {"salute": type_document}})
+    denied_worker._reread = lambda: JobTypes.from_document(renamed)
     denied_worker.work_on(received(body()), job_types)
     assert outcomes()[0]["error"]["code"] == "UNKNOWN_JOB_TYPE"
 
@@ -694,7 +695,8 @@ def operator_redrives(aws, job_types, settings, store, clock, result, messages_i
 
         def work():
             ends_at = clock() + timedelta(minutes=15)
-            return Worker(settings, store, NO_BUDGET, ends_at, lambda *_: result, clock).work_on(message, job_types)
+            worker = Worker(settings, store, NO_BUDGET, lambda: job_types, ends_at, lambda *_: result, clock)
+            return worker.work_on(message, job_types)
 
         return work
 
