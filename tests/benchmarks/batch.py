@@ -63,7 +63,7 @@ def _settings() -> ProcessorSettings:
         KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "jobId", "AttributeType": "S"}],
     )
-    return ProcessorSettings(*urls, "jobs", "bucket", "a", "e", "p", 60, 900, 3, 21_600, 900, 30)
+    return ProcessorSettings(*urls, "jobs", "bucket", "a", "e", "p", 60, 900, 3, 21_600, 900, 600, 30)
 
 
 def _batch(settings: ProcessorSettings, run: int) -> list[dict[str, object]]:
