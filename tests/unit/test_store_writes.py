@@ -63,13 +63,13 @@ def run_job(aws, settings, store, clock, job_types, result, record):
 
     def run():
         ends_at = clock() + timedelta(minutes=15)
-        worker = Worker(settings, store, Budget(aws.table), ends_at, lambda *_: result, clock)
+        worker = Worker(settings, store, Budget(aws.table), lambda: job_types, ends_at, lambda *_: result, clock)
         (message,) = receive_messages(aws.request_queue, wait_seconds=0)
         clock.forward(seconds=1)
         assert worker.work_on(message, job_types) is Disposition.DONE
         (outcome,) = receive_messages(aws.response_queue, wait_seconds=0)
         clock.forward(seconds=1)
-        handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, 900)
+        handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, aws.bucket, 900)
         assert apply_batch([record(outcome.body)], store, handler_settings) == []
         assert store.get("job-1")["status"] == "completed"
 
