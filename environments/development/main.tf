@@ -16,6 +16,7 @@ module "ai_jobs" {
   api       = merge({ throttling_rate_limit = 20, throttling_burst_limit = 40 }, var.api)
 
   iam               = var.iam
+  vpc               = var.vpc
   kms_key_arn       = var.kms_key_arn
   request_queue     = var.request_queue
   response_queue    = var.response_queue

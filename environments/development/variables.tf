@@ -30,6 +30,12 @@ variable "tags" {
   nullable    = false
 }
 
+variable "vpc" {
+  description = "The VPC that the functions run in: { subnet_ids, security_group_ids }; null means none."
+  type        = any
+  default     = null
+}
+
 variable "iam" {
   description = "Path and permissions boundary of every role."
   type        = any

@@ -24,6 +24,7 @@ module "ai_jobs" {
   logs = merge({ retention_days = 1, saved_queries = false }, var.logs)
 
   iam               = var.iam
+  vpc               = var.vpc
   kms_key_arn       = var.kms_key_arn
   request_queue     = var.request_queue
   response_queue    = var.response_queue

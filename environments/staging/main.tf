@@ -14,6 +14,7 @@ module "ai_jobs" {
   api       = merge({ throttling_rate_limit = 50, throttling_burst_limit = 100 }, var.api)
 
   iam               = var.iam
+  vpc               = var.vpc
   kms_key_arn       = var.kms_key_arn
   request_queue     = var.request_queue
   response_queue    = var.response_queue

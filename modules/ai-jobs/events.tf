@@ -65,6 +65,8 @@ module "event_publisher" {
     }
   }
 
+  vpc = var.vpc
+
   role_name                = local.names.event_publisher_role
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn

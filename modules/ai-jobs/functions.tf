@@ -152,6 +152,8 @@ module "processor" {
   # The first job must find its type.
   trigger_after = [module.job_types.deployment_arn]
 
+  vpc = var.vpc
+
   role_name                = local.names.processor_role
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
@@ -221,6 +223,8 @@ module "result_handler" {
 
   # Results go around as delayed copies while the table is down.
   sends_to_own_queue = true
+
+  vpc = var.vpc
 
   role_name                = local.names.result_handler_role
   role_path                = var.iam.role_path
@@ -296,6 +300,8 @@ module "jobs_api" {
     local.key_statements,
   )
 
+  vpc = var.vpc
+
   role_name                = local.names.jobs_api_role
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
@@ -361,6 +367,8 @@ module "reconciler" {
     role_name  = local.names.schedule_role
     enabled    = var.reconciler.enabled
   }
+
+  vpc = var.vpc
 
   role_name                = local.names.reconciler_role
   role_path                = var.iam.role_path

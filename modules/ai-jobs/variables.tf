@@ -95,6 +95,28 @@ variable "kms_key_arn" {
   }
 }
 
+variable "vpc" {
+  description = <<-EOT
+    Runs every function in these subnets, with these security groups, which must let out TCP 443; null runs them outside any VPC. The subnets
+    need a NAT gateway, or the VPC endpoints that docs/how-it-works.md lists: without a way to SQS, DynamoDB and Bedrock no job ends.
+  EOT
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) >= 1 && length(var.vpc.subnet_ids) <= 16 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "vpc.subnet_ids is ${var.vpc == null ? "null" : jsonencode(var.vpc.subnet_ids)}: give 1 to 16 ids such as subnet-0a1b2c3d, best of several availability zones."
+  }
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) >= 1 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "vpc.security_group_ids is ${var.vpc == null ? "null" : jsonencode(var.vpc.security_group_ids)}: give 1 to 5 ids such as sg-0a1b2c3d. They must let out TCP 443."
+  }
+}
+
 variable "iam" {
   description = "Path and permissions boundary of every role. Under a path other than / the roles' names end with a mark of it: a role can't change its path, and the new one is made before the old one is gone."
   type = object({

@@ -32,7 +32,7 @@ locals {
   policies = {
     for purpose in ["granted", "measured"] : purpose => jsonencode({
       Version = "2012-10-17"
-      Statement = [
+      Statement = concat([
         for statement in local.statements : merge(
           {
             Sid      = statement.sid
@@ -42,7 +42,7 @@ locals {
           },
           length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
         )
-      ]
+      ], local.network_statements)
     })
   }
 
@@ -126,6 +126,15 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(local.computed_variables, local.known_variables)
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   logging_config {

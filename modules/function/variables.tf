@@ -139,6 +139,15 @@ variable "trigger_after" {
   nullable    = false
 }
 
+variable "vpc" {
+  description = "The VPC that the function runs in; null means none. The function then reaches only what these subnets lead to."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+}
+
 variable "role_name" {
   description = "Name of the function's role. IAM names are global: include the region."
   type        = string

@@ -676,6 +676,7 @@ run "settings_given" {
     require_tls = false
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001"
     iam         = { role_path = "/platform/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
+    vpc         = { subnet_ids = ["subnet-0a"], security_group_ids = ["sg-0b"] }
 
     packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/1.2.0/", versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4", event_publisher = "v5" } } }
 
@@ -795,6 +796,10 @@ run "settings_given" {
       output.inside.jobs_api["aws_lambda_function.this"].memory_size == 512 &&
       output.inside.jobs_api["aws_lambda_function.this"].reserved_concurrent_executions == 3 &&
       module.jobs_api.environment_variables.AI_JOB_MAX_WAIT_SECONDS == "20" &&
+      alltrue([
+        for leaf in [output.inside.processor, output.inside.result_handler, output.inside.jobs_api, output.inside.reconciler, output.inside.event_publisher] :
+        leaf["aws_lambda_function.this"].vpc_config[0].subnet_ids == toset(["subnet-0a"])
+      ]) &&
       module.jobs_api.environment_variables.AI_JOB_MAX_CONCURRENT_WAITS == "40" &&
       module.jobs_api.environment_variables.AI_JOB_BUILD == "0.1.0+v3" &&
       module.jobs_api.environment_variables.AI_JOB_AUTHORIZATION == "NONE"

@@ -1178,3 +1178,59 @@ run "input_schemas_that_work" {
     error_message = "A schema that the workers take is refused at plan, or left out."
   }
 }
+
+run "a_vpc_without_subnets" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    vpc = { subnet_ids = [], security_group_ids = ["sg-0a"] }
+  }
+
+  expect_failures = [var.vpc]
+}
+
+run "a_subnet_is_named_by_its_id" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    vpc = { subnet_ids = ["private-a"], security_group_ids = ["sg-0a"] }
+  }
+
+  expect_failures = [var.vpc]
+}
+
+run "a_vpc_without_security_groups" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    vpc = { subnet_ids = ["subnet-0a"], security_group_ids = [] }
+  }
+
+  expect_failures = [var.vpc]
+}
+
+run "six_security_groups_are_too_many" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    vpc = { subnet_ids = ["subnet-0a"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"] }
+  }
+
+  expect_failures = [var.vpc]
+}

@@ -326,6 +326,34 @@ run "from_s3_with_a_paused_trigger" {
   }
 }
 
+run "in_a_vpc" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    vpc = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0c"] }
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-0a", "subnet-0b"]) &&
+      aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-0c"])
+    )
+    error_message = "The function is not in the subnets, or not behind the security group, that were given."
+  }
+  # Lambda refuses to create the function without the first; the second keeps its code from using them.
+  assert {
+    condition = { for statement in jsondecode(output.role_policy).Statement : statement.Effect => try(statement.Condition, null) if contains(statement.Action, "ec2:CreateNetworkInterface") } == {
+      Allow = null
+      Deny  = { ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:worker-test"] } }
+    }
+    error_message = "The role's policy is ${output.role_policy}."
+  }
+}
+
 run "with_a_schedule" {
   command = plan
 

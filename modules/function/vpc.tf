@@ -1,0 +1,30 @@
+# A function in a VPC: Lambda manages its network interfaces in the name of the function's role.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+
+locals {
+  # AWS's own policy (AWSLambdaVPCAccessExecutionRole) allows them on every resource: the interfaces are Lambda's to name.
+  network_actions = [
+    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+  ]
+
+  network_statements = [for statement in [
+    {
+      Sid      = "LetLambdaManageNetworkInterfaces"
+      Effect   = "Allow"
+      Action   = local.network_actions
+      Resource = ["*"]
+    },
+    {
+      # Lambda needs these permissions, the function's code does not: this key is present only in calls of the code.
+      Sid       = "KeepTheCodeFromDoingSo"
+      Effect    = "Deny"
+      Action    = local.network_actions
+      Resource  = ["*"]
+      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [local.function_arn] } }
+    },
+  ] : statement if var.vpc != null]
+
+  # Built from names: the function depends on the policy.
+  function_arn = "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:function:${var.name}"
+}
