@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything sets itself up: uv where it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration check-provider chaos benchmark benchmark-reconciler lint format docs \
-	picture package local-up local-down local-outputs plan apply clean environment-given
+.PHONY: help demo test test-unit test-terraform test-integration check-provider check-permissions chaos benchmark benchmark-reconciler lint format \
+	docs picture package local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
@@ -32,6 +32,9 @@ test-integration: $(READY) package ## Run the integration tests, and a short fau
 
 check-provider: $(READY) ## Check all arguments of the HCL against the schema of AWS provider 6.x (downloads 37 MB once, with npm)
 	@$(PYTHON) -m scripts.check_provider
+
+check-permissions: $(READY) package ## Take each permission of the functions away on a local AWS, and see what fails (a few minutes)
+	@$(ON_A_STACK) -s tests/permissions $(PYTEST_ARGS)
 
 chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
