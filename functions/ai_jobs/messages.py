@@ -325,7 +325,8 @@ class ReceivedJob:
         except JobError as error:
             if not _names_owner_and_type(attributes):
                 raise
-            document, unreadable = {"jobType": attributes["JobType"]}, error
+            known = {"jobType": attributes["JobType"], "traceId": attributes.get("TraceId")}
+            document, unreadable = _without_none(known), error
         job_id = document.get("jobId", attributes.get("JobId") or message_id)
         user_id = _checked(attributes.get("UserId") or document.get("userId"), _USER_ID, "userId", "NOT_A_JOB")
         return cls(

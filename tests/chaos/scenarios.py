@@ -139,17 +139,13 @@ def half_pairs(system: System, count: int) -> list[Job]:
 
 def unreadable(system: System, count: int) -> list[Job]:
     """Bodies that no JSON parser should accept, but whose callers were given a job id."""
-    faults = {
-        "INVALID_INPUT": (('"input": {', '"input": {"a": NaN, '), ('"input": {', '"input": {"a": 1e400, ')),
-        "INVALID_MESSAGE": (('"input": {', '"input": {,'), ("}}", "")),
-    }
+    faults = {'{"a": NaN, ': "INVALID_INPUT", '{"a": 1e400, ': "INVALID_INPUT", "{,": "INVALID_MESSAGE"}
     jobs = []
-    for code, replacements in faults.items():
-        for what, by in replacements:
-            for _ in range(max(1, count // 5)):
-                job = system.job("unreadable", allowed=(code,), with_id=False)
-                job.body = job.body.replace(what, by, 1)
-                jobs.append(job)
+    for fault, code in faults.items():
+        for _ in range(max(1, count // 5)):
+            job = system.job("unreadable", allowed=(code,), with_id=False)
+            job.body = job.body.replace('"input": {', f'"input": {fault}', 1)
+            jobs.append(job)
     marked = [system.job("unreadable", with_id=False) for _ in range(max(1, count // 5))]
     for job in marked:
         job.body = f"\ufeff{job.body}"

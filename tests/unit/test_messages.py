@@ -313,6 +313,7 @@ def test_a_body_that_can_not_be_read_is_still_the_job_that_its_attributes_name(t
     job, other = parse(text, attributes), parse(text + " ", attributes)
     assert (job.job_id, job.user_id, job.job_type) == ("sqs-id", "user-1", "greeting")
     assert parse(text, attributes | {"JobId": "job-1"}).job_id == "job-1"
+    assert parse(text, attributes | {"TraceId": "t-1"}).trace_id == "t-1"
     assert job.payload_hash == parse(text, attributes).payload_hash != other.payload_hash
     with pytest.raises(JobError) as caught:
         job.validated()
