@@ -16,8 +16,8 @@ Rule = dict[str, Any]
 CRASHED = ("WORKER_CRASHED", "RETRIES_EXHAUSTED")
 """How a job may end that lost receives to crashes."""
 
-BROKEN = "curt"
-"""The job type that `broken_type` breaks."""
+BROKEN = "echo"
+"""The job type that `broken_type` breaks: no other fault has jobs of it."""
 
 SQS_TRIES = S3_TRIES = 3
 TABLE_TRIES = 2
