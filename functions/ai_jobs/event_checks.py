@@ -64,13 +64,17 @@ def _bus(subject: Subject) -> Iterator[Finding]:
     name = "event bus"
     arn = subject.need("event_bus_arn")
     try:
-        get_events_client().describe_event_bus(Name=arn)
+        # By its name, where it is this account's: that also covers the default bus.
+        account = subject.need("events_dlq_arn").split(":")[4]
+        get_events_client().describe_event_bus(Name=arn.rpartition("/")[2] if arn.split(":")[4] == account else arn)
     except ClientError as error:
         if code_of(error) not in NOT_THERE:
             raise
         # EventBridge accepts events for a bus that is gone, and drops them.
         found = f"{arn} does not exist: events vanish without an error"
-        yield Finding(name, State.FAILED, found, "create it again, or set events.event_bus, and run terraform apply")
+        yield Finding(
+            name, State.FAILED, found, "create it, or set events.event_bus to one that exists, and run terraform apply"
+        )
         return
     yield Finding(name, State.OK, arn.rpartition("/")[2])
 

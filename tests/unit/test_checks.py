@@ -940,6 +940,14 @@ def test_a_table_without_a_stream(environment):
     assert environment.only().found == "the table has no stream: jobs end without an event"
 
 
+def test_a_bus_of_this_account_is_asked_for_by_name_and_another_accounts_by_arn(environment):
+    assert environment.wrong() == []
+    assert environment.calls.of("DescribeEventBus") == [{"Name": "default"}]
+    environment.outputs["event_bus_arn"] = "arn:aws:events:eu-west-1:999999999999:event-bus/platform"
+    assert environment.wrong() == []
+    assert environment.calls.of("DescribeEventBus")[-1] == {"Name": environment.outputs["event_bus_arn"]}
+
+
 def test_a_bus_that_is_gone_swallows_events(environment):
     environment.calls.refuse("DescribeEventBus", "ResourceNotFoundException")
     finding = environment.only()

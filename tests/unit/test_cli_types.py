@@ -54,6 +54,16 @@ def check(tmp_path):
     return call
 
 
+def test_an_argument_that_is_computed_from_one_variable_is_not_that_variable(check, type_document):
+    content = document(good=type_document)
+    wrapped = {"api": {"references": ["var.cors"]}}
+    assert check(plan(content, {"cors": {"allow_origins": ["*"]}}, wrapped)).exit_code == 0
+    other_name = {"api": {"references": ["var.gateway"]}}
+    done = check(plan(content, {"gateway": {"authorization": "NONE", "throttling_burst": 1}}, other_name))
+    assert done.exit_code == 1
+    assert "api.throttling_burst is not an attribute" in done.stdout
+
+
 def test_the_types_of_a_document_are_compiled(check, type_document):
     done = check(document(good=type_document, poem=type_document | BROKEN), "file.json", "--json")
     assert done.exit_code == 1

@@ -146,20 +146,38 @@ def _addresses(root: Mapping[str, Any]) -> set[str]:
 
 
 def _given_to(call: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a module call as far as a plan has them: constants, and variables as they were given."""
+    """The arguments of a module call as far as a plan has them: constants, and variables passed on as they are.
+
+    A plan names only what an expression refers to, so that `{ cors = var.cors }` looks like `var.cors`. A variable of
+    another name than the argument's counts if it has at least one attribute of the argument; else nothing is said.
+    """
     given: dict[str, Any] = {}
+    known = _known_attributes()
     for argument, expression in call.get("expressions", {}).items():
         references = expression.get("references", []) if isinstance(expression, dict) else []
         if isinstance(expression, dict) and "constant_value" in expression:
             given[argument] = expression["constant_value"]
         elif len(references) == 1 and references[0].startswith("var."):
-            given[argument] = variables.get(references[0].removeprefix("var."), {}).get("value")
+            variable = references[0].removeprefix("var.")
+            value = variables.get(variable, {}).get("value")
+            if variable == argument or _shares_attribute(value, known.get(argument)):
+                given[argument] = value
     return given
+
+
+def _known_attributes() -> dict[str, Any]:
+    text = resources.files("ai_jobs.cli").joinpath("module_attributes.json").read_text(encoding="utf-8")
+    known: dict[str, Any] = json.loads(text)
+    return known
+
+
+def _shares_attribute(value: Any, known: Mapping[str, Any] | None) -> bool:
+    return isinstance(value, dict) and known is not None and ("*" in known or not known.keys().isdisjoint(value))
 
 
 def _attributes(given: Mapping[str, Any], origin: str, *, ok: bool = True) -> Iterator[_Row]:
     """The attributes of objects that Terraform drops, because the module's variables do not have them."""
-    known = json.loads(resources.files("ai_jobs.cli").joinpath("module_attributes.json").read_text(encoding="utf-8"))
+    known = _known_attributes()
     wrong = [row for name in given if name in known for row in _unknown(given[name], known[name], name)]
     for path, advice in wrong:
         yield (origin, "failed", f"{path} is not an attribute of the module, and Terraform drops it: {advice}")
