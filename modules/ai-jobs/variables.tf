@@ -420,8 +420,8 @@ variable "jobs_api" {
 variable "reconciler" {
   description = <<-EOT
     The function that closes what nobody works on any more, every interval_minutes: jobs whose message is in a dead-letter queue,
-    and jobs that are open long after their deadline. enabled = false pauses it; such jobs then stay open. The defaults keep it
-    to its five minutes with 100,000 dead-lettered messages and 10,000 crashed jobs: 1769 MB is one whole processor.
+    and jobs that are open long after their deadline. enabled = false pauses it; such jobs then stay open. A run ends by itself
+    before timeout_seconds, and the next one goes on; 1769 MB is one whole processor.
   EOT
   type = object({
     interval_minutes     = optional(number, 5)
