@@ -82,6 +82,8 @@ class System:
             "AI_JOB_MAX_BACKOFF_SECONDS": str(BACKOFF_SECONDS),
             "AI_JOB_DEFAULT_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
             "AI_JOB_CONFIG_MAX_AGE_SECONDS": "1",
+            # Longer than the outages that a job may have to sit out between two denials.
+            "AI_JOB_MODEL_ACCESS_WAIT_SECONDS": "30",
         }
         names = (
             self.outputs.processor_function_name,
