@@ -65,11 +65,11 @@ class _Patient:
 
 
 # botocore's own classes do not agree with each other in their types.
-class _HTTPConnection(_Patient, AWSHTTPConnection):  # type: ignore[misc]
+class _HTTPConnection(_Patient, AWSHTTPConnection):  # type: ignore[misc]  # botocore has no types here
     pass
 
 
-class _HTTPSConnection(_Patient, AWSHTTPSConnection):  # type: ignore[misc]
+class _HTTPSConnection(_Patient, AWSHTTPSConnection):  # type: ignore[misc]  # likewise
     pass
 
 

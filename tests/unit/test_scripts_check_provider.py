@@ -75,7 +75,7 @@ def checked(folder: Path, source: str) -> int:
     return check([file], folder, TYPES)
 
 
-def test_what_the_provider_has_is_counted(tmp_path: Path):  # R-P8
+def test_what_the_provider_has_is_counted(tmp_path: Path):  # R-P9
     assert checked(tmp_path, KNOWN) == 7
 
 
@@ -94,7 +94,7 @@ def test_what_the_provider_has_is_counted(tmp_path: Path):  # R-P8
 )
 def test_what_it_does_not_have_is_named_with_its_file_and_resource(
     tmp_path: Path, known: str, unknown: str, named: str
-):  # R-P8
+):  # R-P9
     assert known in KNOWN
     with pytest.raises(Failure) as failure:
         checked(tmp_path, KNOWN.replace(known, unknown))
