@@ -36,7 +36,7 @@ check-provider: $(READY) ## Check all arguments of the HCL against the schema of
 check-permissions: $(READY) package ## Take each permission of the functions away on a local AWS, and see what fails (a few minutes)
 	@$(ON_A_STACK) -s tests/permissions $(PYTEST_ARGS)
 
-chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (below 6 minutes)
+chaos: $(READY) package ## Run the whole fault suite on a local AWS of its own (6 to 9 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
 benchmark: $(READY) package ## Time a batch, the metrics of a job, the start of ai-jobs and of the client, and the jobs API on a local stack
@@ -45,7 +45,7 @@ benchmark: $(READY) package ## Time a batch, the metrics of a job, the start of 
 	@$(PYTHON) tests/benchmarks/command.py
 	@$(PYTHON) tests/benchmarks/api.py
 
-benchmark-reconciler: $(READY) ## Time the reconciler with 100,000 dead letters and 10,000 crashed jobs on a local AWS (half an hour)
+benchmark-reconciler: $(READY) ## Time the reconciler with 100,000 dead letters and 10,000 crashed jobs (6 minutes)
 	@$(PYTHON) tests/benchmarks/reconciler.py
 
 lint: $(READY) ## Check style, types, Terraform, shell scripts and the generated docs

@@ -2,9 +2,10 @@
 
 make benchmark-reconciler
 
-It runs here, in one process, against a local AWS of its own; so do both together what Lambda and AWS do on machines of
-their own. Three runs: the first finds the crashed jobs among dead letters that have just come, the second the same dead
-letters without them, the third dead letters that are settled.
+It runs in one process; the table is on a local AWS of its own, and the queues are on sqs_stand_in.py. What the process
+used of a processor is what a function with one vCPU has to get through; the rest of the time is waiting, here for two
+servers on the same machine. Two cases: all the dead letters have just come, so that each one's row is read; and they
+are settled, as on every later run, and the crashed jobs are new.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,13 +29,14 @@ import boto3
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
+os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read at import; a line for each closed job would hide the figures
 
 from ai_jobs import timestamps
 from ai_jobs.configuration import ReconcilerSettings
 from ai_jobs.messages import ReceivedJob
 from ai_jobs.queues import get_queue_message_count
 from ai_jobs.store import JobStore, open_shard
-from reconciler.reconcile import SETTLED_AFTER, Reconciler, Summary
+from reconciler.reconcile import SETTLED_AFTER, Reconciler
 from scripts import local_aws
 from scripts.project import local_environment
 
@@ -52,11 +55,13 @@ def _body(job_id: str) -> str:
     return json.dumps({"jobId": job_id, "userId": "user-1", "jobType": "echo", "input": {"text": "hello"}})
 
 
-def _create() -> ReconcilerSettings:
+def _create(name: str) -> ReconcilerSettings:
     sqs = boto3.client("sqs")
-    request, response = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("request-dlq", "response-dlq"))
+    request, response = (
+        sqs.create_queue(QueueName=f"{name}-{suffix}")["QueueUrl"] for suffix in ("request-dlq", "response-dlq")
+    )
     boto3.client("dynamodb").create_table(
-        TableName="jobs",
+        TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in _KEYS.items()],
@@ -71,7 +76,7 @@ def _create() -> ReconcilerSettings:
             }
         ],
     )
-    return ReconcilerSettings(request, response, "jobs", "objects", retention_days=30)
+    return ReconcilerSettings(request, response, name, "objects", retention_days=30)
 
 
 def _row(job_id: str, now: datetime, **more: Any) -> dict[str, Any]:
@@ -82,8 +87,8 @@ def _row(job_id: str, now: datetime, **more: Any) -> dict[str, Any]:
     return row | numbers | {"createdAt": moment, "startedAt": moment, "updatedAt": moment} | more
 
 
-def _seed_rows(rows: Iterable[dict[str, Any]]) -> None:
-    with boto3.resource("dynamodb").Table("jobs").batch_writer() as batch:
+def _seed_rows(settings: ReconcilerSettings, rows: Iterable[dict[str, Any]]) -> None:
+    with boto3.resource("dynamodb").Table(settings.table_name).batch_writer() as batch:
         for row in rows:
             batch.put_item(Item=row)
 
@@ -113,7 +118,7 @@ def _seed_given_up(settings: ReconcilerSettings, number: int, failed_at: datetim
 
     def seed(part: range) -> None:
         ids = [f"given-up-{n}" for n in part]
-        _seed_rows(_row(job_id, failed_at, **ended) for job_id in ids)
+        _seed_rows(settings, (_row(job_id, failed_at, **ended) for job_id in ids))
         for start in range(0, len(ids), 10):
             _send(settings.request_dlq_url, map(_body, ids[start : start + 10]), reason)
 
@@ -132,26 +137,36 @@ def _seed_crashed(settings: ReconcilerSettings, number: int, now: datetime) -> N
         for start in range(0, len(ids), 10):
             sent |= _send(settings.request_dlq_url, map(_body, ids[start : start + 10]), {})
         held = {"status": "processing", "leaseExpiresAt": lease} | due
-        _seed_rows(
+        rows = (
             _row(job_id, now, **held, openShard=open_shard(job_id)) | {"messageId": sent[_body(job_id)]}
             for job_id in ids
         )
+        _seed_rows(settings, rows)
 
     with ThreadPoolExecutor(_SEEDERS) as pool:
         list(pool.map(seed, _in_parts(range(number), 100)))
 
 
-def _timed(name: str, settings: ReconcilerSettings, clock_offset: timedelta = timedelta()) -> Summary:
-    def clock() -> datetime:
-        return timestamps.now() + clock_offset
+@contextlib.contextmanager
+def _queues() -> Iterator[str]:
+    """The endpoint of a stand-in for SQS."""
+    command = [sys.executable, str(Path(__file__).with_name("sqs_stand_in.py"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        server.stdin.close()
 
-    store = JobStore(settings.table_name, clock=clock)
+
+def _timed(name: str, settings: ReconcilerSettings) -> None:
+    store = JobStore(settings.table_name)
     started, cpu = time.perf_counter(), time.process_time()
     with contextlib.redirect_stdout(io.StringIO()):  # the metrics
-        done = Reconciler(settings, store, clock() + timedelta(seconds=TIMEOUT_SECONDS), clock).run()
+        done = Reconciler(settings, store, timestamps.now() + timedelta(seconds=TIMEOUT_SECONDS)).run()
     took, used = time.perf_counter() - started, time.process_time() - cpu
-    print(f"{name}: {took:.0f} s, {used:.0f} s of processor time here; {done}", flush=True)
-    return done
+    count = get_queue_message_count(settings.request_dlq_url)
+    shown = f"{count.visible} of {count.total} dead letters visible afterwards"
+    print(f"{name}: {took:.0f} s, {used:.0f} s of processor time; {done}; {shown}", flush=True)
 
 
 def main() -> None:
@@ -160,23 +175,14 @@ def main() -> None:
     parser.add_argument("--dead-letters", type=int, default=100_000)
     parser.add_argument("--crashed", type=int, default=10_000)
     wanted = parser.parse_args()
-    os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
-    with tempfile.TemporaryDirectory() as folder, local_aws.running(Path(folder)) as instance:
-        os.environ |= local_environment(instance.endpoint_url)
-        settings, now, started = _create(), timestamps.now(), time.perf_counter()
-        _seed_given_up(settings, wanted.dead_letters, now)
-        _seed_crashed(settings, wanted.crashed, now)
-        print(
-            f"{wanted.dead_letters} dead letters and {wanted.crashed} crashed jobs: seeded in "
-            f"{time.perf_counter() - started:.0f} s",
-            flush=True,
-        )
-        done = _timed("all new", settings)
-        while done.closed:
-            done = _timed("again", settings)
-        _timed("settled", settings, SETTLED_AFTER + timedelta(minutes=1))
-        count = get_queue_message_count(settings.request_dlq_url)
-        print(f"visible again: {count.visible} of {count.total}")
+    with tempfile.TemporaryDirectory() as folder, local_aws.running(Path(folder)) as instance, _queues() as sqs_url:
+        os.environ |= local_environment(instance.endpoint_url) | {"AWS_ENDPOINT_URL_SQS": sqs_url}
+        for name, age in (("all new", timedelta()), ("settled", SETTLED_AFTER + timedelta(minutes=1))):
+            settings, now = _create(name.replace(" ", "-")), timestamps.now()
+            _seed_given_up(settings, wanted.dead_letters, now - age)
+            _seed_crashed(settings, wanted.crashed, now)
+            _timed(f"{wanted.dead_letters} dead letters, {name}, and {wanted.crashed} crashed jobs", settings)
+            _timed("  the next run", settings)
 
 
 if __name__ == "__main__":
