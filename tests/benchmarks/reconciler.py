@@ -1,4 +1,4 @@
-"""How long the reconciler takes with 100,000 dead letters in a DLQ and 10,000 crashed jobs.
+"""R-S2: how long the reconciler takes with 100,000 dead letters in a DLQ and 10,000 crashed jobs.
 
 make benchmark-reconciler
 

@@ -92,12 +92,10 @@ class StandIn:
 
     def __init__(self) -> None:
         self._queues: dict[str, Queue] = {}
-        self._calls = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         _, action = request.headers["X-Amz-Target"].split(".")
         given = json.loads(await request.read())
-        self._calls += 1
         if action == "CreateQueue":
             url = f"http://{request.host}/000000000000/{given['QueueName']}"
             self._queues[url] = Queue()
@@ -126,7 +124,7 @@ class StandIn:
         return {"Successful": [{"Id": entry["Id"]} for entry in given["Entries"]], "Failed": []}
 
     def _GetQueueAttributes(self, queue: Queue, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"Attributes": queue.counts() | {"Calls": str(self._calls)}}
+        return {"Attributes": queue.counts()}
 
 
 async def main() -> None:
