@@ -23,8 +23,8 @@ from typing import Any
 
 import boto3
 
-from ai_jobs.queues import get_queue_message_count
-from ai_jobs.triggers import find_trigger, switch_trigger
+from ai_jobs.aws.queues import get_queue_message_count
+from ai_jobs.operate.triggers import find_trigger, switch_trigger
 from scripts import local_stack
 from scripts.local_api import Api
 from scripts.project import ROOT, Failure, local_environment, run

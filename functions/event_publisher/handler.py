@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ai_jobs.configuration import EventPublisherSettings
-from ai_jobs.safe_logging import function_logger
+from ai_jobs.service.safe_logging import function_logger
+from ai_jobs.service.settings import EventPublisherSettings
 from event_publisher.publish import publish
 
 logger = function_logger()

@@ -12,15 +12,15 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import timestamps
-from ai_jobs.configuration import EventPublisherSettings
-from ai_jobs.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT
-from ai_jobs.errors import AIJobsError
-from ai_jobs.events import JobEvent, Sent, event_of, has_just_ended, in_calls, put
-from ai_jobs.messages import message_json
-from ai_jobs.queues import send_message
-from ai_jobs.safe_logging import describe
-from ai_jobs.store import row_of_image
+from ai_jobs.aws.queues import send_message
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.body import message_json
+from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.service.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT
+from ai_jobs.service.events import JobEvent, Sent, event_of, has_just_ended, in_calls, put
+from ai_jobs.service.safe_logging import describe
+from ai_jobs.service.settings import EventPublisherSettings
+from ai_jobs.service.store import row_of_image
 
 logger = Logger()
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ai_jobs.api_errors import RequestError, of_job_error
-from ai_jobs.configuration import TOKEN_MODES
-from ai_jobs.errors import JobError
-from ai_jobs.messages import check_job_id, check_user_id, json_object
+from ai_jobs.contract.api_errors import RequestError, of_job_error
+from ai_jobs.contract.body import json_object
+from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.rules import check_job_id, check_user_id
+from ai_jobs.service.settings import TOKEN_MODES
 
 MAX_BODY_BYTES = 4_000_000
 """What a body may weigh. A function takes 6 MB, and a body travels inside a JSON string, where it grows."""

@@ -17,18 +17,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import metrics, timestamps
-from ai_jobs.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
-from ai_jobs.configuration import MAX_WAIT_SECONDS, JobsApiSettings
-from ai_jobs.errors import AIJobsError, ErrorClass, JobError
-from ai_jobs.job_type_source import JobTypeSource
-from ai_jobs.messages import FIRST_SENT_AT, AIJobMessage, ReceivedJob
-from ai_jobs.objects import signed_url, to_json
-from ai_jobs.queues import MAX_DELAY_SECONDS, as_if_stored, send_message, with_large_input_stored
-from ai_jobs.store import JobStatus, JobStore, Position, Row, Submission, Submitted
-from ai_jobs.views import job_view
-from ai_jobs.wait_slots import WaitSlots
-from ai_jobs.waiting import has_ended
+from ai_jobs.aws.objects import signed_url, to_json
+from ai_jobs.aws.queues import MAX_DELAY_SECONDS, as_if_stored, send_message, with_large_input_stored
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
+from ai_jobs.contract.errors import AIJobsError, ErrorClass, JobError
+from ai_jobs.contract.job_view import job_view
+from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
+from ai_jobs.contract.row import JobStatus, Row, has_ended
+from ai_jobs.service import metrics
+from ai_jobs.service.job_type_source import JobTypeSource
+from ai_jobs.service.settings import MAX_WAIT_SECONDS, JobsApiSettings
+from ai_jobs.service.store import JobStore, Position, Submission, Submitted
+from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api.requests import Request, checked_user, whole_number
 
 logger = Logger()

@@ -8,13 +8,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs.clients import MAX_POOL_CONNECTIONS
-from ai_jobs.errors import AIJobsError, JobError
-from ai_jobs.job_type_source import JobTypeSource
-from ai_jobs.job_types import JobTypes
-from ai_jobs.messages import known_job_id
-from ai_jobs.queues import ReceivedMessage, change_visibility_of_all
-from ai_jobs.safe_logging import describe
+from ai_jobs.aws.clients import MAX_POOL_CONNECTIONS
+from ai_jobs.aws.queues import ReceivedMessage, change_visibility_of_all
+from ai_jobs.contract.errors import AIJobsError, JobError
+from ai_jobs.contract.request import known_job_id
+from ai_jobs.service.job_type_source import JobTypeSource
+from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.safe_logging import describe
 from processor.worker import Disposition, Worker
 
 logger = Logger()

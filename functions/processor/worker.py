@@ -12,27 +12,24 @@ from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import metrics, objects, timestamps
-from ai_jobs.budget import Budget
-from ai_jobs.configuration import ProcessorSettings
-from ai_jobs.dead_letters import send_to_dlq
-from ai_jobs.delayed_copies import send_delayed_copy
-from ai_jobs.errors import AIJobsError, ErrorClass, JobError
-from ai_jobs.job_types import JobType, JobTypes, Prompt
-from ai_jobs.messages import (
-    INLINE_LIMIT_BYTES,
-    AIJobMessage,
-    AIJobResultMessage,
-    JobResult,
-    ReceivedJob,
-    denied_since,
-    known_job_id,
-    size_in_message,
-)
-from ai_jobs.model import call_model
-from ai_jobs.queues import ReceivedMessage, change_visibility, send_ai_job_result
-from ai_jobs.safe_logging import describe
-from ai_jobs.store import Claimed, ClaimTerms, JobStatus, JobStore, Refusal, Running
+from ai_jobs.aws import objects
+from ai_jobs.aws.queues import ReceivedMessage, change_visibility, send_ai_job_result
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.body import size_in_message
+from ai_jobs.contract.errors import AIJobsError, ErrorClass, JobError
+from ai_jobs.contract.request import AIJobMessage, ReceivedJob, denied_since, known_job_id
+from ai_jobs.contract.result import AIJobResultMessage, JobResult
+from ai_jobs.contract.row import JobStatus
+from ai_jobs.contract.rules import INLINE_LIMIT_BYTES
+from ai_jobs.service import metrics
+from ai_jobs.service.budget import Budget
+from ai_jobs.service.dead_letters import send_to_dlq
+from ai_jobs.service.delayed_copies import send_delayed_copy
+from ai_jobs.service.job_types import JobType, JobTypes, Prompt
+from ai_jobs.service.model import call_model
+from ai_jobs.service.safe_logging import describe
+from ai_jobs.service.settings import ProcessorSettings
+from ai_jobs.service.store import Claimed, ClaimTerms, JobStore, Refusal, Running
 
 logger = Logger()
 
@@ -327,7 +324,7 @@ class Worker:
         send_ai_job_result(message, queue_url=self.settings.response_queue_url, trace_header=trace_header)
 
     def _settle(self, attempt: _Attempt, error: JobError) -> Disposition:
-        """Do what the error's class asks for (ai_jobs.errors)."""
+        """Do what the error's class asks for (ai_jobs.contract.errors)."""
         if self._clock() >= self._ends_at:
             # A thread that woke up in a later invocation: the message is in other hands by now.
             raise AIJobsError("the invocation that this job belongs to is over", "InvocationOver")

@@ -20,14 +20,17 @@ from functools import partial
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import metrics, timestamps
-from ai_jobs.configuration import ReconcilerSettings
-from ai_jobs.dead_letters import failed_at, has_room_for_reason, reason_of, send_to_dlq, was_moved_by_sqs
-from ai_jobs.errors import CODES, AIJobsError, ErrorClass, JobError
-from ai_jobs.messages import AIJobResultMessage, ReceivedJob, known_job_id
-from ai_jobs.queues import ReceivedMessage, change_visibility_of_all, delete_message, receive_messages
-from ai_jobs.safe_logging import describe
-from ai_jobs.store import OPEN_SHARDS, Applied, JobStatus, JobStore, Row, is_erased
+from ai_jobs.aws.queues import ReceivedMessage, change_visibility_of_all, delete_message, receive_messages
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import CODES, AIJobsError, ErrorClass, JobError
+from ai_jobs.contract.request import ReceivedJob, known_job_id
+from ai_jobs.contract.result import AIJobResultMessage
+from ai_jobs.contract.row import JobStatus, Row, is_erased
+from ai_jobs.service import metrics
+from ai_jobs.service.dead_letters import failed_at, has_room_for_reason, reason_of, send_to_dlq, was_moved_by_sqs
+from ai_jobs.service.safe_logging import describe
+from ai_jobs.service.settings import ReconcilerSettings
+from ai_jobs.service.store import OPEN_SHARDS, Applied, JobStore
 
 logger = Logger()
 
@@ -36,8 +39,8 @@ MARGIN_SECONDS = 15
 
 MAX_HELD = 100_000
 """Dead letters of one queue that a run keeps hidden at a time. SQS allows 120,000 (received and not yet deleted), and
-an operator's command holds up to 20,000 of them (ai_jobs.dlq.MAX_LIMIT). SQS gives out messages in no particular order,
-so that of a longer queue each run looks at others."""
+an operator's command holds up to 20,000 of them (ai_jobs.operate.redrive.MAX_LIMIT). SQS gives out messages in no
+particular order, so that of a longer queue each run looks at others."""
 
 SETTLED_AFTER = timedelta(hours=2)
 """How old a dead letter is that needs no look at its row any more, if it has its reason: by then the lease of the

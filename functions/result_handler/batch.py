@@ -9,16 +9,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs import metrics, timestamps
-from ai_jobs.clients import MAX_POOL_CONNECTIONS
-from ai_jobs.configuration import ResultHandlerSettings
-from ai_jobs.dead_letters import send_to_dlq
-from ai_jobs.delayed_copies import send_delayed_copy
-from ai_jobs.errors import ErrorClass, JobError
-from ai_jobs.messages import AIJobResultMessage, first_sent_at
-from ai_jobs.queues import ReceivedMessage
-from ai_jobs.safe_logging import describe
-from ai_jobs.store import Applied, JobStore
+from ai_jobs.aws.clients import MAX_POOL_CONNECTIONS
+from ai_jobs.aws.queues import ReceivedMessage
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import ErrorClass, JobError
+from ai_jobs.contract.request import first_sent_at
+from ai_jobs.contract.result import AIJobResultMessage
+from ai_jobs.service import metrics
+from ai_jobs.service.dead_letters import send_to_dlq
+from ai_jobs.service.delayed_copies import send_delayed_copy
+from ai_jobs.service.safe_logging import describe
+from ai_jobs.service.settings import ResultHandlerSettings
+from ai_jobs.service.store import Applied, JobStore
 
 logger = Logger()
 

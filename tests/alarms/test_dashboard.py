@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ai_jobs import metrics
+from ai_jobs.service import metrics
 from tests.alarms.plan import Plan
 
 NAMESPACE = "bayon-coagent-ai-jobs-test"

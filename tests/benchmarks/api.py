@@ -29,7 +29,7 @@ import boto3
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
-from ai_jobs.triggers import find_trigger, switch_trigger
+from ai_jobs.operate.triggers import find_trigger, switch_trigger
 from scripts import local_aws, local_stack
 from scripts.local_api import Api
 from scripts.project import DIST, Failure, local_environment, run
@@ -109,7 +109,7 @@ def reads_of_a_wait(api: Api, function: str) -> float:
     """Reads of the table a second while one caller waits: the function's own code, here, on the stack's table."""
     os.environ |= variables(function) | {"POWERTOOLS_LOG_LEVEL": "ERROR"}
     handler = importlib.import_module("jobs_api.handler")
-    clients = importlib.import_module("ai_jobs.clients")
+    clients = importlib.import_module("ai_jobs.aws.clients")
     reads: list[str] = []
     for operation in ("GetItem", "Query", "Scan", "BatchGetItem"):
         event = f"before-call.dynamodb.{operation}"

@@ -18,7 +18,7 @@ os.environ |= {"POWERTOOLS_METRICS_NAMESPACE": "acme-ai-jobs-test", "AI_JOB_TYPE
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "functions"))
 
-from ai_jobs import metrics
+from ai_jobs.service import metrics
 
 JOBS, ROUNDS = 2000, 5
 ROW = {

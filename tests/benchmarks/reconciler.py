@@ -31,11 +31,11 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read at import; a line for each closed job would hide the figures
 
-from ai_jobs import timestamps
-from ai_jobs.configuration import ReconcilerSettings
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import get_queue_message_count
-from ai_jobs.store import JobStore, open_shard
+from ai_jobs.aws.queues import get_queue_message_count
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.settings import ReconcilerSettings
+from ai_jobs.service.store import JobStore, open_shard
 from reconciler.reconcile import SETTLED_AFTER, Reconciler
 from scripts import local_aws
 from scripts.project import local_environment

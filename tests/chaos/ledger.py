@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from ai_jobs import timestamps
-from ai_jobs.errors import CODES, ErrorClass
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import CODES, ErrorClass
 
 # A call that was answered with one of these words is followed by another: a classified retry.
 _RETRIED = frozenset({"403", "429", "500", "503", "424", "cut", "nonsense", "empty", "types", "late"})

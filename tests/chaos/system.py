@@ -15,8 +15,9 @@ from typing import Any
 
 import boto3
 
-from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages, timestamps
-from ai_jobs.queues import change_visibility_of_all, to_message_attributes
+from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages
+from ai_jobs.aws.queues import change_visibility_of_all, to_message_attributes
+from ai_jobs.contract import timestamps
 from scripts.local_api import Api
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
 from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over

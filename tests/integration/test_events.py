@@ -14,10 +14,11 @@ import boto3
 import jsonschema
 import pytest
 
-from ai_jobs import AIJobMessage, delete_message, get_queue_message_count, receive_messages, timestamps
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.store import ClaimTerms, JobStore
-from ai_jobs.waiting import has_ended
+from ai_jobs import AIJobMessage, delete_message, get_queue_message_count, receive_messages
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.contract.row import has_ended
+from ai_jobs.service.store import ClaimTerms, JobStore
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/job-event.json").read_text())
 _events: list[dict[str, Any]] = []

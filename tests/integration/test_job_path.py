@@ -8,15 +8,8 @@ import urllib.request
 import boto3
 import pytest
 
-from ai_jobs import (
-    AIJobMessage,
-    Erased,
-    erase_user,
-    get_queue_message_count,
-    receive_messages,
-    send_ai_job_request,
-)
-from ai_jobs.queues import send_message
+from ai_jobs import AIJobMessage, Erased, erase_user, get_queue_message_count, receive_messages, send_ai_job_request
+from ai_jobs.aws.queues import send_message
 
 
 def test_a_job_goes_all_the_way(submit, ended, model, text):  # R-L1 R-J1 R-J2 R-J4 R-J5 R-J6

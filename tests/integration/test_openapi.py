@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, assume, settings
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.specs.openapi.checks import use_after_free
 
-from ai_jobs.api_errors import API_CODES
 from ai_jobs.client.wire import Request
+from ai_jobs.contract.api_errors import API_CODES
 from scripts.local_api import local_auth
 from tests import contract
 from tests.signed import Caller

@@ -19,7 +19,7 @@ import boto3
 import pytest
 
 from ai_jobs import AIJobMessage, send_ai_job_request
-from ai_jobs.queues import send_message
+from ai_jobs.aws.queues import send_message
 
 SECONDS = 15
 # What the functions log of a denial; a result that S3 refuses has a code of its own.

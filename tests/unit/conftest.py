@@ -25,13 +25,13 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
-from ai_jobs import clients
+from ai_jobs.aws import clients
+from ai_jobs.aws.queues import ReceivedMessage
 from ai_jobs.cli.main import main
-from ai_jobs.configuration import ProcessorSettings
-from ai_jobs.job_types import JobTypes
-from ai_jobs.messages import JobResult, Usage
-from ai_jobs.queues import ReceivedMessage
-from ai_jobs.store import JobStore
+from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.settings import ProcessorSettings
+from ai_jobs.service.store import JobStore
 
 _STORE_MODULE = Path(__file__).parents[2] / "modules" / "store" / "main.tf"
 
@@ -333,7 +333,7 @@ def measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def messages_in() -> Callable[[str], list[ReceivedMessage]]:
     """Everything that is visible in a queue."""
-    from ai_jobs.queues import receive_messages
+    from ai_jobs.aws.queues import receive_messages
 
     def read(queue_url: str) -> list[ReceivedMessage]:
         found: list[ReceivedMessage] = []

@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
-from ai_jobs import JobError, clients
-from ai_jobs.budget import Budget, counter_key
+from ai_jobs import JobError
+from ai_jobs.aws import clients
+from ai_jobs.service.budget import Budget, counter_key
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import re
 import tomllib
 
-from ai_jobs.safe_logging import function_logger
+from ai_jobs.service.safe_logging import function_logger
 from scripts.project import ROOT
 
 

@@ -18,15 +18,16 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
-from ai_jobs import JobError, timestamps
-from ai_jobs.api_errors import RequestError
-from ai_jobs.budget import Budget
-from ai_jobs.configuration import EventPublisherSettings, JobsApiSettings, ResultHandlerSettings
-from ai_jobs.job_types import JobTypes
-from ai_jobs.messages import JobResult, Usage
-from ai_jobs.queues import receive_messages, send_message
-from ai_jobs.store import JobStore
-from ai_jobs.wait_slots import WaitSlots
+from ai_jobs import JobError
+from ai_jobs.aws.queues import receive_messages, send_message
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.api_errors import RequestError
+from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.settings import EventPublisherSettings, JobsApiSettings, ResultHandlerSettings
+from ai_jobs.service.store import JobStore
+from ai_jobs.service.wait_slots import WaitSlots
 from event_publisher.publish import publish
 from jobs_api.requests import Request
 from jobs_api.routes import JobsApi
@@ -101,8 +102,8 @@ class Chain:
 
 @pytest.fixture
 def chain(aws, settings, type_document, record, cli, monkeypatch):
-    monkeypatch.setattr("ai_jobs.dlq._POLL_SECONDS", 0)
-    monkeypatch.setattr("ai_jobs.dlq._PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.redrive._POLL_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.redrive._PATIENCE_SECONDS", 0)
     return Chain(aws, settings, type_document, record, cli)
 
 

@@ -10,8 +10,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from ai_jobs.checks import examine
-from ai_jobs.checkup import PERMISSIONS, Finding, State, Subject
+from ai_jobs.operate.doctor.checks import examine
+from ai_jobs.operate.doctor.findings import PERMISSIONS, Finding, State, Subject
 
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sqs:eu-west-1:{ACCOUNT}"

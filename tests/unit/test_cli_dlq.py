@@ -10,12 +10,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError, clients, dlq, get_queue_message_count, receive_messages, timestamps
+from ai_jobs import AIJobResultMessage, JobError, get_queue_message_count, receive_messages
+from ai_jobs.aws import clients
+from ai_jobs.aws.queues import send_message
 from ai_jobs.cli import dlq as cli_dlq
-from ai_jobs.dead_letters import send_to_dlq
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import send_message
-from ai_jobs.store import ClaimTerms, JobStore
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.operate import redrive as dlq
+from ai_jobs.service.dead_letters import send_to_dlq
+from ai_jobs.service.store import ClaimTerms, JobStore
 
 DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
 MISSING = JobError("MODEL_NOT_FOUND", "no such model")
@@ -23,8 +26,8 @@ MISSING = JobError("MODEL_NOT_FOUND", "no such model")
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr("ai_jobs.dlq._POLL_SECONDS", 0)
-    monkeypatch.setattr("ai_jobs.dlq._PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.redrive._POLL_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.redrive._PATIENCE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -299,7 +302,7 @@ def test_ctrl_c_prints_what_was_done(cli, three, aws, monkeypatch):
     def interrupted(futures):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ai_jobs.dlq.wait", interrupted)
+    monkeypatch.setattr("ai_jobs.operate.redrive.wait", interrupted)
     result = cli("dlq", "retry", "--yes")
     assert result.exit_code == 130
     assert result.stdout.splitlines()[1].split()[:2] == ["sent", "3"]

@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from ai_jobs.checkup import Finding, State
 from ai_jobs.cli.main import main
+from ai_jobs.operate.doctor.findings import Finding, State
 
 OK = Finding("table", State.OK, "active")
 WARNING = Finding("request DLQ", State.WARNING, "holds 2 messages", "look at them: ai-jobs dlq list request")
@@ -26,7 +26,7 @@ def run(monkeypatch):
             subjects.append(subject)
             return iter(findings)
 
-        monkeypatch.setattr("ai_jobs.checks.examine", examine)
+        monkeypatch.setattr("ai_jobs.operate.doctor.checks.examine", examine)
         monkeypatch.setenv("AI_JOB_REQUEST_QUEUE_URL", "https://sqs/1/request")
         done = CliRunner().invoke(main, [*before, "doctor", *arguments])
         done.subjects = subjects

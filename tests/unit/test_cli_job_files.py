@@ -9,8 +9,8 @@ import tracemalloc
 import pytest
 
 from ai_jobs.cli import json_array
+from ai_jobs.cli.exits import Problem
 from ai_jobs.cli.job_files import WrittenJobs
-from ai_jobs.cli.problems import Problem
 
 JOB = {"userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}}
 

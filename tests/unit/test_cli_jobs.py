@@ -14,11 +14,14 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, clients, get_queue_message_count, receive_messages, timestamps
+from ai_jobs import AIJobResultMessage, AIJobsError, get_queue_message_count, receive_messages
+from ai_jobs.aws import clients
 from ai_jobs.cli import jobs
-from ai_jobs.messages import AIJobMessage, ReceivedJob
-from ai_jobs.store import ClaimTerms, JobStatus, JobStore
-from ai_jobs.waiting import follow
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import AIJobMessage, ReceivedJob
+from ai_jobs.contract.row import JobStatus
+from ai_jobs.operate.waiting import follow
+from ai_jobs.service.store import ClaimTerms, JobStore
 
 JOB = {"userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}}
 
@@ -84,7 +87,7 @@ def no_pauses(monkeypatch):
 
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(
-        "ai_jobs.waiting.follow",
+        "ai_jobs.operate.waiting.follow",
         lambda store, ids, timeout: follow(store, ids, timeout, clock=lambda: seconds[0], sleep=sleep),
     )
     return seconds
@@ -205,7 +208,7 @@ def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
         threading.Event().wait(0.01)
 
     monkeypatch.setattr(jobs, "_SENDERS", 1)
-    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    monkeypatch.setattr("ai_jobs.aws.queues.send_ai_job_request", send)
     assert cli("submit", file([JOB] * 100)).exit_code == 1
     assert len(sent) < 90
 
@@ -229,7 +232,7 @@ def test_ctrl_c_says_what_was_sent(cli, file, monkeypatch, as_json):
         sent.append(message.job_id)
         threading.Event().wait(0.02)
 
-    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    monkeypatch.setattr("ai_jobs.aws.queues.send_ai_job_request", send)
     path = file([JOB | {"jobId": f"job-{number}"} for number in range(200)])
     result = cli("submit", path, *(["--json"] if as_json else []))
     assert result.exit_code == 130
@@ -250,7 +253,7 @@ def test_no_more_jobs_are_in_memory_than_can_be_sent(cli, file, monkeypatch):
         most.append(len(alive))
 
     monkeypatch.setattr(AIJobMessage, "__hash__", object.__hash__)
-    monkeypatch.setattr("ai_jobs.queues.send_ai_job_request", send)
+    monkeypatch.setattr("ai_jobs.aws.queues.send_ai_job_request", send)
     assert cli("submit", file([JOB] * 500)).exit_code == 0
     assert len(most) == 500
     assert max(most) <= jobs._IN_THE_AIR + jobs._SENDERS

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from ai_jobs.aws.queues import send_message
 from ai_jobs.cli import output
-from ai_jobs.queues import send_message
 
 JOB_ID = "3b8c2cfb-a250-4459-be35-847823d125d8"
 COLUMNS = ("JOB", "STATUS", "TYPE", "USER", "CREATED", "TOOK", "ERROR")
@@ -83,7 +83,7 @@ def strange_letter(aws, body):
 @pytest.mark.parametrize("command", [("list",), ("show", "job-1")])
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_any_text_is_printed_in_any_encoding(cli, strange_letter, charset, command, options, monkeypatch):
-    monkeypatch.setattr("ai_jobs.dlq._POLL_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.redrive._POLL_SECONDS", 0)
     result = cli("dlq", *command, *options, charset=charset)
     assert result.exit_code == 0, result.output
     if options:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
+from ai_jobs.aws.queues import QueueMessageCount
 from ai_jobs.cli.main import main
-from ai_jobs.errors import AIJobsError
-from ai_jobs.queues import QueueMessageCount
-from ai_jobs.snapshot import JOB_METRICS, Alarm, QueueState, Snapshot, Watcher, WorkerState
+from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.operate.snapshot import JOB_METRICS, Alarm, QueueState, Snapshot, Watcher, WorkerState
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012"
 FULL = Snapshot(

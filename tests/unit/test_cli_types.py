@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from ai_jobs import clients
+from ai_jobs.aws import clients
 from ai_jobs.cli.main import main
 from scripts import module_docs
 

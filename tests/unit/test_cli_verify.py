@@ -7,11 +7,13 @@ import json
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, clients, get_queue_message_count, receive_messages, timestamps
+from ai_jobs import AIJobResultMessage, get_queue_message_count, receive_messages
+from ai_jobs.aws import clients
+from ai_jobs.aws.queues import send_message
 from ai_jobs.cli import verify
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import send_message
-from ai_jobs.store import ClaimTerms, JobStore
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.store import ClaimTerms, JobStore
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def worker(aws, monkeypatch):
             return get_all(store, ids)
 
         monkeypatch.setattr(JobStore, "get_all", look)
-        monkeypatch.setattr("ai_jobs.waiting._FIRST_PAUSE_SECONDS", 0.01)
+        monkeypatch.setattr("ai_jobs.operate.waiting._FIRST_PAUSE_SECONDS", 0.01)
 
     return set_up
 

@@ -8,17 +8,15 @@ import dataclasses
 import pytest
 
 from ai_jobs import AIJobMessage, ConfigurationError, get_sqs_client, send_ai_job_request, send_ai_job_result
-from ai_jobs.configuration import (
+from ai_jobs.aws.settings import endpoint_url, integer, required
+from ai_jobs.contract.result import AIJobResultMessage
+from ai_jobs.service.settings import (
     EventPublisherSettings,
     JobsApiSettings,
     ProcessorSettings,
     ReconcilerSettings,
     ResultHandlerSettings,
-    endpoint_url,
-    integer,
-    required,
 )
-from ai_jobs.messages import AIJobResultMessage
 
 COMPLETE = {
     "AI_JOB_REQUEST_QUEUE_URL": "https://sqs/request",

@@ -10,12 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError, clients, dlq, get_queue_message_count, receive_messages, timestamps
-from ai_jobs.dead_letters import send_to_dlq
-from ai_jobs.dlq import Letter, Outcome, QueuePair, Selection, Sweep
-from ai_jobs.messages import MAX_MESSAGE_BYTES, ReceivedJob
-from ai_jobs.queues import send_message
-from ai_jobs.store import ClaimTerms, JobStore
+from ai_jobs import AIJobResultMessage, JobError, get_queue_message_count, receive_messages
+from ai_jobs.aws import clients
+from ai_jobs.aws.queues import send_message
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.contract.rules import MAX_MESSAGE_BYTES
+from ai_jobs.operate import redrive as dlq
+from ai_jobs.operate.redrive import Letter, Outcome, QueuePair, Selection, Sweep
+from ai_jobs.service.dead_letters import send_to_dlq
+from ai_jobs.service.store import ClaimTerms, JobStore
 
 DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ai_jobs import metrics
-from ai_jobs.errors import CODES
+from ai_jobs.contract.errors import CODES
+from ai_jobs.service import metrics
 
 ROOT = Path(__file__).parents[2]
 

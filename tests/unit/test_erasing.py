@@ -7,10 +7,12 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, ConfigurationError, Erased, JobError, erase_user, objects, timestamps
-from ai_jobs.budget import Budget, counter_key
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.store import Applied, ClaimTerms, JobStore, Refusal
+from ai_jobs import AIJobResultMessage, ConfigurationError, Erased, JobError, erase_user
+from ai_jobs.aws import objects
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.budget import Budget, counter_key
+from ai_jobs.service.store import Applied, ClaimTerms, JobStore, Refusal
 
 
 @pytest.fixture

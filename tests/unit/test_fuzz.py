@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import JobError, delayed_copies, timestamps
-from ai_jobs.api_errors import RequestError
-from ai_jobs.budget import Budget
-from ai_jobs.configuration import JobsApiSettings, ResultHandlerSettings
-from ai_jobs.store import (
+from ai_jobs import JobError
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.api_errors import RequestError
+from ai_jobs.service import delayed_copies
+from ai_jobs.service.budget import Budget
+from ai_jobs.service.settings import JobsApiSettings, ResultHandlerSettings
+from ai_jobs.service.store import (
     Applied,
     Cancellation,
     Claimed,
@@ -28,7 +30,7 @@ from ai_jobs.store import (
     Submission,
     Submitted,
 )
-from ai_jobs.wait_slots import WaitSlots
+from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api import routes
 from jobs_api.requests import Request
 from jobs_api.routes import JobsApi

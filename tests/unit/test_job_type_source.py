@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ai_jobs import JobError, job_type_source
-from ai_jobs.job_type_source import JobTypeSource
+from ai_jobs import JobError
+from ai_jobs.service import job_type_source
+from ai_jobs.service.job_type_source import JobTypeSource
 
 
 class FakeAppConfig:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ai_jobs import JobError
-from ai_jobs.job_types import JobTypes
+from ai_jobs.service.job_types import JobTypes
 
 ROOT = Path(__file__).parents[2]
 BUILTIN = {path.stem: path for path in (ROOT / "modules/ai-jobs/builtin_job_types").glob("*.yaml")}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ai_jobs import AIJobMessage, AIJobResultMessage, JobError
-from ai_jobs.messages import ReceivedJob
+from ai_jobs.contract.request import ReceivedJob
 
 SENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ai_jobs import metrics
-from ai_jobs.errors import ErrorClass
+from ai_jobs.contract.errors import ErrorClass
+from ai_jobs.service import metrics
 
 
 @pytest.fixture(autouse=True)

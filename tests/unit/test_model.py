@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ParamValid
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from ai_jobs import JobError, clients, connections, model
-from ai_jobs.clients import get_bedrock_client
-from ai_jobs.errors import CODES
-from ai_jobs.job_types import JobTypes, Prompt
-from ai_jobs.model import call_model
+from ai_jobs import JobError
+from ai_jobs.aws import clients, connections
+from ai_jobs.aws.clients import get_bedrock_client
+from ai_jobs.contract.errors import CODES
+from ai_jobs.service import model
+from ai_jobs.service.job_types import JobTypes, Prompt
+from ai_jobs.service.model import call_model
 
 ANSWER = {
     "output": {"message": {"role": "assistant", "content": [{"text": "Hello, "}, {"text": "Ada."}]}},

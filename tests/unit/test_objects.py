@@ -9,9 +9,10 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs import AIJobMessage, AIJobsError, JobError, objects, send_ai_job_request
-from ai_jobs.clients import forget_clients
-from ai_jobs.messages import ReceivedJob
+from ai_jobs import AIJobMessage, AIJobsError, JobError, send_ai_job_request
+from ai_jobs.aws import objects
+from ai_jobs.aws.clients import forget_clients
+from ai_jobs.contract.request import ReceivedJob
 
 LARGE = {"name": "ü" * 100_001}
 

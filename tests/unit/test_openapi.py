@@ -8,13 +8,14 @@ from pathlib import Path
 import openapi_spec_validator
 import pytest
 
-from ai_jobs import messages, views
-from ai_jobs.api_errors import API_CODES
-from ai_jobs.configuration import AUTHORIZATION_MODES, MAX_WAIT_SECONDS, TOKEN_MODES
-from ai_jobs.errors import CODES, ErrorClass, error_body
-from ai_jobs.messages import MAX_DEADLINE_SECONDS, JobResult, Usage
-from ai_jobs.queues import MAX_DELAY_SECONDS
-from ai_jobs.store import JobStatus
+from ai_jobs.aws.queues import MAX_DELAY_SECONDS
+from ai_jobs.contract import job_view, rules, timestamps
+from ai_jobs.contract.api_errors import API_CODES
+from ai_jobs.contract.errors import CODES, ErrorClass, error_body
+from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.contract.row import JobStatus
+from ai_jobs.contract.rules import MAX_DEADLINE_SECONDS
+from ai_jobs.service.settings import AUTHORIZATION_MODES, MAX_WAIT_SECONDS, TOKEN_MODES
 from jobs_api import routes
 from tests import contract
 
@@ -100,8 +101,8 @@ def test_the_routes_are_those_of_the_function_and_the_one_to_the_queue(monkeypat
 
 
 def test_a_job_has_the_fields_of_the_view():  # R-J6
-    everything = {name: name for name in views._SHOWN} | {"expiresAt": 0, "resultLocation": {}}
-    view = views.job_view(everything, lambda _: ("https://x.example/", messages.timestamps.now()))
+    everything = {name: name for name in job_view._SHOWN} | {"expiresAt": 0, "resultLocation": {}}
+    view = job_view.job_view(everything, lambda _: ("https://x.example/", timestamps.now()))
     assert set(SCHEMAS["Job"]["properties"]) == set(view)
 
 
@@ -117,7 +118,7 @@ def test_a_job_in_a_list_has_what_the_index_holds():
     index = table.partition("local.by_user_index\n")[2].partition("]")[0]
     held = ["jobId", "userId", *re.findall(r'"(\w+)"', index.partition("non_key_attributes")[2])]
     row = dict.fromkeys(held, "x") | {"calls": 1, "expiresAt": 0}
-    view = views.job_view(row, lambda _: ("", messages.timestamps.now()))
+    view = job_view.job_view(row, lambda _: ("", timestamps.now()))
     assert set(SCHEMAS["JobSummary"]["properties"]) == set(view)
 
 
@@ -127,16 +128,16 @@ def test_states_and_failures_are_those_of_the_code():  # R-E3
     shown = [code for code, error_class in CODES.items() if error_class is not ErrorClass.NOT_A_JOB]
     ours, of_others = SCHEMAS["JobFailure"]["properties"]["code"]["anyOf"]
     assert ours["enum"] == shown
-    assert of_others["pattern"] == f"^{messages._ERROR_CODE.pattern}$"
+    assert of_others["pattern"] == f"^{rules.ERROR_CODE.pattern}$"
 
 
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        ("JobId", messages._JOB_ID),
-        ("UserId", messages._USER_ID),
-        ("JobType", messages._JOB_TYPE),
-        ("TraceId", messages._TRACE_ID),
+        ("JobId", rules.JOB_ID),
+        ("UserId", rules.USER_ID),
+        ("JobType", rules.JOB_TYPE),
+        ("TraceId", rules.TRACE_ID),
     ],
 )
 def test_patterns_are_those_of_the_code(name, rule):

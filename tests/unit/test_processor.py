@@ -13,12 +13,15 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, JobError, clients, delayed_copies, timestamps
-from ai_jobs.budget import Budget
-from ai_jobs.configuration import ModelPrice
-from ai_jobs.job_types import JobTypes
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import get_queue_message_count, receive_messages, send_message
+from ai_jobs import AIJobResultMessage, AIJobsError, JobError
+from ai_jobs.aws import clients
+from ai_jobs.aws.queues import get_queue_message_count, receive_messages, send_message
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service import delayed_copies
+from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.settings import ModelPrice
 from processor import worker as worker_module
 from processor.batch import process_batch
 from processor.worker import Disposition, Worker

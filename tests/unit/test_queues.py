@@ -12,7 +12,6 @@ from ai_jobs import (
     AIJobMessage,
     AIJobResultMessage,
     AIJobsError,
-    clients,
     delete_message,
     get_queue_attributes,
     get_queue_message_count,
@@ -21,7 +20,8 @@ from ai_jobs import (
     send_ai_job_request,
     send_ai_job_result,
 )
-from ai_jobs.queues import change_visibility_of_all, check_size, send_message, size_of, with_more_attributes
+from ai_jobs.aws import clients
+from ai_jobs.aws.queues import change_visibility_of_all, check_size, send_message, size_of, with_more_attributes
 from tests.forked import Child
 
 

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, JobError, timestamps
-from ai_jobs import store as store_module
-from ai_jobs.configuration import ReconcilerSettings
-from ai_jobs.dead_letters import send_to_dlq
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import get_queue_message_count, send_message
-from ai_jobs.store import ClaimTerms, Refusal
+from ai_jobs import AIJobResultMessage, AIJobsError, JobError
+from ai_jobs.aws.queues import get_queue_message_count, send_message
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service import store as store_module
+from ai_jobs.service.dead_letters import send_to_dlq
+from ai_jobs.service.settings import ReconcilerSettings
+from ai_jobs.service.store import ClaimTerms, Refusal
 from reconciler import reconcile
 from reconciler.reconcile import Reconciler, Summary
 

@@ -10,12 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, ConfigurationError, JobError, delayed_copies, timestamps
-from ai_jobs.configuration import ResultHandlerSettings
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import get_queue_message_count
-from ai_jobs.store import Claimed, ClaimTerms
-from ai_jobs.views import plain
+from ai_jobs import AIJobResultMessage, AIJobsError, ConfigurationError, JobError
+from ai_jobs.aws.queues import get_queue_message_count
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.job_view import plain
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service import delayed_copies
+from ai_jobs.service.settings import ResultHandlerSettings
+from ai_jobs.service.store import Claimed, ClaimTerms
 from result_handler import batch
 from result_handler.batch import apply_batch
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from ai_jobs.errors import AIJobsError
-from ai_jobs.queues import QueueMessageCount
-from ai_jobs.snapshot import Alarm, Watcher
+from ai_jobs.aws.queues import QueueMessageCount
+from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.operate.snapshot import Alarm, Watcher
 
 NOW = datetime(2026, 1, 31, 12, 8, 30, tzinfo=UTC)
 BASE = "https://sqs.eu-west-1.amazonaws.com/123456789012"

@@ -7,9 +7,10 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, JobError, clients
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
+from ai_jobs import AIJobResultMessage, JobError
+from ai_jobs.aws import clients
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
 
 
 @pytest.fixture

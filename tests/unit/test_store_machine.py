@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from ai_jobs import AIJobResultMessage, JobError
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.store import OPEN_SHARDS, Applied, Claimed, ClaimTerms, JobStore, Refusal, Running, Submission, Submitted
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.store import (
+    OPEN_SHARDS,
+    Applied,
+    Claimed,
+    ClaimTerms,
+    JobStore,
+    Refusal,
+    Running,
+    Submission,
+    Submitted,
+)
 
 LEASE = timedelta(seconds=60)
 DEADLINE_SECONDS = 300

@@ -9,11 +9,11 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs.budget import Budget
-from ai_jobs.configuration import ResultHandlerSettings
-from ai_jobs.messages import ReceivedJob
-from ai_jobs.queues import receive_messages, send_message
-from ai_jobs.store import OPEN_SHARDS, JobStore, Submission, open_shard
+from ai_jobs.aws.queues import receive_messages, send_message
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.budget import Budget
+from ai_jobs.service.settings import ResultHandlerSettings
+from ai_jobs.service.store import OPEN_SHARDS, JobStore, Submission, open_shard
 from processor.worker import Disposition, Worker
 from result_handler.batch import apply_batch
 

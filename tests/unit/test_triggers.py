@@ -7,7 +7,7 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 
-from ai_jobs.triggers import Trigger, find_trigger, switch_trigger
+from ai_jobs.operate.triggers import Trigger, find_trigger, switch_trigger
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:request"
 ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"

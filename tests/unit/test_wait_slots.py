@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from ai_jobs import clients
-from ai_jobs.wait_slots import WaitSlots
+from ai_jobs.aws import clients
+from ai_jobs.service.wait_slots import WaitSlots
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ai_jobs import JobError
-from ai_jobs.waiting import follow
+from ai_jobs.operate.waiting import follow
 
 BUSY = JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB throttles")
 REFUSED = JobError("DEPENDENCY_REFUSED", "no permission")

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ai_jobs.cli.exits import FAILED, Problem
 from ai_jobs.cli.output import json_option, print_fields, print_json, print_table, progress, say
-from ai_jobs.cli.problems import FAILED, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ai_jobs.cli.environment import Environment, Source
-    from ai_jobs.dlq import Letter, QueuePair, Selection, Sweep, Treated
-    from ai_jobs.store import JobStore
+    from ai_jobs.operate.redrive import Letter, QueuePair, Selection, Sweep, Treated
+    from ai_jobs.service.store import JobStore
 
 _PURGE_QUESTIONS = {
     "request": "Delete {letters} behind the request queue? This can't be undone; their jobs stay failed.",
@@ -30,7 +30,7 @@ _PURGE_QUESTIONS = {
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-# As ai_jobs.dlq.MAX_LIMIT, which would import boto3 for the help text.
+# As ai_jobs.operate.redrive.MAX_LIMIT, which would import boto3 for the help text.
 _MAX_LIMIT = 20_000
 
 _MESSAGE_WIDTH = 48
@@ -86,8 +86,8 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
         newer_than: timedelta | None,
         **kwargs: Any,
     ) -> None:
-        from ai_jobs import timestamps
-        from ai_jobs.dlq import Selection
+        from ai_jobs.contract import timestamps
+        from ai_jobs.operate.redrive import Selection
 
         now = timestamps.now()
         selection = Selection(
@@ -131,7 +131,7 @@ def dlq() -> None:
 @click.pass_obj
 def list_letters(source: Source, side: Side, limit: int, as_json: bool, selection: Selection) -> None:
     """List dead letters, those that failed last first."""
-    from ai_jobs.dlq import Sweep
+    from ai_jobs.operate.redrive import Sweep
 
     sweep = Sweep(_pair(source.load(), side), limit)
     letters = sorted(_selected(sweep, selection), key=lambda letter: letter.failed_at, reverse=True)
@@ -151,9 +151,9 @@ def list_letters(source: Source, side: Side, limit: int, as_json: bool, selectio
 @click.pass_obj
 def show(source: Source, job_id: str, side: Side, limit: int, as_json: bool) -> None:
     """Show a job's dead letters in full, and what its row says. The body holds the user's input."""
-    from ai_jobs.dlq import Selection, Sweep
-    from ai_jobs.objects import signed_url
-    from ai_jobs.views import job_view
+    from ai_jobs.aws.objects import signed_url
+    from ai_jobs.contract.job_view import job_view
+    from ai_jobs.operate.redrive import Selection, Sweep
 
     environment = source.load()
     store = _store(environment)
@@ -202,7 +202,7 @@ def retry(
     of jobs that are completed, cancelled or erased stay where they are, as does what is no job: purge deletes them.
     Those of jobs whose failure is not written yet stay too, until the reconciler has been there.
     """
-    from ai_jobs import dlq as library
+    from ai_jobs.operate import redrive as library
 
     environment = source.load()
     environment.need(f"{side}_queue_url")
@@ -229,7 +229,7 @@ def purge(
 
     Letters of jobs whose failure the reconciler has not written yet are left alone.
     """
-    from ai_jobs import dlq as library
+    from ai_jobs.operate import redrive as library
 
     environment = source.load()
     pair, store = _pair(environment, side), _needed_store(environment)
@@ -242,13 +242,13 @@ def purge(
 
 
 def _pair(environment: Environment, side: Side) -> QueuePair:
-    from ai_jobs.dlq import QueuePair
+    from ai_jobs.operate.redrive import QueuePair
 
     return QueuePair(side, environment.get(f"{side}_queue_url"), environment.need(f"{side}_dlq_url"))
 
 
 def _store(environment: Environment) -> JobStore | None:
-    from ai_jobs.store import JobStore
+    from ai_jobs.service.store import JobStore
 
     table_name = environment.get("table_name")
     return JobStore(table_name) if table_name else None
@@ -278,7 +278,7 @@ def _selected(sweep: Sweep, selection: Selection, *, with_bodies: bool = False) 
 
 def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str) -> Selection:
     """Count the letters and ask: what was agreed to, which are these jobs' letters and no later ones."""
-    from ai_jobs.dlq import Sweep
+    from ai_jobs.operate.redrive import Sweep
 
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on: look with --dry-run, then say --yes")
@@ -322,7 +322,7 @@ def _run(
 
 
 def _count(pair: QueuePair) -> int:
-    from ai_jobs.queues import get_queue_message_count
+    from ai_jobs.aws.queues import get_queue_message_count
 
     return get_queue_message_count(pair.dlq_url).total
 
@@ -380,7 +380,7 @@ def _say_not_seen(sweep: Sweep) -> None:
 
 
 def _view(letter: Letter) -> dict[str, Any]:
-    from ai_jobs import timestamps
+    from ai_jobs.contract import timestamps
 
     return {
         "jobId": letter.job_id,
@@ -402,7 +402,7 @@ def _full_view(letter: Letter) -> dict[str, Any]:
 
 
 def _cells(letter: Letter) -> list[object]:
-    from ai_jobs import timestamps
+    from ai_jobs.contract import timestamps
 
     message = letter.error_message or letter.unusable
     if message and sys.stdout.isatty() and len(message) > _MESSAGE_WIDTH:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from ai_jobs.cli.exits import FAILED
 from ai_jobs.cli.output import json_option, print_json, print_table
-from ai_jobs.cli.problems import FAILED
 
 if TYPE_CHECKING:
-    from ai_jobs.checkup import Finding
     from ai_jobs.cli.environment import Source
+    from ai_jobs.operate.doctor.findings import Finding
 
 
 @click.command(short_help="Check an environment from the outside, and say what to do.")
@@ -26,8 +26,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     lacks. The exit code is 1 when something failed. No model is called.
     """
     # Imported here: the help needs no boto3.
-    from ai_jobs.checks import examine
-    from ai_jobs.checkup import State, Subject
+    from ai_jobs.operate.doctor.checks import examine
+    from ai_jobs.operate.doctor.findings import State, Subject
 
     source: Source = ctx.obj
     environment = source.load()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ai_jobs.cli.problems import Problem
+from ai_jobs.cli.exits import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,11 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ai_jobs.cli.exits import Problem
 from ai_jobs.cli.json_array import NotAnArrayError, elements
-from ai_jobs.cli.problems import Problem
-from ai_jobs.errors import JobError
-from ai_jobs.messages import AIJobMessage, json_kind
+from ai_jobs.contract.body import json_kind
+from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.request import AIJobMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

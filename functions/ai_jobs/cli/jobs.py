@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ai_jobs.cli.exits import FAILED, TIMED_OUT, Problem
 from ai_jobs.cli.output import json_option, print_fields, print_json, print_table, progress, say
-from ai_jobs.cli.problems import FAILED, TIMED_OUT, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ai_jobs.cli.environment import Environment, Source
     from ai_jobs.cli.job_files import WrittenJob
-    from ai_jobs.messages import AIJobMessage
-    from ai_jobs.store import JobStore, Row
+    from ai_jobs.contract.request import AIJobMessage
+    from ai_jobs.contract.row import Row
+    from ai_jobs.service.store import JobStore
 
-# As ai_jobs.store.JobStatus, which would import boto3 for the help text.
+# As ai_jobs.service.store.JobStatus, which would import boto3 for the help text.
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 _STDIN = "standard input"
@@ -169,7 +170,7 @@ def list_jobs(
     source: Source, user_id: str, wanted_status: str | None, job_type: str | None, limit: int, as_json: bool
 ) -> None:
     """List a user's jobs, the newest first, without their results and error texts."""
-    from ai_jobs.messages import check_user_id
+    from ai_jobs.contract.rules import check_user_id
 
     _checked(check_user_id, user_id)
     matching = (
@@ -213,19 +214,19 @@ def _readable_again(name: str) -> Iterator[BinaryIO]:
 
 
 def _store(environment: Environment) -> JobStore:
-    from ai_jobs.store import JobStore
+    from ai_jobs.service.store import JobStore
 
     return JobStore(environment.need("table_name"))
 
 
 def _checked_ids(job_ids: Iterable[str]) -> list[str]:
-    from ai_jobs.messages import check_job_id
+    from ai_jobs.contract.rules import check_job_id
 
     return list(dict.fromkeys(_checked(check_job_id, job_id) for job_id in job_ids))
 
 
 def _checked(check: Callable[[object], str], value: str) -> str:
-    from ai_jobs.errors import JobError
+    from ai_jobs.contract.errors import JobError
 
     try:
         return check(value)
@@ -235,7 +236,7 @@ def _checked(check: Callable[[object], str], value: str) -> str:
 
 def _check(jobs: Iterable[WrittenJob], bucket: str | None) -> int:
     """How many there are. Raises Problem at the first that can't be sent."""
-    from ai_jobs.queues import check_size
+    from ai_jobs.aws.queues import check_size
 
     total = 0
     with progress() as bar:
@@ -259,7 +260,7 @@ def _send(jobs: Iterable[WrittenJob], total: int, environment: Environment, *, a
     Raises:
         AIJobsError: the first failure, after what was sent and what was not has been told.
     """
-    from ai_jobs.queues import send_ai_job_request
+    from ai_jobs.aws.queues import send_ai_job_request
 
     queue_url, bucket = environment.need("request_queue_url"), environment.get("bucket_name")
     # As many as were checked: a file may have grown since.
@@ -366,7 +367,8 @@ def _print_sent(sent: Sequence[tuple[str, str, str]], *, as_json: bool) -> None:
 
 def _wait(store: JobStore, job_ids: Sequence[str], timeout_seconds: float, as_json: bool) -> None:
     """Wait for the jobs, print them, and end the command with the exit code that says how they ended."""
-    from ai_jobs.waiting import follow, has_ended
+    from ai_jobs.contract.row import has_ended
+    from ai_jobs.operate.waiting import follow
 
     rows: dict[str, Row] = {}
     try:
@@ -397,8 +399,8 @@ def _print_ends(job_ids: Sequence[str], rows: dict[str, Row], as_json: bool) -> 
 
 
 def _view(row: Row) -> dict[str, Any]:
-    from ai_jobs.objects import signed_url
-    from ai_jobs.views import job_view
+    from ai_jobs.aws.objects import signed_url
+    from ai_jobs.contract.job_view import job_view
 
     return job_view(row, signed_url)
 
@@ -422,7 +424,7 @@ def _created(row: Row) -> str | None:
 
 def _took(row: Row) -> str | None:
     """From the submission to the end."""
-    from ai_jobs import timestamps
+    from ai_jobs.contract import timestamps
 
     if not {"createdAt", "completedAt"} <= row.keys():
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ai_jobs.cli.environment import Source
-from ai_jobs.cli.problems import explained
+from ai_jobs.cli.exits import explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from ai_jobs.cli.output import console, json_option, print_json, rendered
 
 if TYPE_CHECKING:
     from ai_jobs.cli.environment import Source
-    from ai_jobs.snapshot import Snapshot
+    from ai_jobs.operate.snapshot import Snapshot
 
 
 @click.command(short_help="Live view of queues, workers and throughput.")
@@ -37,8 +37,8 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
     gained less what it lost: a queue that is filled as fast as it is emptied stays at 0.
     """
     # Imported here: the help needs no boto3.
-    from ai_jobs.errors import AIJobsError
-    from ai_jobs.snapshot import Watcher
+    from ai_jobs.contract.errors import AIJobsError
+    from ai_jobs.operate.snapshot import Watcher
 
     environment = source.load()
     # Without it nothing at all is known.

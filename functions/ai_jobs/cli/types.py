@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ai_jobs.cli.exits import FAILED, Problem
 from ai_jobs.cli.output import json_option, print_json, print_table
-from ai_jobs.cli.problems import FAILED, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +86,7 @@ def _text_of(file: Path) -> str:
 
 def _of_environment(environment: Environment) -> Iterator[_Row]:
     """The document that the workers get, from where they get it."""
-    from ai_jobs.clients import get_appconfigdata_client
+    from ai_jobs.aws.clients import get_appconfigdata_client
 
     client = get_appconfigdata_client()
     token = client.start_configuration_session(
@@ -102,8 +102,8 @@ def _of_environment(environment: Environment) -> Iterator[_Row]:
 
 def _compiled(content: str | bytes) -> Iterator[_Row]:
     # Imported here: the help needs neither.
-    from ai_jobs.errors import JobError
-    from ai_jobs.job_types import JobTypes
+    from ai_jobs.contract.errors import JobError
+    from ai_jobs.service.job_types import JobTypes
 
     try:
         job_types = JobTypes.from_document(content)

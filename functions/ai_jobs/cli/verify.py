@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ai_jobs.cli.exits import FAILED, TIMED_OUT, Problem, explain
 from ai_jobs.cli.output import json_option, print_json, print_table, progress, say
-from ai_jobs.cli.problems import FAILED, TIMED_OUT, Problem, explain
 
 if TYPE_CHECKING:
     from ai_jobs.cli.environment import Environment, Source
@@ -68,8 +68,8 @@ def verify(source: Source, test_send: bool, timeout_seconds: float, as_json: boo
 
 
 def _look_at(name: str, url: str) -> dict[str, Any]:
-    from ai_jobs.errors import AIJobsError
-    from ai_jobs.queues import get_queue_message_count
+    from ai_jobs.aws.queues import get_queue_message_count
+    from ai_jobs.contract.errors import AIJobsError
 
     try:
         count = get_queue_message_count(url)
@@ -81,9 +81,9 @@ def _look_at(name: str, url: str) -> dict[str, Any]:
 
 def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, Any], int]:
     """Send the test job and, where the table is known, wait for its end: what came of it, and the exit code."""
-    from ai_jobs import timestamps
-    from ai_jobs.messages import AIJobMessage
-    from ai_jobs.queues import send_ai_job_request
+    from ai_jobs.aws.queues import send_ai_job_request
+    from ai_jobs.contract import timestamps
+    from ai_jobs.contract.request import AIJobMessage
 
     if TEST_JOB_TYPE in (environment.get("job_types") or ()):
         raise Problem(
@@ -114,8 +114,9 @@ def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, A
 
 
 def _end_of(table_name: str, job_id: str, timeout_seconds: float) -> dict[str, Any] | None:
-    from ai_jobs.store import JobStore
-    from ai_jobs.waiting import follow, has_ended
+    from ai_jobs.contract.row import has_ended
+    from ai_jobs.operate.waiting import follow
+    from ai_jobs.service.store import JobStore
 
     row = None
     with progress() as bar:

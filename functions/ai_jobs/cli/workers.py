@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ai_jobs.cli.exits import TIMED_OUT, Problem
 from ai_jobs.cli.output import json_option, print_json, say
-from ai_jobs.cli.problems import TIMED_OUT, Problem
 
 if TYPE_CHECKING:
     from ai_jobs.cli.environment import Environment, Source
@@ -88,8 +88,8 @@ def resume(source: Source, queue: str, timeout_seconds: float, as_json: bool) ->
 
 def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_seconds: float, as_json: bool) -> None:
     # Imported here: the help needs no boto3.
-    from ai_jobs.queues import get_queue_attributes, get_queue_message_count
-    from ai_jobs.triggers import ENABLED, PAUSED, find_trigger, switch_trigger
+    from ai_jobs.aws.queues import get_queue_attributes, get_queue_message_count
+    from ai_jobs.operate.triggers import ENABLED, PAUSED, find_trigger, switch_trigger
 
     function, url = environment.need(worker.function_output), environment.need(worker.url_output)
     attributes = get_queue_attributes(url)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ai_jobs.client import forks
 from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import Core, list_filters, submit_options
-from ai_jobs.client.problems import ClientClosedError
+from ai_jobs.client.exceptions import ClientClosedError
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
-from ai_jobs.errors import AIJobsError
+from ai_jobs.contract.errors import AIJobsError
 
 try:
     import aiohttp
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ai_jobs.client.job import Job
-    from ai_jobs.messages import JobResult
+    from ai_jobs.contract.result import JobResult
 
 T = TypeVar("T")
 

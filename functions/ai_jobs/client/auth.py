@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ai_jobs.client import forks
-from ai_jobs.client.problems import AuthError, InvalidArgumentError
-from ai_jobs.errors import AIJobsError
+from ai_jobs.client.exceptions import AuthError, InvalidArgumentError
+from ai_jobs.contract.errors import AIJobsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ai_jobs.client.auth import check_header
-from ai_jobs.client.job import Job, job_of, result_of
-from ai_jobs.client.problems import (
+from ai_jobs.client.exceptions import (
     ApiConnectionError,
     ApiError,
     ConflictError,
@@ -26,10 +25,11 @@ from ai_jobs.client.problems import (
     error_of,
     unexpected,
 )
+from ai_jobs.client.job import Job, job_of, result_of
 from ai_jobs.client.urls import is_http_url
 from ai_jobs.client.wire import Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Send, Steps
-from ai_jobs.errors import AIJobsError
-from ai_jobs.messages import JobResult
+from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.contract.result import JobResult
 
 CONCURRENCY = 8
 """How many requests one operation has under way at most."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ai_jobs import timestamps
-from ai_jobs.client.problems import JobCancelledError, JobFailedError, JobNotEndedError
-from ai_jobs.messages import JobResult, Usage, is_usage
+from ai_jobs.client.exceptions import JobCancelledError, JobFailedError, JobNotEndedError
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.result import JobResult, Usage, is_usage
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 """The terminal states."""

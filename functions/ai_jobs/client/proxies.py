@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from ai_jobs.client.problems import InvalidArgumentError
+from ai_jobs.client.exceptions import InvalidArgumentError
 from ai_jobs.client.urls import is_http_url
 
 

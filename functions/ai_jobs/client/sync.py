@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from ai_jobs.client import forks
 from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import CONCURRENCY, Core, list_filters, submit_options
-from ai_jobs.client.problems import ClientClosedError
+from ai_jobs.client.exceptions import ClientClosedError
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import urllib3
 
     from ai_jobs.client.job import Job
-    from ai_jobs.messages import JobResult
+    from ai_jobs.contract.result import JobResult
 
 T = TypeVar("T")
 
@@ -43,7 +43,8 @@ class JobsClient:
 
     Every method retries what may pass (no connection, 429, 5xx) up to six times within a minute, as everything that it
     sends may be sent twice; `wait` and `iter_results` do so until their own time is up. What is left then, and what no
-    retry mends, is raised as an `AIJobsError` whose `job_id` says which job it is about: see `ai_jobs.client.problems`.
+    retry mends, is raised as an `AIJobsError` whose `job_id` says which job it is about: see
+    `ai_jobs.client.exceptions`.
 
     Connections and threads belong to one process: a forked child makes its own.
 

@@ -1,0 +1,206 @@
+"""The boto3 clients: one of each per process, with the time-outs and retries that the system counts on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from ai_jobs.aws import settings
+from ai_jobs.aws.connections import make_patient
+
+if TYPE_CHECKING:
+    from mypy_boto3_appconfig import AppConfigClient
+    from mypy_boto3_appconfigdata import AppConfigDataClient
+    from mypy_boto3_bedrock import BedrockClient
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+_CONNECT_TIMEOUT_SECONDS = 1
+
+# One try has no other: a handshake that takes a moment longer must not cost the job a receive.
+_MODEL_CONNECT_TIMEOUT_SECONDS = 2
+
+MAX_POOL_CONNECTIONS = 50
+"""Sockets a client keeps, and so the bound on the jobs that one process works on at once."""
+
+# Longer than SQS's longest poll (20 s).
+_SQS_READ_TIMEOUT_SECONDS = 25
+
+# A healthy table, configuration or queue answers in milliseconds. An unhealthy one must be told apart while there is
+# time left to say so: jobs_api writes a row (two attempts) and sends a message (three) within its 29 s.
+_DATA_READ_TIMEOUT_SECONDS = 3
+
+# What S3 may take for the next bytes, not for an object as a whole. jobs_api asks AppConfig (two attempts), then S3
+# (three), and must be able to say within its 29 s that one of them hangs.
+_S3_READ_TIMEOUT_SECONDS = 4
+
+# What only the command `ai-jobs` asks: a person waits for it.
+_CONTROL_READ_TIMEOUT_SECONDS = 10
+
+# Signed URLs must be of version 4 and name the region's own endpoint, the only one that every region's buckets answer
+# to; botocore signs for the global one unless the address is virtual (botocore.signers._should_use_global_endpoint).
+_SIGNING = Config(
+    signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"}
+)
+
+_CALLING_MODELS = Config(connect_timeout=_MODEL_CONNECT_TIMEOUT_SECONDS)
+
+# Creating a client goes through boto3's default session, which is not safe to use from two threads at once
+# (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html); the clients themselves are.
+_creation = threading.Lock()
+
+
+@functools.cache
+def _create(service: str, read_timeout_seconds: int, attempts: int, more: Config | None) -> Any:
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=MAX_POOL_CONNECTIONS,
+        user_agent_extra="ai-jobs",
+    )
+    client = boto3.client(
+        service,  # type: ignore[call-overload]  # the stubs know each service's client by its literal name only
+        endpoint_url=settings.endpoint_url(),
+        config=config.merge(more) if more else config,
+    )
+    if more is _CALLING_MODELS:
+        make_patient(client)
+    return client
+
+
+def _client(service: str, read_timeout_seconds: int, attempts: int, more: Config | None = None) -> Any:
+    with _creation:
+        return _create(service, read_timeout_seconds, attempts, more)
+
+
+def get_sqs_client() -> SQSClient:
+    """The process's SQS client; `USE_LOCAL_AWS` and `AWS_ENDPOINT_URL` say where it points.
+
+    Raises:
+        ConfigurationError: when `USE_LOCAL_AWS` is neither true nor false.
+        botocore.exceptions.NoRegionError: when no region is configured.
+    """
+    client: SQSClient = _client("sqs", _SQS_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_sqs_sending_client() -> SQSClient:
+    """The process's SQS client for what is no long poll. Raises as `get_sqs_client` does."""
+    client: SQSClient = _client("sqs", _DATA_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_dynamodb_client() -> DynamoDBClient:
+    """The process's DynamoDB client. Raises as `get_sqs_client` does."""
+    client: DynamoDBClient = _client("dynamodb", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    return client
+
+
+def get_appconfigdata_client() -> AppConfigDataClient:
+    """The process's AppConfig data client. Raises as `get_sqs_client` does."""
+    client: AppConfigDataClient = _client("appconfigdata", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    return client
+
+
+def get_s3_client() -> S3Client:
+    """The process's S3 client. Raises as `get_sqs_client` does."""
+    client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_s3_signing_client() -> S3Client:
+    """An S3 client for signing URLs only. Raises as `get_sqs_client` does."""
+    client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3, more=_SIGNING)
+    return client
+
+
+def get_events_client() -> Any:
+    """The process's EventBridge client, untyped for want of its stubs. Raises as `get_sqs_client` does."""
+    return _client("events", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+
+
+def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:
+    """The Bedrock client for this read time-out: botocore has no time-out per call, so there is one client for each.
+
+    It calls once: a retry inside botocore would bill the model a second time behind the retry policy's back. What is
+    tried again is the connection, as long as nothing was sent. Raises as `get_sqs_client` does.
+    """
+    client: BedrockRuntimeClient = _client("bedrock-runtime", read_timeout_seconds, attempts=1, more=_CALLING_MODELS)
+    return client
+
+
+def get_lambda_client() -> LambdaClient:
+    """The process's Lambda client, for the command. Raises as `get_sqs_client` does."""
+    client: LambdaClient = _client("lambda", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_cloudwatch_client() -> CloudWatchClient:
+    """The process's CloudWatch client, for the command. Raises as `get_sqs_client` does."""
+    client: CloudWatchClient = _client("cloudwatch", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_appconfig_client() -> AppConfigClient:
+    """The process's client of AppConfig's control plane, for the command. Raises as `get_sqs_client` does."""
+    client: AppConfigClient = _client("appconfig", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_bedrock_control_client() -> BedrockClient:
+    """The client of Bedrock's control plane, for the command: it calls no model. Raises as `get_sqs_client` does."""
+    client: BedrockClient = _client("bedrock", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_iam_client() -> Any:
+    """The process's IAM client, for the command, untyped for want of its stubs. Raises as `get_sqs_client` does."""
+    return _client("iam", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+
+
+def get_scheduler_client() -> EventBridgeSchedulerClient:
+    """The process's EventBridge Scheduler client, for the command. Raises as `get_sqs_client` does."""
+    client: EventBridgeSchedulerClient = _client("scheduler", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_sns_client() -> SNSClient:
+    """The process's SNS client, for the command. Raises as `get_sqs_client` does."""
+    client: SNSClient = _client("sns", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def get_sts_client() -> STSClient:
+    """The process's STS client, for the command. Raises as `get_sqs_client` does."""
+    client: STSClient = _client("sts", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+    return client
+
+
+def forget_clients() -> None:
+    """Make the next call of each function above create its client anew, from the environment as it is then."""
+    with _creation:
+        _create.cache_clear()
+
+
+def _start_afresh() -> None:
+    """Share no connection with the parent: two processes that read one get each other's answers."""
+    global _creation
+    _creation = threading.Lock()  # the parent's may be held by a thread that the child does not have
+    _create.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -1,0 +1,164 @@
+"""The bucket: inputs and results that are too large for a message."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ai_jobs.aws.clients import get_s3_client, get_s3_signing_client
+from ai_jobs.aws.errors import dependency_error
+from ai_jobs.contract import documents, timestamps
+from ai_jobs.contract.body import check_document, json_object
+from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.locations import input_prefix, job_result_prefix, result_prefix
+from ai_jobs.contract.request import AIJobMessage
+from ai_jobs.contract.rules import MAX_INPUT_BYTES
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+URL_SECONDS = 900
+"""How long a signed URL is good for. Not longer: it dies with the credentials of the role that signed it."""
+
+_DELETE_BATCH = 1000
+
+
+def to_json(document: dict[str, Any]) -> bytes:
+    """A document as it is stored, UTF-8."""
+    return documents.to_json(document).encode()
+
+
+def put_result(bucket: str, user_id: str, job_id: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Store a result document.
+
+    Every one has a key of its own, so that a late writer can't change what a later attempt has reported (attempts are
+    counted anew after a redrive).
+
+    Returns:
+        Its location, `{bucket, key, bytes}`.
+
+    Raises:
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
+    """
+    return _put(bucket, f"{job_result_prefix(user_id, job_id)}{uuid.uuid4()}.json", to_json(document))
+
+
+def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:
+    """Store the input of a job that is about to be submitted.
+
+    The key holds the content's checksum: the same job sent twice has the same location and so counts as the same job;
+    another input under the same job id does not replace the first one's.
+
+    Returns and raises as `put_result` does.
+
+    Raises:
+        ValueError: when it is over 10,000,000 bytes.
+    """
+    content = checked_input(message)
+    location = input_location(bucket, message, content)
+    return _put(bucket, location["key"], content)
+
+
+def input_location(bucket: str, message: AIJobMessage, content: bytes) -> dict[str, Any]:
+    """Where `put_input` stores this content of a job's input."""
+    digest = hashlib.sha256(content).hexdigest()
+    key = f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json"
+    return {"bucket": bucket, "key": key, "bytes": len(content)}
+
+
+def checked_input(message: AIJobMessage) -> bytes:
+    """The input as `put_input` stores it. Raises ValueError when it is over 10,000,000 bytes."""
+    content = to_json(message.input)
+    if len(content) > MAX_INPUT_BYTES:
+        written_out = f"at most {MAX_INPUT_BYTES} are allowed, with numbers written out (1e15 takes 18 bytes)"
+        raise ValueError(f"the input is {len(content)} bytes: {written_out}; shorten it")
+    return content
+
+
+def _put(bucket: str, key: str, content: bytes) -> dict[str, Any]:
+    try:
+        get_s3_client().put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/json")
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, "S3") from error
+    return {"bucket": bucket, "key": key, "bytes": len(content)}
+
+
+def read_input(bucket: str, location: dict[str, Any]) -> dict[str, Any]:
+    """The input at a location that `AIJobMessage` has checked.
+
+    Args:
+        bucket: the only bucket that is read from.
+
+    Raises:
+        JobError: `INVALID_MESSAGE` when it names another bucket or holds no JSON object, `INVALID_INPUT` when JSON in
+            UTF-8 can't express what it holds, `INPUT_NOT_FOUND`, `DEPENDENCY_UNAVAILABLE`, `DEPENDENCY_REFUSED`.
+    """
+    if location["bucket"] != bucket:
+        raise JobError("INVALID_MESSAGE", f"inputLocation.bucket must be {bucket}", "inputLocation.bucket")
+    client = get_s3_client()
+    try:
+        answer = client.get_object(Bucket=bucket, Key=location["key"])
+        content = answer["Body"].read() if answer["ContentLength"] <= MAX_INPUT_BYTES else b""
+    except client.exceptions.NoSuchKey:
+        raise JobError("INPUT_NOT_FOUND", "the input is not in the bucket (any more)", "inputLocation") from None
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, "S3") from error
+    return _input_object(content)
+
+
+def _input_object(content: bytes) -> dict[str, Any]:
+    try:
+        document = json_object(content.decode(), "INVALID_MESSAGE")
+    except (UnicodeDecodeError, JobError):
+        rule = f"the input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes, in UTF-8"
+        raise JobError("INVALID_MESSAGE", rule, "inputLocation") from None
+    check_document(document, "input")
+    return document
+
+
+def signed_url(location: dict[str, Any], clock: Callable[[], datetime] = timestamps.now) -> tuple[str, datetime]:
+    """A URL that gives anyone the object, and when it ends (after 15 minutes at the latest).
+
+    Signing happens without a call to S3: an object that is gone is only found out by whoever opens the URL.
+    """
+    expires_at = clock() + timedelta(seconds=URL_SECONDS)
+    url = get_s3_signing_client().generate_presigned_url(
+        "get_object", Params={"Bucket": location["bucket"], "Key": location["key"]}, ExpiresIn=URL_SECONDS
+    )
+    return url, expires_at
+
+
+def erase_objects_of(bucket: str, user_id: str) -> int:
+    """Delete every input and result of a user; run it again after a failure, it goes on with what is left.
+
+    Returns:
+        How many objects were deleted.
+
+    Raises:
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
+    """
+    try:
+        return sum(_delete_all(bucket, prefix) for prefix in (result_prefix(user_id), input_prefix(user_id)))
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, "S3") from error
+
+
+def _delete_all(bucket: str, prefix: str) -> int:
+    client = get_s3_client()
+    count = 0
+    for page in client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": _DELETE_BATCH}
+    ):
+        keys: list[ObjectIdentifierTypeDef] = [{"Key": found["Key"]} for found in page.get("Contents", [])]
+        if not keys:
+            continue
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        if refused := answer.get("Errors"):
+            raise JobError("DEPENDENCY_REFUSED", f"S3 did not delete {len(refused)} objects ({refused[0].get('Code')})")
+        count += len(keys)
+    return count

@@ -1,0 +1,75 @@
+"""What the HTTP API can answer other than success: the one list of its codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_jobs.contract.errors import JobError, error_body
+
+API_CODES: dict[str, int] = {
+    "BAD_REQUEST": 400,
+    "INVALID_JOB_ID": 400,
+    "MESSAGE_REFUSED": 400,
+    "INVALID_INPUT": 400,
+    "UNKNOWN_JOB_TYPE": 400,
+    "UNDEFINED_FIELD": 400,
+    "UNAUTHORIZED": 401,
+    "FORBIDDEN": 403,
+    "JOB_NOT_FOUND": 404,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "JOB_ID_CONFLICT": 409,
+    "JOB_ENDED": 409,
+    "REQUEST_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "THROTTLED": 429,
+    "QUOTA_EXCEEDED": 429,
+    "INTERNAL_ERROR": 500,
+    "QUEUE_UNAVAILABLE": 503,
+    "STORE_UNAVAILABLE": 503,
+    "TIMEOUT": 504,
+}
+"""Every code of an error of the API, and its HTTP status (`INTERNAL_ERROR` is 502 where the gateway found the function
+broken). Some are the gateway's own (modules/api). A job's own failures have other codes (ai_jobs.contract.errors)."""
+
+RETRY_AFTER_SECONDS = 2
+"""When to ask again: of a job that is still open, or of a service that is busy."""
+
+_RETRIED = (503,)
+
+
+class RequestError(Exception):
+    """A request that is not done, with what its caller is told.
+
+    Args:
+        code: a key of `API_CODES`; it decides the status.
+        message: names what is wrong, the rule and the way out.
+        field: the field or parameter at fault, such as `input.bedrooms`.
+
+    Raises:
+        KeyError: when the code is not in the table.
+    """
+
+    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = API_CODES[code]
+        self._body = error_body(code, message, field)
+
+    @property
+    def code(self) -> str:
+        """The code."""
+        return self._body["code"]
+
+    def headers(self) -> dict[str, str]:
+        """Headers that go with it."""
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)} if self.status in _RETRIED else {}
+
+    def to_body(self) -> dict[str, Any]:
+        """The answer's JSON, the same shape for every error: `{"error": {code, message, field?}}`."""
+        return {"error": self._body}
+
+
+def of_job_error(error: JobError) -> RequestError:
+    """What a caller is told whose job breaks a rule: its job type's codes stay, a malformed field is a bad request."""
+    code = error.code if error.code in API_CODES else "BAD_REQUEST"
+    return RequestError(code, error.message, error.field)

@@ -1,0 +1,165 @@
+"""What can go wrong with a job, and what the system then does: the one table of error classes and codes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ai_jobs.contract.documents import whole
+
+
+class ErrorClass(StrEnum):
+    """How a failure is handled; the classes are those of the contract (docs/how-it-works.md)."""
+
+    INVALID = "invalid"
+    """The job itself is wrong: it is `failed` at once. No retry, no dead letter."""
+
+    OPERATOR = "operator"
+    """The set-up is wrong: `failed` at once and to the DLQ; a redrive after the fix succeeds."""
+
+    THROTTLED = "throttled"
+    """Something is busy: a delayed copy takes the message's place. Costs no receive; ends at the deadline."""
+
+    TRANSIENT = "transient"
+    """May pass: tried again after a back-off, within maxReceiveCount."""
+
+    EXHAUSTED = "exhausted"
+    """The last receive or the deadline is used up: `failed`, and to the DLQ."""
+
+    CRASH = "crash"
+    """Nobody is left who could finish the job: the reconciler sets it to `failed`."""
+
+    NOT_A_JOB = "not_a_job"
+    """The message can't be tied to a job of its own: to the DLQ, no row is written."""
+
+    @property
+    def metric_name(self) -> str:
+        """The metric that counts failures of this class, such as `ThrottledErrors`."""
+        return "".join(word.capitalize() for word in self.value.split("_")) + "Errors"
+
+
+CODES: dict[str, ErrorClass] = {
+    "INVALID_MESSAGE": ErrorClass.INVALID,
+    "UNKNOWN_JOB_TYPE": ErrorClass.INVALID,
+    "INVALID_INPUT": ErrorClass.INVALID,
+    "UNDEFINED_FIELD": ErrorClass.INVALID,
+    "INPUT_TOO_LONG": ErrorClass.INVALID,
+    "INPUT_NOT_FOUND": ErrorClass.INVALID,
+    "GUARDRAIL_INTERVENED": ErrorClass.INVALID,
+    "CONTENT_FILTERED": ErrorClass.INVALID,
+    "JOB_FAILED": ErrorClass.INVALID,
+    "UNSUPPORTED_SCHEMA_VERSION": ErrorClass.OPERATOR,
+    "INVALID_CONFIGURATION": ErrorClass.OPERATOR,
+    "INVALID_PROMPT": ErrorClass.OPERATOR,
+    "MODEL_ACCESS_DENIED": ErrorClass.OPERATOR,
+    "MODEL_NOT_FOUND": ErrorClass.OPERATOR,
+    "MODEL_REQUEST_REJECTED": ErrorClass.OPERATOR,
+    "DEPENDENCY_REFUSED": ErrorClass.OPERATOR,
+    "MODEL_THROTTLED": ErrorClass.THROTTLED,
+    "MODEL_ACCESS_PENDING": ErrorClass.THROTTLED,
+    "DEPENDENCY_UNAVAILABLE": ErrorClass.THROTTLED,
+    "NOT_ENOUGH_TIME": ErrorClass.THROTTLED,
+    "BUDGET_EXHAUSTED": ErrorClass.THROTTLED,
+    "MODEL_TIMEOUT": ErrorClass.TRANSIENT,
+    "MODEL_ERROR": ErrorClass.TRANSIENT,
+    "MODEL_UNREACHABLE": ErrorClass.TRANSIENT,
+    "MALFORMED_MODEL_ANSWER": ErrorClass.TRANSIENT,
+    "INTERNAL_ERROR": ErrorClass.TRANSIENT,
+    "NO_ROOM_TO_WAIT": ErrorClass.TRANSIENT,
+    "RESULT_NOT_STORED": ErrorClass.TRANSIENT,
+    "RETRIES_EXHAUSTED": ErrorClass.EXHAUSTED,
+    "DEADLINE_EXCEEDED": ErrorClass.EXHAUSTED,
+    "WORKER_CRASHED": ErrorClass.CRASH,
+    "JOB_STALLED": ErrorClass.CRASH,
+    "ENQUEUE_FAILED": ErrorClass.CRASH,
+    "NOT_A_JOB": ErrorClass.NOT_A_JOB,
+    "NOT_A_RESULT": ErrorClass.NOT_A_JOB,
+    "JOB_UNKNOWN": ErrorClass.NOT_A_JOB,
+    "JOB_ID_CONFLICT": ErrorClass.NOT_A_JOB,
+}
+"""Every code that a job's `error` or a dead letter can carry, and its class."""
+
+
+_MESSAGE_LIMIT = 1000
+_FIELD_LIMIT = 256
+_VALUE_LIMIT = 200
+
+
+def _shortened(text: str, limit: int) -> str:
+    text = whole(text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def shown(value: object) -> str:
+    """A value of a configuration as messages quote it, cut to a length that leaves room for the rest."""
+    return _shortened(repr(value), _VALUE_LIMIT)
+
+
+def error_body(code: str, message: str, field: str | None = None) -> dict[str, str]:
+    """`{code, message, field?}`, cut to lengths that fit wherever an error goes: it may name what a caller sent."""
+    body = {"code": code, "message": _shortened(message, _MESSAGE_LIMIT)}
+    return body | ({"field": _shortened(field, _FIELD_LIMIT)} if field else {})
+
+
+class JobError(Exception):
+    """A failure of one job, with a code from `CODES`.
+
+    Args:
+        code: a key of `CODES`; it decides the error class.
+        message: for the person who submitted the job; never repeats input or model text.
+        field: the field at fault as a dotted path, such as `input.bedrooms`.
+
+    Raises:
+        KeyError: when the code is not in the table.
+    """
+
+    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+        self.code = code
+        self.error_class = CODES[code]
+        # Both may name what a caller sent, and must fit into a message and a row whatever that was.
+        self.message = _shortened(message, _MESSAGE_LIMIT)
+        self.field = _shortened(field, _FIELD_LIMIT) if field else None
+        super().__init__(self.message)
+
+    def to_body(self) -> dict[str, str]:
+        """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
+        return error_body(self.code, self.message, self.field)
+
+
+class MisconfiguredError(ValueError):
+    """A part of a job type that can't be used.
+
+    Args:
+        place: where in the job type, such as `inputSchema.properties.name.pattern`.
+        reason: what is wrong there and how to mend it.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+
+
+class ConfigurationError(Exception):
+    """A setting of the process is missing or wrong; the process must not start.
+
+    Args:
+        variable: the environment variable's name.
+        problem: what is wrong and how to mend it.
+    """
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable} {problem}")
+        self.variable = variable
+
+
+class AIJobsError(Exception):
+    """The queues, or the jobs API, could not do what was asked of them (the cause is chained).
+
+    Args:
+        code: AWS's or the API's error code, or the name of what went wrong on the way there.
+        job_id: the job that it is about, also when nobody could be told of that job; None where there is not one.
+    """
+
+    def __init__(self, message: str, code: str = "Unknown", job_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.job_id = job_id

@@ -1,0 +1,208 @@
+"""The outcome of a job, as it stands on the response queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeGuard, cast
+
+from ai_jobs.contract import documents, timestamps
+from ai_jobs.contract.body import SCHEMA_VERSION, check_version, json_object, message_json, without_none
+from ai_jobs.contract.errors import JobError, error_body
+from ai_jobs.contract.locations import result_owner
+from ai_jobs.contract.rules import (
+    ERROR_CODE,
+    JOB_ID,
+    JOB_TYPE,
+    TRACE_ID,
+    USER_ID,
+    checked_moment,
+    checked_text,
+    has_text,
+    is_whole_number,
+)
+
+_MAX_ATTEMPT = 1_000_000_000
+
+
+_MAX_TOKENS = 10**15
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one model call, as Bedrock counts them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+def is_usage(document: object) -> TypeGuard[dict[str, Any]]:
+    """Does it count tokens as a `usage` does? One of another producer's may be anything."""
+    counts = (document.get(name) for name in ("inputTokens", "outputTokens")) if isinstance(document, dict) else (None,)
+    return all(is_whole_number(count, 0, _MAX_TOKENS) for count in counts)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What the model made of a job.
+
+    Attributes:
+        text: the model's words.
+        model: the model id that was called.
+        stop_reason: Bedrock's word for why it stopped.
+        truncated: True when it ran into `max_tokens` and the text is cut off.
+        document: the result as it came, in the client: one that is not the model's may be any object. Where it lacks
+            a field from above, that is empty.
+    """
+
+    text: str
+    model: str
+    usage: Usage
+    stop_reason: str
+    truncated: bool
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def to_document(self) -> dict[str, Any]:
+        """The result as it stands in messages, rows and answers."""
+        return {
+            "text": self.text,
+            "model": self.model,
+            "usage": {"inputTokens": self.usage.input_tokens, "outputTokens": self.usage.output_tokens},
+            "stopReason": self.stop_reason,
+            "truncated": self.truncated,
+        }
+
+
+@dataclass(frozen=True)
+class AIJobResultMessage:
+    """The outcome of a job, as it stands on the response queue: the processor's, or that of a producer of your own.
+
+    Attributes:
+        attempt: which attempt it comes from; results of older attempts are dropped. None, for a producer that does not
+            know, means the latest attempt of a job that is still open.
+        result: any JSON object, when completed and small enough for a message; it is shown as it is. Its numbers must
+            be ones that DynamoDB can store.
+        result_location: `{bucket, key, bytes}` of the result document, when completed and too large. It must lie in
+            the module's bucket, under `results/user=USER/job=JOB/`.
+        error: `{code, message, field?}`, or a text that says why (its code is `JOB_FAILED`), when failed.
+        model, usage: as in the result document, when that lies elsewhere: the row shows them in any case.
+        timestamp: when the outcome was reached; a moment in the future counts as now.
+        processing_time: milliseconds from the claim to the outcome.
+
+    Raises:
+        JobError: `NOT_A_RESULT`, naming the field that breaks its rule.
+    """
+
+    job_id: str
+    user_id: str
+    job_type: str
+    status: Literal["completed", "failed"]
+    attempt: int | None = None
+    result: dict[str, Any] | None = None
+    result_location: dict[str, Any] | None = None
+    error: dict[str, Any] | str | None = None
+    timestamp: datetime = field(default_factory=timestamps.now)
+    processing_time: int | None = None
+    trace_id: str | None = None
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        checked_text(self.job_id, JOB_ID, "jobId", "NOT_A_RESULT")
+        checked_text(self.user_id, USER_ID, "userId", "NOT_A_RESULT")
+        checked_text(self.job_type, JOB_TYPE, "jobType", "NOT_A_RESULT")
+        if self.attempt is not None and not is_whole_number(self.attempt, 1, _MAX_ATTEMPT):
+            rule = f"attempt must be a whole number from 1 to {_MAX_ATTEMPT}; leave it out for the latest"
+            raise JobError("NOT_A_RESULT", rule, "attempt")
+        if self.status == "completed":
+            self._check_result()
+        elif self.status == "failed":
+            self._check_error()
+        else:
+            raise JobError("NOT_A_RESULT", f"status is {self.status!r:.100}: it must be completed or failed", "status")
+
+    def _check_result(self) -> None:
+        if self.result_location is not None:
+            result_owner(self.result_location, self.job_id)
+        elif not isinstance(self.result, dict):
+            raise JobError("NOT_A_RESULT", "a completed job needs a result, a JSON object, or where it lies", "result")
+        elif fault := documents.fault_for_table(self.result, "result"):
+            raise JobError("NOT_A_RESULT", str(fault), fault.place)
+
+    def _check_error(self) -> None:
+        if isinstance(self.error, str):
+            return
+        if not has_text(self.error, "code"):
+            rule = "a failed job needs an error: {code, message}, or a text that says why"
+            raise JobError("NOT_A_RESULT", rule, "error")
+        code = cast("dict[str, Any]", self.error)["code"]
+        if not ERROR_CODE.fullmatch(code):
+            rule = f"it must match {ERROR_CODE.pattern}"
+            raise JobError("NOT_A_RESULT", f"error.code is {code[:140]!r}: {rule}", "error.code")
+
+    @property
+    def failure(self) -> dict[str, str] | None:
+        """The error of a failed job as its row shows it: `{code, message, field?}`."""
+        if self.status != "failed":
+            return None
+        if not isinstance(self.error, dict):
+            return error_body("JOB_FAILED", self.error or _NO_REASON)
+        message, at = self.error.get("message"), self.error.get("field")
+        shown = message if isinstance(message, str) and message else _NO_REASON
+        return error_body(self.error["code"], shown, at if isinstance(at, str) else None)
+
+    def to_body(self) -> str:
+        """The message's JSON."""
+        document = {
+            "schemaVersion": SCHEMA_VERSION,
+            "jobId": self.job_id,
+            "userId": self.user_id,
+            "jobType": self.job_type,
+            "attempt": self.attempt,
+            "status": self.status,
+            "result": self.result,
+            "resultLocation": self.result_location,
+            "model": self.model,
+            "usage": self.usage,
+            "error": self.error,
+            "timestamp": timestamps.to_text(self.timestamp),
+            "processingTime": self.processing_time,
+            "traceId": self.trace_id,
+        }
+        return message_json(document)
+
+    def attributes(self) -> dict[str, str]:
+        """The message attributes that go with it."""
+        return without_none(
+            {"JobId": self.job_id, "UserId": self.user_id, "Status": self.status, "TraceId": self.trace_id}
+        )
+
+    @classmethod
+    def from_body(cls, body: str) -> AIJobResultMessage:
+        """Read a message of the response queue; unknown fields are ignored.
+
+        Raises:
+            JobError: `NOT_A_RESULT` naming the field, or `UNSUPPORTED_SCHEMA_VERSION`.
+        """
+        document = documents.whole_document(json_object(body, "NOT_A_RESULT"))
+        check_version(document.get("schemaVersion", SCHEMA_VERSION), "NOT_A_RESULT")
+        trace_id = document.get("traceId")
+        return cls(
+            job_id=document.get("jobId", ""),
+            user_id=document.get("userId", ""),
+            job_type=document.get("jobType", ""),
+            status=document.get("status"),
+            attempt=document.get("attempt"),
+            result=document.get("result"),
+            result_location=document.get("resultLocation"),
+            error=document.get("error"),
+            timestamp=checked_moment(document.get("timestamp"), "NOT_A_RESULT"),
+            processing_time=document.get("processingTime"),
+            trace_id=trace_id if isinstance(trace_id, str) and TRACE_ID.fullmatch(trace_id) else None,
+            model=document.get("model"),
+            usage=document.get("usage"),
+        )
+
+
+_NO_REASON = "whoever worked on the job gives no reason"

@@ -1,0 +1,1 @@
+"""What operators' commands do; `ai_jobs.cli` prints it."""

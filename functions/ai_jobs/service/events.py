@@ -1,0 +1,172 @@
+"""Events on EventBridge: one for each time that a job reaches a terminal state (docs/events.md)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ai_jobs.aws.clients import get_events_client
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.documents import whole
+from ai_jobs.contract.job_view import plain
+from ai_jobs.contract.row import JobStatus, Row, has_ended
+
+SOURCE = "ai-jobs"
+VERSION = 1
+"""Version of the event's `detail`; more fields do not raise it."""
+
+DETAIL_TYPES = {
+    JobStatus.COMPLETED: "AI Job Completed",
+    JobStatus.FAILED: "AI Job Failed",
+    JobStatus.CANCELLED: "AI Job Cancelled",
+}
+
+MAX_ENTRY_BYTES = 240_000
+"""The most that one event may count for. EventBridge takes 256 KB a call, but what targets get is larger than what was
+sent, and a queue or a letter of the on-failure queue takes 262,144 bytes with all that is around it."""
+
+# https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+_MAX_ENTRIES = 10
+_MAX_CALL_BYTES = 256_000
+_TIME_BYTES = 14
+
+# What is wrong with the entry itself stays wrong however often it is sent. All else may pass, or an operator can mend
+# it (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
+_MALFORMED = {"InvalidArgument", "MalformedDetail", "ValidationException"}
+
+# The traceId of a row is X-Ray's unless the caller brought one of their own.
+_XRAY_TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}")
+
+_ALWAYS = ("jobId", "userId", "jobType", "status", "createdAt", "startedAt", "completedAt", "model", "usage", "traceId")
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """An event that is ready to be sent.
+
+    Attributes:
+        entry: PutEvents' form of it.
+    """
+
+    job_id: str
+    entry: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes that EventBridge counts it for.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
+        """
+        texts = [self.entry["Source"], self.entry["DetailType"], self.entry["Detail"], *self.entry["Resources"]]
+        return _TIME_BYTES + sum(len(text.encode()) for text in texts)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What EventBridge made of an event: it has an id, or AWS's error code and message.
+
+    Attributes:
+        malformed: sending it again can't help.
+    """
+
+    event_id: str | None
+    code: str = ""
+    message: str = ""
+
+    @property
+    def malformed(self) -> bool:
+        return self.code in _MALFORMED
+
+
+def has_just_ended(before: Row | None, after: Row | None) -> bool:
+    """Did this change of a row bring its job to an end?
+
+    A redriven job may fail once more, and a late result may replace `JOB_STALLED` or `WORKER_CRASHED`: each time is
+    one of its own, told apart by `completedAt`. An erased user's row says nothing about a job, and a counter of the
+    budget is none.
+    """
+    if after is None or "status" not in after or "completedAt" not in after or not has_ended(after):
+        return False
+    old = before or {}
+    return (old.get("status"), old.get("completedAt")) != (after["status"], after["completedAt"])
+
+
+def event_of(row: Row, event_bus_arn: str, table_arn: str, *, include_result: bool) -> JobEvent:
+    """The event of a job that ended.
+
+    Args:
+        table_arn: stands in the event's `resources`, so that rules tell apart two environments on one bus.
+        include_result: whether it carries the result (or where it lies) and the error's message. Where it would be too
+            large it goes without the result, and says so (`resultOmitted`).
+    """
+    event = JobEvent(row["jobId"], _entry(row, _detail(row, include_result), event_bus_arn, table_arn))
+    if event.size <= MAX_ENTRY_BYTES:
+        return event
+    without = {name: value for name, value in row.items() if name != "result"}
+    shortened = _detail(without, include_result) | {"resultOmitted": True}
+    return JobEvent(row["jobId"], _entry(row, shortened, event_bus_arn, table_arn))
+
+
+def _entry(row: Row, detail: dict[str, Any], event_bus_arn: str, table_arn: str) -> dict[str, Any]:
+    entry = {
+        "Time": timestamps.from_text(row["completedAt"]),
+        "Source": SOURCE,
+        "DetailType": DETAIL_TYPES[row["status"]],
+        "Detail": whole(json.dumps(detail, ensure_ascii=False, separators=(",", ":"))),
+        "Resources": [table_arn],
+        "EventBusName": event_bus_arn,
+    }
+    traced = _XRAY_TRACE_ID.fullmatch(row.get("traceId", ""))
+    return entry | ({"TraceHeader": f"Root={traced[0]}"} if traced else {})
+
+
+def _detail(row: Row, include_result: bool) -> dict[str, Any]:
+    shown = {name: row[name] for name in _ALWAYS if name in row}
+    detail = {"version": VERSION} | shown | {"attempts": row.get("calls", 0)}
+    if "error" in row:
+        parts = ("code", "message", "field") if include_result else ("code", "field")
+        detail["error"] = {name: row["error"][name] for name in parts if name in row["error"]}
+    if include_result:
+        detail |= {name: row[name] for name in ("result", "resultLocation") if name in row}
+    known: dict[str, Any] = plain(detail)
+    return known
+
+
+def in_calls(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
+    """The same events, in order, as many at a time as one call of PutEvents takes."""
+    call: list[JobEvent] = []
+    size = 0
+    for event in events:
+        if call and (len(call) == _MAX_ENTRIES or size + event.size > _MAX_CALL_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(event)
+        size += event.size
+    if call:
+        yield call
+
+
+def put(events: Sequence[JobEvent]) -> list[Sent]:
+    """Send the events of one call and say what became of each; raises nothing for what AWS answers.
+
+    Where EventBridge refuses the call as a whole for what is in it, they are sent one by one, to find the one at fault.
+    """
+    try:
+        answer = get_events_client().put_events(Entries=[event.entry for event in events])
+    except ClientError as error:
+        details = error.response["Error"]
+        refused = Sent(None, details["Code"], details.get("Message", ""))
+        if refused.malformed and len(events) > 1:
+            return [sent for event in events for sent in put([event])]
+        return [refused] * len(events)
+    except BotoCoreError as error:
+        return [Sent(None, type(error).__name__, "EventBridge could not be reached")] * len(events)
+    return [
+        Sent(entry.get("EventId"), entry.get("ErrorCode", ""), entry.get("ErrorMessage", ""))
+        for entry in answer["Entries"]
+    ]

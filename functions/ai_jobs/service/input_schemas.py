@@ -1,0 +1,184 @@
+"""Input schemas: compiled once for a job type, with the place of whatever makes one unusable."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+from urllib.parse import quote, unquote
+
+import fastjsonschema
+
+from ai_jobs.contract.errors import MisconfiguredError, shown
+
+MAX_DEPTH = 150
+"""How deeply the JSON of a schema may be nested; what is certain to be over it, the plan refuses (modules/ai-jobs)."""
+
+_DRAFT_04 = "http://json-schema.org/draft-04/schema#"
+_PLACE_LIMIT = 200
+
+_SCHEMAS_BY_NAME = ("properties", "patternProperties", "dependencies")
+_SCHEMAS = ("additionalProperties", "items", "additionalItems", "not")
+_LISTS_OF_SCHEMAS = ("items", "allOf", "anyOf", "oneOf")
+
+_Path = tuple[str | int, ...]
+
+
+class _NoRemoteDocuments(dict[str, Callable[[str], NoReturn]]):
+    """The handler of every scheme there is: fastjsonschema fetches what it finds no handler for, files included."""
+
+    def __contains__(self, scheme: object) -> bool:
+        return True
+
+    def __missing__(self, scheme: str) -> Callable[[str], NoReturn]:
+        return _refuse_reference
+
+
+def _refuse_reference(uri: str) -> NoReturn:
+    raise ValueError(f"it refers to {uri}: only references within the schema are allowed, such as #/definitions/name")
+
+
+def compile_schema(schema: Any, place: str) -> Callable[[Any], Any]:
+    """The function that checks an input and fills in the schema's defaults. Nothing is ever fetched for it.
+
+    Args:
+        place: what messages call the schema.
+
+    Raises:
+        MisconfiguredError: when no input can be checked with it; it names the keyword at fault.
+    """
+    if not isinstance(schema, dict):
+        raise MisconfiguredError(place, f"it is {shown(schema)}: give a JSON object")
+    _check_values(schema, place)
+    _check_top(schema, place)
+    error = _failure(schema)
+    if error:
+        raise _located(schema, place, error) from error
+    return _compiled(schema)
+
+
+def _compiled(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
+    # fastjsonschema takes its latest draft where the schema names none; ours are draft-04, as API Gateway's are.
+    validate = fastjsonschema.compile({"$schema": _DRAFT_04, **schema}, handlers=_NoRemoteDocuments())
+    return lambda values: validate(values, name_prefix="input")
+
+
+def _failure(schema: Mapping[str, Any], path: _Path = ()) -> Exception | None:
+    """What goes wrong when the schema at this place is compiled and used; None when nothing does."""
+    pointer = "/".join(quote(str(step).replace("~", "~0").replace("/", "~1")) for step in path)
+    # Draft-04 ignores whatever is beside a reference: only what is there, and what that refers to, is compiled.
+    alone = {**schema, "$ref": f"#/{pointer}"} if path else schema
+    try:
+        # What goes wrong with an empty input, such as a schema that refers to itself, goes wrong with every one.
+        _compiled(alone)({})
+    except fastjsonschema.JsonSchemaValueException:
+        return None
+    except Exception as error:  # noqa: BLE001  # generated code: it fails in as many ways as Python does
+        return error
+    return None
+
+
+def _check_values(schema: dict[str, Any], place: str) -> None:
+    for path, value in _values(schema):
+        if len(path) >= MAX_DEPTH:
+            raise MisconfiguredError(_dotted(place, path), f"it is nested {MAX_DEPTH} levels deep or more")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise MisconfiguredError(_dotted(place, path), f"it is {value}: give a finite number")
+
+
+def _values(document: Any) -> Iterator[tuple[_Path, Any]]:
+    """All values of a JSON document with their places; without recursion, for its depth is not known yet."""
+    waiting: list[tuple[_Path, Any]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        yield path, value
+        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += [((*path, key), item) for key, item in inside]
+
+
+def _check_top(schema: Mapping[str, Any], place: str) -> None:
+    if not isinstance(schema.get("$schema", ""), str):
+        raise MisconfiguredError(f"{place}.$schema", f"it is {shown(schema['$schema'])}: give {_DRAFT_04}")
+    kinds = schema.get("type", "object")
+    if "$ref" not in schema and kinds != "object" and not (isinstance(kinds, list) and "object" in kinds):
+        raise MisconfiguredError(f"{place}.type", f"it is {shown(kinds)}, but a job's input is an object: give object")
+
+
+def _located(schema: dict[str, Any], place: str, error: Exception) -> MisconfiguredError:
+    """Finds the innermost place that fails by itself: fastjsonschema compiles a schema as a whole, and names none."""
+    path: _Path = ()
+    seen = {path}
+    while inner := next((sub for sub in _subschemas(schema, path) if sub not in seen and _failure(schema, sub)), None):
+        path = inner
+        seen.add(path)
+    error = _failure(schema, path) or error
+    for word in _at(schema, path):
+        if not _failure(_without(schema, path, word), path):
+            return MisconfiguredError(_dotted(place, (*path, word)), _reason(error, _at(schema, path)[word]))
+    return MisconfiguredError(_dotted(place, path), _reason(error))
+
+
+def _subschemas(schema: dict[str, Any], path: _Path) -> Iterator[_Path]:
+    """The places of the schemas right inside the one at this place, or of the one that it refers to."""
+    here = _at(schema, path)
+    if "$ref" in here:
+        target = _target(here["$ref"])
+        if target is not None and isinstance(_at(schema, target), dict):
+            yield target
+        return
+    found: list[_Path] = [(word,) for word in _SCHEMAS]
+    for word in _SCHEMAS_BY_NAME:
+        found += [(word, name) for name in here[word]] if isinstance(here.get(word), dict) else []
+    for word in _LISTS_OF_SCHEMAS:
+        found += [(word, index) for index in range(len(here[word]))] if isinstance(here.get(word), list) else []
+    yield from ((*path, *inner) for inner in found if isinstance(_at(here, inner), dict))
+
+
+def _target(reference: Any) -> _Path | None:
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return None
+    steps = unquote(reference.removeprefix("#/")).split("/")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
+
+
+def _at(document: Any, path: _Path) -> Any:
+    """What is at this place; None when nothing is."""
+    for step in path:
+        try:
+            document = document[int(step) if isinstance(document, list) else step]
+        except (LookupError, TypeError, ValueError):
+            return None
+    return document
+
+
+def _without(schema: dict[str, Any], path: _Path, word: str) -> dict[str, Any]:
+    """The schema without one keyword of the schema at this place. All but what leads there is shared."""
+
+    def copied(document: Any, steps: _Path) -> Any:
+        if not steps:
+            return {key: value for key, value in document.items() if key != word}
+        if isinstance(document, list):
+            return [copied(item, steps[1:]) if str(i) == str(steps[0]) else item for i, item in enumerate(document)]
+        return {key: copied(item, steps[1:]) if key == steps[0] else item for key, item in document.items()}
+
+    shortened: dict[str, Any] = copied(schema, path)
+    return shortened
+
+
+def _reason(error: Exception, value: Any = None) -> str:
+    if isinstance(error, re.error):
+        # Not the error's own pattern: fastjsonschema has replaced the dollars in it.
+        pattern = value if isinstance(value, str) else error.pattern
+        return f"{pattern!r} is not a regular expression of Python: {error}"
+    if isinstance(error, RecursionError | SyntaxError):
+        return f"it is nested too deeply, or refers to itself ({type(error).__name__})"
+    if isinstance(error, ValueError):
+        return str(error)
+    return f"it can't be used ({type(error).__name__}: {error})"
+
+
+def _dotted(place: str, path: _Path) -> str:
+    dotted = ".".join((place, *map(str, path)))
+    half = _PLACE_LIMIT // 2
+    return dotted if len(dotted) <= _PLACE_LIMIT else f"{dotted[:half]}…{dotted[-half:]}"

@@ -1,0 +1,127 @@
+"""Metrics, as log lines in CloudWatch's embedded format: no call, no permission, nothing to fail.
+
+Namespace `POWERTOOLS_METRICS_NAMESPACE`, dimension `service` = `ai-jobs` for all functions alike, so that an alarm can
+look at the whole. What belongs to a job is also there by `JobType`. There are no other dimensions: a user or a job id
+would make a metric, and a bill, of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import ErrorClass
+
+SERVICE = "ai-jobs"
+
+OTHER_TYPE = "other"
+"""Stands for job types that are not configured: what a caller makes up must not become a metric."""
+
+JOBS_COMPLETED = "JobsCompleted"
+JOBS_FAILED = "JobsFailed"
+JOBS_CANCELLED = "JobsCancelled"
+JOBS_STALLED = "JobsStalled"
+QUEUE_WAIT = "QueueWait"
+MODEL_LATENCY = "ModelLatency"
+TOTAL_TIME = "TotalTime"
+ATTEMPTS = "Attempts"
+INPUT_TOKENS = "InputTokens"
+OUTPUT_TOKENS = "OutputTokens"
+ESTIMATED_COST = "EstimatedCost"
+MODEL_THROTTLES = "ModelThrottles"
+BUDGET_WAITS = "BudgetWaits"
+OLDEST_OPEN_JOB_AGE = "OldestOpenJobAge"
+REQUEST_TIME = "RequestTime"
+WAITS_REFUSED = "WaitsRefused"
+
+BY_TYPE: dict[str, MetricUnit] = {
+    JOBS_COMPLETED: MetricUnit.Count,
+    JOBS_FAILED: MetricUnit.Count,
+    JOBS_CANCELLED: MetricUnit.Count,
+    QUEUE_WAIT: MetricUnit.Milliseconds,
+    MODEL_LATENCY: MetricUnit.Milliseconds,
+    TOTAL_TIME: MetricUnit.Milliseconds,
+    ATTEMPTS: MetricUnit.Count,
+    INPUT_TOKENS: MetricUnit.Count,
+    OUTPUT_TOKENS: MetricUnit.Count,
+    ESTIMATED_COST: MetricUnit.NoUnit,  # US dollars
+}
+"""Metrics of a job, by `service` and by `service` and `JobType`."""
+
+OVERALL: dict[str, MetricUnit] = {
+    JOBS_STALLED: MetricUnit.Count,
+    MODEL_THROTTLES: MetricUnit.Count,
+    BUDGET_WAITS: MetricUnit.Count,
+    OLDEST_OPEN_JOB_AGE: MetricUnit.Seconds,
+    REQUEST_TIME: MetricUnit.Milliseconds,
+    WAITS_REFUSED: MetricUnit.Count,
+} | {error_class.metric_name: MetricUnit.Count for error_class in ErrorClass}
+"""Metrics of the service, by `service` alone."""
+
+# One line at a time: several jobs report at once, and two lines that run into each other are no metrics.
+_writing = threading.Lock()
+_UNITS = OVERALL | BY_TYPE
+
+
+def emit(values: Mapping[str, float], job_type: str | None = None, job_id: str | None = None) -> None:
+    """Write one line with these values.
+
+    Args:
+        values: by metric name, in the unit of `BY_TYPE` or `OVERALL`.
+        job_type: also counts them by this type; every name must then be in `BY_TYPE`.
+        job_id: stands in the line, for whoever searches the log; it is no dimension.
+    """
+    namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ai-jobs"
+    # A set of its own each time: Powertools' Metrics object is not made for several threads.
+    metrics = EphemeralMetrics(namespace=namespace, service=SERVICE)
+    units = _UNITS if job_type is None else BY_TYPE
+    for name, value in values.items():
+        metrics.add_metric(name, units[name], value)
+    if job_type is not None:
+        metrics.add_dimensions(service=SERVICE, JobType=_bounded(job_type))
+    if job_id is not None:
+        metrics.add_metadata("jobId", job_id)
+    line = json.dumps(metrics.serialize_metric_set(), separators=(",", ":"))
+    with _writing:
+        sys.stdout.write(f"{line}\n")
+
+
+def count(name: str) -> None:
+    """Count one event."""
+    emit({name: 1})
+
+
+def count_failure(error_class: ErrorClass) -> None:
+    """Count a failed attempt, message or job under its class's name (`ErrorClass.metric_name`)."""
+    count(error_class.metric_name)
+
+
+def count_result(row: Mapping[str, Any]) -> None:
+    """Count a job that a worker has just brought to its end, from its row."""
+    took = timestamps.from_text(row["completedAt"]) - timestamps.from_text(row["createdAt"])
+    ended = JOBS_COMPLETED if row["status"] == "completed" else JOBS_FAILED
+    values = {ended: 1, TOTAL_TIME: milliseconds(took), ATTEMPTS: float(row["calls"])}
+    emit(values, row["jobType"], row["jobId"])
+
+
+def milliseconds(span: timedelta) -> float:
+    """A span as metrics carry it; never negative, for clocks differ."""
+    return max(0.0, round(span.total_seconds() * 1000))
+
+
+def _bounded(job_type: str) -> str:
+    return job_type if job_type in _configured_types(os.environ.get("AI_JOB_TYPES", "")) else OTHER_TYPE
+
+
+@cache
+def _configured_types(names: str) -> frozenset[str]:
+    return frozenset(names.split(","))

@@ -1,0 +1,79 @@
+"""The model call: Amazon Bedrock's Converse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from ai_jobs.aws.clients import get_bedrock_client
+from ai_jobs.aws.errors import model_error
+from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.service.job_types import JobType, Prompt
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime.type_defs import ConverseResponseTypeDef
+
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (stopReason)
+_FINISHED = ("end_turn", "stop_sequence")
+_CUT_OFF = ("max_tokens", "model_context_window_exceeded")
+_STOPPED = {
+    "guardrail_intervened": ("GUARDRAIL_INTERVENED", "the guardrail stopped the input or the answer"),
+    "content_filtered": ("CONTENT_FILTERED", "the model's content filter stopped the answer"),
+}
+
+
+def call_model(job_type: JobType, prompt: Prompt) -> JobResult:
+    """Ask the job type's model and return its answer.
+
+    Raises:
+        JobError: of the class that `ai_jobs.contract.errors` gives the failure; `GUARDRAIL_INTERVENED` or
+            `CONTENT_FILTERED` when the answer was stopped, `MALFORMED_MODEL_ANSWER` when there is no usable text in it.
+    """
+    try:
+        answer = get_bedrock_client(job_type.timeout_seconds).converse(**_request(job_type, prompt))
+    except (ClientError, BotoCoreError) as error:
+        raise model_error(error, job_type.model_id) from error
+    except ResponseParserError as error:
+        raise _malformed(job_type.model_id, type(error).__name__) from error
+    return _read(answer, job_type.model_id)
+
+
+def _request(job_type: JobType, prompt: Prompt) -> dict[str, Any]:
+    # maxTokens is always sent: left out, Bedrock reserves the model's whole maximum from the quota.
+    inference: dict[str, Any] = {"maxTokens": job_type.max_tokens}
+    if job_type.temperature is not None:
+        inference["temperature"] = job_type.temperature
+    request: dict[str, Any] = {
+        "modelId": job_type.model_id,
+        "messages": [{"role": "user", "content": [{"text": prompt.user}]}],
+        "inferenceConfig": inference,
+    }
+    if prompt.system:
+        request["system"] = [{"text": prompt.system}]
+    if job_type.guardrail:
+        request["guardrailConfig"] = {
+            "guardrailIdentifier": job_type.guardrail.id,
+            "guardrailVersion": job_type.guardrail.version,
+        }
+    return request
+
+
+def _malformed(model_id: str, what: str) -> JobError:
+    return JobError("MALFORMED_MODEL_ANSWER", f"model {model_id} sent an answer that can't be used ({what})")
+
+
+def _read(answer: ConverseResponseTypeDef, model_id: str) -> JobResult:
+    try:
+        stop_reason = answer["stopReason"]
+        if stop_reason in _STOPPED:
+            raise JobError(*_STOPPED[stop_reason])
+        text = "".join(block["text"] for block in answer["output"]["message"]["content"] if "text" in block)
+        usage = Usage(int(answer["usage"]["inputTokens"]), int(answer["usage"]["outputTokens"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed(model_id, type(error).__name__) from None
+    if not text or stop_reason not in (*_FINISHED, *_CUT_OFF):
+        raise _malformed(model_id, f"no text, stopReason {stop_reason!r}")
+    return JobResult(text=text, model=model_id, usage=usage, stop_reason=stop_reason, truncated=stop_reason in _CUT_OFF)

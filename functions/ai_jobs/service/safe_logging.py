@@ -1,0 +1,28 @@
+"""What is in every log line, and what may be logged of an exception."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from ai_jobs.contract.errors import AIJobsError, JobError
+
+
+def function_logger() -> Logger:
+    """The logger of a function; each of its lines, from whatever module, says which build wrote it (`AI_JOB_BUILD`)."""
+    logger = Logger()
+    logger.append_keys(build=os.environ.get("AI_JOB_BUILD", "unknown"))
+    return logger
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """The exception's type and where it came from, without its message: that may repeat an input or a result."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    known = {"errorCode": error.code} if isinstance(error, (JobError, AIJobsError)) else {}
+    return known | {
+        "exceptionType": type(error).__name__,
+        "raisedAt": [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames],
+    }

@@ -1,0 +1,225 @@
+"""Settings from environment variables, read once and checked at start."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ai_jobs.aws.settings import flag, integer, optional_integer, required
+from ai_jobs.contract.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ai_jobs.contract.result import Usage
+
+# Far beyond any bill, and far below what a DynamoDB number holds exactly.
+_MAX_TOKENS = 10**15
+
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """What a model costs, in US dollars for a million tokens."""
+
+    input: float
+    output: float
+
+    def of(self, usage: Usage) -> float:
+        """US dollars of one call."""
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1_000_000
+
+
+def model_prices(environment: Mapping[str, str] = os.environ) -> dict[str, ModelPrice]:
+    """Prices by model id, from the JSON `{id: {input, output}}` in `AI_JOB_MODEL_PRICES`; none when it is unset.
+
+    Raises:
+        ConfigurationError: when it can't be read.
+    """
+    text = environment.get("AI_JOB_MODEL_PRICES", "").strip() or "{}"
+    try:
+        return {
+            model: ModelPrice(float(price["input"]), float(price["output"]))
+            for model, price in json.loads(text).items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ConfigurationError(
+            "AI_JOB_MODEL_PRICES", f'is {text[:200]!r}: it must be {{"MODEL ID": {{"input": 0.06, "output": 0.24}}}}'
+        ) from None
+
+
+@dataclass(frozen=True)
+class ProcessorSettings:
+    """What the processor function needs to know; times are in seconds."""
+
+    request_queue_url: str
+    request_dlq_url: str
+    response_queue_url: str
+    table_name: str
+    bucket: str
+    config_application: str
+    config_environment: str
+    config_profile: str
+    config_max_age_seconds: int
+    visibility_timeout_seconds: int
+    max_receive_count: int
+    default_deadline_seconds: int
+    max_backoff_seconds: int
+    model_access_wait_seconds: int
+    retention_days: int
+    daily_tokens_per_user: int | None = None
+    daily_tokens_total: int | None = None
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ProcessorSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        return cls(
+            request_queue_url=required("AI_JOB_REQUEST_QUEUE_URL", environment),
+            request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
+            response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
+            config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
+            config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
+            config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
+            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
+            visibility_timeout_seconds=integer("AI_JOB_VISIBILITY_TIMEOUT_SECONDS", 1, 43_200, environment),
+            max_receive_count=integer("AI_JOB_MAX_RECEIVE_COUNT", 1, 1000, environment),
+            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
+            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
+            model_access_wait_seconds=integer("AI_JOB_MODEL_ACCESS_WAIT_SECONDS", 0, 3600, environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+            daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", 1, _MAX_TOKENS, environment),
+            daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", 1, _MAX_TOKENS, environment),
+            prices=model_prices(environment),
+        )
+
+
+@dataclass(frozen=True)
+class ResultHandlerSettings:
+    """What the result handler function needs to know; times are in seconds."""
+
+    response_queue_url: str
+    response_dlq_url: str
+    table_name: str
+    bucket: str
+    max_backoff_seconds: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ResultHandlerSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing."""
+        return cls(
+            response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
+            response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
+            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
+        )
+
+
+MAX_WAIT_SECONDS = 25
+"""The longest that `GET /jobs/{jobId}?wait=` may ask for: API Gateway gives up after 29 s."""
+
+TOKEN_MODES = ("COGNITO_USER_POOLS", "CUSTOM")
+"""The ways of authorization in which the gateway says who the user is; in the others the caller does."""
+
+AUTHORIZATION_MODES = ("AWS_IAM", "NONE", *TOKEN_MODES)
+
+
+@dataclass(frozen=True)
+class JobsApiSettings:
+    """What the jobs API function needs to know; times are in seconds.
+
+    Attributes:
+        authorization: one of `AUTHORIZATION_MODES`.
+        cors_allow_origins: the origins whose pages may call from a browser, `*` for every one, none for no page.
+        max_wait_seconds: the longest that a GET is kept waiting, 0 to 25.
+        max_concurrent_waits: how many GETs may be kept waiting at once; None for any number.
+    """
+
+    table_name: str
+    bucket: str
+    request_queue_url: str
+    config_application: str
+    config_environment: str
+    config_profile: str
+    config_max_age_seconds: int
+    default_deadline_seconds: int
+    visibility_timeout_seconds: int
+    retention_days: int
+    max_wait_seconds: int
+    authorization: str
+    max_concurrent_waits: int | None = None
+    cors_allow_origins: tuple[str, ...] = ()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> JobsApiSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        authorization = required("AI_JOB_AUTHORIZATION", environment)
+        if authorization not in AUTHORIZATION_MODES:
+            rule = f"is {authorization!r}: it must be one of {', '.join(AUTHORIZATION_MODES)}"
+            raise ConfigurationError("AI_JOB_AUTHORIZATION", rule)
+        return cls(
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
+            request_queue_url=required("AI_JOB_REQUEST_QUEUE_URL", environment),
+            config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
+            config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
+            config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
+            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
+            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
+            visibility_timeout_seconds=integer("AI_JOB_VISIBILITY_TIMEOUT_SECONDS", 1, 43_200, environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+            max_wait_seconds=integer("AI_JOB_MAX_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, environment),
+            authorization=authorization,
+            max_concurrent_waits=optional_integer("AI_JOB_MAX_CONCURRENT_WAITS", 1, 10_000, environment),
+            cors_allow_origins=tuple(environment.get("AI_JOB_CORS_ALLOW_ORIGINS", "").split()),
+        )
+
+
+@dataclass(frozen=True)
+class ReconcilerSettings:
+    """What the reconciler function needs to know."""
+
+    request_dlq_url: str
+    response_dlq_url: str
+    table_name: str
+    bucket: str
+    retention_days: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ReconcilerSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        return cls(
+            request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
+            response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
+            table_name=required("AI_JOB_TABLE_NAME", environment),
+            bucket=required("AI_JOB_BUCKET", environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+        )
+
+
+@dataclass(frozen=True)
+class EventPublisherSettings:
+    """What the event publisher function needs to know.
+
+    Attributes:
+        failure_queue_url: where events go that EventBridge will never take.
+        include_result: whether events carry results and error messages.
+    """
+
+    event_bus_arn: str
+    table_arn: str
+    failure_queue_url: str
+    include_result: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> EventPublisherSettings:
+        """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
+        return cls(
+            event_bus_arn=required("AI_JOB_EVENT_BUS_ARN", environment),
+            table_arn=required("AI_JOB_TABLE_ARN", environment),
+            failure_queue_url=required("AI_JOB_FAILURE_QUEUE_URL", environment),
+            include_result=flag("AI_JOB_EVENTS_INCLUDE_RESULT", environment),
+        )
