@@ -24,11 +24,12 @@ from ai_jobs.contract.api_errors import RETRY_AFTER_SECONDS, RequestError, of_jo
 from ai_jobs.contract.errors import AIJobsError, ErrorClass, JobError
 from ai_jobs.contract.job_view import job_view
 from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
-from ai_jobs.contract.row import JobStatus, Row, has_ended
+from ai_jobs.contract.row import JobRow, JobStatus, has_ended
 from ai_jobs.service import metrics
+from ai_jobs.service.job_store import JobStore, Submission, Submitted
 from ai_jobs.service.job_type_source import JobTypeSource
+from ai_jobs.service.listing import Position
 from ai_jobs.service.settings import MAX_WAIT_SECONDS, JobsApiSettings
-from ai_jobs.service.store import JobStore, Position, Submission, Submitted
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api.requests import Request, checked_user, whole_number
 
@@ -250,7 +251,7 @@ class JobsApi:
             return Answer(HTTPStatus.NOT_MODIFIED, None, headers)
         return Answer(HTTPStatus.OK, view, headers)
 
-    def _wait_for(self, job_id: str, request: Request, seconds: int) -> Row | None:
+    def _wait_for(self, job_id: str, request: Request, seconds: int) -> JobRow | None:
         """The row once its job has ended, or as it is when the wait is over.
 
         Where as many callers wait as may, it is answered as it is: its caller asks again after `Retry-After`.
@@ -265,7 +266,7 @@ class JobsApi:
         metrics.count(metrics.WAITS_REFUSED)
         return row
 
-    def _after_wait(self, row: Row | None, job_id: str, request: Request, seconds: float) -> Row | None:
+    def _after_wait(self, row: JobRow | None, job_id: str, request: Request, seconds: float) -> JobRow | None:
         """The row once its job has ended, or as it is after so many seconds; read at most once a second."""
         ends_at = self._clock() + seconds
         pause = _FIRST_PAUSE_SECONDS
@@ -277,7 +278,7 @@ class JobsApi:
             row = self._visible(self._store.get(job_id), request)
         return row
 
-    def _visible(self, row: Row | None, request: Request) -> Row | None:
+    def _visible(self, row: JobRow | None, request: Request) -> JobRow | None:
         if row is None or request.trusts_caller:
             return row
         return row if row.get("userId") == request.user_id else None
@@ -291,7 +292,7 @@ class JobsApi:
         status = query.get("status")
         if status is not None and status not in list(JobStatus):
             raise RequestError("BAD_REQUEST", f"status is {status[:100]!r}: use {', '.join(JobStatus)}", "status")
-        page = self._store.page_of(
+        page = self._store.listing.page_of(
             user_id,
             limit=whole_number(query.get("limit", str(DEFAULT_PAGE)), "limit", 1, MAX_PAGE),
             after=_position(query["cursor"]) if "cursor" in query else None,

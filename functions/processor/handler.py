@@ -9,10 +9,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.contract import timestamps
 from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.safe_logging import function_logger
 from ai_jobs.service.settings import ProcessorSettings
-from ai_jobs.service.store import JobStore
 from processor.batch import process_batch
 from processor.worker import Worker
 

@@ -9,9 +9,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.contract import timestamps
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.safe_logging import function_logger
 from ai_jobs.service.settings import ReconcilerSettings
-from ai_jobs.service.store import JobStore
 from reconciler.reconcile import Reconciler
 
 logger = function_logger()

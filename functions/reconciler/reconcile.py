@@ -25,12 +25,12 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import CODES, AIJobsError, ErrorClass, JobError
 from ai_jobs.contract.request import ReceivedJob, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage
-from ai_jobs.contract.row import JobStatus, Row, is_erased
+from ai_jobs.contract.row import JobRow, JobStatus, is_erased
 from ai_jobs.service import metrics
 from ai_jobs.service.dead_letters import failed_at, has_room_for_reason, reason_of, send_to_dlq, was_moved_by_sqs
+from ai_jobs.service.job_store import OPEN_SHARDS, Applied, JobStore
 from ai_jobs.service.safe_logging import describe
 from ai_jobs.service.settings import ReconcilerSettings
-from ai_jobs.service.store import OPEN_SHARDS, Applied, JobStore
 
 logger = Logger()
 
@@ -105,7 +105,7 @@ class _Looked:
 
 _LEFT = _Looked(gone=False, done=Summary())
 
-_Look = Callable[[ReceivedMessage, Row | None], _Looked]
+_Look = Callable[[ReceivedMessage, JobRow | None], _Looked]
 
 
 class _Held:
@@ -257,7 +257,7 @@ class Reconciler:
             except AIJobsError as error:
                 logger.warning("dead letters stay hidden for now", extra=describe(error))
 
-    def _look_at_request(self, message: ReceivedMessage, row: Row | None) -> _Looked:
+    def _look_at_request(self, message: ReceivedMessage, row: JobRow | None) -> _Looked:
         now = self._clock()
         try:
             job = ReceivedJob.parse(
@@ -295,7 +295,7 @@ class Reconciler:
         """What the job's row has to name as its end, so that a redrive that was sent since counts as one."""
         return self._clock() if was_moved_by_sqs(message) else failed_at(message)
 
-    def _is_given_up(self, message: ReceivedMessage, row: Row) -> bool:
+    def _is_given_up(self, message: ReceivedMessage, row: JobRow) -> bool:
         """Is this dead letter the open job's last message? (A duplicate's may be there while the job is worked on.)"""
         if row["status"] == JobStatus.PROCESSING and timestamps.from_text(row["leaseExpiresAt"]) > self._clock():
             return False
@@ -351,7 +351,7 @@ class Reconciler:
         delete_message(dlq_url, message.receipt_handle)
         return _Looked(gone=True, done=Summary(dropped=1))
 
-    def _look_at_result(self, message: ReceivedMessage, row: Row | None) -> _Looked:
+    def _look_at_result(self, message: ReceivedMessage, row: JobRow | None) -> _Looked:
         """Try once more to write a result that SQS moved; one that has its reason waits for an operator."""
         dlq_url, now = self._settings.response_dlq_url, self._clock()
         calls = _calls(row) if row else 0
@@ -388,13 +388,13 @@ class Reconciler:
 
     def _close_overdue_of(self, shard: int, until: datetime) -> Summary:
         summary = Summary()
-        for row in self._store.open_jobs_past_due(shard):
+        for row in self._store.listing.open_jobs_past_due(shard):
             if self._clock() >= until:
                 break
             summary += self._close_one(row)
         return summary
 
-    def _close_one(self, row: Row) -> Summary:
+    def _close_one(self, row: JobRow) -> Summary:
         started = "startedAt" in row
         error = JobError("JOB_STALLED", _STALLED) if started else JobError("ENQUEUE_FAILED", _NEVER_ENQUEUED)
         try:
@@ -410,7 +410,7 @@ class Reconciler:
         """Report the age of the oldest open job; the zeros keep the other series alive, which alarms compute with."""
         with ThreadPoolExecutor(_LANES) as pool:
             oldest = pool.map(
-                lambda shard: self._store.oldest_open_jobs(shard, _MEASURED_PER_SHARD), range(OPEN_SHARDS)
+                lambda shard: self._store.listing.oldest_open_jobs(shard, _MEASURED_PER_SHARD), range(OPEN_SHARDS)
             )
             rows = [row for rows in oldest for row in rows]
         # A redriven job counts from its redrive; one that no worker has had yet is a matter of the queue's alarms.
@@ -428,7 +428,7 @@ class Reconciler:
         return Summary()
 
 
-def _guarded(look: _Look, message: ReceivedMessage, row: Row | None) -> _Looked:
+def _guarded(look: _Look, message: ReceivedMessage, row: JobRow | None) -> _Looked:
     try:
         return look(message, row)
     except Exception as error:  # noqa: BLE001  # the boundary: one bad message must not keep the others waiting
@@ -449,7 +449,7 @@ def _key(message: ReceivedMessage) -> str:
     return known_job_id(message.body, message.attributes) or message.message_id
 
 
-def _calls(row: Row) -> int:
+def _calls(row: JobRow) -> int:
     return int(row.get("calls", 0))
 
 
@@ -457,7 +457,7 @@ def _reason(message: ReceivedMessage) -> JobError:
     return JobError("WORKER_CRASHED", _CRASHED) if was_moved_by_sqs(message) else reason_of(message)
 
 
-def _error_of(row: Row) -> JobError:
+def _error_of(row: JobRow) -> JobError:
     error = row.get("error", {})
     code = error.get("code")
     return JobError(code if code in CODES else "WORKER_CRASHED", error.get("message", _CRASHED))

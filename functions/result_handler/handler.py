@@ -6,9 +6,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.safe_logging import function_logger
 from ai_jobs.service.settings import ResultHandlerSettings
-from ai_jobs.service.store import JobStore
 from result_handler.batch import apply_batch
 
 logger = function_logger()

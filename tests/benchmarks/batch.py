@@ -26,9 +26,9 @@ os.environ |= {
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.settings import ProcessorSettings
-from ai_jobs.service.store import JobStore
 from processor.batch import process_batch
 from processor.worker import Worker
 

@@ -34,8 +34,8 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read at import; a line for ea
 from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.job_store import JobStore, open_shard
 from ai_jobs.service.settings import ReconcilerSettings
-from ai_jobs.service.store import JobStore, open_shard
 from reconciler.reconcile import SETTLED_AFTER, Reconciler
 from scripts import local_aws
 from scripts.project import local_environment

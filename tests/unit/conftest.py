@@ -29,9 +29,9 @@ from ai_jobs.aws import clients
 from ai_jobs.aws.queues import ReceivedMessage
 from ai_jobs.cli.main import main
 from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.settings import ProcessorSettings
-from ai_jobs.service.store import JobStore
 
 _STORE_MODULE = Path(__file__).parents[2] / "modules" / "store" / "main.tf"
 

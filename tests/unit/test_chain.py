@@ -24,9 +24,9 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RequestError
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.settings import EventPublisherSettings, JobsApiSettings, ResultHandlerSettings
-from ai_jobs.service.store import JobStore
 from ai_jobs.service.wait_slots import WaitSlots
 from event_publisher.publish import publish
 from jobs_api.requests import Request

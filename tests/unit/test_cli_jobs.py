@@ -6,6 +6,7 @@ import _thread
 import itertools
 import json
 import os
+import signal
 import threading
 import time
 import weakref
@@ -21,7 +22,7 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobStatus
 from ai_jobs.operate.waiting import follow
-from ai_jobs.service.store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import ClaimTerms, JobStore
 
 JOB = {"userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}}
 
@@ -221,6 +222,15 @@ def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, mon
     assert "submit only these again" not in result.stderr
 
 
+@pytest.fixture
+def _ctrl_c_counts():
+    """A shell ignores SIGINT for what it starts in the background, and Python then does too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_counts")
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_says_what_was_sent(cli, file, monkeypatch, as_json):
     """Of 200 jobs only as many as there are senders, and some that were read ahead, are begun."""
@@ -355,9 +365,9 @@ def test_status_shows_several_jobs_in_a_table_and_names_the_unknown(cli, end, st
     assert "no such job: nobody" in result.stderr
 
 
-def test_a_table_says_when_a_job_came_and_how_long_it_took(cli, rows, body):
+def test_a_table_says_when_a_job_came_and_how_long_it_took(cli, rows, body, aws):
     then = timestamps.from_text("2026-01-31T12:00:00.500Z")
-    store = JobStore(rows._table_name, retention_days=3650, clock=lambda: then + timedelta(seconds=2))
+    store = JobStore(aws.table, retention_days=3650, clock=lambda: then + timedelta(seconds=2))
     job = ReceivedJob.parse(body(timestamp=timestamps.to_text(then)), {}, "m", then)
     store.claim(job, "m", ClaimTerms(then, 3600, 60))
     ended = then + timedelta(seconds=75)

@@ -13,7 +13,7 @@ from ai_jobs.aws.queues import send_message
 from ai_jobs.cli import verify
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import ClaimTerms, JobStore
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ai_jobs.contract.rules import MAX_MESSAGE_BYTES
 from ai_jobs.operate import redrive as dlq
 from ai_jobs.operate.redrive import Letter, Outcome, QueuePair, Selection, Sweep
 from ai_jobs.service.dead_letters import send_to_dlq
-from ai_jobs.service.store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import ClaimTerms, JobStore
 
 DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
 
@@ -59,12 +59,12 @@ def dead_letter(aws, body, received):
 
 
 @pytest.fixture
-def failed_row(rows):
+def failed_row(aws):
     """Writes the row of a failed job."""
 
     def write(text):
         now = timestamps.now() - timedelta(seconds=5)
-        assert JobStore(rows._table_name, clock=lambda: now).create_failed(
+        assert JobStore(aws.table, clock=lambda: now).create_failed(
             ReceivedJob.parse(text, {}, "message-1", now), "message-1", DENIED
         )
 

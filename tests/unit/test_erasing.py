@@ -12,7 +12,7 @@ from ai_jobs.aws import objects
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.budget import Budget, counter_key
-from ai_jobs.service.store import Applied, ClaimTerms, JobStore, Refusal
+from ai_jobs.service.job_store import Applied, ClaimTerms, JobStore, Refusal
 
 
 @pytest.fixture

@@ -18,18 +18,18 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RequestError
 from ai_jobs.service import delayed_copies
 from ai_jobs.service.budget import Budget
-from ai_jobs.service.settings import JobsApiSettings, ResultHandlerSettings
-from ai_jobs.service.store import (
+from ai_jobs.service.job_store import (
     Applied,
     Cancellation,
     Claimed,
-    Page,
     Refusal,
     ResultOutcome,
     Running,
     Submission,
     Submitted,
 )
+from ai_jobs.service.listing import Page
+from ai_jobs.service.settings import JobsApiSettings, ResultHandlerSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api import routes
 from jobs_api.requests import Request
@@ -218,6 +218,10 @@ def test_no_request_crashes_the_api(fuzz, clock, job_types, monkeypatch):
 
         def cancel(self, job_id, user_id):
             return Cancellation(fuzz.random.choice([None, row]), fuzz.random.random() < 0.5)
+
+        @property
+        def listing(self):
+            return self
 
         def page_of(self, user_id, limit, after, status, job_type):
             assert after is None or all(isinstance(part, str) for part in after)

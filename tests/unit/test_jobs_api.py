@@ -20,8 +20,8 @@ from ai_jobs.aws.queues import receive_messages
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import API_CODES
 from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service.job_store import Claimed, ClaimTerms, JobStore, Refusal
 from ai_jobs.service.job_types import JobTypes
-from ai_jobs.service.store import Claimed, ClaimTerms, JobStore, Refusal
 from ai_jobs.service.wait_slots import WaitSlots
 
 ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
@@ -862,9 +862,9 @@ def test_a_listing_is_a_query_and_no_scan(api, jobs, reads):
 
 
 def test_a_page_gives_up_after_some_queries_but_tells_where_to_go_on(api, jobs, monkeypatch):
-    store = importlib.import_module("ai_jobs.service.store")
-    monkeypatch.setattr(store, "_HISTORY_PAGE", 1)
-    monkeypatch.setattr(store, "_MOST_QUERIES", 2)
+    listing = importlib.import_module("ai_jobs.service.listing")
+    monkeypatch.setattr(listing, "_PAGE_ROWS", 1)
+    monkeypatch.setattr(listing, "_MOST_QUERIES", 2)
     found, cursor = [], {}
     for _ in range(10):
         _, shown = api("GET", "/jobs", userId="user-1", status="completed", **cursor)

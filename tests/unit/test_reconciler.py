@@ -14,10 +14,10 @@ from ai_jobs import AIJobResultMessage, AIJobsError, JobError
 from ai_jobs.aws.queues import get_queue_message_count, send_message
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service import store as store_module
+from ai_jobs.service import job_store, listing
 from ai_jobs.service.dead_letters import send_to_dlq
+from ai_jobs.service.job_store import ClaimTerms, JobStore, Refusal
 from ai_jobs.service.settings import ReconcilerSettings
-from ai_jobs.service.store import ClaimTerms, Refusal
 from reconciler import reconcile
 from reconciler.reconcile import Reconciler, Summary
 
@@ -30,7 +30,7 @@ def _no_waiting(monkeypatch):
 @pytest.fixture(autouse=True)
 def _few_shards(monkeypatch):
     """A run asks each one twice, which takes moto most of a test's time."""
-    monkeypatch.setattr(store_module, "OPEN_SHARDS", 4)
+    monkeypatch.setattr(job_store, "OPEN_SHARDS", 4)
     monkeypatch.setattr(reconcile, "OPEN_SHARDS", 4)
 
 
@@ -438,7 +438,7 @@ def test_a_dead_letter_and_its_row_name_the_same_moment(aws, in_dlq, claim, stor
     in_dlq(jobId="failed")
     clock.forward(minutes=15)
     settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
-    store._clock = ticking
+    store = JobStore(aws.table, clock=ticking)
     Reconciler(settings, store, clock() + timedelta(minutes=2), ticking).run()
     found = {letter.attributes.get("JobId", "given-up"): letter.attributes["FailedAt"] for letter in letters()}
     assert found == {job_id: store.get(job_id)["completedAt"] for job_id in ("given-up", "crashed", "unseen", "failed")}
@@ -578,8 +578,8 @@ def test_a_queued_row_whose_message_never_arrived(run, aws, store, clock, body):
 
 
 def test_no_number_of_overdue_jobs_in_workers_hands_hides_one_that_is_stalled(run, claim, clock, store, monkeypatch):
-    monkeypatch.setattr(store_module, "_OVERDUE_PAGE", 2)
-    monkeypatch.setattr(store_module, "OPEN_SHARDS", 1)
+    monkeypatch.setattr(listing, "_PAGE_ROWS", 2)
+    monkeypatch.setattr(job_store, "OPEN_SHARDS", 1)
     for number in range(6):
         claim(jobId=f"busy-{number}", deadline_seconds=1)
     clock.forward(seconds=1)

@@ -10,7 +10,7 @@ import pytest
 from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.aws import clients
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
+from ai_jobs.service.job_store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
 
 
 @pytest.fixture
@@ -258,14 +258,14 @@ def test_of_two_workers_that_see_one_redrive_one_gets_the_job(store, claim, fini
     clock.forward(minutes=1)
     finish("failed")
     clock.forward(minutes=1)
-    start_over = store._start_over
+    reopen = store._reopen
 
     def after_another(*args):
-        monkeypatch.setattr(store, "_start_over", start_over)
+        monkeypatch.setattr(store, "_reopen", reopen)
         assert claim(message_id="another").attempt == 1
-        return start_over(*args)
+        return reopen(*args)
 
-    monkeypatch.setattr(store, "_start_over", after_another)
+    monkeypatch.setattr(store, "_reopen", after_another)
     assert claim() == Running(clock() + timedelta(minutes=15))
 
 
@@ -274,16 +274,16 @@ def test_a_redrive_that_finds_the_job_given_back_is_not_taken_for_a_duplicate(st
     clock.forward(minutes=1)
     finish("failed")
     clock.forward(minutes=1)
-    start_over = store._start_over
+    reopen = store._reopen
 
     def after_another(*args):
-        monkeypatch.setattr(store, "_start_over", start_over)
+        monkeypatch.setattr(store, "_reopen", reopen)
         claim(message_id="another")
         store.release("job-1", 1)
         clock.forward(seconds=1)
-        return start_over(*args)
+        return reopen(*args)
 
-    monkeypatch.setattr(store, "_start_over", after_another)
+    monkeypatch.setattr(store, "_reopen", after_another)
     assert claim() == Running(clock()), "it comes back at once"
 
 
@@ -443,12 +443,14 @@ def test_a_users_jobs_come_newest_first(store, claim, clock):
         claim(jobId=f"job-{number}")
         clock.forward(minutes=1)
     claim(jobId="other", userId="user-2")
-    assert [found["jobId"] for found in store.history_of("user-1")] == ["job-2", "job-1", "job-0"]
+    assert [found["jobId"] for found in store.listing.history_of("user-1")] == ["job-2", "job-1", "job-0"]
     clock.forward(days=30, minutes=-2)
-    assert [found["jobId"] for found in store.history_of("user-1")] == ["job-2"], "expired rows are gone"
+    assert [found["jobId"] for found in store.listing.history_of("user-1")] == ["job-2"], "expired rows are gone"
 
 
-@pytest.mark.parametrize("read", [lambda store: store.get_all(["x"]), lambda store: list(store.history_of("user-1"))])
+@pytest.mark.parametrize(
+    "read", [lambda store: store.get_all(["x"]), lambda store: list(store.listing.history_of("user-1"))]
+)
 def test_a_missing_table_is_an_operators_matter_for_every_reader(aws, read):
     with pytest.raises(JobError) as caught:
         read(JobStore("missing"))

@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.store import (
+from ai_jobs.service.job_store import (
     OPEN_SHARDS,
     Applied,
     Claimed,
@@ -284,7 +284,7 @@ class JobStoreMachine(RuleBasedStateMachine):
     @rule()
     def close_stalled(self) -> None:
         for shard in range(OPEN_SHARDS):
-            for found in self.store.open_jobs_past_due(shard):
+            for found in self.store.listing.open_jobs_past_due(shard):
                 row = self.rows.get(found["jobId"])
                 code = "JOB_STALLED" if "startedAt" in found else "ENQUEUE_FAILED"
                 closed = self.store.close_stalled(found["jobId"], JobError(code, "m"), started="startedAt" in found)

@@ -12,8 +12,10 @@ import pytest
 from ai_jobs.aws.queues import receive_messages, send_message
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_store import OPEN_SHARDS, Submission, open_shard
+from ai_jobs.service.lifecycle import indexes_written_by
 from ai_jobs.service.settings import ResultHandlerSettings
-from ai_jobs.service.store import OPEN_SHARDS, JobStore, Submission, open_shard
+from ai_jobs.service.table import JobsTable
 from processor.worker import Disposition, Worker
 from result_handler.batch import apply_batch
 
@@ -39,21 +41,23 @@ def index_writes(keys, projected, before, after):
 def writes(aws, projected, monkeypatch):
     """Counts the writes of the table and of each index."""
     counted = Counter()
-    update = JobStore._update
+    execute = JobsTable.execute
 
     def row(job_id):
         answer = boto3.client("dynamodb").get_item(TableName=aws.table, Key={"jobId": {"S": job_id}})
         return answer.get("Item", {})
 
-    def counting(self, job_id, change):
+    def counting(self, transition, job_id, *change, **more):
         before = row(job_id)
-        answer = update(self, job_id, change)
+        answer = execute(self, transition, job_id, *change, **more)
         counted["table"] += 1
         for index, keys in INDEX_KEYS.items():
-            counted[index] += index_writes(keys, projected[index], before, row(job_id))
+            written = index_writes(keys, projected[index], before, row(job_id))
+            assert not written or index in {found.name for found in indexes_written_by(transition)}
+            counted[index] += written
         return answer
 
-    monkeypatch.setattr(JobStore, "_update", counting)
+    monkeypatch.setattr(JobsTable, "execute", counting)
     return counted
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError, ReadTimeoutError
 
 from ai_jobs.contract.errors import CODES, ErrorClass, JobError
@@ -64,6 +67,15 @@ def model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
     answer = f"model {model_id} answered {aws_code} (HTTP {status})"
     needs_operator = CODES[code] is ErrorClass.OPERATOR and aws_message
     return JobError(code, f"{answer}: {aws_message}" if needs_operator else answer)
+
+
+@contextmanager
+def reported_as_job_error(dependency: str) -> Iterator[None]:
+    """What a call to a service that the job needs raises, such as `DynamoDB`, as a JobError."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise dependency_error(error, dependency) from error
 
 
 def dependency_error(error: ClientError | BotoCoreError, dependency: str) -> JobError:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ai_jobs.cli.environment import Environment, Source
     from ai_jobs.operate.redrive import Letter, QueuePair, Selection, Sweep, Treated
-    from ai_jobs.service.store import JobStore
+    from ai_jobs.service.job_store import JobStore
 
 _PURGE_QUESTIONS = {
     "request": "Delete {letters} behind the request queue? This can't be undone; their jobs stay failed.",
@@ -248,7 +248,7 @@ def _pair(environment: Environment, side: Side) -> QueuePair:
 
 
 def _store(environment: Environment) -> JobStore | None:
-    from ai_jobs.service.store import JobStore
+    from ai_jobs.service.job_store import JobStore
 
     table_name = environment.get("table_name")
     return JobStore(table_name) if table_name else None

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from ai_jobs.cli.environment import Environment, Source
     from ai_jobs.cli.job_files import WrittenJob
     from ai_jobs.contract.request import AIJobMessage
-    from ai_jobs.contract.row import Row
-    from ai_jobs.service.store import JobStore
+    from ai_jobs.contract.row import JobRow
+    from ai_jobs.service.job_store import JobStore
 
-# As ai_jobs.service.store.JobStatus, which would import boto3 for the help text.
+# As ai_jobs.service.job_store.JobStatus, which would import boto3 for the help text.
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 _STDIN = "standard input"
@@ -175,7 +175,7 @@ def list_jobs(
     _checked(check_user_id, user_id)
     matching = (
         row
-        for row in _store(source.load()).history_of(user_id)
+        for row in _store(source.load()).listing.history_of(user_id)
         if (wanted_status in (None, row["status"])) and (job_type in (None, row["jobType"]))
     )
     rows = list(itertools.islice(matching, limit + 1))
@@ -214,7 +214,7 @@ def _readable_again(name: str) -> Iterator[BinaryIO]:
 
 
 def _store(environment: Environment) -> JobStore:
-    from ai_jobs.service.store import JobStore
+    from ai_jobs.service.job_store import JobStore
 
     return JobStore(environment.need("table_name"))
 
@@ -370,7 +370,7 @@ def _wait(store: JobStore, job_ids: Sequence[str], timeout_seconds: float, as_js
     from ai_jobs.contract.row import has_ended
     from ai_jobs.operate.waiting import follow
 
-    rows: dict[str, Row] = {}
+    rows: dict[str, JobRow] = {}
     try:
         with progress() as bar:
             task = bar.add_task("waiting", total=len(job_ids))
@@ -389,7 +389,7 @@ def _wait(store: JobStore, job_ids: Sequence[str], timeout_seconds: float, as_js
         raise click.exceptions.Exit(FAILED)
 
 
-def _print_ends(job_ids: Sequence[str], rows: dict[str, Row], as_json: bool) -> None:
+def _print_ends(job_ids: Sequence[str], rows: dict[str, JobRow], as_json: bool) -> None:
     if as_json:
         print_json(
             [_view(rows[job_id]) if job_id in rows else {"jobId": job_id, "status": "unknown"} for job_id in job_ids]
@@ -398,31 +398,31 @@ def _print_ends(job_ids: Sequence[str], rows: dict[str, Row], as_json: bool) -> 
         print_table(_ROW_COLUMNS, [_cells(job_id, rows.get(job_id)) for job_id in job_ids])
 
 
-def _view(row: Row) -> dict[str, Any]:
+def _view(row: JobRow) -> dict[str, Any]:
     from ai_jobs.aws.objects import signed_url
     from ai_jobs.contract.job_view import job_view
 
     return job_view(row, signed_url)
 
 
-def _cells(job_id: str, row: Row | None) -> list[object]:
+def _cells(job_id: str, row: JobRow | None) -> list[object]:
     if row is None:
         return [job_id, "unknown", *[None] * (len(_ROW_COLUMNS) - 2)]
     cells = [job_id, row["status"], row.get("jobType"), row.get("userId"), _created(row), _took(row)]
     return [*cells, row.get("errorCode")]
 
 
-def _listed(row: Row) -> list[object]:
+def _listed(row: JobRow) -> list[object]:
     cells = [row["jobId"], row["status"], row["jobType"], _created(row), _took(row)]
     return [*cells, int(row.get("calls", 0)), row.get("errorCode")]
 
 
-def _created(row: Row) -> str | None:
+def _created(row: JobRow) -> str | None:
     """To the second: a table is wide enough."""
     return f"{row['createdAt'][:19]}Z" if "createdAt" in row else None
 
 
-def _took(row: Row) -> str | None:
+def _took(row: JobRow) -> str | None:
     """From the submission to the end."""
     from ai_jobs.contract import timestamps
 

@@ -11,6 +11,7 @@ from ai_jobs.cli.output import json_option, print_json, print_table, progress, s
 
 if TYPE_CHECKING:
     from ai_jobs.cli.environment import Environment, Source
+    from ai_jobs.contract.row import JobRow
 
 TEST_JOB_TYPE = "connection-test"
 """No environment has this job type, so that the test job ends before any model is called."""
@@ -113,10 +114,10 @@ def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, A
     return test | {"seconds": round(seconds, 3), "message": message}, 0
 
 
-def _end_of(table_name: str, job_id: str, timeout_seconds: float) -> dict[str, Any] | None:
+def _end_of(table_name: str, job_id: str, timeout_seconds: float) -> JobRow | None:
     from ai_jobs.contract.row import has_ended
     from ai_jobs.operate.waiting import follow
-    from ai_jobs.service.store import JobStore
+    from ai_jobs.service.job_store import JobStore
 
     row = None
     with progress() as bar:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
-
-Row = dict[str, Any]
-
-ERASED_AT = "erasedAt"
+from typing import Any, Required, TypedDict
 
 
 class JobStatus(StrEnum):
@@ -20,11 +16,52 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-def has_ended(row: Row) -> bool:
+TERMINAL = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+"""The states in which nothing is left to do for a job."""
+
+_Sorted = TypedDict("_Sorted", {"createdAt#jobId": str}, total=False)
+
+
+class JobRow(_Sorted, total=False):
+    """One job. Moments are texts (`ai_jobs.contract.timestamps`); which fields a row has depends on its state.
+
+    An index projects only some of the fields, and the row of an erased job has almost none.
+    """
+
+    jobId: Required[str]
+    status: Required[str]
+    updatedAt: Required[str]
+    userId: str
+    jobType: str
+    traceId: str
+    payloadHash: str
+    messageId: str
+    configVersion: str
+    createdAt: str
+    notBefore: str
+    startedAt: str
+    deadlineAt: str
+    leaseExpiresAt: str
+    completedAt: str
+    attempt: int
+    calls: int
+    result: dict[str, Any]
+    resultLocation: dict[str, Any]
+    error: dict[str, str]
+    errorCode: str
+    model: str
+    usage: dict[str, int]
+    openShard: int
+    dueAt: str
+    erasedAt: str
+    expiresAt: int
+
+
+def has_ended(row: JobRow) -> bool:
     """Is the job in a terminal state?"""
-    return row["status"] in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+    return row["status"] in TERMINAL
 
 
-def is_erased(row: Row) -> bool:
+def is_erased(row: JobRow) -> bool:
     """Is this all that is left of a job whose user was erased?"""
-    return ERASED_AT in row
+    return "erasedAt" in row

@@ -9,7 +9,8 @@ from ai_jobs.aws import objects, settings
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.rules import check_user_id
 from ai_jobs.service.budget import counter_key
-from ai_jobs.service.store import JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.table import JobsTable
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | Non
     objects_in = bucket or settings.required("AI_JOB_BUCKET")
     store = JobStore(table)
     jobs = 0
-    for job_id in store.jobs_of(user_id):
+    for job_id in store.listing.ids_of(user_id):
         store.erase(job_id)
         jobs += 1
     today = timestamps.now().date()
     for day in (today, today - timedelta(days=1), today - timedelta(days=2)):
-        store.delete(counter_key(day.isoformat(), user_id))
+        JobsTable(table).delete(counter_key(day.isoformat(), user_id))
     return Erased(jobs=jobs, objects=objects.erase_objects_of(objects_in, user_id))

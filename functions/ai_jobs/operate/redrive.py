@@ -31,10 +31,10 @@ from ai_jobs.aws.queues import (
 from ai_jobs.contract.errors import AIJobsError, JobError
 from ai_jobs.contract.request import OF_DELAYED_COPIES, ReceivedJob, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage
-from ai_jobs.contract.row import JobStatus, Row, is_erased
+from ai_jobs.contract.row import JobRow, JobStatus, is_erased
 from ai_jobs.contract.rules import MAX_MESSAGE_BYTES
 from ai_jobs.service.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT, failed_at, was_moved_by_sqs
-from ai_jobs.service.store import JobStore
+from ai_jobs.service.job_store import JobStore
 
 HIDDEN_SECONDS = 60
 """How long a letter is out of sight at a time."""
@@ -415,7 +415,7 @@ def _obstacle(letter: Letter, store: JobStore, side: Literal["request", "respons
     return _obstacle_of_job(row, letter) if row else None
 
 
-def _obstacle_of_job(row: Row, letter: Letter) -> str | None:
+def _obstacle_of_job(row: JobRow, letter: Letter) -> str | None:
     if is_erased(row):
         return "its job was erased"
     if row["status"] in (JobStatus.COMPLETED, JobStatus.CANCELLED):
@@ -440,7 +440,7 @@ def _obstacle_to_purge(letter: Letter, store: JobStore) -> str | None:
     return f"its job is still {row['status']}: {_NOT_YET}" if is_open and of_this_job else None
 
 
-def _obstacle_of_result(row: Row | None) -> str | None:
+def _obstacle_of_result(row: JobRow | None) -> str | None:
     if row is None:
         return "its job has no row (any more)"
     if is_erased(row):

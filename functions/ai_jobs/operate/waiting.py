@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from ai_jobs.contract.errors import ErrorClass, JobError
-from ai_jobs.contract.row import Row, has_ended
-from ai_jobs.service.store import JobStore
+from ai_jobs.contract.row import JobRow, has_ended
+from ai_jobs.service.job_store import JobStore
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -20,7 +20,7 @@ def follow(
     timeout_seconds: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[dict[str, Row]]:
+) -> Iterator[dict[str, JobRow]]:
     """Look at jobs again and again, until all have ended or the time is over.
 
     A job without a row may be one that no worker has picked up yet, so that it is waited for as well.
@@ -33,7 +33,7 @@ def follow(
     """
     ends_at = clock() + timeout_seconds
     open_ids = list(dict.fromkeys(job_ids))
-    rows: dict[str, Row] = {}
+    rows: dict[str, JobRow] = {}
     looks, failures, pause = 0, 0, _FIRST_PAUSE_SECONDS
     while True:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ai_jobs.aws.clients import get_events_client
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.documents import whole
-from ai_jobs.contract.job_view import plain
-from ai_jobs.contract.row import JobStatus, Row, has_ended
+from ai_jobs.contract.row import JobRow, JobStatus, has_ended
 
 SOURCE = "ai-jobs"
 VERSION = 1
@@ -83,7 +82,7 @@ class Sent:
         return self.code in _MALFORMED
 
 
-def has_just_ended(before: Row | None, after: Row | None) -> bool:
+def has_just_ended(before: JobRow | None, after: JobRow | None) -> bool:
     """Did this change of a row bring its job to an end?
 
     A redriven job may fail once more, and a late result may replace `JOB_STALLED` or `WORKER_CRASHED`: each time is
@@ -92,11 +91,11 @@ def has_just_ended(before: Row | None, after: Row | None) -> bool:
     """
     if after is None or "status" not in after or "completedAt" not in after or not has_ended(after):
         return False
-    old = before or {}
-    return (old.get("status"), old.get("completedAt")) != (after["status"], after["completedAt"])
+    ended_before = (before.get("status"), before.get("completedAt")) if before else (None, None)
+    return ended_before != (after["status"], after["completedAt"])
 
 
-def event_of(row: Row, event_bus_arn: str, table_arn: str, *, include_result: bool) -> JobEvent:
+def event_of(row: JobRow, event_bus_arn: str, table_arn: str, *, include_result: bool) -> JobEvent:
     """The event of a job that ended.
 
     Args:
@@ -107,16 +106,17 @@ def event_of(row: Row, event_bus_arn: str, table_arn: str, *, include_result: bo
     event = JobEvent(row["jobId"], _entry(row, _detail(row, include_result), event_bus_arn, table_arn))
     if event.size <= MAX_ENTRY_BYTES:
         return event
-    without = {name: value for name, value in row.items() if name != "result"}
-    shortened = _detail(without, include_result) | {"resultOmitted": True}
+    detail = _detail(row, include_result)
+    detail.pop("result", None)
+    shortened = detail | {"resultOmitted": True}
     return JobEvent(row["jobId"], _entry(row, shortened, event_bus_arn, table_arn))
 
 
-def _entry(row: Row, detail: dict[str, Any], event_bus_arn: str, table_arn: str) -> dict[str, Any]:
+def _entry(row: JobRow, detail: dict[str, Any], event_bus_arn: str, table_arn: str) -> dict[str, Any]:
     entry = {
         "Time": timestamps.from_text(row["completedAt"]),
         "Source": SOURCE,
-        "DetailType": DETAIL_TYPES[row["status"]],
+        "DetailType": DETAIL_TYPES[JobStatus(row["status"])],
         "Detail": whole(json.dumps(detail, ensure_ascii=False, separators=(",", ":"))),
         "Resources": [table_arn],
         "EventBusName": event_bus_arn,
@@ -125,16 +125,16 @@ def _entry(row: Row, detail: dict[str, Any], event_bus_arn: str, table_arn: str)
     return entry | ({"TraceHeader": f"Root={traced[0]}"} if traced else {})
 
 
-def _detail(row: Row, include_result: bool) -> dict[str, Any]:
-    shown = {name: row[name] for name in _ALWAYS if name in row}
+def _detail(row: JobRow, include_result: bool) -> dict[str, Any]:
+    fields: Mapping[str, Any] = row
+    shown = {name: fields[name] for name in _ALWAYS if name in fields}
     detail = {"version": VERSION} | shown | {"attempts": row.get("calls", 0)}
     if "error" in row:
         parts = ("code", "message", "field") if include_result else ("code", "field")
         detail["error"] = {name: row["error"][name] for name in parts if name in row["error"]}
     if include_result:
-        detail |= {name: row[name] for name in ("result", "resultLocation") if name in row}
-    known: dict[str, Any] = plain(detail)
-    return known
+        detail |= {name: fields[name] for name in ("result", "resultLocation") if name in fields}
+    return detail
 
 
 def in_calls(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:

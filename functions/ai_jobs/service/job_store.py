@@ -1,0 +1,535 @@
+"""What callers do with jobs, each as transitions of the job's row (ai_jobs.service.lifecycle)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from ai_jobs.aws.items import exact
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.locations import result_owner
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.contract.result import AIJobResultMessage, is_usage
+from ai_jobs.contract.row import JobRow, JobStatus, has_ended, is_erased
+from ai_jobs.service import lifecycle
+from ai_jobs.service.lifecycle import Transition
+from ai_jobs.service.listing import Listing
+from ai_jobs.service.table import JobsTable, RefusedError
+
+OPEN_SHARDS = 64
+"""Partitions of the index of open jobs: one constant key would be a hot partition."""
+
+# As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.
+_TOMBSTONE_LIFE = timedelta(days=30)
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClaimTerms:
+    """What a worker asks for when it claims a job.
+
+    Attributes:
+        lease_expires_at: when another worker may take the job over: the end of this invocation.
+        deadline_seconds: how long the job may take, counted from its submission or its redrive.
+        grace_seconds: how long after its deadline an open job counts as stalled.
+        config_version: the job type configuration in force, if it is known.
+    """
+
+    lease_expires_at: datetime
+    deadline_seconds: int
+    grace_seconds: int
+    config_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The job is this worker's until its lease ends.
+
+    Attributes:
+        attempt: the number of this attempt; it goes with every later write, so that a late one is told apart.
+        deadline_at: until when the job may run.
+        calls: how many attempts began work, this one included; callers see it as `attempts`.
+    """
+
+    attempt: int
+    deadline_at: datetime
+    calls: int
+
+    @classmethod
+    def of(cls, row: JobRow) -> Claimed:
+        """The claim that the row shows."""
+        return cls(row["attempt"], timestamps.from_text(row["deadlineAt"]), row["calls"])
+
+
+@dataclass(frozen=True)
+class Running:
+    """Another worker holds the job until `lease_expires_at`."""
+
+    lease_expires_at: datetime
+
+
+class Refusal(Enum):
+    """Why a job can't be claimed, other than that it is running."""
+
+    FINISHED = "finished"
+    CONFLICT = "conflict"
+
+
+class Applied(Enum):
+    """What became of a result."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"
+    SUPERSEDED = "superseded"
+    UNKNOWN_JOB = "unknown job"
+
+
+@dataclass(frozen=True)
+class ResultOutcome:
+    """What became of a result, and the job's row as it is now (None unless it was applied)."""
+
+    applied: Applied
+    row: JobRow | None = None
+
+
+class Submission(Enum):
+    """What a submission finds under its job id."""
+
+    ACCEPTED = "accepted"
+    """The row is `queued`, and a message has to be sent: there was no such job, or its message may be missing."""
+
+    REPEATED = "repeated"
+    """The job is there already and has its message; nothing is left to do."""
+
+    CONFLICT = "conflict"
+    """The id is taken by another job."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What became of a submission.
+
+    Attributes:
+        created_at: when the job was first submitted.
+        not_before: when it may begin: then, or after the delay that it was first submitted with.
+        updated_at: when its row was written; `expect_message_until` wants it.
+    """
+
+    submission: Submission
+    created_at: datetime
+    not_before: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """What became of a cancellation.
+
+    Attributes:
+        row: the job as it is now; None when there is no such job (for this user).
+        done: whether this call cancelled it, rather than found it ended.
+    """
+
+    row: JobRow | None
+    done: bool = False
+
+
+def open_shard(job_id: str) -> int:
+    """The job's partition of the index of open jobs. A checksum rather than hash(): the same one in every process."""
+    return zlib.crc32(job_id.encode()) % OPEN_SHARDS
+
+
+class JobStore:
+    """The jobs of one table.
+
+    Every method raises JobError `DEPENDENCY_UNAVAILABLE` when DynamoDB is down or throttles, `DEPENDENCY_REFUSED` when
+    it refuses (permissions, a missing table).
+
+    Args:
+        table_name: the jobs table.
+        retention_days: how long after its last claim a row is kept.
+        clock: gives the current time.
+        bucket: where results may lie that are too large for a row; without one, nowhere.
+
+    Attributes:
+        listing: lists of the same jobs.
+    """
+
+    def __init__(
+        self,
+        table_name: str,
+        retention_days: int = 30,
+        clock: Callable[[], datetime] = timestamps.now,
+        bucket: str | None = None,
+    ) -> None:
+        self._table = JobsTable(table_name, clock)
+        self.listing = Listing(self._table, clock)
+        self._retention = timedelta(days=retention_days)
+        self._clock = clock
+        self._bucket = bucket
+
+    # Reading
+
+    def get(self, job_id: str) -> JobRow | None:
+        """The row, read consistently; None when there is none, it was erased or expired (TTL deletes it days later)."""
+        row = self.find(job_id)
+        return None if row is None or is_erased(row) else row
+
+    def find(self, job_id: str) -> JobRow | None:
+        """As `get`, but an erased job's row is found too: `is_erased` tells."""
+        return self._table.get(job_id)
+
+    def get_all(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
+        """The rows of these jobs by id, each as `get` reads one; jobs without a row are left out."""
+        return {job_id: row for job_id, row in self.find_all(job_ids).items() if not is_erased(row)}
+
+    def find_all(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
+        """As `get_all`, but an erased job's row is found too: `is_erased` tells."""
+        return self._table.get_all(job_ids)
+
+    def is_job(self, job: ReceivedJob) -> bool:
+        """Is this the job that has this id?"""
+        row = self.get(job.job_id)
+        return row is not None and row.get("payloadHash") == job.payload_hash
+
+    # Submitting
+
+    def submit(self, job: ReceivedJob, deadline_seconds: int, grace_seconds: int, delay_seconds: int = 0) -> Submitted:
+        """Write the `queued` row of a job whose message is sent next: one conditional write, a repeat takes two.
+
+        A repeat is ACCEPTED as long as no worker has had the job, for its message may never have been sent; one too
+        many does no harm. So is one of a job that was closed because its message never came: it begins anew.
+
+        Args:
+            deadline_seconds: how long the job may take from now on.
+            grace_seconds: how long after its deadline an open job counts as stalled.
+            delay_seconds: how much later it may begin; in a repeat it changes nothing.
+        """
+        now = self._clock()
+        not_before = now + timedelta(seconds=delay_seconds)
+        deadline_at = now + timedelta(seconds=deadline_seconds)
+        row = _identity(job, now) | _created(job.job_id, now) | _due(deadline_at, grace_seconds)
+        row |= {"openShard": open_shard(job.job_id), "attempt": 0, "calls": 0}
+        # However long it waits, it is shown until then.
+        row["expiresAt"] = self._expires_at(deadline_at + timedelta(seconds=grace_seconds))
+        if delay_seconds:
+            row["notBefore"] = timestamps.to_text(not_before)
+        try:
+            self._table.execute(lifecycle.SUBMIT, job.job_id, row, _at(now) | {"hash": job.payload_hash})
+        except RefusedError as refused:
+            return self._submit_again(job, refused.row, grace_seconds)
+        return Submitted(Submission.ACCEPTED, now, not_before, now)
+
+    def _submit_again(self, job: ReceivedJob, found: JobRow | None, grace_seconds: int) -> Submitted:
+        now = self._clock()
+        if found is None or is_erased(found) or found.get("payloadHash") != job.payload_hash:
+            return Submitted(Submission.CONFLICT, now, now, now)
+        created_at = timestamps.from_text(found["createdAt"])
+        not_before = timestamps.from_text(found.get("notBefore") or found["createdAt"])
+        repeated = Submitted(Submission.REPEATED, created_at, not_before, now)
+        if found["status"] != JobStatus.QUEUED or "startedAt" in found:
+            return repeated
+        due = _due(timestamps.from_text(found["deadlineAt"]), grace_seconds)
+        written = self._is_made(lifecycle.RESUBMIT, job.job_id, due | {"updatedAt": timestamps.to_text(now)})
+        return replace(repeated, submission=Submission.ACCEPTED) if written else repeated
+
+    def expect_message_until(self, job_id: str, due_at: datetime, submitted: Submitted) -> bool:
+        """Let a queued job whose message may be missing count as overdue from `due_at`.
+
+        False when its message has come, or it was submitted once more since.
+        """
+        due, given = {"dueAt": timestamps.to_text(due_at)}, {"updatedAt": timestamps.to_text(submitted.updated_at)}
+        return self._is_made(lifecycle.EXPECT_MESSAGE, job_id, due, given)
+
+    # Working
+
+    def claim(self, job: ReceivedJob, message_id: str, terms: ClaimTerms) -> Claimed | Running | Refusal:
+        """Take the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
+        now = self._clock()
+        holding = self._holding(job, message_id, terms, now)
+        origin = _created(job.job_id, job.created_at)
+        fields = holding | origin | _schedule(job.created_at, now, terms)
+        given = _at(now) | {"hash": job.payload_hash}
+        try:
+            row = self._table.execute(lifecycle.CLAIM, job.job_id, fields, given, add={"attempt": 1, "calls": 1})
+        except RefusedError as refused:
+            found = refused.row
+            held = {"status": JobStatus.PROCESSING.value} | holding
+            if found is not None and held.items() <= found.items():
+                return Claimed.of(found)  # it was written, but the answer was lost and the client tried again
+            expired = found is not None and self._table.is_expired(found)
+            if found is None or not (expired or _reopens(job, found)):
+                return self._refusal(job, found)
+            # The first message of a job whose time has been running since its submission is no redrive.
+            since = now if expired or _is_redrive(job, found) else job.created_at
+            if not expired:  # it is the same job still
+                origin = {name: value for name, value in origin.items() if name not in found}
+            again = holding | origin | _schedule(since, now, terms) | {"attempt": 1, "calls": 1}
+            return self._reopen(job, found, again)
+        self._give_all_its_time(row, terms)
+        return Claimed.of(row)
+
+    def _reopen(self, job: ReceivedJob, found: JobRow, fields: Fields) -> Claimed | Running | Refusal:
+        given = {"found": found["status"], "updatedAt": found["updatedAt"]}
+        try:
+            return Claimed.of(self._table.execute(lifecycle.REOPEN, job.job_id, fields, given))
+        except RefusedError as refused:
+            return self._refusal(job, refused.row)
+
+    def _refusal(self, job: ReceivedJob, found: JobRow | None) -> Running | Refusal:
+        if found is None:  # deleted in this very moment: the next receive will claim it
+            return Running(self._clock())
+        if is_erased(found):
+            return Refusal.FINISHED
+        if found.get("payloadHash") != job.payload_hash:
+            return Refusal.CONFLICT
+        if has_ended(found):
+            return Refusal.FINISHED
+        # Without a lease it was released in this very moment: the next receive will claim it too.
+        return Running(timestamps.from_text(found["leaseExpiresAt"]) if "leaseExpiresAt" in found else self._clock())
+
+    def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> Fields:
+        fields = _identity(job, now) | {
+            "messageId": message_id,
+            "leaseExpiresAt": timestamps.to_text(terms.lease_expires_at),
+            "openShard": open_shard(job.job_id),
+            "expiresAt": self._expires_at(now),
+        }
+        return fields | ({"configVersion": terms.config_version} if terms.config_version else {})
+
+    def _give_all_its_time(self, row: JobRow, terms: ClaimTerms) -> None:
+        """Undo `expect_message_until`: the message has come."""
+        due = _due(timestamps.from_text(row["deadlineAt"]), terms.grace_seconds)
+        if due["dueAt"] != row["dueAt"]:
+            # Neither is fatal: another worker has it by now; or it counts as overdue from its deadline on.
+            with suppress(RefusedError, JobError):
+                self._table.execute(lifecycle.RESCHEDULE, row["jobId"], due, {"attempt": row["attempt"]})
+
+    def release(self, job_id: str, attempt: int, message_id: str | None = None, *, work_began: bool = True) -> bool:
+        """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours.
+
+        Args:
+            message_id: the copy that carries the job from now on; None when its message itself comes back.
+            work_began: False when the attempt was nothing but a wait. Its claim counted it in `calls`, which callers
+                see as `attempts`; the same write takes that back.
+        """
+        fields = {"updatedAt": timestamps.to_text(self._clock())} | ({"messageId": message_id} if message_id else {})
+        add = {} if work_began else {"calls": -1}
+        return self._is_made(lifecycle.RELEASE, job_id, fields, {"attempt": attempt}, add)
+
+    def apply_result(self, message: AIJobResultMessage) -> ResultOutcome:
+        """Write the outcome of an attempt to its row, if that attempt is still the job's latest.
+
+        A terminal state is final, but for `JOB_STALLED` and `WORKER_CRASHED`, which a late result of the same attempt
+        replaces: it has been paid for.
+
+        Raises:
+            JobError: also `NOT_A_RESULT`, when the result is said to lie where the job's results do not.
+        """
+        now = self._clock()
+        transition, given = _end_reported_by(message)
+        owner = self._owner_of_location(message)
+        if owner is not None:
+            transition, given = transition.for_owner(), given | {"owner": owner}
+        fields = _outcome(message, now) | {"updatedAt": timestamps.to_text(now)}
+        try:
+            return ResultOutcome(Applied.APPLIED, self._table.execute(transition, message.job_id, fields, given))
+        except RefusedError as refused:
+            return self._not_applied(message, refused.row, owner)
+
+    def _not_applied(self, message: AIJobResultMessage, found: JobRow | None, owner: str | None) -> ResultOutcome:
+        if found is None:
+            return ResultOutcome(Applied.UNKNOWN_JOB)
+        if owner is not None and not is_erased(found) and found.get("userId") != owner:
+            raise _misplaced("the job is another user's", "key") from None
+        latest = found.get("attempt")
+        repeated = latest is not None and message.attempt in (None, latest)
+        return ResultOutcome(Applied.REPEATED if repeated else Applied.SUPERSEDED)
+
+    def _owner_of_location(self, message: AIJobResultMessage) -> str | None:
+        """Whose the job must be for its result to lie there; None when it lies in the message."""
+        if message.status != "completed" or message.result_location is None:
+            return None
+        if message.result_location["bucket"] != self._bucket:
+            raise _misplaced(f"results lie in {self._bucket or 'no bucket here'}", "bucket")
+        return result_owner(message.result_location, message.job_id)
+
+    # Ending otherwise
+
+    def cancel(self, job_id: str, user_id: str | None = None) -> Cancellation:
+        """Set an open job to `cancelled`: a worker can't claim it any more, and a busy one's result is dropped.
+
+        One that was closed because its message never came is as good as open, for the message may still come.
+
+        Args:
+            user_id: whose job it must be; None for anyone's.
+        """
+        now = self._clock()
+        text = timestamps.to_text(now)
+        transition, given = lifecycle.CANCEL, _at(now)
+        if user_id is not None:
+            transition, given = transition.for_owner(), given | {"owner": user_id}
+        try:
+            row = self._table.execute(transition, job_id, {"completedAt": text, "updatedAt": text}, given)
+        except RefusedError as refused:
+            found = refused.row
+            if found is None or is_erased(found) or self._table.is_expired(found):
+                return Cancellation(None)
+            if user_id not in (None, found.get("userId")):
+                return Cancellation(None)
+            # Its own cancellation: it was written, but the answer was lost and the client tried again.
+            own = found["status"] == JobStatus.CANCELLED and found.get("completedAt") == text
+            return Cancellation(found, done=own)
+        return Cancellation(row, done=True)
+
+    def close_stalled(self, job_id: str, error: JobError, *, started: bool) -> bool:
+        """Set a job to `failed` that is open past its `dueAt` and in nobody's hands; False when it is not so.
+
+        Args:
+            started: whether a worker ever had it; the row must agree.
+        """
+        transition = lifecycle.STALL if started else lifecycle.GIVE_UP_WAITING
+        return self._is_made(transition, job_id, self._failure(error), _at(self._clock()))
+
+    def close(self, found: JobRow, error: JobError, failed_at: datetime | None = None) -> bool:
+        """Set an open job to `failed`, if its row is still as it was found and it is in nobody's hands.
+
+        Args:
+            failed_at: what its dead letter says; now by default. A redrive may have been sent since, and a message that
+                is older than the failure counts as a duplicate.
+        """
+        given = _at(self._clock()) | {"updatedAt": found["updatedAt"]}
+        return self._is_made(lifecycle.CLOSE, found["jobId"], self._failure(error, failed_at), given)
+
+    def create_failed(
+        self, job: ReceivedJob, message_id: str, error: JobError, failed_at: datetime | None = None
+    ) -> bool:
+        """Write the row of a job that no worker ever claimed, as `failed`; False when there is a row by now.
+
+        Args:
+            failed_at: as in `close`.
+        """
+        now = self._clock()
+        row = _identity(job, now) | _created(job.job_id, job.created_at) | self._failure(error, failed_at)
+        row |= {"messageId": message_id, "attempt": 0, "calls": 0, "expiresAt": self._expires_at(now)}
+        return self._is_made(lifecycle.RECORD_FAILURE, job.job_id, row, _at(now))
+
+    def erase(self, job_id: str) -> None:
+        """Replace a row by one that says nothing about the user and keeps the job from running again."""
+        now = self._clock()
+        text = timestamps.to_text(now)
+        tombstone = {"updatedAt": text, "erasedAt": text, "expiresAt": int((now + _TOMBSTONE_LIFE).timestamp())}
+        self._table.execute(lifecycle.ERASE, job_id, tombstone)
+
+    def _is_made(
+        self,
+        transition: Transition,
+        job_id: str,
+        fields: Mapping[str, Any],
+        given: Mapping[str, Any] | None = None,
+        add: Mapping[str, int] | None = None,
+    ) -> bool:
+        try:
+            self._table.execute(transition, job_id, fields, given, add)
+        except RefusedError:
+            return False
+        return True
+
+    def _failure(self, error: JobError, failed_at: datetime | None = None) -> Fields:
+        now = self._clock()
+        return {
+            "error": error.to_body(),
+            "errorCode": error.code,
+            "completedAt": timestamps.to_text(failed_at or now),
+            "updatedAt": timestamps.to_text(now),
+        }
+
+    def _expires_at(self, now: datetime) -> int:
+        return int((now + self._retention).timestamp())
+
+
+def _at(now: datetime) -> Fields:
+    """The moment, in both of the forms in which conditions name it."""
+    return {"now": timestamps.to_text(now), "seconds": int(now.timestamp())}
+
+
+def _identity(job: ReceivedJob, now: datetime) -> Fields:
+    fields = {
+        "userId": job.user_id,
+        "jobType": job.job_type,
+        "payloadHash": job.payload_hash,
+        "updatedAt": timestamps.to_text(now),
+    }
+    return fields | ({"traceId": job.trace_id} if job.trace_id else {})
+
+
+def _created(job_id: str, moment: datetime) -> Fields:
+    created_at = timestamps.to_text(moment)
+    return {"createdAt": created_at, "createdAt#jobId": f"{created_at}#{job_id}"}
+
+
+def _due(deadline_at: datetime, grace_seconds: int) -> Fields:
+    return {
+        "deadlineAt": timestamps.to_text(deadline_at),
+        "dueAt": timestamps.to_text(deadline_at + timedelta(seconds=grace_seconds)),
+    }
+
+
+def _schedule(since: datetime, now: datetime, terms: ClaimTerms) -> Fields:
+    deadline_at = since + timedelta(seconds=terms.deadline_seconds)
+    return {"startedAt": timestamps.to_text(now)} | _due(deadline_at, terms.grace_seconds)
+
+
+def _reopens(job: ReceivedJob, found: JobRow) -> bool:
+    """A redrive: the row failed, and the message was sent after that. A late first message heals ENQUEUE_FAILED.
+
+    What counts for a delayed copy is when its original was sent: a duplicate that waited out an outage of the table
+    as a copy is no redrive.
+    """
+    if found["status"] != JobStatus.FAILED or found.get("payloadHash") != job.payload_hash:
+        return False
+    return found.get("errorCode") == "ENQUEUE_FAILED" or _is_redrive(job, found)
+
+
+def _is_redrive(job: ReceivedJob, found: JobRow) -> bool:
+    return job.first_sent_at > timestamps.from_text(found["completedAt"])
+
+
+def _end_reported_by(message: AIJobResultMessage) -> tuple[Transition, Fields]:
+    """The transition that a result asks for, and what its condition names."""
+    failed = message.status == "failed"
+    if message.attempt is None:
+        return lifecycle.FAIL_OPEN if failed else lifecycle.COMPLETE_OPEN, {}
+    given = {"attempt": message.attempt, "reached": timestamps.to_text(message.timestamp)}
+    return lifecycle.FAIL if failed else lifecycle.COMPLETE, given
+
+
+def _misplaced(why: str, part: str) -> JobError:
+    field_name = f"resultLocation.{part}"
+    return JobError("NOT_A_RESULT", f"{field_name} names a place that is not the job's own: {why}", field_name)
+
+
+def _outcome(message: AIJobResultMessage, now: datetime) -> Fields:
+    ended = {"completedAt": timestamps.to_text(min(message.timestamp, now))}
+    if message.failure is not None:
+        return ended | {"error": message.failure, "errorCode": message.failure["code"]}
+    place = message.result_location
+    if place is not None:
+        documents: Fields = {"resultLocation": {name: place[name] for name in ("bucket", "key", "bytes")}}
+        model, usage = message.model, message.usage
+    else:
+        result = message.result or {}
+        documents = {"result": result}
+        model, usage = result.get("model"), result.get("usage")
+    if isinstance(model, str):
+        documents["model"] = model
+    if is_usage(usage):
+        documents["usage"] = usage
+    return ended | exact(documents)

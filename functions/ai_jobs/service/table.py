@@ -1,0 +1,190 @@
+"""The jobs table: reads rows, executes transitions, runs queries. It knows nothing about jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from ai_jobs.aws.clients import get_dynamodb_client
+from ai_jobs.aws.errors import reported_as_job_error
+from ai_jobs.aws.items import from_item, to_item
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.row import JobRow
+from ai_jobs.service.lifecycle import CONSTANTS, Transition
+
+# The most that one BatchGetItem takes.
+_BATCH_GET_LIMIT = 100
+
+
+class RefusedError(Exception):
+    """The condition of a transition did not hold; `row` is what stood there instead (None: no row)."""
+
+    def __init__(self, row: JobRow | None) -> None:
+        super().__init__("the condition did not hold")
+        self.row = row
+
+
+class JobsTable:
+    """One DynamoDB table.
+
+    Every method raises JobError `DEPENDENCY_UNAVAILABLE` when DynamoDB is down or throttles, `DEPENDENCY_REFUSED` when
+    it refuses (permissions, a missing table).
+
+    Args:
+        clock: gives the current time; a row past its `expiresAt` counts as gone (TTL deletes it days later).
+    """
+
+    def __init__(self, name: str, clock: Callable[[], datetime] = timestamps.now) -> None:
+        self._name = name
+        self._clock = clock
+
+    def get(self, job_id: str) -> JobRow | None:
+        """The row, read consistently; None when there is none."""
+        with reported_as_job_error("DynamoDB"):
+            answer = get_dynamodb_client().get_item(
+                TableName=self._name, Key=to_item({"jobId": job_id}), ConsistentRead=True
+            )
+        row = _row(answer.get("Item"))
+        return None if row is None or self.is_expired(row) else row
+
+    def get_all(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
+        """The rows by job id, each as `get` reads one; jobs without a row are left out."""
+        keys = [to_item({"jobId": job_id}) for job_id in dict.fromkeys(job_ids)]
+        found: list[JobRow] = []
+        while keys:
+            page, keys = keys[:_BATCH_GET_LIMIT], keys[_BATCH_GET_LIMIT:]
+            with reported_as_job_error("DynamoDB"):
+                answer = get_dynamodb_client().batch_get_item(
+                    RequestItems={self._name: {"Keys": page, "ConsistentRead": True}}
+                )
+            found += [cast("JobRow", from_item(item)) for item in answer["Responses"].get(self._name, [])]
+            # What did not fit into 16 MB. (DynamoDB raises when it could read nothing at all.)
+            keys += answer["UnprocessedKeys"].get(self._name, {"Keys": []})["Keys"]
+        return {row["jobId"]: row for row in found if not self.is_expired(row)}
+
+    def execute(
+        self,
+        transition: Transition,
+        job_id: str,
+        values: Mapping[str, Any],
+        given: Mapping[str, Any] | None = None,
+        add: Mapping[str, int] | None = None,
+    ) -> JobRow:
+        """Make the transition: one conditional write.
+
+        Args:
+            values: the fields to set, all of them among those that the transition sets or keeps.
+            given: the values that its condition names.
+            add: what to add to its counters, from 0 where there is none yet.
+
+        Returns:
+            The row as it is now.
+
+        Raises:
+            RefusedError: when the condition does not hold.
+        """
+        values = {"status": transition.target.value} | dict(values)
+        if transition.replaces:
+            return self._replace(job_id, values)
+        client = get_dynamodb_client()
+        with reported_as_job_error("DynamoDB"):
+            try:
+                answer = client.update_item(
+                    TableName=self._name,
+                    Key=to_item({"jobId": job_id}),
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **update_arguments(transition, values, given or {}, add or {}),
+                )
+            except client.exceptions.ConditionalCheckFailedException as error:
+                # The stubs do not know the row that ReturnValuesOnConditionCheckFailure adds.
+                raise RefusedError(_row(cast("dict[str, Any] | None", error.response.get("Item")))) from None
+        return cast("JobRow", from_item(answer["Attributes"]))
+
+    def _replace(self, job_id: str, values: Mapping[str, Any]) -> JobRow:
+        row = {"jobId": job_id} | dict(values)
+        with reported_as_job_error("DynamoDB"):
+            get_dynamodb_client().put_item(TableName=self._name, Item=to_item(row))
+        return cast("JobRow", row)
+
+    def delete(self, key: str) -> None:
+        """Delete a row or a counter for good."""
+        with reported_as_job_error("DynamoDB"):
+            get_dynamodb_client().delete_item(TableName=self._name, Key=to_item({"jobId": key}))
+
+    def query_page(
+        self, index: str, condition: str, values: Mapping[str, Any], after: Mapping[str, Any] | None, **options: Any
+    ) -> tuple[list[JobRow], dict[str, Any] | None]:
+        """One page of a query of an index, without expired rows, and the key that the next page begins after."""
+        if after:
+            options["ExclusiveStartKey"] = to_item(after)
+        with reported_as_job_error("DynamoDB"):
+            answer = get_dynamodb_client().query(
+                TableName=self._name,
+                IndexName=index,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=to_item(values),
+                **options,
+            )
+        rows = [cast("JobRow", from_item(item)) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return [row for row in rows if not self.is_expired(row)], from_item(last) if last else None
+
+    def query(self, index: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[JobRow]:
+        """All rows of a query of an index, read as they are asked for; an index lags behind the table."""
+        after: dict[str, Any] | None = None
+        while True:
+            rows, after = self.query_page(index, condition, values, after, **options)
+            yield from rows
+            if after is None:
+                return
+
+    def is_expired(self, row: JobRow) -> bool:
+        """Does the row count as gone?"""
+        return "expiresAt" in row and row["expiresAt"] <= self._clock().timestamp()
+
+
+def row_of_image(image: Mapping[str, Any]) -> JobRow:
+    """The row that a record of the table's stream shows, as it was before (`OldImage`) or after (`NewImage`)."""
+    return cast("JobRow", from_item(image))
+
+
+def _row(item: Mapping[str, Any] | None) -> JobRow | None:
+    return cast("JobRow", from_item(item)) if item else None
+
+
+def update_arguments(
+    transition: Transition, values: Mapping[str, Any], given: Mapping[str, Any], add: Mapping[str, int]
+) -> dict[str, Any]:
+    """The arguments of UpdateItem. DynamoDB refuses a declared name or value that no expression uses.
+
+    Raises:
+        ValueError: when a field is given that the transition does not declare.
+    """
+    foreign = {*values, *add} - {"status", *transition.sets, *transition.keeps, *transition.adds}
+    if foreign:
+        raise ValueError(f"{transition.name} does not set {', '.join(sorted(foreign))}")
+    cleared = [name for name in dict.fromkeys(transition.clears) if name not in values]
+    names = {name: f"#f{index}" for index, name in enumerate([*values, *cleared])}
+    parameters: dict[str, Any] = {}
+    sets = []
+    for name, value in values.items():
+        parameter = f":f{names[name][2:]}"
+        parameters[parameter] = value
+        kept = name in transition.keeps
+        sets.append(f"{names[name]} = " + (f"if_not_exists({names[name]}, {parameter})" if kept else parameter))
+    for index, (name, number) in enumerate(add.items()):
+        sets.append(f"{name} = if_not_exists({name}, :zero) + :a{index}")
+        parameters |= {":zero": 0, f":a{index}": number}
+    removes = " REMOVE " + ", ".join(names[name] for name in cleared) if cleared else ""
+    named = {f":{name}": value for name, value in (CONSTANTS | dict(given)).items()}
+    in_condition = set(transition.condition.replace("(", " ").replace(")", " ").replace(",", " ").split())
+    parameters |= {name: value for name, value in named.items() if name in in_condition}
+    return {
+        "UpdateExpression": "SET " + ", ".join(sets) + removes,
+        "ConditionExpression": transition.condition,
+        "ExpressionAttributeNames": {placeholder: name for name, placeholder in names.items()}
+        | {f"#{name}": name for name in ("status", "error") if f"#{name}" in transition.condition},
+        "ExpressionAttributeValues": to_item(parameters),
+    }
