@@ -4,11 +4,11 @@ output "api_url" {
 }
 
 output "use_ai_jobs_policy_arn" {
-  description = "Policy to attach to the roles of the API's clients."
+  description = "The policy to attach to the roles of the API's clients."
   value       = aws_iam_policy.use_ai_jobs.arn
 }
 
 output "job_types" {
-  description = "Names of the configured job types."
+  description = "The names of the configured job types."
   value       = module.ai_jobs.job_types
 }
