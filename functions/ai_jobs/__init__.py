@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ai_jobs.client.job import JobFailure as JobFailure
     from ai_jobs.client.sync import JobsClient as JobsClient
     from ai_jobs.contract.errors import AIJobsError as AIJobsError
+    from ai_jobs.contract.errors import AWSError as AWSError
     from ai_jobs.contract.errors import ConfigurationError as ConfigurationError
     from ai_jobs.contract.errors import JobError as JobError
     from ai_jobs.contract.request import AIJobMessage as AIJobMessage
@@ -94,6 +95,7 @@ _HOMES = {
     "ai_jobs.client.sync": ("JobsClient",),
     "ai_jobs.contract.errors": (
         "AIJobsError",
+        "AWSError",
         "ConfigurationError",
         "JobError",
     ),

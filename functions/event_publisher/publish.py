@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from ai_jobs.aws.queues import send_message
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.body import message_json
-from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.contract.errors import AWSError
 from ai_jobs.service.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT
 from ai_jobs.service.events import JobEvent, Sent, event_of, has_just_ended, in_calls, put
 from ai_jobs.service.safe_logging import describe
@@ -97,7 +97,7 @@ def _give_up(event: JobEvent, sent: Sent, settings: EventPublisherSettings) -> b
             entry["Detail"] = {name: part for name, part in entry["Detail"].items() if name != "result"}
             entry["Detail"]["resultOmitted"] = True
             send_message(settings.failure_queue_url, message_json(entry), reason)
-    except AIJobsError as error:
+    except AWSError as error:
         logger.error("on-failure queue not reached", extra={"jobId": event.job_id} | describe(error))
         return False
     return True

@@ -21,7 +21,7 @@ from ai_jobs.aws.objects import signed_url, to_json
 from ai_jobs.aws.queues import MAX_DELAY_SECONDS, as_if_stored, send_message, with_large_input_stored
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
-from ai_jobs.contract.errors import AIJobsError, ErrorClass, JobError
+from ai_jobs.contract.errors import AWSError, ErrorClass, JobError
 from ai_jobs.contract.job_view import job_view
 from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
@@ -218,7 +218,7 @@ class JobsApi:
         url = self._settings.request_queue_url
         try:
             send_message(url, message.to_body(), attributes, message.user_id, delay_seconds)
-        except AIJobsError as error:
+        except AWSError as error:
             logger.error("job not enqueued", extra={"jobId": message.job_id, "errorCode": error.code})
             self._expect_repeat(message.job_id, submitted)
             told = "the queue did not take the job because of a fault on our side: send the same request again"

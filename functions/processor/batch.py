@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from ai_jobs.aws.clients import MAX_POOL_CONNECTIONS
 from ai_jobs.aws.queues import ReceivedMessage, change_visibility_of_all
-from ai_jobs.contract.errors import AIJobsError, JobError
+from ai_jobs.contract.errors import AWSError, JobError
 from ai_jobs.contract.request import known_job_id
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.job_types import JobTypes
@@ -45,7 +45,7 @@ def _hide(messages: Sequence[ReceivedMessage], queue_url: str, seconds: int) -> 
     """Give the jobs the whole visibility timeout: its clock has been running since the poll, before the window."""
     try:
         codes = change_visibility_of_all(queue_url, [message.receipt_handle for message in messages], seconds)
-    except AIJobsError as error:
+    except AWSError as error:
         codes = [error.code]
     if codes:
         # Not fatal: should a message show up again too early, the lease on its row keeps a second worker away.

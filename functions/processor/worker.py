@@ -16,7 +16,7 @@ from ai_jobs.aws import objects
 from ai_jobs.aws.queues import ReceivedMessage, change_visibility, send_ai_job_result
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.body import size_in_message
-from ai_jobs.contract.errors import AIJobsError, ErrorClass, JobError
+from ai_jobs.contract.errors import AIJobsError, AWSError, ErrorClass, JobError
 from ai_jobs.contract.request import AIJobMessage, ReceivedJob, denied_since, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage, JobResult
 from ai_jobs.contract.row import JobStatus
@@ -121,7 +121,7 @@ class Worker:
             job_types: the configuration, or why there is none.
 
         Raises:
-            AIJobsError: when SQS took neither result, copy nor dead letter: the message must come back.
+            AWSError: when SQS took neither result, copy nor dead letter: the message must come back.
         """
         try:
             job = _job_in(message)
@@ -150,7 +150,7 @@ class Worker:
         try:
             job = _job_in(message)
             return self._postpone(_Attempt(message, job, self._clock()))
-        except (JobError, AIJobsError) as error:
+        except AIJobsError as error:
             logger.warning("message not put off", extra={"messageId": message.message_id} | describe(error))
             return Disposition.COMES_BACK
 
@@ -185,7 +185,7 @@ class Worker:
             self._report_result(attempt, claim, result)
         except JobError as error:
             return self._settle(attempt, error)
-        except AIJobsError:
+        except AWSError:
             # The result is lost with this attempt, so the job must be free for the next.
             self._release(attempt)
             raise

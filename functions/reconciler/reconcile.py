@@ -22,7 +22,7 @@ from aws_lambda_powertools import Logger
 
 from ai_jobs.aws.queues import ReceivedMessage, change_visibility_of_all, delete_message, receive_messages
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.errors import CODES, AIJobsError, ErrorClass, JobError
+from ai_jobs.contract.errors import CODES, AIJobsError, AWSError, ErrorClass, JobError
 from ai_jobs.contract.request import ReceivedJob, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.row import JobRow, JobStatus, is_erased
@@ -160,15 +160,15 @@ class Reconciler:
         """Look through the request DLQ, the response DLQ and the overdue jobs, within the time there is.
 
         Raises:
-            AIJobsError, JobError: when a queue or the table failed as a whole, after the rest was done all the same.
+            AIJobsError: when a queue or the table failed as a whole, after the rest was done all the same.
         """
         parts = (self._sweep_requests, self._sweep_results, self._close_overdue, self._measure)
         summary = Summary()
-        broken: AIJobsError | JobError | None = None
+        broken: AIJobsError | None = None
         for part in parts:
             try:
                 summary += part()
-            except (AIJobsError, JobError) as error:
+            except AIJobsError as error:
                 logger.error("a part of the run failed", extra={"part": part.__name__} | describe(error))
                 broken = broken or error
         if broken:
@@ -254,7 +254,7 @@ class Reconciler:
         if self._clock() < self._ends_at - timedelta(seconds=_LAST_CALL_SECONDS):
             try:
                 change_visibility_of_all(dlq_url, receipt_handles, 0)
-            except AIJobsError as error:
+            except AWSError as error:
                 logger.warning("dead letters stay hidden for now", extra=describe(error))
 
     def _look_at_request(self, message: ReceivedMessage, row: JobRow | None) -> _Looked:

@@ -15,7 +15,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, get_queue_message_count, receive_messages
+from ai_jobs import AIJobResultMessage, AWSError, get_queue_message_count, receive_messages
 from ai_jobs.aws import clients
 from ai_jobs.cli import jobs
 from ai_jobs.contract import timestamps
@@ -205,7 +205,7 @@ def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
     def send(message, **_):
         sent.append(message)
         if len(sent) == 2:
-            raise AIJobsError("SQS is down", "Unknown")
+            raise AWSError("SQS is down", "Unknown")
         threading.Event().wait(0.01)
 
     monkeypatch.setattr(jobs, "_SENDERS", 1)

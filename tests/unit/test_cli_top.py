@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
+from ai_jobs import AWSError
 from ai_jobs.aws.queues import QueueMessageCount
 from ai_jobs.cli.main import main
-from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.operate.snapshot import JOB_METRICS, Alarm, QueueState, Snapshot, Watcher, WorkerState
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012"
@@ -153,7 +153,7 @@ def test_live_until_ctrl_c(snapshots, run, terminal):
 
 
 def test_live_goes_on_when_the_network_is_away(snapshots, run, terminal):
-    snapshots[:] = [FULL, AIJobsError("cannot read the queue: away"), FULL]
+    snapshots[:] = [FULL, AWSError("cannot read the queue: away"), FULL]
     terminal(refreshes=1)
     done = run()
     assert done.exit_code == 0
@@ -171,7 +171,7 @@ def test_once_on_a_terminal(snapshots, run, terminal):
 
 
 def test_nothing_can_be_read(snapshots, run):
-    snapshots[:] = [AIJobsError("cannot read the attributes of the queue", "ExpiredToken")]
+    snapshots[:] = [AWSError("cannot read the attributes of the queue", "ExpiredToken")]
     done = run()
     assert done.exit_code == 1
     assert "your credentials have expired" in done.stderr

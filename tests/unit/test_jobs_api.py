@@ -309,7 +309,7 @@ def test_a_queue_that_is_down_is_a_503_and_a_repeat_heals_it(api, aws, store, cl
     send = routes.send_message
 
     def down(*_args, **_kwargs):
-        raise routes.AIJobsError("cannot send", "ServiceUnavailable")
+        raise routes.AWSError("cannot send", "ServiceUnavailable")
 
     monkeypatch.setattr(routes, "send_message", down)
     assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "QUEUE_UNAVAILABLE")
@@ -327,7 +327,7 @@ def test_a_queue_that_is_down_is_a_503_and_a_repeat_heals_it(api, aws, store, cl
 def test_a_job_that_was_closed_as_never_sent_begins_anew(api, aws, store, clock, monkeypatch, messages_in):
     routes = importlib.import_module("jobs_api.routes")
     send = routes.send_message
-    monkeypatch.setattr(routes, "send_message", lambda *_: (_ for _ in ()).throw(routes.AIJobsError("no")))
+    monkeypatch.setattr(routes, "send_message", lambda *_: (_ for _ in ()).throw(routes.AWSError("no")))
     api("PUT", f"/jobs/{ID}", GOOD)
     clock.forward(minutes=16)
     assert store.close_stalled(ID, JobError("ENQUEUE_FAILED", "its message never arrived"), started=False)
@@ -349,7 +349,7 @@ def test_a_job_whose_message_came_after_all_has_all_its_time(api, store, work, c
 
     def send_and_fail(*arguments):
         send(*arguments)
-        raise routes.AIJobsError("no answer")
+        raise routes.AWSError("no answer")
 
     monkeypatch.setattr(routes, "send_message", send_and_fail)
     assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "QUEUE_UNAVAILABLE")
@@ -363,7 +363,7 @@ def test_a_job_whose_message_came_after_all_has_all_its_time(api, store, work, c
 def test_a_started_job_is_not_stalled_before_its_deadline(api, store, work, clock, refusing, monkeypatch):
     routes = importlib.import_module("jobs_api.routes")
     send = routes.send_message
-    monkeypatch.setattr(routes, "send_message", lambda *a: (send(*a), (_ for _ in ()).throw(routes.AIJobsError("x"))))
+    monkeypatch.setattr(routes, "send_message", lambda *a: (send(*a), (_ for _ in ()).throw(routes.AWSError("x"))))
     api("PUT", f"/jobs/{ID}", GOOD)
     monkeypatch.setattr(JobStore, "_give_all_its_time", lambda *_: None)  # killed right after the claim
     _, claim = work()
@@ -383,7 +383,7 @@ def test_a_send_that_fails_late_does_not_undo_a_repeat_that_got_through(api, sto
         if len(calls) == 1:
             clock.forward(seconds=1)
             assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
-            raise routes.AIJobsError("no")
+            raise routes.AWSError("no")
 
     monkeypatch.setattr(routes, "send_message", slow)
     assert api.refused("PUT", f"/jobs/{ID}", GOOD)[:2] == (503, "QUEUE_UNAVAILABLE")

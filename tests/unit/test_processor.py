@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, JobError
+from ai_jobs import AIJobResultMessage, AIJobsError, AWSError, JobError
 from ai_jobs.aws import clients
 from ai_jobs.aws.queues import get_queue_message_count, receive_messages, send_message
 from ai_jobs.contract import timestamps
@@ -303,7 +303,7 @@ def test_the_deadline_runs_from_the_first_message_though_there_is_no_row(
 
 def test_a_dead_letter_that_fails_is_not_lost(worker, job_types, in_queue, dead_letters, outcomes, monkeypatch, clock):
     def down(*args, **kwargs):
-        raise AIJobsError("SQS is down")
+        raise AWSError("SQS is down")
 
     message = in_queue(input={"name": "MODEL_NOT_FOUND"})
     with monkeypatch.context() as patch:
@@ -984,7 +984,7 @@ def test_another_stored_input_is_another_job(worker, job_types, received, body, 
 
 def test_a_result_that_can_not_be_sent_is_no_success(worker, job_types, received, body, store, monkeypatch):
     def down(*args, **kwargs):
-        raise AIJobsError("SQS is down")
+        raise AWSError("SQS is down")
 
     monkeypatch.setattr(worker_module, "send_ai_job_result", down)
     with pytest.raises(AIJobsError):

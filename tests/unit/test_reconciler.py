@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, JobError
+from ai_jobs import AIJobResultMessage, AIJobsError, AWSError, JobError
 from ai_jobs.aws.queues import get_queue_message_count, send_message
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
@@ -293,7 +293,7 @@ def test_the_dead_letter_is_there_before_the_job_is_failed(run, in_dlq, claim, s
 
 def test_a_dead_letter_that_can_not_be_copied_is_kept(run, in_dlq, letters, store, monkeypatch):
     def down(*args):
-        raise AIJobsError("SQS is down")
+        raise AWSError("SQS is down")
 
     in_dlq()
     monkeypatch.setattr(reconcile, "send_to_dlq", down)
@@ -605,7 +605,7 @@ def test_a_part_that_fails_as_a_whole_does_not_stop_the_rest(run, claim, store, 
 
     def half_down(url, **kwargs):
         if url == aws.request_dlq:
-            raise AIJobsError("SQS is down")
+            raise AWSError("SQS is down")
         return receive(url, **kwargs)
 
     monkeypatch.setattr(reconcile, "receive_messages", half_down)

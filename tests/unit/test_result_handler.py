@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_jobs import AIJobResultMessage, AIJobsError, ConfigurationError, JobError
+from ai_jobs import AIJobResultMessage, AWSError, ConfigurationError, JobError
 from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
@@ -136,7 +136,7 @@ def test_where_an_operator_has_to_act_the_result_is_dead_lettered(record, handle
 
 def test_a_result_that_can_not_wait_as_a_copy_comes_back(record, handler_settings, monkeypatch):
     def down(*args):
-        raise AIJobsError("SQS is down")
+        raise AWSError("SQS is down")
 
     monkeypatch.setattr(delayed_copies, "send_message", down)
     coming = record(result().to_body())

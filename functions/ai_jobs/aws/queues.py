@@ -14,7 +14,7 @@ from ai_jobs.aws import objects, settings
 from ai_jobs.aws.clients import get_sqs_client, get_sqs_sending_client
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.body import size_in_message
-from ai_jobs.contract.errors import AIJobsError, JobError
+from ai_jobs.contract.errors import AIJobsError, AWSError, JobError
 from ai_jobs.contract.request import AIJobMessage
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.rules import INLINE_LIMIT_BYTES, MAX_MESSAGE_BYTES
@@ -107,7 +107,7 @@ def _reported(action: str, queue_url: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise AIJobsError(f"cannot {action} {queue_url}: {error}", code) from error
+        raise AWSError(f"cannot {action} {queue_url}: {error}", code) from error
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def send_message(
 
     Raises:
         ValueError: when it is over 262,144 bytes, or the delay is out of range.
-        AIJobsError: when SQS can't be reached or refuses.
+        AWSError: when SQS can't be reached or refuses.
     """
     if not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
         raise ValueError(f"delay_seconds is {delay_seconds}: it must be from 0 to {MAX_DELAY_SECONDS}")
@@ -206,7 +206,7 @@ def send_ai_job_request(
     Raises:
         ConfigurationError: when no URL is given and the variable is unset.
         ValueError: when the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
-        AIJobsError: when SQS or S3 can't be reached or refuses. It and the ValueError have a `job_id`.
+        AWSError: when SQS or S3 can't be reached or refuses. It and the ValueError have a `job_id`.
     """
     url = queue_url or settings.request_queue_url()
     store_in = bucket or settings.bucket()
@@ -215,7 +215,7 @@ def send_ai_job_request(
             try:
                 message = with_large_input_stored(message, store_in)
             except JobError as error:
-                raise AIJobsError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
+                raise AWSError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
         return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
 
 
@@ -272,7 +272,7 @@ def receive_messages(
     """Take up to `max_messages` (1 to 10) messages, waiting up to `wait_seconds` (0 to 20) for the first.
 
     They stay hidden from other readers for the queue's visibility timeout, or the one given; delete each one that is
-    done with. Raises AIJobsError when SQS can't be reached or refuses.
+    done with. Raises AWSError when SQS can't be reached or refuses.
     """
     arguments: dict[str, Any] = {}
     if visibility_timeout_seconds is not None:
@@ -301,20 +301,20 @@ def _received(message: MessageTypeDef) -> ReceivedMessage:
 
 
 def delete_message(queue_url: str, receipt_handle: str) -> None:
-    """Remove a received message for good. Raises AIJobsError when SQS can't be reached or refuses."""
+    """Remove a received message for good. Raises AWSError when SQS can't be reached or refuses."""
     with _reported("delete from", queue_url):
         get_sqs_client().delete_message(QueueUrl=queue_url, ReceiptHandle=receipt_handle)
 
 
 def get_queue_attributes(queue_url: str) -> dict[str, str]:
-    """Every attribute of the queue by its SQS name. Raises AIJobsError when SQS can't be reached or refuses."""
+    """Every attribute of the queue by its SQS name. Raises AWSError when SQS can't be reached or refuses."""
     with _reported("read the attributes of", queue_url):
         answer = get_sqs_client().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     return {str(name): value for name, value in answer["Attributes"].items()}
 
 
 def get_queue_message_count(queue_url: str) -> QueueMessageCount:
-    """How many messages the queue holds. Raises AIJobsError when SQS can't be reached or refuses."""
+    """How many messages the queue holds. Raises AWSError when SQS can't be reached or refuses."""
     attributes = get_queue_attributes(queue_url)
     return QueueMessageCount(
         visible=int(attributes["ApproximateNumberOfMessages"]),
@@ -324,7 +324,7 @@ def get_queue_message_count(queue_url: str) -> QueueMessageCount:
 
 
 def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None:
-    """Hide a received message for `seconds` from now (cut to SQS's 12 hours). Raises AIJobsError."""
+    """Hide a received message for `seconds` from now (cut to SQS's 12 hours). Raises AWSError."""
     with _reported("change the visibility of a message in", queue_url):
         get_sqs_client().change_message_visibility(
             QueueUrl=queue_url,
@@ -340,7 +340,7 @@ def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], sec
         SQS's error code for each message that it did not hide.
 
     Raises:
-        AIJobsError: when SQS can't be reached or refuses a call as a whole.
+        AWSError: when SQS can't be reached or refuses a call as a whole.
     """
     handles = list(receipt_handles)
     codes: list[str] = []

@@ -76,14 +76,14 @@ def explain(error: Exception) -> Problem | None:
 
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
-    elif isinstance(error, AIJobsError):
-        code = error.code
     elif isinstance(error, BotoCoreError):
         code = type(error).__name__
-    elif isinstance(error, JobError):
-        code = _code_of_cause(error) or error.code
     elif isinstance(error, ConfigurationError):
         return Problem(f"{error}, or name an environment with --env or --outputs")
+    elif isinstance(error, JobError):
+        code = _code_of_cause(error) or error.code
+    elif isinstance(error, AIJobsError):
+        code = error.code
     else:
         return None
     # AWS's own words name the permission or the resource; those of a JobError are for whoever submitted the job.

@@ -258,7 +258,7 @@ def _send(jobs: Iterable[WrittenJob], total: int, environment: Environment, *, a
         quiet: print nothing when all were sent.
 
     Raises:
-        AIJobsError: the first failure, after what was sent and what was not has been told.
+        AWSError: the first failure, after what was sent and what was not has been told.
     """
     from ai_jobs.aws.queues import send_ai_job_request
 

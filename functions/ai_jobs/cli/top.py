@@ -37,7 +37,7 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
     gained less what it lost: a queue that is filled as fast as it is emptied stays at 0.
     """
     # Imported here: the help needs no boto3.
-    from ai_jobs.contract.errors import AIJobsError
+    from ai_jobs.contract.errors import AWSError
     from ai_jobs.operate.snapshot import Watcher
 
     environment = source.load()
@@ -59,7 +59,7 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
                 time.sleep(interval)
                 try:
                     page, trouble = _page(watcher.snapshot(), environment.name, live=True), ""
-                except AIJobsError as error:
+                except AWSError as error:
                     # The network may come back; until then the last view stays, and says how old it is.
                     trouble = f"\nnot refreshed: {error}\n"
                 live.update(Text.from_ansi(page + trouble), refresh=True)

@@ -70,11 +70,11 @@ def verify(source: Source, test_send: bool, timeout_seconds: float, as_json: boo
 
 def _look_at(name: str, url: str) -> dict[str, Any]:
     from ai_jobs.aws.queues import get_queue_message_count
-    from ai_jobs.contract.errors import AIJobsError
+    from ai_jobs.contract.errors import AWSError
 
     try:
         count = get_queue_message_count(url)
-    except AIJobsError as error:
+    except AWSError as error:
         return {"queue": name, "url": url, "state": "failed", "error": str(explain(error))}
     counts = {"visible": count.visible, "inFlight": count.in_flight, "delayed": count.delayed}
     return {"queue": name, "url": url, "state": "ok"} | counts

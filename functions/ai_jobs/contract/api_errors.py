@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai_jobs.contract.errors import JobError, error_body
+from ai_jobs.contract.errors import AIJobsError, JobError, error_body
 
 API_CODES: dict[str, int] = {
     "BAD_REQUEST": 400,
@@ -38,7 +38,7 @@ RETRY_AFTER_SECONDS = 2
 _RETRIED = (503,)
 
 
-class RequestError(Exception):
+class RequestError(AIJobsError):
     """A request that is not done, with what its caller is told.
 
     Args:
@@ -51,14 +51,9 @@ class RequestError(Exception):
     """
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, code)
         self.status = API_CODES[code]
         self._body = error_body(code, message, field)
-
-    @property
-    def code(self) -> str:
-        """The code."""
-        return self._body["code"]
 
     def headers(self) -> dict[str, str]:
         """Headers that go with it."""

@@ -100,7 +100,25 @@ def error_body(code: str, message: str, field: str | None = None) -> dict[str, s
     return body | ({"field": _shortened(field, _FIELD_LIMIT)} if field else {})
 
 
-class JobError(Exception):
+class AIJobsError(Exception):
+    """Whatever this library raises on purpose; the cause, if there is one, is chained.
+
+    Args:
+        code: the code of the failure: AWS's, the API's, or one of ours.
+        job_id: the job that it is about, also when nobody could be told of that job; None where there is not one.
+    """
+
+    def __init__(self, message: str, code: str = "Unknown", job_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.job_id = job_id
+
+
+class AWSError(AIJobsError):
+    """A call to AWS outside a job's work: the service could not be reached, or refused. `code` is AWS's."""
+
+
+class JobError(AIJobsError):
     """A failure of one job, with a code from `CODES`.
 
     Args:
@@ -113,19 +131,18 @@ class JobError(Exception):
     """
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        self.code = code
         self.error_class = CODES[code]
         # Both may name what a caller sent, and must fit into a message and a row whatever that was.
         self.message = _shortened(message, _MESSAGE_LIMIT)
         self.field = _shortened(field, _FIELD_LIMIT) if field else None
-        super().__init__(self.message)
+        super().__init__(self.message, code)
 
     def to_body(self) -> dict[str, str]:
         """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
         return error_body(self.code, self.message, self.field)
 
 
-class MisconfiguredError(ValueError):
+class MisconfiguredError(AIJobsError, ValueError):
     """A part of a job type that can't be used.
 
     Args:
@@ -134,11 +151,11 @@ class MisconfiguredError(ValueError):
     """
 
     def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"{place}: {reason}")
+        super().__init__(f"{place}: {reason}", "INVALID_CONFIGURATION")
         self.place = place
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(AIJobsError):
     """A setting of the process is missing or wrong; the process must not start.
 
     Args:
@@ -147,19 +164,5 @@ class ConfigurationError(Exception):
     """
 
     def __init__(self, variable: str, problem: str) -> None:
-        super().__init__(f"{variable} {problem}")
+        super().__init__(f"{variable} {problem}", "INVALID_SETTING")
         self.variable = variable
-
-
-class AIJobsError(Exception):
-    """The queues, or the jobs API, could not do what was asked of them (the cause is chained).
-
-    Args:
-        code: AWS's or the API's error code, or the name of what went wrong on the way there.
-        job_id: the job that it is about, also when nobody could be told of that job; None where there is not one.
-    """
-
-    def __init__(self, message: str, code: str = "Unknown", job_id: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.job_id = job_id

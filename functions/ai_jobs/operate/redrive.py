@@ -28,7 +28,7 @@ from ai_jobs.aws.queues import (
     size_of,
     with_more_attributes,
 )
-from ai_jobs.contract.errors import AIJobsError, JobError
+from ai_jobs.contract.errors import AIJobsError, AWSError, JobError
 from ai_jobs.contract.request import OF_DELAYED_COPIES, ReceivedJob, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.row import JobRow, JobStatus, is_erased
@@ -208,7 +208,7 @@ class Sweep:
         self._hide(0)
 
     def __iter__(self) -> Iterator[list[Letter]]:
-        """The letters, round by round. Raises AIJobsError when SQS can't be reached or refuses."""
+        """The letters, round by round. Raises AWSError when SQS can't be reached or refuses."""
         while self.looked_at < self.limit:
             self._renew_if_due()
             letters = self._receive(min(_ROUND, self.limit - self.looked_at))
@@ -221,7 +221,7 @@ class Sweep:
         self._count_the_others()
 
     def delete(self, letter: Letter) -> None:
-        """Delete a letter of this sweep for good. Raises AIJobsError when SQS can't be reached or refuses."""
+        """Delete a letter of this sweep for good. Raises AWSError when SQS can't be reached or refuses."""
         delete_message(self.pair.dlq_url, letter.message.receipt_handle)
         self._gone.add(letter.message.message_id)
         self._hidden.pop(letter.message.message_id, None)
@@ -263,7 +263,7 @@ class Sweep:
         with ThreadPoolExecutor(_THREADS) as pool:
             for future in [pool.submit(change_visibility_of_all, self.pair.dlq_url, part, seconds) for part in rounds]:
                 # Not fatal: what can't be hidden or shown now shows by itself after HIDDEN_SECONDS.
-                with suppress(AIJobsError):
+                with suppress(AWSError):
                     future.result()
 
 
@@ -314,7 +314,7 @@ def retry(
 
     Raises:
         ValueError: when the queue's URL is not known.
-        AIJobsError: when the DLQ can't be read (any more). What was done is reported by then.
+        AWSError: when the DLQ can't be read (any more). What was done is reported by then.
     """
     if sweep.pair.queue_url is None:
         raise ValueError("the queue to send to is not known")
@@ -329,7 +329,7 @@ def retry(
             _send_copy(letter, queue_url)
             try:
                 sweep.delete(letter)
-            except AIJobsError as error:
+            except AWSError as error:
                 return Treated(letter.job_id, Outcome.FAILED, f"it was sent, but its letter is still there: {error}")
         return Treated(letter.job_id, Outcome.SENT)
 
@@ -401,7 +401,7 @@ def _treat_all(
 def _result(letter: Letter, future: Future[Treated]) -> Treated:
     try:
         return future.result()
-    except (AIJobsError, JobError, ValueError) as error:
+    except (AIJobsError, ValueError) as error:
         return Treated(letter.job_id, Outcome.FAILED, str(error))
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ai_jobs.aws.clients import get_cloudwatch_client
 from ai_jobs.aws.queues import QueueMessageCount, get_queue_attributes, get_queue_message_count
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.contract.errors import AWSError
 from ai_jobs.operate.triggers import find_trigger
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class Watcher:
         """What there is to see now.
 
         Raises:
-            AIJobsError: when no queue at all can be read; otherwise what can't be read is None, and a note says why.
+            AWSError: when no queue at all can be read; otherwise what can't be read is None, and a note says why.
         """
         notes: list[str] = []
         queues = self._queues(notes)
@@ -270,7 +270,7 @@ class Watcher:
             else:
                 try:
                     count = get_queue_message_count(url)
-                except AIJobsError as error:
+                except AWSError as error:
                     errors.append(error)
                     notes.append(str(error))
             states.append(QueueState(name, count, self._change(name, count)))
@@ -302,7 +302,7 @@ class Watcher:
             if url not in self._queue_arns:
                 self._queue_arns[url] = get_queue_attributes(url)["QueueArn"]
             trigger = find_trigger(function, self._queue_arns[url])
-        except AIJobsError:
+        except AWSError:
             # The queues have a note of their own.
             return None
         except (ClientError, BotoCoreError) as error:

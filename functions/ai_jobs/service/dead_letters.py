@@ -48,7 +48,7 @@ def send_to_dlq(
         attempts: how often work on it began, where that is known; else how often it was received.
 
     Raises:
-        AIJobsError: when SQS can't be reached or refuses; the original must then stay.
+        AWSError: when SQS can't be reached or refuses; the original must then stay.
     """
     reason = {
         "JobId": job_id or message.message_id,

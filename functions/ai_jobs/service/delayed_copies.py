@@ -39,7 +39,7 @@ def send_delayed_copy(
 
     Raises:
         ValueError: when the message leaves no room for the attributes.
-        AIJobsError: when SQS can't be reached or refuses; the original must then stay.
+        AWSError: when SQS can't be reached or refuses; the original must then stay.
     """
     own = {name: text for name, text in message.attributes.items() if name != DENIED_SINCE}
     identity = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs.contract.errors import AIJobsError, JobError
+from ai_jobs.contract.errors import AIJobsError
 
 
 def function_logger() -> Logger:
@@ -21,7 +21,7 @@ def function_logger() -> Logger:
 def describe(error: BaseException) -> dict[str, Any]:
     """The exception's type and where it came from, without its message: that may repeat an input or a result."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
-    known = {"errorCode": error.code} if isinstance(error, (JobError, AIJobsError)) else {}
+    known = {"errorCode": error.code} if isinstance(error, AIJobsError) else {}
     return known | {
         "exceptionType": type(error).__name__,
         "raisedAt": [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames],

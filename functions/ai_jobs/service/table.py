@@ -10,6 +10,7 @@ from ai_jobs.aws.clients import get_dynamodb_client
 from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.aws.items import from_item, to_item
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.row import JobRow
 from ai_jobs.service.lifecycle import CONSTANTS, Transition
 
@@ -17,11 +18,11 @@ from ai_jobs.service.lifecycle import CONSTANTS, Transition
 _BATCH_GET_LIMIT = 100
 
 
-class RefusedError(Exception):
+class RefusedError(AIJobsError):
     """The condition of a transition did not hold; `row` is what stood there instead (None: no row)."""
 
     def __init__(self, row: JobRow | None) -> None:
-        super().__init__("the condition did not hold")
+        super().__init__("the condition did not hold", "REFUSED")
         self.row = row
 
 

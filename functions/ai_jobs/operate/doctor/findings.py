@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs.aws.clients import get_lambda_client
 from ai_jobs.aws.queues import get_queue_attributes
-from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.contract.errors import AIJobsError, AWSError
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Finding:
     advice: str = ""
 
 
-class NotCheckedError(Exception):
+class NotCheckedError(AIJobsError):
     """A check can't be made.
 
     Args:
@@ -162,7 +162,7 @@ def made(name: str, findings: Iterable[Finding]) -> Iterator[Finding]:
         yield from findings
     except NotCheckedError as error:
         yield Finding(name, State.WARNING, f"not checked: {error}", error.advice)
-    except (AIJobsError, BotoCoreError, ClientError) as error:
+    except (AWSError, BotoCoreError, ClientError) as error:
         yield _from_error(name, error)
 
 
@@ -171,8 +171,8 @@ def code_of(error: BaseException) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
-def _from_error(name: str, error: AIJobsError | BotoCoreError | ClientError) -> Finding:
-    cause = error.__cause__ if isinstance(error, AIJobsError) and error.__cause__ else error
+def _from_error(name: str, error: AWSError | BotoCoreError | ClientError) -> Finding:
+    cause = error.__cause__ if isinstance(error, AWSError) and error.__cause__ else error
     code = code_of(cause)
     if isinstance(cause, ClientError) and code in NOT_THERE:
         return Finding(
