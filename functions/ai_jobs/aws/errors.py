@@ -1,4 +1,4 @@
-"""Turns what boto3 raises into the job errors of `ai_jobs.contract.errors`."""
+"""What boto3 raises, and the job errors of `ai_jobs.contract.errors` that it becomes. Nobody else imports botocore."""
 
 from __future__ import annotations
 
@@ -67,6 +67,20 @@ def model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
     answer = f"model {model_id} answered {aws_code} (HTTP {status})"
     needs_operator = CODES[code] is ErrorClass.OPERATOR and aws_message
     return JobError(code, f"{answer}: {aws_message}" if needs_operator else answer)
+
+
+CALL_ERRORS = (ClientError, BotoCoreError)
+"""What a call to AWS raises, for `except`: AWS refused it, or it did not get there."""
+
+
+def was_refused(error: BaseException) -> bool:
+    """Did AWS answer the call with an error (rather than not at all)?"""
+    return isinstance(error, ClientError)
+
+
+def code_of(error: BaseException) -> str:
+    """AWS's code of a refusal, or the name of what went wrong on the way there."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 @contextmanager

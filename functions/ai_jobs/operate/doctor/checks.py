@@ -21,9 +21,10 @@ from ai_jobs.aws.clients import (
     get_sns_client,
     get_sts_client,
 )
+from ai_jobs.aws.errors import code_of
 from ai_jobs.contract.errors import JobError
 from ai_jobs.operate.doctor.events import EVENT_CHECKS, where_events_are_on
-from ai_jobs.operate.doctor.findings import Check, Finding, NotCheckedError, State, Subject, code_of, made
+from ai_jobs.operate.doctor.findings import Check, Finding, NotCheckedError, State, Subject, made
 from ai_jobs.operate.doctor.models import check_guardrails, check_models
 from ai_jobs.operate.snapshot import describe_alarms
 from ai_jobs.operate.triggers import ENABLED, PAUSED, find_trigger

@@ -8,7 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ai_jobs.aws.clients import get_dynamodb_client, get_events_client
-from ai_jobs.operate.doctor.findings import NOT_THERE, Check, Finding, State, Subject, code_of
+from ai_jobs.aws.errors import code_of
+from ai_jobs.operate.doctor.findings import NOT_THERE, Check, Finding, State, Subject
 from ai_jobs.operate.triggers import ENABLED, PAUSED, find_trigger
 
 _APPLY = "terraform apply puts it right"

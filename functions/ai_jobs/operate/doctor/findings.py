@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs.aws.clients import get_lambda_client
+from ai_jobs.aws.errors import code_of
 from ai_jobs.aws.queues import get_queue_attributes
 from ai_jobs.contract.errors import AIJobsError, AWSError
 
@@ -164,11 +165,6 @@ def made(name: str, findings: Iterable[Finding]) -> Iterator[Finding]:
         yield Finding(name, State.WARNING, f"not checked: {error}", error.advice)
     except (AWSError, BotoCoreError, ClientError) as error:
         yield _from_error(name, error)
-
-
-def code_of(error: BaseException) -> str:
-    """AWS's code of a refusal, or the name of what went wrong on the way."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def _from_error(name: str, error: AWSError | BotoCoreError | ClientError) -> Finding:

@@ -9,7 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ai_jobs.aws.clients import get_bedrock_control_client, get_iam_client
-from ai_jobs.operate.doctor.findings import NOT_THERE, Finding, NotCheckedError, State, Subject, code_of, made
+from ai_jobs.aws.errors import code_of
+from ai_jobs.operate.doctor.findings import NOT_THERE, Finding, NotCheckedError, State, Subject, made
 
 # A cross-region inference profile's id starts with its geography (modules/ai-jobs/models.tf).
 _PROFILE_ID = re.compile(r"^(global|apac|us-gov|[a-z]{2})\.")
