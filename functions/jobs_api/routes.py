@@ -26,9 +26,10 @@ from ai_jobs.contract.job_view import job_view
 from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
 from ai_jobs.service import metrics
-from ai_jobs.service.job_store import JobStore, Submission, Submitted
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.listing import Position
+from ai_jobs.service.outcomes import Submission, Submitted
 from ai_jobs.service.settings import MAX_WAIT_SECONDS, JobsApiSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api.requests import Request, checked_user, whole_number

@@ -25,9 +25,10 @@ from ai_jobs.service import metrics
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.dead_letters import send_to_dlq
 from ai_jobs.service.delayed_copies import send_delayed_copy
-from ai_jobs.service.job_store import Claimed, ClaimTerms, JobStore, Refusal, Running
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobType, JobTypes, Prompt
 from ai_jobs.service.model import call_model
+from ai_jobs.service.outcomes import Claimed, ClaimTerms, Refusal, Running
 from ai_jobs.service.safe_logging import describe
 from ai_jobs.service.settings import ProcessorSettings
 

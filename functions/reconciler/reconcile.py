@@ -28,7 +28,8 @@ from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.row import JobRow, JobStatus, is_erased
 from ai_jobs.service import metrics
 from ai_jobs.service.dead_letters import failed_at, has_room_for_reason, reason_of, send_to_dlq, was_moved_by_sqs
-from ai_jobs.service.job_store import OPEN_SHARDS, Applied, JobStore
+from ai_jobs.service.job_store import OPEN_SHARDS, JobStore
+from ai_jobs.service.outcomes import Applied
 from ai_jobs.service.safe_logging import describe
 from ai_jobs.service.settings import ReconcilerSettings
 

@@ -18,7 +18,8 @@ from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.service import metrics
 from ai_jobs.service.dead_letters import send_to_dlq
 from ai_jobs.service.delayed_copies import send_delayed_copy
-from ai_jobs.service.job_store import Applied, JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import Applied
 from ai_jobs.service.safe_logging import describe
 from ai_jobs.service.settings import ResultHandlerSettings
 

@@ -18,7 +18,8 @@ from ai_jobs import AIJobMessage, delete_message, get_queue_message_count, recei
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.row import has_ended
-from ai_jobs.service.job_store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import ClaimTerms
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/job-event.json").read_text())
 _events: list[dict[str, Any]] = []

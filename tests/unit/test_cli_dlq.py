@@ -18,7 +18,8 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.operate import redrive as dlq
 from ai_jobs.service.dead_letters import send_to_dlq
-from ai_jobs.service.job_store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import ClaimTerms
 
 DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
 MISSING = JobError("MODEL_NOT_FOUND", "no such model")

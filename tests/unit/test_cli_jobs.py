@@ -22,7 +22,8 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobStatus
 from ai_jobs.operate.waiting import follow
-from ai_jobs.service.job_store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import ClaimTerms
 
 JOB = {"userId": "user-1", "jobType": "greeting", "input": {"name": "Ada"}}
 

@@ -13,7 +13,8 @@ from ai_jobs.aws.queues import send_message
 from ai_jobs.cli import verify
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.job_store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import ClaimTerms
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from ai_jobs.contract.rules import MAX_MESSAGE_BYTES
 from ai_jobs.operate import redrive as dlq
 from ai_jobs.operate.redrive import Letter, Outcome, QueuePair, Selection, Sweep
 from ai_jobs.service.dead_letters import send_to_dlq
-from ai_jobs.service.job_store import ClaimTerms, JobStore
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import ClaimTerms
 
 DENIED = JobError("MODEL_ACCESS_DENIED", "no access to the model")
 

@@ -12,7 +12,8 @@ from ai_jobs.aws import objects
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.budget import Budget, counter_key
-from ai_jobs.service.job_store import Applied, ClaimTerms, JobStore, Refusal
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import Applied, ClaimTerms, Refusal
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RequestError
 from ai_jobs.service import delayed_copies
 from ai_jobs.service.budget import Budget
-from ai_jobs.service.job_store import (
+from ai_jobs.service.listing import Page
+from ai_jobs.service.outcomes import (
     Applied,
     Cancellation,
     Claimed,
@@ -28,7 +29,6 @@ from ai_jobs.service.job_store import (
     Submission,
     Submitted,
 )
-from ai_jobs.service.listing import Page
 from ai_jobs.service.settings import JobsApiSettings, ResultHandlerSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api import routes

@@ -20,8 +20,9 @@ from ai_jobs.aws.queues import receive_messages
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import API_CODES
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.job_store import Claimed, ClaimTerms, JobStore, Refusal
+from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.outcomes import Claimed, ClaimTerms, Refusal
 from ai_jobs.service.wait_slots import WaitSlots
 
 ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"

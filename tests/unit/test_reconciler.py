@@ -16,7 +16,8 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service import job_store, listing
 from ai_jobs.service.dead_letters import send_to_dlq
-from ai_jobs.service.job_store import ClaimTerms, JobStore, Refusal
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import ClaimTerms, Refusal
 from ai_jobs.service.settings import ReconcilerSettings
 from reconciler import reconcile
 from reconciler.reconcile import Reconciler, Summary

@@ -15,7 +15,7 @@ from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service import delayed_copies
-from ai_jobs.service.job_store import Claimed, ClaimTerms
+from ai_jobs.service.outcomes import Claimed, ClaimTerms
 from ai_jobs.service.settings import ResultHandlerSettings
 from result_handler import batch
 from result_handler.batch import apply_batch

@@ -10,7 +10,8 @@ import pytest
 from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.aws import clients
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.job_store import Applied, Claimed, ClaimTerms, JobStore, Refusal, Running
+from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.outcomes import Applied, Claimed, ClaimTerms, Refusal, Running
 
 
 @pytest.fixture

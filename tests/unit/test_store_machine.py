@@ -14,17 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.job_store import (
-    OPEN_SHARDS,
-    Applied,
-    Claimed,
-    ClaimTerms,
-    JobStore,
-    Refusal,
-    Running,
-    Submission,
-    Submitted,
-)
+from ai_jobs.service.job_store import OPEN_SHARDS, JobStore
+from ai_jobs.service.outcomes import Applied, Claimed, ClaimTerms, Refusal, Running, Submission, Submitted
 
 LEASE = timedelta(seconds=60)
 DEADLINE_SECONDS = 300

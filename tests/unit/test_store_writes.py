@@ -12,8 +12,9 @@ import pytest
 from ai_jobs.aws.queues import receive_messages, send_message
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.budget import Budget
-from ai_jobs.service.job_store import OPEN_SHARDS, Submission, open_shard
+from ai_jobs.service.job_store import OPEN_SHARDS, open_shard
 from ai_jobs.service.lifecycle import indexes_written_by
+from ai_jobs.service.outcomes import Submission
 from ai_jobs.service.settings import ResultHandlerSettings
 from ai_jobs.service.table import JobsTable
 from processor.worker import Disposition, Worker

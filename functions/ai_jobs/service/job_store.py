@@ -5,21 +5,38 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any
 
-from ai_jobs.aws.items import exact
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.locations import result_owner
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.contract.result import AIJobResultMessage, is_usage
+from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended, is_erased
 from ai_jobs.service import lifecycle
+from ai_jobs.service.fields import (
+    at_fields,
+    created_fields,
+    due_fields,
+    identity_fields,
+    outcome_fields,
+    schedule_fields,
+)
 from ai_jobs.service.lifecycle import Transition
 from ai_jobs.service.listing import Listing
+from ai_jobs.service.outcomes import (
+    Applied,
+    Cancellation,
+    Claimed,
+    ClaimTerms,
+    Refusal,
+    ResultOutcome,
+    Running,
+    Submission,
+    Submitted,
+)
 from ai_jobs.service.table import JobsTable, RefusedError
 
 OPEN_SHARDS = 64
@@ -27,118 +44,6 @@ OPEN_SHARDS = 64
 
 # As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.
 _TOMBSTONE_LIFE = timedelta(days=30)
-
-Fields = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ClaimTerms:
-    """What a worker asks for when it claims a job.
-
-    Attributes:
-        lease_expires_at: when another worker may take the job over: the end of this invocation.
-        deadline_seconds: how long the job may take, counted from its submission or its redrive.
-        grace_seconds: how long after its deadline an open job counts as stalled.
-        config_version: the job type configuration in force, if it is known.
-    """
-
-    lease_expires_at: datetime
-    deadline_seconds: int
-    grace_seconds: int
-    config_version: str | None = None
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """The job is this worker's until its lease ends.
-
-    Attributes:
-        attempt: the number of this attempt; it goes with every later write, so that a late one is told apart.
-        deadline_at: until when the job may run.
-        calls: how many attempts began work, this one included; callers see it as `attempts`.
-    """
-
-    attempt: int
-    deadline_at: datetime
-    calls: int
-
-    @classmethod
-    def of(cls, row: JobRow) -> Claimed:
-        """The claim that the row shows."""
-        return cls(row["attempt"], timestamps.from_text(row["deadlineAt"]), row["calls"])
-
-
-@dataclass(frozen=True)
-class Running:
-    """Another worker holds the job until `lease_expires_at`."""
-
-    lease_expires_at: datetime
-
-
-class Refusal(Enum):
-    """Why a job can't be claimed, other than that it is running."""
-
-    FINISHED = "finished"
-    CONFLICT = "conflict"
-
-
-class Applied(Enum):
-    """What became of a result."""
-
-    APPLIED = "applied"
-    REPEATED = "repeated"
-    SUPERSEDED = "superseded"
-    UNKNOWN_JOB = "unknown job"
-
-
-@dataclass(frozen=True)
-class ResultOutcome:
-    """What became of a result, and the job's row as it is now (None unless it was applied)."""
-
-    applied: Applied
-    row: JobRow | None = None
-
-
-class Submission(Enum):
-    """What a submission finds under its job id."""
-
-    ACCEPTED = "accepted"
-    """The row is `queued`, and a message has to be sent: there was no such job, or its message may be missing."""
-
-    REPEATED = "repeated"
-    """The job is there already and has its message; nothing is left to do."""
-
-    CONFLICT = "conflict"
-    """The id is taken by another job."""
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """What became of a submission.
-
-    Attributes:
-        created_at: when the job was first submitted.
-        not_before: when it may begin: then, or after the delay that it was first submitted with.
-        updated_at: when its row was written; `expect_message_until` wants it.
-    """
-
-    submission: Submission
-    created_at: datetime
-    not_before: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True)
-class Cancellation:
-    """What became of a cancellation.
-
-    Attributes:
-        row: the job as it is now; None when there is no such job (for this user).
-        done: whether this call cancelled it, rather than found it ended.
-    """
-
-    row: JobRow | None
-    done: bool = False
 
 
 def open_shard(job_id: str) -> int:
@@ -215,14 +120,14 @@ class JobStore:
         now = self._clock()
         not_before = now + timedelta(seconds=delay_seconds)
         deadline_at = now + timedelta(seconds=deadline_seconds)
-        row = _identity(job, now) | _created(job.job_id, now) | _due(deadline_at, grace_seconds)
+        row = identity_fields(job, now) | created_fields(job.job_id, now) | due_fields(deadline_at, grace_seconds)
         row |= {"openShard": open_shard(job.job_id), "attempt": 0, "calls": 0}
         # However long it waits, it is shown until then.
         row["expiresAt"] = self._expires_at(deadline_at + timedelta(seconds=grace_seconds))
         if delay_seconds:
             row["notBefore"] = timestamps.to_text(not_before)
         try:
-            self._table.execute(lifecycle.SUBMIT, job.job_id, row, _at(now) | {"hash": job.payload_hash})
+            self._table.execute(lifecycle.SUBMIT, job.job_id, row, at_fields(now) | {"hash": job.payload_hash})
         except RefusedError as refused:
             return self._submit_again(job, refused.row, grace_seconds)
         return Submitted(Submission.ACCEPTED, now, not_before, now)
@@ -236,7 +141,7 @@ class JobStore:
         repeated = Submitted(Submission.REPEATED, created_at, not_before, now)
         if found["status"] != JobStatus.QUEUED or "startedAt" in found:
             return repeated
-        due = _due(timestamps.from_text(found["deadlineAt"]), grace_seconds)
+        due = due_fields(timestamps.from_text(found["deadlineAt"]), grace_seconds)
         written = self._is_made(lifecycle.RESUBMIT, job.job_id, due | {"updatedAt": timestamps.to_text(now)})
         return replace(repeated, submission=Submission.ACCEPTED) if written else repeated
 
@@ -254,9 +159,9 @@ class JobStore:
         """Take the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
         now = self._clock()
         holding = self._holding(job, message_id, terms, now)
-        origin = _created(job.job_id, job.created_at)
-        fields = holding | origin | _schedule(job.created_at, now, terms)
-        given = _at(now) | {"hash": job.payload_hash}
+        origin = created_fields(job.job_id, job.created_at)
+        fields = holding | origin | schedule_fields(job.created_at, now, terms)
+        given = at_fields(now) | {"hash": job.payload_hash}
         try:
             row = self._table.execute(lifecycle.CLAIM, job.job_id, fields, given, add={"attempt": 1, "calls": 1})
         except RefusedError as refused:
@@ -271,12 +176,12 @@ class JobStore:
             since = now if expired or _is_redrive(job, found) else job.created_at
             if not expired:  # it is the same job still
                 origin = {name: value for name, value in origin.items() if name not in found}
-            again = holding | origin | _schedule(since, now, terms) | {"attempt": 1, "calls": 1}
+            again = holding | origin | schedule_fields(since, now, terms) | {"attempt": 1, "calls": 1}
             return self._reopen(job, found, again)
         self._give_all_its_time(row, terms)
         return Claimed.of(row)
 
-    def _reopen(self, job: ReceivedJob, found: JobRow, fields: Fields) -> Claimed | Running | Refusal:
+    def _reopen(self, job: ReceivedJob, found: JobRow, fields: dict[str, Any]) -> Claimed | Running | Refusal:
         given = {"found": found["status"], "updatedAt": found["updatedAt"]}
         try:
             return Claimed.of(self._table.execute(lifecycle.REOPEN, job.job_id, fields, given))
@@ -295,8 +200,8 @@ class JobStore:
         # Without a lease it was released in this very moment: the next receive will claim it too.
         return Running(timestamps.from_text(found["leaseExpiresAt"]) if "leaseExpiresAt" in found else self._clock())
 
-    def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> Fields:
-        fields = _identity(job, now) | {
+    def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> dict[str, Any]:
+        fields = identity_fields(job, now) | {
             "messageId": message_id,
             "leaseExpiresAt": timestamps.to_text(terms.lease_expires_at),
             "openShard": open_shard(job.job_id),
@@ -306,7 +211,7 @@ class JobStore:
 
     def _give_all_its_time(self, row: JobRow, terms: ClaimTerms) -> None:
         """Undo `expect_message_until`: the message has come."""
-        due = _due(timestamps.from_text(row["deadlineAt"]), terms.grace_seconds)
+        due = due_fields(timestamps.from_text(row["deadlineAt"]), terms.grace_seconds)
         if due["dueAt"] != row["dueAt"]:
             # Neither is fatal: another worker has it by now; or it counts as overdue from its deadline on.
             with suppress(RefusedError, JobError):
@@ -338,7 +243,7 @@ class JobStore:
         owner = self._owner_of_location(message)
         if owner is not None:
             transition, given = transition.for_owner(), given | {"owner": owner}
-        fields = _outcome(message, now) | {"updatedAt": timestamps.to_text(now)}
+        fields = outcome_fields(message, now) | {"updatedAt": timestamps.to_text(now)}
         try:
             return ResultOutcome(Applied.APPLIED, self._table.execute(transition, message.job_id, fields, given))
         except RefusedError as refused:
@@ -373,7 +278,7 @@ class JobStore:
         """
         now = self._clock()
         text = timestamps.to_text(now)
-        transition, given = lifecycle.CANCEL, _at(now)
+        transition, given = lifecycle.CANCEL, at_fields(now)
         if user_id is not None:
             transition, given = transition.for_owner(), given | {"owner": user_id}
         try:
@@ -396,7 +301,7 @@ class JobStore:
             started: whether a worker ever had it; the row must agree.
         """
         transition = lifecycle.STALL if started else lifecycle.GIVE_UP_WAITING
-        return self._is_made(transition, job_id, self._failure(error), _at(self._clock()))
+        return self._is_made(transition, job_id, self._failure(error), at_fields(self._clock()))
 
     def close(self, found: JobRow, error: JobError, failed_at: datetime | None = None) -> bool:
         """Set an open job to `failed`, if its row is still as it was found and it is in nobody's hands.
@@ -405,7 +310,7 @@ class JobStore:
             failed_at: what its dead letter says; now by default. A redrive may have been sent since, and a message that
                 is older than the failure counts as a duplicate.
         """
-        given = _at(self._clock()) | {"updatedAt": found["updatedAt"]}
+        given = at_fields(self._clock()) | {"updatedAt": found["updatedAt"]}
         return self._is_made(lifecycle.CLOSE, found["jobId"], self._failure(error, failed_at), given)
 
     def create_failed(
@@ -417,9 +322,9 @@ class JobStore:
             failed_at: as in `close`.
         """
         now = self._clock()
-        row = _identity(job, now) | _created(job.job_id, job.created_at) | self._failure(error, failed_at)
+        row = identity_fields(job, now) | created_fields(job.job_id, job.created_at) | self._failure(error, failed_at)
         row |= {"messageId": message_id, "attempt": 0, "calls": 0, "expiresAt": self._expires_at(now)}
-        return self._is_made(lifecycle.RECORD_FAILURE, job.job_id, row, _at(now))
+        return self._is_made(lifecycle.RECORD_FAILURE, job.job_id, row, at_fields(now))
 
     def erase(self, job_id: str) -> None:
         """Replace a row by one that says nothing about the user and keeps the job from running again."""
@@ -442,7 +347,7 @@ class JobStore:
             return False
         return True
 
-    def _failure(self, error: JobError, failed_at: datetime | None = None) -> Fields:
+    def _failure(self, error: JobError, failed_at: datetime | None = None) -> dict[str, Any]:
         now = self._clock()
         return {
             "error": error.to_body(),
@@ -453,38 +358,6 @@ class JobStore:
 
     def _expires_at(self, now: datetime) -> int:
         return int((now + self._retention).timestamp())
-
-
-def _at(now: datetime) -> Fields:
-    """The moment, in both of the forms in which conditions name it."""
-    return {"now": timestamps.to_text(now), "seconds": int(now.timestamp())}
-
-
-def _identity(job: ReceivedJob, now: datetime) -> Fields:
-    fields = {
-        "userId": job.user_id,
-        "jobType": job.job_type,
-        "payloadHash": job.payload_hash,
-        "updatedAt": timestamps.to_text(now),
-    }
-    return fields | ({"traceId": job.trace_id} if job.trace_id else {})
-
-
-def _created(job_id: str, moment: datetime) -> Fields:
-    created_at = timestamps.to_text(moment)
-    return {"createdAt": created_at, "createdAt#jobId": f"{created_at}#{job_id}"}
-
-
-def _due(deadline_at: datetime, grace_seconds: int) -> Fields:
-    return {
-        "deadlineAt": timestamps.to_text(deadline_at),
-        "dueAt": timestamps.to_text(deadline_at + timedelta(seconds=grace_seconds)),
-    }
-
-
-def _schedule(since: datetime, now: datetime, terms: ClaimTerms) -> Fields:
-    deadline_at = since + timedelta(seconds=terms.deadline_seconds)
-    return {"startedAt": timestamps.to_text(now)} | _due(deadline_at, terms.grace_seconds)
 
 
 def _reopens(job: ReceivedJob, found: JobRow) -> bool:
@@ -502,7 +375,7 @@ def _is_redrive(job: ReceivedJob, found: JobRow) -> bool:
     return job.first_sent_at > timestamps.from_text(found["completedAt"])
 
 
-def _end_reported_by(message: AIJobResultMessage) -> tuple[Transition, Fields]:
+def _end_reported_by(message: AIJobResultMessage) -> tuple[Transition, dict[str, Any]]:
     """The transition that a result asks for, and what its condition names."""
     failed = message.status == "failed"
     if message.attempt is None:
@@ -514,22 +387,3 @@ def _end_reported_by(message: AIJobResultMessage) -> tuple[Transition, Fields]:
 def _misplaced(why: str, part: str) -> JobError:
     field_name = f"resultLocation.{part}"
     return JobError("NOT_A_RESULT", f"{field_name} names a place that is not the job's own: {why}", field_name)
-
-
-def _outcome(message: AIJobResultMessage, now: datetime) -> Fields:
-    ended = {"completedAt": timestamps.to_text(min(message.timestamp, now))}
-    if message.failure is not None:
-        return ended | {"error": message.failure, "errorCode": message.failure["code"]}
-    place = message.result_location
-    if place is not None:
-        documents: Fields = {"resultLocation": {name: place[name] for name in ("bucket", "key", "bytes")}}
-        model, usage = message.model, message.usage
-    else:
-        result = message.result or {}
-        documents = {"result": result}
-        model, usage = result.get("model"), result.get("usage")
-    if isinstance(model, str):
-        documents["model"] = model
-    if is_usage(usage):
-        documents["usage"] = usage
-    return ended | exact(documents)
