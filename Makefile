@@ -59,6 +59,7 @@ lint: $(READY) ## Check style, types, Terraform, shell scripts and the generated
 		$(TERRAFORM) -chdir="environments/$$root" validate >/dev/null || exit 1; \
 	done
 	@$(PYTHON) -m scripts.module_docs --check
+	@$(PYTHON) -m scripts.copy_roots --check
 	@echo "lint: nothing to complain about"
 
 format: $(READY) ## Format Python and Terraform
@@ -66,8 +67,9 @@ format: $(READY) ## Format Python and Terraform
 	@$(PYTHON) -m ruff format --quiet .
 	@$(TERRAFORM) fmt -recursive .
 
-docs: $(READY) ## Write the inputs and outputs tables of the modules' READMEs
+docs: $(READY) ## Write the inputs and outputs tables of the modules' READMEs, and what the environments have in common
 	@$(PYTHON) -m scripts.module_docs
+	@$(PYTHON) -m scripts.copy_roots
 
 picture: $(READY) ## Draw docs/dashboard.png from a local run's numbers (about two minutes)
 	@scripts/uv run --frozen --quiet --group picture python -m scripts.dashboard_picture
