@@ -59,6 +59,8 @@ lint: $(READY) ## Check style, types, Terraform, shell scripts, and the generate
 		$(TERRAFORM) -chdir="environments/$$root" validate >/dev/null || exit 1; \
 	done
 	@$(PYTHON) -m scripts.module_docs --check
+	@$(PYTHON) -m scripts.copy_roots --check
+	@$(PYTHON) -m scripts.lifecycle_docs --check
 	@echo "lint: passed"
 
 format: $(READY) ## Format Python and Terraform
@@ -66,8 +68,10 @@ format: $(READY) ## Format Python and Terraform
 	@$(PYTHON) -m ruff format --quiet .
 	@$(TERRAFORM) fmt -recursive .
 
-docs: $(READY) ## Generate the tables of inputs and outputs in the modules' READMEs
+docs: $(READY) ## Generate the modules' input and output tables, the lifecycle table, and what the environments share
 	@$(PYTHON) -m scripts.module_docs
+	@$(PYTHON) -m scripts.copy_roots
+	@$(PYTHON) -m scripts.lifecycle_docs
 
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
 	@scripts/uv run --frozen --quiet --group picture python -m scripts.dashboard_picture

@@ -9,14 +9,14 @@ gets one.
 
 from __future__ import annotations
 
-import argparse
 import html
 import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scripts.project import ROOT, Failure, run
+from scripts.generated import write_or_check
+from scripts.project import ROOT, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,20 +165,7 @@ def _generated() -> Iterator[tuple[Path, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.module_docs", description="Inputs and outputs tables.")
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when a table is out of date")
-    check = parser.parse_args().check
-    outdated = []
-    for path, updated in _generated():
-        if path.exists() and updated == path.read_text(encoding="utf-8"):
-            continue
-        outdated.append(path.relative_to(ROOT).as_posix())
-        if not check:
-            path.write_text(updated, encoding="utf-8")
-    if outdated and check:
-        raise Failure(f"out of date: {', '.join(outdated)}. Run: make docs")
-    for name in outdated:
-        print(f"wrote {name}")
+    write_or_check("module_docs", "Inputs and outputs tables.", ROOT, _generated())
 
 
 if __name__ == "__main__":

@@ -40,36 +40,3 @@ module "ai_jobs" {
   builtin_job_types = var.builtin_job_types
   job_types         = var.job_types
 }
-
-# AWS authorises Converse as bedrock:InvokeModel and the batch form of ChangeMessageVisibility as the plain one, and
-# the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in
-# its environment, and nowhere else.
-resource "aws_iam_role_policy" "emulator" {
-  for_each = {
-    processor = {
-      role    = module.ai_jobs.processor_role_name
-      actions = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]
-    }
-    reconciler = {
-      role    = module.ai_jobs.reconciler_role_name
-      actions = ["sqs:ChangeMessageVisibilityBatch"]
-    }
-  }
-
-  name = "emulator"
-  role = each.value.role
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect   = "Allow"
-      Action   = each.value.actions
-      Resource = ["*"]
-    }]
-  })
-}
-
-moved {
-  from = aws_iam_role_policy.emulator
-  to   = aws_iam_role_policy.emulator["processor"]
-}

@@ -1,3 +1,5 @@
+# The same in every environment: edit environments/development/outputs.tf, then run `make docs`.
+
 output "request_queue_url" {
   description = "URL of the request queue."
   value       = module.ai_jobs.request_queue_url
@@ -36,11 +38,6 @@ output "response_dlq_url" {
 output "response_dlq_arn" {
   description = "ARN of the response dead-letter queue."
   value       = module.ai_jobs.response_dlq_arn
-}
-
-output "api_url" {
-  description = "URL of the API's stage at the emulator: PUT <api_url>/jobs/{jobId} and the rest of docs/api.md."
-  value       = "${var.endpoint_url}/restapis/${module.ai_jobs.api_id}/${module.ai_jobs.api_stage_name}/_user_request_"
 }
 
 output "api_id" {
@@ -188,11 +185,6 @@ output "reconciler_role_name" {
   value       = module.ai_jobs.reconciler_role_name
 }
 
-output "endpoint_url" {
-  description = "Where the emulator is reached: the command ai-jobs --env local goes there."
-  value       = var.endpoint_url
-}
-
 output "event_publisher_function_name" {
   description = "Name of the function that publishes events."
   value       = module.ai_jobs.event_publisher_function_name
@@ -226,9 +218,4 @@ output "builds" {
 output "events_enabled" {
   description = "Whether jobs that end are published as events."
   value       = module.ai_jobs.events_enabled
-}
-
-output "config_max_age_seconds" {
-  description = "How long a worker may hold job types before it reads them again."
-  value       = lookup(var.jobs, "config_max_age_seconds", 15)
 }

@@ -1,12 +1,7 @@
-variable "endpoint_url" {
-  description = "Where the emulator is reached; the same as AWS_ENDPOINT_URL. Only for the output api_url."
-  type        = string
-  default     = "http://127.0.0.1:4566"
-  nullable    = false
-}
+# The same in every environment: edit environments/development/variables.tf, then run `make docs`.
 
 variable "region" {
-  description = "Region that the emulator plays."
+  description = "AWS region of the environment."
   type        = string
   default     = "us-east-1"
   nullable    = false
@@ -16,13 +11,6 @@ variable "name" {
   description = "First part of every name."
   type        = string
   default     = "bayon-coagent"
-  nullable    = false
-}
-
-variable "environment" {
-  description = "Last part of every name."
-  type        = string
-  default     = "local"
   nullable    = false
 }
 

@@ -1,3 +1,5 @@
+# The same in every environment: edit environments/development/outputs.tf, then run `make docs`.
+
 output "request_queue_url" {
   description = "URL of the request queue."
   value       = module.ai_jobs.request_queue_url
@@ -36,11 +38,6 @@ output "response_dlq_url" {
 output "response_dlq_arn" {
   description = "ARN of the response dead-letter queue."
   value       = module.ai_jobs.response_dlq_arn
-}
-
-output "api_url" {
-  description = "URL of the API, by its own domain where it has one: PUT <api_url>/jobs/{jobId} and the rest of docs/api.md."
-  value       = module.ai_jobs.api_url
 }
 
 output "api_id" {

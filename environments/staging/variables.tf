@@ -1,3 +1,5 @@
+# The same in every environment: edit environments/development/variables.tf, then run `make docs`.
+
 variable "region" {
   description = "AWS region of the environment."
   type        = string

@@ -1,21 +1,20 @@
-"""The lifecycle of a job: every transition of its row, each as one value (docs/how-it-works.md, Lifecycle).
+"""The lifecycle of a job: each transition of its row is one value (docs/how-it-works.md, Lifecycle).
 
-A transition is one conditional write. `ai_jobs.service.table` executes it, and `ai_jobs.service.job_store` says which
-one a caller's request comes to. The table in the docs is generated from the values here.
+A transition is one conditional write. `ai_jobs.service.table` executes it; `ai_jobs.service.job_store` chooses the one
+that a caller's request calls for. The table in the docs is generated from the values below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ai_jobs.contract.row import JobStatus
 
 NO_ROW = "no row"
 EXPIRED = "expired"
-"""The row is past `expiresAt`, and TTL has not deleted it yet: it counts as gone."""
+"""The row is past `expiresAt` but TTL has not deleted it yet: it counts as gone."""
 
-# Fields that go together; the docs call them by these names.
+# Fields that belong together; the docs use these names.
 IDENTITY = ("userId", "jobType", "payloadHash", "traceId")
 ORIGIN = ("createdAt", "createdAt#jobId")
 SCHEDULE = ("startedAt", "deadlineAt", "dueAt")
@@ -34,7 +33,7 @@ GROUPS = {
     "failure": FAILURE,
 }
 
-# Parts of conditions. `:queued` and the like are CONSTANTS; what else begins with a colon, the caller gives.
+# Parts of conditions. `:queued` and the like are CONSTANTS; the caller passes every other value.
 _OPEN = "#status IN (:queued, :processing)"
 _FREE = "(#status = :queued OR (#status = :processing AND leaseExpiresAt <= :now))"
 _NEVER_SENT = "#status = :failed AND #error.code = :unsent"
@@ -47,7 +46,7 @@ CONSTANTS = {status.value: status.value for status in JobStatus} | {
     "stalled": "JOB_STALLED",
     "crashed": "WORKER_CRASHED",
 }
-"""The values that every condition may use by these names."""
+"""Values that every condition can use by these names."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,16 @@ class Transition:
     """One change of a row.
 
     Attributes:
-        by: who makes it.
-        sources: the states that it starts from, or `NO_ROW`, `EXPIRED`.
+        by: who makes the change.
+        sources: the states that it starts from, `NO_ROW` and `EXPIRED` among them.
         target: the state that it leads to.
-        only_if: what else must hold, in words.
-        condition: both of that as DynamoDB's ConditionExpression.
-        sets: the fields that it may set, apart from `status`.
-        keeps: those among the fields that it may give which it only sets where the row has none.
+        only_if: what else must be true, in words.
+        condition: the sources and `only_if` as a DynamoDB ConditionExpression.
+        sets: the fields that it may set, in addition to `status`.
+        keeps: the fields that it sets only if the row does not have them.
         clears: the fields that it removes unless it sets them.
         adds: the counters that it adds to.
-        replaces: whether nothing of the row as it was stays.
+        replaces: whether it discards the rest of the row.
     """
 
     name: str
@@ -80,13 +79,14 @@ class Transition:
     replaces: bool = False
 
     def for_owner(self) -> Transition:
-        """The same, of a job of the user `:owner` only."""
+        """The same transition, restricted to jobs of the user `:owner`."""
         return replace(self, condition=f"({self.condition}) AND userId = :owner")
 
     @property
     def touches(self) -> frozenset[str]:
         """Every field that it may change."""
-        return frozenset({"status", *self.sets, *self.keeps, *self.clears, *self.adds})
+        status = () if self.sources == (self.target,) else ("status",)
+        return frozenset({*status, *self.sets, *self.keeps, *self.clears, *self.adds})
 
 
 _QUEUED, _PROCESSING = JobStatus.QUEUED, JobStatus.PROCESSING
@@ -97,7 +97,7 @@ SUBMIT = Transition(
     by="jobs API (PUT)",
     sources=(NO_ROW, EXPIRED, _FAILED),
     target=_QUEUED,
-    only_if="a failed job is this job, and `ENQUEUE_FAILED`",
+    only_if="if failed: the same job, closed as `ENQUEUE_FAILED`",
     condition=f"{_GONE} OR (payloadHash = :hash AND {_NEVER_SENT})",
     sets=(*IDENTITY, *ORIGIN, *COUNTS, "updatedAt", "notBefore", "deadlineAt", "dueAt", "openShard", "expiresAt"),
     clears=(*OUTCOME, *LEASE, "traceId", "startedAt", "configVersion", "notBefore", "erasedAt"),
@@ -105,7 +105,7 @@ SUBMIT = Transition(
 
 RESUBMIT = Transition(
     "resubmit",
-    by="jobs API (PUT, repeated)",
+    by="jobs API (repeated PUT)",
     sources=(_QUEUED,),
     target=_QUEUED,
     only_if="no worker has claimed it",
@@ -115,10 +115,10 @@ RESUBMIT = Transition(
 
 EXPECT_MESSAGE = Transition(
     "expect message",
-    by="jobs API (PUT whose message was not sent)",
+    by="jobs API (PUT that could not send its message)",
     sources=(_QUEUED,),
     target=_QUEUED,
-    only_if="no worker has claimed it, and it was not submitted again since",
+    only_if="no worker has claimed it, and it has not been submitted again",
     condition=f"{_UNTOUCHED} AND updatedAt = :updatedAt",
     sets=("dueAt",),
 )
@@ -128,7 +128,7 @@ CLAIM = Transition(
     by="processor",
     sources=(NO_ROW, _QUEUED, _PROCESSING),
     target=_PROCESSING,
-    only_if="the row is of this job, and its lease, if it has one, is over",
+    only_if="the row belongs to this job; its lease, if any, has expired",
     condition=f"attribute_not_exists(jobId) OR (payloadHash = :hash AND {_FREE})",
     sets=(*IDENTITY, *LEASE, "updatedAt", "openShard", "configVersion", "expiresAt"),
     keeps=(*ORIGIN, *SCHEDULE),
@@ -137,7 +137,7 @@ CLAIM = Transition(
 
 RESCHEDULE = Transition(
     "reschedule",
-    by="processor, after a claim whose message came late",
+    by="processor (its message arrived after `expect message`)",
     sources=(_PROCESSING,),
     target=_PROCESSING,
     only_if="the attempt is the latest",
@@ -150,7 +150,7 @@ REOPEN = Transition(
     by="processor",
     sources=(_FAILED, EXPIRED),
     target=_PROCESSING,
-    only_if="the message was sent after the job failed (a redrive), or the job is `ENQUEUE_FAILED`",
+    only_if="if failed: the message was sent after the failure (a redrive), or the job was closed as `ENQUEUE_FAILED`",
     condition="#status = :found AND updatedAt = :updatedAt",
     sets=(*IDENTITY, *LEASE, *ORIGIN, *SCHEDULE, *COUNTS, "updatedAt", "openShard", "configVersion", "expiresAt"),
     clears=(*OUTCOME, "erasedAt"),
@@ -158,7 +158,7 @@ REOPEN = Transition(
 
 RELEASE = Transition(
     "release",
-    by="processor, before a retry or a wait",
+    by="processor (before a retry or a wait)",
     sources=(_PROCESSING,),
     target=_QUEUED,
     only_if="the attempt is the latest",
@@ -168,14 +168,14 @@ RELEASE = Transition(
     adds=("calls",),
 )
 
-# `queued` with the same attempt: the job was released, yet its result came through after all. A redrive counts attempts
-# anew: what was reached before this life of the job began does not belong to it.
+# `queued` with the same attempt: the job was released, but its result arrived after all. A redrive restarts the count
+# of attempts, so a result from before the redrive is not this attempt's.
 COMPLETE = Transition(
     "complete",
     by="result handler",
     sources=(_QUEUED, _PROCESSING, _FAILED),
     target=_COMPLETED,
-    only_if="the attempt is the latest; a failed job is `JOB_STALLED` or `WORKER_CRASHED`",
+    only_if="the attempt is the latest; if failed: closed as `JOB_STALLED` or `WORKER_CRASHED`",
     condition="attempt = :attempt AND startedAt <= :reached "
     f"AND ({_OPEN} OR (#status = :failed AND #error.code IN (:stalled, :crashed)))",
     sets=("completedAt", "updatedAt", "result", "resultLocation", "model", "usage"),
@@ -186,7 +186,7 @@ FAIL = replace(COMPLETE, name="fail", target=_FAILED, sets=(*FAILURE, "updatedAt
 
 COMPLETE_OPEN = replace(
     COMPLETE,
-    name="complete, of an attempt that is not named",
+    name="complete (no attempt named)",
     sources=(_QUEUED, _PROCESSING),
     only_if="",
     condition=_OPEN,
@@ -194,7 +194,7 @@ COMPLETE_OPEN = replace(
 
 FAIL_OPEN = replace(
     FAIL,
-    name="fail, of an attempt that is not named",
+    name="fail (no attempt named)",
     sources=(_QUEUED, _PROCESSING),
     only_if="",
     condition=_OPEN,
@@ -205,37 +205,36 @@ CANCEL = Transition(
     by="jobs API (DELETE)",
     sources=(_QUEUED, _PROCESSING, _FAILED),
     target=_CANCELLED,
-    only_if="a failed job is `ENQUEUE_FAILED`",
+    only_if="if failed: closed as `ENQUEUE_FAILED`",
     condition=f"({_OPEN} OR ({_NEVER_SENT})) AND expiresAt > :seconds",
     sets=("completedAt", "updatedAt"),
     clears=(*OUTCOME, *OPEN_ONLY),
 )
 
-_CLOSE = Transition(
+CLOSE = Transition(
     "close",
-    by="reconciler, for a dead-lettered message",
+    by="reconciler (dead-lettered message)",
     sources=(_QUEUED, _PROCESSING),
     target=_FAILED,
-    only_if="the row is as it was found, and its lease, if it has one, is over",
+    only_if="the row has not changed since it was read; its lease, if any, has expired",
     condition=f"updatedAt = :updatedAt AND {_FREE}",
     sets=(*FAILURE, "updatedAt"),
     clears=(*OUTCOME, *OPEN_ONLY),
 )
-CLOSE = _CLOSE
 
-# The deadline too: `dueAt` may have been brought forward before the job's message came after all.
+# The deadline as well: `expect message` may have moved `dueAt` forward before the message arrived after all.
 STALL = replace(
-    _CLOSE,
+    CLOSE,
     name="stall",
-    by="reconciler, `JOB_STALLED`",
-    only_if="`dueAt` and the deadline have passed, and its lease, if it has one, is over",
+    by="reconciler (`JOB_STALLED`)",
+    only_if="`dueAt` and the deadline have passed; its lease, if any, has expired",
     condition=f"dueAt <= :now AND attribute_exists(startedAt) AND deadlineAt <= :now AND {_FREE}",
 )
 
 GIVE_UP_WAITING = replace(
-    _CLOSE,
+    CLOSE,
     name="give up waiting",
-    by="reconciler, `ENQUEUE_FAILED`",
+    by="reconciler (`ENQUEUE_FAILED`)",
     sources=(_QUEUED,),
     only_if="`dueAt` has passed, and no worker has claimed it",
     condition=f"dueAt <= :now AND attribute_not_exists(startedAt) AND {_FREE}",
@@ -243,7 +242,7 @@ GIVE_UP_WAITING = replace(
 
 RECORD_FAILURE = Transition(
     "record failure",
-    by="reconciler, for a dead-lettered message without a row",
+    by="reconciler (dead-lettered message of a job without a row)",
     sources=(NO_ROW, EXPIRED),
     target=_FAILED,
     only_if="",
@@ -252,7 +251,7 @@ RECORD_FAILURE = Transition(
     clears=(*OUTCOME, *OPEN_ONLY, "startedAt", "deadlineAt", "configVersion", "notBefore", "erasedAt"),
 )
 
-# No condition: a message of the job may still be in a queue, and without a row it would be taken for a new job.
+# The row stays, emptied: a message of the job may still be in a queue, and without a row it would start a new job.
 ERASE = Transition(
     "erase",
     by="`erase_user`",
@@ -284,20 +283,33 @@ TRANSITIONS = (
     RECORD_FAILURE,
     ERASE,
 )
-"""All of them, in the order of a job's life."""
+"""Every transition, in the order of a job's life."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index of the jobs table; it is written when a field changes that is its key or that it projects."""
+    """An index of the jobs table. A change of one of its keys or of a field that it projects writes it.
+
+    Attributes:
+        keys: its partition key and its sort key; a row without either is not in the index.
+        projects: the other fields that it holds.
+        holds: the states whose rows are in it.
+    """
 
     name: str
     keys: tuple[str, str]
     projects: tuple[str, ...]
+    holds: tuple[str, ...]
 
-    @property
-    def fields(self) -> frozenset[str]:
-        return frozenset({*self.keys, *self.projects})
+    def effect_of(self, transition: Transition) -> str:
+        """What a transition may do to a row's entry: adds, moves (two writes), updates, removes; empty for nothing."""
+        if not transition.touches & {*self.keys, *self.projects}:
+            return ""
+        stays = not any(key in transition.clears and key not in transition.sets for key in self.keys)
+        was_out = any(source not in self.holds for source in transition.sources)
+        was_in = any(source in self.holds for source in transition.sources)
+        changes = ("moves" if self.keys[1] in transition.sets else "updates") if stays else "removes"
+        return " or ".join(["adds"] * (was_out and stays) + [changes] * was_in)
 
 
 BY_USER = Index(
@@ -307,6 +319,7 @@ BY_USER = Index(
         *("status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "calls", "deadlineAt"),
         *("errorCode", "model", "usage", "configVersion", "traceId", "expiresAt"),
     ),
+    holds=(*JobStatus, EXPIRED),
 )
 OPEN_JOBS = Index(
     "open-jobs",
@@ -315,10 +328,6 @@ OPEN_JOBS = Index(
         *("status", "attempt", "userId", "jobType", "createdAt", "startedAt", "messageId", "leaseExpiresAt"),
         "deadlineAt",
     ),
+    holds=(JobStatus.QUEUED, JobStatus.PROCESSING, EXPIRED),
 )
 INDEXES = (BY_USER, OPEN_JOBS)
-
-
-def indexes_written_by(transition: Transition) -> Iterator[Index]:
-    """The indexes that a transition may write."""
-    return (index for index in INDEXES if index.fields & transition.touches)
