@@ -391,5 +391,5 @@ def test_the_store_keeps_to_the_lifecycle(aws, clock, body, monkeypatch):
         suppress_health_check=list(HealthCheck),
     )
     Machine.TestCase().runTest()
-    # Erasing is not a part of these histories (test_erasing.py), and no history of these few reschedules (test_store.py).
+    # Erasing is not a part of these histories (test_erasing.py), and none of these few reschedules (test_jobs_api.py).
     assert seen >= {transition.name for transition in TRANSITIONS} - {ERASE.name, RESCHEDULE.name}
