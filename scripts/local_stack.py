@@ -124,7 +124,7 @@ def _source_files() -> list[Path]:
     ours = (path for folder in (ROOT / "modules", LOCAL_ENVIRONMENT) for path in folder.rglob("*"))
     return sorted(
         path
-        for path in ours
+        for path in (*ours, ROOT / "functions/ai_jobs/contract/limits.json")
         if path.is_file() and ".terraform" not in path.parts and not path.name.startswith("terraform.tfstate")
     )
 

@@ -1,14 +1,14 @@
 locals {
   request_dlq_meaning  = "jobs that were given up. Each carries its reason, or was received too often; redrive it once the cause is gone."
   response_dlq_meaning = "results that could not be written to the jobs table. Redrive them once the cause is gone."
-  events_dlq_meaning   = "events of jobs that EventBridge never got. Publish them again once the cause is gone."
+  events_dlq_meaning   = "job events that EventBridge never received. Publish them again once the cause is gone."
 
   event_functions = {
     for publisher in module.event_publisher : "event-publisher" => {
       name              = publisher.name
       timeout_seconds   = local.event_publisher_timeout_seconds
       concurrency_limit = null
-      errors_mean       = "Its events come again, in order, for 23 hours."
+      errors_mean       = "Lambda retries its events, in order, for 23 hours."
       reads_stream      = true
     }
   }
@@ -31,7 +31,7 @@ module "alarms" {
   queues = {
     request = {
       name    = module.request_queue.name
-      meaning = "the worker stands still, or can't keep up with what comes in (a long model call counts too)."
+      meaning = "the worker stands still, or can't keep up with the incoming jobs (a long model call counts too)."
     }
     response = {
       name    = module.response_queue.name
@@ -52,13 +52,13 @@ module "alarms" {
       name              = module.processor.name
       timeout_seconds   = var.processor.timeout_seconds
       concurrency_limit = var.processor.maximum_concurrency
-      errors_mean       = "Its jobs come back to the queue and are tried again."
+      errors_mean       = "Its jobs return to the queue and are retried."
     }
     result-handler = {
       name              = module.result_handler.name
       timeout_seconds   = var.result_handler.timeout_seconds
       concurrency_limit = var.result_handler.maximum_concurrency
-      errors_mean       = "Its results come back to the queue and are tried again."
+      errors_mean       = "Its results return to the queue and are retried."
     }
     jobs-api = {
       name              = module.jobs_api.name
@@ -70,7 +70,7 @@ module "alarms" {
       name              = module.reconciler.name
       timeout_seconds   = var.reconciler.timeout_seconds
       concurrency_limit = null
-      errors_mean       = "Jobs that nobody works on any more stay open until it works again."
+      errors_mean       = "Jobs that nobody works on anymore stay open until it works again."
     }
   })
 

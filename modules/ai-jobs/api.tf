@@ -28,6 +28,7 @@ module "api" {
 }
 
 locals {
-  # The function answers the browser itself; the gateway does for the rest. Not in the environment at all where no page may call.
+  # The function sets the CORS headers of its own responses, and the gateway those of the others. Without cors, the variable is not
+  # in the environment at all.
   cors_variables = { for name, origins in { AI_JOB_CORS_ALLOW_ORIGINS = try(var.api.cors.allow_origins, []) } : name => join(" ", origins) if length(origins) > 0 }
 }

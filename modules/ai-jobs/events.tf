@@ -4,17 +4,17 @@ locals {
     "arn:${local.partition}:events:${local.region}:${local.account_id}:event-bus/default",
   )
 
-  # Ten calls of a few milliseconds; one that fails after its time-outs (8 s) ends the run.
+  # Ten calls of a few milliseconds each; a call that fails after its timeouts (8 s) ends the run.
   event_publisher_timeout_seconds = 60
 
-  # What else happens to the table starts no function: claims, releases, counters, deletes. The function decides for itself
-  # as well; a filter can't compare the row with what it was before.
+  # Other changes to the table (claims, releases, counters, deletes) do not start the function. It checks for itself too, because a
+  # filter can't compare the row with what it was before.
   ended_jobs = jsonencode({
     eventName = ["INSERT", "MODIFY"]
     dynamodb = {
       NewImage = {
-        status = { S = ["completed", "failed", "cancelled"] }
-        # An erased user's row has none.
+        status = { S = local.contract.states.terminal }
+        # The row of an erased user has none.
         completedAt = { S = [{ exists = true }] }
       }
     }
@@ -26,12 +26,12 @@ module "event_publisher" {
   count  = var.events.enabled ? 1 : 0
 
   name        = local.names.event_publisher
-  description = "Tells EventBridge of every AI job that ended, from the stream of the jobs table."
+  description = "Publishes an event for every AI job that ended, from the stream of the jobs table."
   handler     = "event_publisher.handler.handler"
   package     = local.packages["event_publisher"]
 
   timeout_seconds = local.event_publisher_timeout_seconds
-  # A batch with results has up to 6 MB, and is there several times over.
+  # A batch with results takes up to 6 MB, and is in memory several times over.
   memory_mb = 512
 
   computed_environment_variables = { AI_JOB_TABLE_ARN = module.store.arn }
@@ -55,13 +55,15 @@ module "event_publisher" {
   stream_trigger = {
     stream_arn = module.store.stream_arn
     batch_size = 100
-    # Events are wanted soon, and ten of them fit into one call.
+    # Consumers want events soon, and ten of them fit into one call.
     batching_window_seconds = 1
     filter_patterns         = [local.ended_jobs]
     failure_queue = {
-      name        = local.names.events_dlq
-      require_tls = var.require_tls
-      kms_key_arn = var.kms_key_arn
+      name                      = local.names.events_dlq
+      message_retention_seconds = local.retention_range.max
+      receive_wait_time_seconds = local.queue_ranges.receive_wait_time_seconds.max
+      require_tls               = var.require_tls
+      kms_key_arn               = var.kms_key_arn
     }
   }
 

@@ -1,7 +1,7 @@
 locals {
-  # The zips of `make package`: in a folder, or in a bucket under the same names.
+  # The zips of `make package`: in a directory, or in a bucket under the same names.
   packages = {
-    for name in ["processor", "result_handler", "jobs_api", "reconciler", "event_publisher"] : name => {
+    for name in local.contract.functions : name => {
       path = var.packages.directory == null ? null : "${var.packages.directory}/${name}.zip"
       s3 = var.packages.s3 == null ? null : {
         bucket  = var.packages.s3.bucket
@@ -11,7 +11,7 @@ locals {
     }
   }
 
-  # SQS, DynamoDB and S3 use a customer key in the name of whoever calls them.
+  # SQS, DynamoDB, and S3 use a customer key on behalf of whoever calls them.
   key_statements = var.kms_key_arn == null ? [] : [{
     sid        = "UseCustomerKey"
     actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -19,18 +19,18 @@ locals {
     conditions = {}
   }]
 
-  # Metrics of two environments in one account must not be added up.
+  # The metrics of two environments in one account must not be added up.
   metrics_namespace = "${var.name}-ai-jobs-${var.environment}"
 
-  # A name that is not among these is counted as "other". Lambda's environment has 4 KB: where they are too many, none is
-  # told apart.
+  # The functions count any other name as "other". Lambda's environment holds 4 KB: if there are too many names, all types are
+  # counted as one.
   type_names = join(",", sort(keys(local.job_types)))
   metric_variables = {
     POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
     AI_JOB_TYPES                 = length(local.type_names) <= 1500 ? local.type_names : ""
   }
 
-  # Where the functions that check jobs find the job types.
+  # Where the functions that validate jobs find the job types.
   job_types_variables = {
     AI_JOB_CONFIG_APPLICATION     = module.job_types.application_id
     AI_JOB_CONFIG_ENVIRONMENT     = module.job_types.environment_id
@@ -48,7 +48,7 @@ locals {
     conditions = {}
   }
 
-  # A limit that is not given is not in the environment at all.
+  # A limit that is not set is not in the environment at all.
   budget_variables = {
     for name, limit in {
       AI_JOB_DAILY_TOKENS_PER_USER = var.budget.daily_tokens_per_user
@@ -94,7 +94,7 @@ module "processor" {
         sid = "WorkOnRequests"
         actions = [
           "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
-          # A job that the model throttled goes back as a delayed copy.
+          # A job that the model throttled returns to the queue as a delayed copy.
           "sqs:SendMessage",
         ]
         resources  = [module.request_queue.arn]
@@ -108,7 +108,7 @@ module "processor" {
       },
       {
         sid = "KeepJobs"
-        # GetItem: whether a job that is given up was cancelled meanwhile.
+        # GetItem: whether a job that is given up has been cancelled in the meantime.
         actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
         resources  = [module.store.arn]
         conditions = {}
@@ -116,21 +116,21 @@ module "processor" {
       {
         sid        = "StoreLargeResults"
         actions    = ["s3:PutObject"]
-        resources  = ["${module.bucket.arn}/results/*"]
+        resources  = ["${module.bucket.arn}/${local.contract.bucket.results_prefix}*"]
         conditions = {}
       },
       {
         sid        = "ReadLargeInputs"
         actions    = ["s3:GetObject"]
-        resources  = ["${module.bucket.arn}/inputs/*"]
+        resources  = ["${module.bucket.arn}/${local.contract.bucket.inputs_prefix}*"]
         conditions = {}
       },
       {
-        # Without it S3 answers 403 for an object that is not there, which would look like a wrong set-up.
+        # Without it, S3 answers 403 for an object that does not exist, which would look like a misconfiguration.
         sid        = "TellMissingInputs"
         actions    = ["s3:ListBucket"]
         resources  = [module.bucket.arn]
-        conditions = { StringLike = { "s3:prefix" = ["inputs/*"] } }
+        conditions = { StringLike = { "s3:prefix" = ["${local.contract.bucket.inputs_prefix}*"] } }
       },
       local.read_job_types,
     ],
@@ -146,7 +146,7 @@ module "processor" {
     enabled                 = var.processor.enabled
   }
 
-  # A job that the model throttles goes around as delayed copies until its deadline.
+  # A job that the model throttles circulates as delayed copies until its deadline.
   sends_to_own_queue = true
 
   # The first job must find its type.
@@ -221,7 +221,7 @@ module "result_handler" {
     enabled                 = var.result_handler.enabled
   }
 
-  # Results go around as delayed copies while the table is down.
+  # Results circulate as delayed copies while the table is down.
   sends_to_own_queue = true
 
   vpc = var.vpc
@@ -237,7 +237,7 @@ module "jobs_api" {
   source = "../function"
 
   name        = local.names.jobs_api
-  description = "Answers the HTTP requests: submits, shows, lists and cancels AI jobs."
+  description = "Answers the HTTP requests: submits, shows, lists, and cancels AI jobs."
   handler     = "jobs_api.handler.handler"
   package     = local.packages["jobs_api"]
 
@@ -285,14 +285,14 @@ module "jobs_api" {
       {
         sid        = "StoreLargeInputs"
         actions    = ["s3:PutObject"]
-        resources  = ["${module.bucket.arn}/inputs/*"]
+        resources  = ["${module.bucket.arn}/${local.contract.bucket.inputs_prefix}*"]
         conditions = {}
       },
       {
-        # A signed URL can do what its signer may do.
+        # A signed URL can do whatever its signer may do.
         sid        = "SignResultUrls"
         actions    = ["s3:GetObject"]
-        resources  = ["${module.bucket.arn}/results/*"]
+        resources  = ["${module.bucket.arn}/${local.contract.bucket.results_prefix}*"]
         conditions = {}
       },
       local.read_job_types,
@@ -313,7 +313,7 @@ module "reconciler" {
   source = "../function"
 
   name        = local.names.reconciler
-  description = "Closes AI jobs that nobody works on any more: dead-lettered ones, and those long past their deadline."
+  description = "Closes AI jobs that nobody works on anymore: dead-lettered ones, and those long past their deadline."
   handler     = "reconciler.handler.handler"
   package     = local.packages["reconciler"]
 
@@ -339,7 +339,7 @@ module "reconciler" {
         sid = "WorkOnDeadLetters"
         actions = [
           "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
-          # What SQS moved there is replaced by a copy that says why.
+          # What SQS itself moved there is replaced by a copy that says why.
           "sqs:SendMessage",
         ]
         resources  = [module.request_queue.dlq_arn, module.response_queue.dlq_arn]

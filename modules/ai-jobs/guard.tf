@@ -1,7 +1,7 @@
-# Terraform destroys what depends on something before the thing itself: this depends on everything in the module, so it is
-# destroyed first. Where AWS would refuse to delete the table, or the bucket with what is in it, it refuses in their place,
-# while the queues still have their jobs. It does so for terraform destroy and for a change of names, which is a destroy too.
-# (A module block that is taken out of the configuration takes this along: Terraform then runs no provisioner.)
+# Terraform destroys dependents before what they depend on. The guard depends on everything in the module, so it is destroyed
+# first. Where AWS would refuse to delete the table, or the bucket with its contents, the guard refuses in their place, while the
+# queues still hold their jobs. This covers terraform destroy and a change of names, which is a destroy too.
+# (Removing the module block from the configuration removes the guard with it: Terraform then does not run the provisioner.)
 
 locals {
   protections = compact([
@@ -9,7 +9,7 @@ locals {
     var.bucket.force_destroy ? "" : "bucket.force_destroy to true",
   ])
 
-  # One line without quotes or other special characters, because sh and cmd both must understand it.
+  # One line without quotes or other special characters, because both sh and cmd must understand it.
   refusal = join(" ", [
     "echo Nothing was destroyed: ${var.name} is protected in ${var.environment}.",
     "To destroy it with all of its jobs, set ${join(" and ", local.protections)}, run terraform apply, and destroy it again.",
@@ -18,7 +18,7 @@ locals {
 }
 
 resource "terraform_data" "guard" {
-  # What is lost when its name changes.
+  # What would be lost if its name changed.
   triggers_replace = [for key in ["request_queue", "request_dlq", "response_queue", "response_dlq", "events_dlq", "table", "bucket"] : local.names[key]]
 
   input = length(local.protections) == 0 ? "exit 0" : local.refusal

@@ -1,5 +1,5 @@
 locals {
-  # One YAML file each; their schemas are YAML too, and become the JSON strings that a caller gives.
+  # One YAML file each; their schemas are YAML too, and become JSON strings like those that a caller passes.
   builtin_job_types = {
     for file in fileset("${path.module}/builtin_job_types", "*.yaml") :
     trimsuffix(file, ".yaml") => yamldecode(file("${path.module}/builtin_job_types/${file}"))
@@ -25,11 +25,6 @@ locals {
       model_id = coalesce(type.model_id, var.default_model_id)
     })
   })
-
-  # What the processor needs besides the model call: it keeps back 10 s for sending results (MARGIN_SECONDS in
-  # functions/processor/worker.py), and a job that does not fit in what is left is not started; 5 s more for the
-  # function's start and the claim of the job.
-  job_timeout_margin_seconds = 15
 }
 
 module "job_types" {
@@ -41,7 +36,7 @@ module "job_types" {
   job_types     = local.job_types
   tags          = local.tags
 
-  # Workers call a new model as soon as they see it. Only the policy, and not the whole function: its queue trigger
-  # waits for the deployment.
+  # Workers call a new model as soon as they see it. This waits only for the policy, not for the whole function, because the
+  # function's queue trigger waits for the deployment.
   deploy_after = [module.processor.role_policy_id]
 }

@@ -7,8 +7,8 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.id
 
-  # On everything that can carry tags. The caller's win: an organisation whose standard says
-  # Environment = "prd" must be able to say so.
+  # On everything that can carry tags. The caller's tags win: an organization whose standard says Environment = "prd" must be able
+  # to follow it.
   own_tags = {
     Environment = var.environment
     Application = var.name

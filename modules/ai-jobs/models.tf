@@ -1,12 +1,12 @@
-# Which ARNs a model id stands for. Converse is authorised by bedrock:InvokeModel.
+# Which ARNs a model id stands for. bedrock:InvokeModel authorizes Converse.
 
 locals {
   model_ids     = distinct([for type in values(local.job_types) : type.model_id])
   guardrail_ids = distinct([for type in values(local.job_types) : type.guardrail.id if type.guardrail != null])
 
-  # A cross-region inference profile is a model id with the geography in front: us., eu., jp., apac.,
-  # us-gov., global. No provider has a name of two letters, so this also covers the next geography.
-  profile_pattern = "^(global|apac|us-gov|[a-z]{2})\\."
+  # A cross-region inference profile is a model id prefixed with its geography: us., eu., jp., apac., us-gov., global.
+  # No provider has a name of two letters, so the pattern also covers the next geography.
+  profile_pattern = "^${local.contract.patterns.inference_profile_prefix}"
 
   model_arns_given = [for id in local.model_ids : id if startswith(id, "arn:")]
   profile_ids      = [for id in local.model_ids : id if !startswith(id, "arn:") && can(regex(local.profile_pattern, id))]
@@ -17,16 +17,16 @@ locals {
     "arn:${local.partition}:bedrock:${local.region}:${local.account_id}:inference-profile/${id}"
   ]
 
-  # What is called by name: foundation models, profiles, and whatever the caller gave as an ARN.
+  # What is called by name: foundation models, profiles, and whatever the caller passes as an ARN.
   invocable_arns = concat(
     [for id in local.foundation_ids : "arn:${local.partition}:bedrock:${local.region}::foundation-model/${id}"],
     local.profile_arns,
     local.model_arns_given,
   )
 
-  # A call through a profile is authorised a second time, on the model, in the region that it is
-  # routed to; a global profile asks on the model's ARN without a region. Only through the profile:
-  # the condition keeps the permission from becoming one to call the model anywhere.
+  # A call through a profile is authorized a second time, on the model, in the region that the call is routed to; a global
+  # profile uses the model's ARN without a region. The condition limits this permission to calls through the profile:
+  # without it, the role could call the model anywhere.
   routed_models = distinct([for id in local.profile_ids : replace(id, "/${local.profile_pattern}/", "")])
   routed_model_arns = flatten([
     for model in local.routed_models : [
@@ -35,10 +35,10 @@ locals {
     ]
   ])
 
-  # An ARN does not tell which model is behind it, if it is the ARN of a profile.
+  # The ARN of a profile does not say which model is behind it.
   given_profile_arns = [for arn in local.model_arns_given : arn if can(regex("inference-profile/", arn))]
 
-  # Known in the plan, so that its length counts exactly: this is the part of the policy that grows.
+  # Known at plan time, so that its length counts exactly: this is the part of the policy that grows.
   model_statements = [for statement in concat(
     [{
       sid        = "InvokeModels"

@@ -39,7 +39,7 @@ output "response_dlq_arn" {
 }
 
 output "api_url" {
-  description = "URL of the API, by its own domain where it has one: PUT <api_url>/jobs/{jobId} and the rest of docs/api.md."
+  description = "URL of the API, on its own domain if it has one. docs/api.md describes what it offers, e.g. PUT <api_url>/jobs/{jobId}."
   value       = module.api.url
 }
 
@@ -59,17 +59,17 @@ output "api_execution_arn" {
 }
 
 output "api_key_ids" {
-  description = "Ids of the API keys by name. Their values: aws apigateway get-api-key --include-value --api-key ID."
+  description = "Ids of the API keys by name. To get a key's value: aws apigateway get-api-key --include-value --api-key ID."
   value       = module.api.api_key_ids
 }
 
 output "api_domain_target" {
-  description = "Name that the DNS record of the API's domain points at; null without a domain."
+  description = "Name that the DNS record of the API's domain must point to; null without a domain."
   value       = module.api.domain_target
 }
 
 output "api_domain_zone_id" {
-  description = "Hosted zone of api_domain_target, for an alias in Route 53; null without a domain."
+  description = "Hosted zone of api_domain_target, for an alias record in Route 53; null without a domain."
   value       = module.api.domain_zone_id
 }
 
@@ -84,17 +84,17 @@ output "result_handler_function_name" {
 }
 
 output "jobs_api_function_name" {
-  description = "Name of the function that answers the API's requests, but for POST /jobs."
+  description = "Name of the function that answers all API requests except POST /jobs."
   value       = module.jobs_api.name
 }
 
 output "reconciler_function_name" {
-  description = "Name of the function that closes what nobody works on any more."
+  description = "Name of the function that closes jobs that nobody works on anymore."
   value       = module.reconciler.name
 }
 
 output "bucket_name" {
-  description = "Name of the bucket of large inputs and results: AI_JOB_BUCKET of the library."
+  description = "Name of the bucket of large inputs and results; the library's AI_JOB_BUCKET."
   value       = module.bucket.name
 }
 
@@ -114,12 +114,12 @@ output "table_arn" {
 }
 
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic that the alarms notify: subscribe to it. Null when alarms.topic_arns names others."
+  description = "ARN of the SNS topic that the alarms notify: subscribe to it. Null if alarms.topic_arns names other topics."
   value       = module.alarms.topic_arn
 }
 
 output "page_topic_arn" {
-  description = "ARN of the SNS topic of the composite alarm: connect your pager to it. Null when alarms.page_topic_arns names others."
+  description = "ARN of the SNS topic of the composite alarm: connect your pager to it. Null if alarms.page_topic_arns names other topics."
   value       = module.alarms.page_topic_arn
 }
 
@@ -134,7 +134,7 @@ output "alarm_names" {
 }
 
 output "service_alarm_name" {
-  description = "Name of the composite alarm: it stands for an outage as a whole."
+  description = "Name of the composite alarm, which stands for an outage as a whole."
   value       = module.alarms.service_alarm_name
 }
 
@@ -174,7 +174,7 @@ output "job_types" {
 }
 
 output "processor_role_name" {
-  description = "Name of the processor's role: attach a policy of your own to it where a model needs more permissions."
+  description = "Name of the processor's role: attach a policy of your own to it if a model needs more permissions."
   value       = module.processor.role_name
 }
 
@@ -189,32 +189,32 @@ output "reconciler_role_name" {
 }
 
 output "event_publisher_function_name" {
-  description = "Name of the function that publishes events; null without events."
+  description = "Name of the function that publishes events; null if events are off."
   value       = one(module.event_publisher[*].name)
 }
 
 output "event_publisher_role_name" {
-  description = "Name of the event publisher's role; null without events."
+  description = "Name of the event publisher's role; null if events are off."
   value       = one(module.event_publisher[*].role_name)
 }
 
 output "event_bus_arn" {
-  description = "ARN of the bus that gets the events; null without events."
+  description = "ARN of the bus that receives the events; null if events are off."
   value       = var.events.enabled ? local.event_bus_arn : null
 }
 
 output "events_dlq_url" {
-  description = "URL of the queue of events that could not be published; null without events."
+  description = "URL of the queue of events that could not be published; null if events are off."
   value       = one(module.event_publisher[*].failure_queue_url)
 }
 
 output "events_dlq_arn" {
-  description = "ARN of the queue of events that could not be published; null without events."
+  description = "ARN of the queue of events that could not be published; null if events are off."
   value       = one(module.event_publisher[*].failure_queue_arn)
 }
 
 output "builds" {
-  description = "Which code each function runs: the release, and the first 12 digits of its zip's SHA-256 or its object version in S3. Log lines carry it as build."
+  description = "Which code each function runs: the release, and the first 12 digits of its zip's SHA-256, or the zip's object version in S3. Log lines carry it as build."
   value = merge(
     {
       processor      = module.processor.build

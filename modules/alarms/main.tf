@@ -1,19 +1,21 @@
-# All alarms in one table, so that they can be read side by side and tested as a whole (tests/alarms). A row has either one
-# metric, or several with an expression over them.
+# All alarms in one table, so that they can be read side by side and tested as a whole (tests/alarms). A row has either one metric,
+# or several with an expression over them.
 #
-# Conditions follow from where the data comes from:
-# - SQS reports once a minute, and stops for a queue that nothing happened to for hours.
-# - AWS counts (errors, throttles) are only there when something was counted.
-# - Metrics of our own are written by the functions; the reconciler writes the ones that expressions need with every run.
+# The conditions depend on the source of the data:
+# - SQS reports once a minute, and stops reporting a queue that has been idle for hours.
+# - AWS's counts (errors, throttles) exist only if something was counted.
+# - The functions write our own metrics; with every run, the reconciler writes those that expressions need.
 
 locals {
+  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+
   period = { minute = 60, five_minutes = 300 }
 
-  # A job whose worker crashes comes back after 15 minutes at most, and one model call may take as long: neither alone is an
-  # outage. The first and the last period count in part only.
+  # A job whose worker crashes returns to the queue within 15 minutes, and one model call may take as long: neither alone is an outage.
+  # The first and the last period count only in part.
   standstill_periods = 5
 
-  # FILL, because an expression over missing data is missing or wrong.
+  # Expressions use FILL, because an expression over missing data is missing or wrong.
   sqs = {
     for key, names in var.queues : key => {
       for id, metric in {
@@ -42,7 +44,7 @@ locals {
       statistic = "Sum"
       dimensions = merge(
         { TableName = var.table_name },
-        pair[1] == "table" ? {} : { GlobalSecondaryIndexName = replace(pair[1], "_", "-") },
+        pair[1] == "table" ? {} : { GlobalSecondaryIndexName = local.contract.table["${pair[1]}_index"] },
       )
     }
   }
@@ -52,24 +54,24 @@ locals {
   dlq_alarms = merge([
     for key, queue in var.dead_letter_queues : {
       "${key}-dlq-messages" = {
-        meaning = "${queue.queue_name} holds messages: ${queue.meaning} It stays in this state until the queue is empty."
+        meaning = "${queue.queue_name} holds messages: ${queue.meaning} The alarm stays on until the queue is empty."
         metrics = { visible = {
           namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", dimensions = { QueueName = queue.queue_name }
         } }
         comparison = "GreaterThanThreshold"
         threshold  = 0
         period     = local.period.minute
-        # The first message fires. But the reconciler hides what it looks at for a moment every few minutes, and a minute
-        # that looks empty for that reason must not end the alarm and fire it anew.
+        # The first message fires the alarm. But every few minutes, the reconciler briefly hides the messages that it looks at, and a
+        # minute that looks empty for that reason must not end the alarm and fire it again.
         periods = 5, to_alarm = 1
         missing = "notBreaching", why_missing = "an idle queue reports nothing"
       }
 
-      # An alarm that is in ALARM does not fire again, so the next message needs an alarm of its own. What is hidden counts,
-      # or each look at the queue would seem to bring new messages; and a minute that SQS did not report is as the one before
-      # it, or its end would seem to bring them all.
+      # An alarm in state ALARM does not fire again, so the next message needs an alarm of its own. Hidden messages count; otherwise each
+      # look at the queue would seem to bring new ones. A minute that SQS did not report counts like the one before it; otherwise all
+      # messages would seem to arrive when reporting resumes.
       "${key}-dlq-growth" = {
-        meaning = "More messages have arrived in ${queue.queue_name}: ${queue.meaning} It ends by itself when no more come."
+        meaning = "More messages have arrived in ${queue.queue_name}: ${queue.meaning} The alarm ends by itself when no more arrive."
         metrics = {
           for id, metric in { visible = "ApproximateNumberOfMessagesVisible", in_flight = "ApproximateNumberOfMessagesNotVisible" } : id => {
             namespace                 = "AWS/SQS", name = metric, statistic = "Maximum", dimensions = { QueueName = queue.queue_name }
@@ -88,7 +90,7 @@ locals {
   queue_alarms = merge(
     {
       "request-queue-depth" = {
-        meaning    = "More than ${var.thresholds.request_queue_depth} jobs wait in ${var.queues.request.name}: they come in faster than they are worked on, or the worker stands still."
+        meaning    = "More than ${var.thresholds.request_queue_depth} jobs wait in ${var.queues.request.name}: they arrive faster than they are processed, or the worker stands still."
         metrics    = { visible = local.sqs.request.visible }
         comparison = "GreaterThanThreshold"
         threshold  = var.thresholds.request_queue_depth
@@ -98,7 +100,7 @@ locals {
       }
 
       "jobs-waiting" = {
-        meaning = "For a quarter of an hour more than ${var.thresholds.waiting_jobs} jobs have been waiting as delayed copies: the model throttles them, something that they need is down, or the token budget is used up."
+        meaning = "For 15 minutes, more than ${var.thresholds.waiting_jobs} jobs have been waiting as delayed copies: the model throttles them, something that they need is down, or the token budget is used up."
         metrics = { delayed = merge(local.sqs.request.delayed, { statistic = "Minimum" }) }
 
         comparison = "GreaterThanThreshold"
@@ -108,15 +110,15 @@ locals {
         missing    = "notBreaching", why_missing = "an idle queue reports nothing"
       }
 
-      # Deletions are no measure of work done: a throttled job's delayed copy deletes its original.
+      # Deletions do not measure completed work: a throttled job's original is deleted too, once its delayed copy is sent.
       "processing-rate" = {
-        meaning = "There is work, and fewer than ${var.thresholds.processing_rate_jobs_per_minute} jobs a minute reach an end: the workers stand still, or every job waits."
+        meaning = "There is work, but fewer than ${var.thresholds.processing_rate_jobs_per_minute} jobs per minute end: the workers stand still, or every job waits."
         metrics = merge(
           { for id, metric in local.sqs.request : "request_${id}" => metric },
           { for id, metric in local.sqs.response : "response_${id}" => metric },
           { completed = local.own.completed, failed = local.own.failed },
         )
-        # Where there is no work the rate is as good as it must be.
+        # Without work, the rate counts as just high enough.
         expression = join("", [
           "IF(",
           join(" + ", [for id in ["request_visible", "request_in_flight", "request_delayed", "response_visible", "response_in_flight", "response_delayed"] : "FILL(${id}, 0)"]),
@@ -129,10 +131,10 @@ locals {
         missing    = "notBreaching", why_missing = "an idle service reports nothing"
       }
 
-      # What pages: jobs that nobody holds back. Delayed copies wait on purpose, for a throttled model or for midnight, when
-      # the token budget is new; if they wait too long, oldest-open-job says so.
+      # Pages, so it considers only jobs that nothing holds back. Delayed copies wait on purpose, for a throttled model, or for midnight,
+      # when the token budget is reset; if they wait too long, oldest-open-job reports it.
       "standstill" = {
-        meaning = "There are jobs to work on, and not one has reached an end for ${local.standstill_periods * local.period.five_minutes / 60} minutes: the workers stand still, or results are not written."
+        meaning = "There are jobs to work on, but not one has ended for ${local.standstill_periods * local.period.five_minutes / 60} minutes: the workers stand still, or results are not written."
         metrics = merge(
           { for id, metric in local.sqs.request : "request_${id}" => metric if id != "delayed" },
           { for id, metric in local.sqs.response : "response_${id}" => metric if id != "delayed" },
@@ -151,11 +153,11 @@ locals {
       }
 
       "budget-waits" = {
-        meaning    = "Jobs wait because the day's token budget is used up; they go on at midnight UTC, or fail at their deadline."
+        meaning    = "Jobs wait because the day's token budget is used up; they continue at midnight UTC, or fail at their deadline."
         metrics    = { budget_waits = local.own.budget_waits }
         comparison = "GreaterThanThreshold"
         threshold  = 0
-        # A waiting job asks again within max_backoff_seconds, 15 minutes at most.
+        # A waiting job asks again within max_backoff_seconds, which is 15 minutes at most.
         period  = 900
         periods = 1, to_alarm = 1
         missing = "notBreaching", why_missing = "it is counted when it happens"
@@ -190,17 +192,17 @@ locals {
     for key, function in var.functions : merge(
       {
         "${key}-errors" = {
-          meaning    = "${function.name} broke: it was killed, ran out of memory or time, or raised an error that it does not expect. ${function.errors_mean}"
+          meaning    = "${function.name} failed: it was killed, ran out of memory or time, or raised an unexpected error. ${function.errors_mean}"
           metrics    = { errors = local.lambda[key].errors }
           comparison = "GreaterThanThreshold"
           threshold  = var.thresholds.function_errors
           period     = local.period.five_minutes
           periods    = 1, to_alarm = 1
-          missing    = "notBreaching", why_missing = "a function that does not run does not break; whether work gets done is processing-rate's question"
+          missing    = "notBreaching", why_missing = "a function that does not run does not fail; processing-rate watches whether work gets done"
         }
 
         "${key}-throttles" = {
-          meaning    = "Lambda refuses to start ${function.name} as often as it should run: the account's or the function's concurrency is used up."
+          meaning    = "Lambda throttles ${function.name}: the account's or the function's concurrency is used up."
           metrics    = { throttles = local.lambda[key].throttles }
           comparison = "GreaterThanThreshold"
           threshold  = 0
@@ -210,7 +212,7 @@ locals {
         }
 
         "${key}-duration" = {
-          meaning    = "A run of ${function.name} came close to its timeout of ${function.timeout_seconds} s, at which Lambda kills it."
+          meaning    = "An invocation of ${function.name} came close to its timeout of ${function.timeout_seconds} s, when Lambda kills it."
           metrics    = { duration = local.lambda[key].duration }
           comparison = "GreaterThanThreshold"
           threshold  = floor(function.timeout_seconds * 1000 * var.thresholds.duration_percent / 100)
@@ -221,7 +223,7 @@ locals {
       },
       { for id, alarm in {
         "${key}-concurrency" = {
-          meaning    = "${function.name} has run near its limit of ${coalesce(function.concurrency_limit, 0)} at once for half an hour: the backlog can't shrink faster."
+          meaning    = "For half an hour, ${function.name} has been running close to its limit of ${coalesce(function.concurrency_limit, 0)} concurrent executions: the backlog can't shrink any faster."
           metrics    = { concurrency = local.lambda[key].concurrency }
           comparison = "GreaterThanOrEqualToThreshold"
           threshold  = max(1, floor(coalesce(function.concurrency_limit, 0) * var.thresholds.concurrency_percent / 100))
@@ -232,16 +234,16 @@ locals {
       } : id => alarm if function.concurrency_limit != null },
       { for id, alarm in {
         "${key}-delay" = {
-          meaning = "What ${function.name} reads from its stream is older than ${var.thresholds.event_delay_seconds} s: it can't pass it on, or can't keep up. Nothing is lost until it is 23 hours old; then it goes to the on-failure queue."
+          meaning = "The records that ${function.name} reads from its stream are older than ${var.thresholds.event_delay_seconds} s: it can't pass them on, or can't keep up. A record that is 23 hours old goes to the on-failure queue; until then nothing is lost."
           metrics = { age = {
             namespace = "AWS/Lambda", name = "IteratorAge", statistic = "Maximum", dimensions = { FunctionName = function.name }
           } }
           comparison = "GreaterThanThreshold"
-          # CloudWatch has it in milliseconds.
+          # CloudWatch reports milliseconds.
           threshold = var.thresholds.event_delay_seconds * 1000
           period    = local.period.five_minutes
           periods   = 1, to_alarm = 1
-          missing   = "notBreaching", why_missing = "a stream without anything to read has no age"
+          missing   = "notBreaching", why_missing = "a stream with nothing to read has no age"
         }
       } : id => alarm if function.reads_stream },
     )
@@ -254,7 +256,7 @@ locals {
         errors   = { namespace = "AWS/ApiGateway", name = "5XXError", statistic = "Sum", dimensions = local.api_dimensions }
         requests = { namespace = "AWS/ApiGateway", name = "Count", statistic = "Sum", dimensions = local.api_dimensions }
       }
-      # One unlucky request of a quiet night is no outage.
+      # One failed request on a quiet night is not an outage.
       expression = "IF(FILL(errors, 0) >= 5, 100 * FILL(errors, 0) / FILL(requests, 1), 0)"
       comparison = "GreaterThanThreshold"
       threshold  = var.thresholds.api_error_percent
@@ -263,10 +265,10 @@ locals {
       missing    = "notBreaching", why_missing = "an API that nobody calls reports nothing"
     }
 
-    # Beside api-errors: POST /jobs may be a small part of the requests, or a few an hour, and no function reports its failures.
-    # One refused job is not an outage; jobs refused in two of three periods are.
+    # In addition to api-errors, because POST /jobs may be a small share of the requests, or a few per hour, and no function reports its
+    # failures. One rejected job is not an outage; jobs rejected in two of three periods are.
     "post-errors" = {
-      meaning = "In two of three periods of five minutes, more than ${var.thresholds.api_error_percent} % of the POST /jobs requests ended in a 5xx: the queue does not take jobs."
+      meaning = "In two of three five-minute periods, more than ${var.thresholds.api_error_percent} % of the POST /jobs requests ended in a 5xx: the queue does not accept jobs."
       metrics = {
         for id, name in { errors = "5XXError", requests = "Count" } : id => {
           namespace              = "AWS/ApiGateway", name = name, statistic = "Sum", dimensions = merge(local.api_dimensions, { Resource = "/jobs", Method = "POST" })
@@ -281,8 +283,8 @@ locals {
     }
 
     "api-latency" = {
-      meaning = "The jobs API function takes longer than ${var.thresholds.api_latency_ms} ms for one of a hundred requests, the time that callers ask it to wait (GET with wait) left out."
-      # Not the gateway's Latency: that is long on purpose as soon as somebody waits for a job.
+      meaning = "For one request in a hundred, the jobs API function takes longer than ${var.thresholds.api_latency_ms} ms, not counting the time that callers ask it to wait (GET with wait)."
+      # Not the gateway's Latency, which is long on purpose as soon as somebody waits for a job.
       metrics = { time = {
         namespace = var.metrics_namespace, name = "RequestTime", statistic = "p99", dimensions = { service = "ai-jobs" }
       } }
@@ -294,30 +296,30 @@ locals {
     }
 
     "table-throttles" = {
-      meaning    = "DynamoDB throttles ${var.table_name} or an index of it: jobs and results wait."
+      meaning    = "DynamoDB throttles ${var.table_name} or one of its indexes: jobs and results wait."
       metrics    = local.table_throttles
       expression = join(" + ", [for id in sort(keys(local.table_throttles)) : "FILL(${id}, 0)"])
       comparison = "GreaterThanThreshold"
       threshold  = var.thresholds.table_throttles
       period     = local.period.five_minutes
       periods    = 2, to_alarm = 2
-      missing    = "notBreaching", why_missing = "DynamoDB reports throttles only when there are some"
+      missing    = "notBreaching", why_missing = "DynamoDB reports throttles only if there are any"
     }
 
     "failed-jobs" = {
-      meaning    = "More than ${var.thresholds.failed_jobs_percent} % of the jobs that ended (and at least ${var.thresholds.failed_jobs_minimum} in a quarter of an hour) failed; callers' mistakes count."
+      meaning    = "More than ${var.thresholds.failed_jobs_percent} % of the jobs that ended (and at least ${var.thresholds.failed_jobs_minimum} within 15 minutes) failed; callers' mistakes count."
       metrics    = { completed = local.own.completed, failed = local.own.failed }
       expression = "IF(FILL(failed, 0) >= ${var.thresholds.failed_jobs_minimum}, 100 * FILL(failed, 0) / (FILL(completed, 0) + FILL(failed, 0)), 0)"
       comparison = "GreaterThanThreshold"
       threshold  = var.thresholds.failed_jobs_percent
       period     = 900
       periods    = 1, to_alarm = 1
-      missing    = "notBreaching", why_missing = "without jobs none fails"
+      missing    = "notBreaching", why_missing = "without jobs, none fail"
     }
 
-    # Not the callers' mistakes: those are many when a client's release is bad, and theirs to mend.
+    # Without the callers' mistakes: a bad release of a client causes many of them, and they are the caller's to fix.
     "service-failures" = {
-      meaning    = "At least ${var.thresholds.failed_jobs_minimum} jobs or results failed within a quarter of an hour for reasons that are not their callers': the set-up, tries or time used up, or crashed workers."
+      meaning    = "At least ${var.thresholds.failed_jobs_minimum} jobs or results failed within 15 minutes for reasons other than their callers' mistakes: the setup, exhausted attempts or time, or crashed workers."
       metrics    = { for id in ["operator", "exhausted", "crash"] : id => local.own[id] }
       expression = "FILL(operator, 0) + FILL(exhausted, 0) + FILL(crash, 0)"
       comparison = "GreaterThanOrEqualToThreshold"
@@ -328,7 +330,7 @@ locals {
     }
 
     "stalled-jobs" = {
-      meaning    = "Jobs were closed as JOB_STALLED: nothing had been heard of them until long after their deadline."
+      meaning    = "Jobs were closed as JOB_STALLED: there was no sign of them until long after their deadline."
       metrics    = { stalled = local.own.stalled }
       comparison = "GreaterThanThreshold"
       threshold  = 0
@@ -337,9 +339,9 @@ locals {
       missing    = "notBreaching", why_missing = "it is counted when it happens"
     }
 
-    # Our own metric: the age that SQS reports skips messages that were received three times.
+    # Our own metric, because the age that SQS reports skips messages that were received three times.
     "oldest-open-job" = {
-      meaning = "A job that a worker has begun has been open for longer than ${var.thresholds.oldest_open_job_seconds} s."
+      meaning = "A job that a worker has started has been open for longer than ${var.thresholds.oldest_open_job_seconds} s."
       metrics = { age = {
         namespace = var.metrics_namespace, name = "OldestOpenJobAge", statistic = "Maximum", dimensions = { service = "ai-jobs" }
       } }
@@ -347,20 +349,20 @@ locals {
       threshold  = var.thresholds.oldest_open_job_seconds
       period     = max(300, var.reconciler_interval_minutes * 60)
       periods    = 2, to_alarm = 2
-      missing    = "ignore", why_missing = "the reconciler measures it, and one that went silent must not end the alarm (reconciler-silent says that it did)"
+      missing    = "ignore", why_missing = "the reconciler measures it, and a silent reconciler must not end the alarm (reconciler-silent reports that)"
     }
   }
 
-  # Whoever watches is watched.
+  # Watches the watcher.
   reconciler_alarms = { for key, alarm in {
     "reconciler-silent" = {
-      meaning    = "The reconciler has not run for three times its interval: jobs of crashed workers stay open, and nobody measures the oldest one. (After the first apply it takes that long until this is OK.)"
+      meaning    = "The reconciler has not run for three times its interval: the jobs of crashed workers stay open, and nobody measures the oldest one. (After the first apply, this takes as long to become OK.)"
       metrics    = { invocations = merge(local.lambda["reconciler"].errors, { name = "Invocations" }) }
       comparison = "LessThanThreshold"
       threshold  = 1
       period     = max(300, var.reconciler_interval_minutes * 60)
       periods    = 3, to_alarm = 3
-      missing    = "breaching", why_missing = "a function that is not invoked reports nothing, and that is what this is about"
+      missing    = "breaching", why_missing = "a function that is not invoked reports nothing, which is what this alarm detects"
     }
   } : key => alarm if var.reconciler_enabled }
 
@@ -369,9 +371,9 @@ locals {
   # The metric of each alarm that has no expression.
   single = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if !can(alarm.expression) }
 
-  # What users suffer from while it lasts, and what one slow job, one crash or a caller's mistake does not set off. Not the
-  # dead-letter queues: they hold messages until somebody acts, and a page that is in ALARM for days would hide the next
-  # outage. Jobs that wait for the token budget are old on purpose.
+  # What hurts users while it lasts, and what a single slow job, crash, or caller's mistake does not set off. Not the alarms of the
+  # dead-letter queues: they hold messages until somebody acts, and a page that stays in ALARM for days would hide the
+  # next outage. Jobs that wait for the token budget are old on purpose.
   paging = ["api-errors", "post-errors", "service-failures", "stalled-jobs", "standstill"]
   paging_rule = join(" OR ", concat(
     [for key in local.paging : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"],
@@ -398,7 +400,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   datapoints_to_alarm = each.value.to_alarm
   treat_missing_data  = each.value.missing
 
-  # One metric stands in the alarm itself, several in queries with an expression over them.
+  # A single metric is set on the alarm itself; several are queries with an expression over them.
   namespace          = try(local.single[each.key].namespace, null)
   metric_name        = try(local.single[each.key].name, null)
   dimensions         = try(local.single[each.key].dimensions, null)
@@ -438,12 +440,12 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   tags = var.tags
 }
 
-# For the pager: one outage sets off several alarms, and is one page.
+# For the pager: an outage sets off several alarms, but should cause only one page.
 resource "aws_cloudwatch_composite_alarm" "service_unhealthy" {
   alarm_name = "${var.name_prefix}service-unhealthy${var.name_suffix}"
   alarm_description = join(" ", [
-    "The AI job service does not do its work: at least one of ${join(", ", local.paging)} and (without budget-waits) oldest-open-job is in ALARM; look there.",
-    "Missing data: each of them says for itself what it makes of it.",
+    "The AI job service is not doing its work: at least one of ${join(", ", local.paging)}, and (unless budget-waits is in ALARM) oldest-open-job is in ALARM; start there.",
+    "Missing data: each of these alarms handles it in its own way.",
     "What to do: ${var.runbook_url}#service-unhealthy",
   ])
 

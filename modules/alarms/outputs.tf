@@ -1,10 +1,10 @@
 output "topic_arn" {
-  description = "ARN of the module's own topic for notifications; null when the caller named topics."
+  description = "ARN of the module's own topic for notifications; null if the caller names topics."
   value       = try(aws_sns_topic.this["alarms"].arn, null)
 }
 
 output "page_topic_arn" {
-  description = "ARN of the module's own topic for pages; null when the caller named topics."
+  description = "ARN of the module's own topic for pages; null if the caller names topics."
   value       = try(aws_sns_topic.this["pages"].arn, null)
 }
 
@@ -14,12 +14,12 @@ output "topic_arns" {
 }
 
 output "alarm_names" {
-  description = "Names of the metric alarms by their key, which is also their section of the runbooks."
+  description = "Names of the metric alarms by key, which is also the name of their section in the runbooks."
   value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.alarm_name }
 }
 
 output "alarm_arns" {
-  description = "ARNs of the metric alarms by their key."
+  description = "ARNs of the metric alarms by key."
   value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
 }
 

@@ -1,6 +1,6 @@
-# Notifications of single alarms, and pages of the whole service, go to topics of the module's own unless the caller names
-# some. The default key alias/aws/sns is never used: CloudWatch may not, and its alarms would stop silently. A topic
-# without a key is reached over TLS and holds no job data, only alarm states.
+# Notifications of single alarms, and pages for the whole service, go to the module's own topics unless the caller names others. The
+# default key alias/aws/sns is never used, because CloudWatch is not allowed to use it, and alarms would silently stop notifying. A
+# topic without a key is accessed over TLS, and carries no job data, only alarm states.
 locals {
   own_topics = merge(
     length(var.topic_arns) == 0 ? { alarms = var.topic_names.alarms } : {},
@@ -26,7 +26,7 @@ resource "aws_sns_topic" "this" {
   tags              = var.tags
 }
 
-# Each address gets a mail first, and nothing else until it has confirmed.
+# Each address first gets a confirmation email, and nothing else until it confirms.
 resource "aws_sns_topic_subscription" "email" {
   for_each = local.subscriptions
 

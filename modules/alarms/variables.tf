@@ -1,24 +1,23 @@
 variable "name_prefix" {
-  description = "What stands before an alarm's key in its name, e.g. acme-ai-job-."
+  description = "What precedes an alarm's key in its name, e.g. acme-ai-job-."
   type        = string
   nullable    = false
 }
 
 variable "name_suffix" {
-  description = "What stands after an alarm's key in its name, e.g. -production."
+  description = "What follows an alarm's key in its name, e.g. -production."
   type        = string
   nullable    = false
 }
 
 variable "runbook_url" {
-  description = "Page of the runbooks, whose sections are named after the alarms' keys."
+  description = "Page with the runbooks, whose sections are named after the alarms' keys."
   type        = string
-  default     = "docs/runbooks.md"
   nullable    = false
 }
 
 variable "topic_names" {
-  description = "Names of the module's own topics: alarms for every change of an alarm, pages for the composite alarm."
+  description = "Names of the module's own topics: alarms for every state change of an alarm, pages for the composite alarm."
   type = object({
     alarms = string
     pages  = string
@@ -41,37 +40,37 @@ variable "page_topic_arns" {
 }
 
 variable "topic_kms_key_arn" {
-  description = "Customer KMS key of the module's own topics, whose policy must let cloudwatch.amazonaws.com use it; null means none."
+  description = "Customer KMS key for the module's own topics, whose policy must allow cloudwatch.amazonaws.com to use it; null means none."
   type        = string
   default     = null
 }
 
 variable "email_addresses" {
-  description = "Who gets every change of an alarm by e-mail."
+  description = "Who gets every state change of an alarm by email."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = length(var.email_addresses) == 0 || length(var.topic_arns) == 0
-    error_message = "email_addresses are subscribed to the module's own topic, but topic_arns names ${join(", ", var.topic_arns)} instead: subscribe them there, or leave out one of the two."
+    error_message = "email_addresses would be subscribed to the module's own topic, but topic_arns names ${join(", ", var.topic_arns)} instead. Subscribe the addresses there, or omit one of the two."
   }
 }
 
 variable "page_email_addresses" {
-  description = "Who gets the pages by e-mail."
+  description = "Who gets the pages by email."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = length(var.page_email_addresses) == 0 || length(var.page_topic_arns) == 0
-    error_message = "page_email_addresses are subscribed to the module's own topic, but page_topic_arns names ${join(", ", var.page_topic_arns)} instead: subscribe them there, or leave out one of the two."
+    error_message = "page_email_addresses would be subscribed to the module's own topic, but page_topic_arns names ${join(", ", var.page_topic_arns)} instead. Subscribe the addresses there, or omit one of the two."
   }
 }
 
 variable "queues" {
-  description = "The two main queues: name, and what it means for the reader of an alarm when their messages grow old."
+  description = "The two main queues: their names, and what old messages in them mean, for the reader of an alarm."
   type = object({
     request  = object({ name = string, meaning = string })
     response = object({ name = string, meaning = string })
@@ -80,7 +79,7 @@ variable "queues" {
 }
 
 variable "dead_letter_queues" {
-  description = "Dead-letter queues to watch: the queue's name, and what a message in it means for the reader of the alarm."
+  description = "Dead-letter queues to watch: their names, and what a message in them means, for the reader of an alarm."
   type = map(object({
     queue_name = string
     meaning    = string
@@ -89,7 +88,7 @@ variable "dead_letter_queues" {
 }
 
 variable "functions" {
-  description = "Functions to watch, by the first part of their alarms' keys; reconciler must be one of them. concurrency_limit null means that they have none of their own, reads_stream that a stream triggers them."
+  description = "Functions to watch, by the prefix of their alarms' keys; reconciler must be one of them. concurrency_limit = null means that a function has no limit of its own, and reads_stream that a stream triggers it."
   type = map(object({
     name              = string
     timeout_seconds   = number
@@ -122,38 +121,35 @@ variable "metrics_namespace" {
 }
 
 variable "reconciler_enabled" {
-  description = "Whether the reconciler is meant to run."
+  description = "Whether the reconciler is supposed to run."
   type        = bool
-  default     = true
   nullable    = false
 }
 
 variable "reconciler_interval_minutes" {
   description = "How often the reconciler measures."
   type        = number
-  default     = 5
   nullable    = false
 }
 
 variable "thresholds" {
-  description = "When the alarms fire; modules/ai-jobs says what each means."
+  description = "When the alarms fire."
   type = object({
-    request_queue_depth             = optional(number, 1000)
-    oldest_message_age_seconds      = optional(number, 300)
-    processing_rate_jobs_per_minute = optional(number, 0.2)
-    waiting_jobs                    = optional(number, 10)
-    failed_jobs_percent             = optional(number, 20)
-    failed_jobs_minimum             = optional(number, 5)
-    oldest_open_job_seconds         = optional(number, 3600)
-    function_errors                 = optional(number, 0)
-    duration_percent                = optional(number, 90)
-    concurrency_percent             = optional(number, 90)
-    api_error_percent               = optional(number, 5)
-    api_latency_ms                  = optional(number, 3000)
-    table_throttles                 = optional(number, 0)
-    event_delay_seconds             = optional(number, 600)
+    request_queue_depth             = number
+    oldest_message_age_seconds      = number
+    processing_rate_jobs_per_minute = number
+    waiting_jobs                    = number
+    failed_jobs_percent             = number
+    failed_jobs_minimum             = number
+    oldest_open_job_seconds         = number
+    function_errors                 = number
+    duration_percent                = number
+    concurrency_percent             = number
+    api_error_percent               = number
+    api_latency_ms                  = number
+    table_throttles                 = number
+    event_delay_seconds             = number
   })
-  default  = {}
   nullable = false
 }
 

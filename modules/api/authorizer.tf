@@ -1,9 +1,8 @@
-# Who may call, and whose jobs a call is about. In the token modes the user is whom the token names, never what a caller
-# writes into a request: the gateway hands the identity on, to the function in requestContext.authorizer, and to the
-# queue in POST's template (post_jobs.tf).
+# Who may call, and whose jobs a call is about. In the token modes, the token names the user, never the caller's request: the
+# gateway passes the identity to the function in requestContext.authorizer, and to the queue in POST's template (post_jobs.tf).
 
 locals {
-  # What $context.authorizer holds of the user; no entry in the modes that trust the caller with userId.
+  # Where $context.authorizer holds the user. The modes that trust the caller's userId have no entry.
   token_users = {
     COGNITO_USER_POOLS = "$context.authorizer.claims.sub"
     CUSTOM             = "$context.authorizer.principalId"
@@ -29,10 +28,10 @@ locals {
 
   authorizer_id = one(aws_api_gateway_authorizer.this[*].id)
 
-  # Scopes make the gateway take access tokens; without any it takes ID tokens.
+  # With scopes, the gateway accepts access tokens; without, ID tokens.
   authorization_scopes = var.authorization == "COGNITO_USER_POOLS" && length(try(var.cognito.scopes, [])) > 0 ? var.cognito.scopes : null
 
-  # function_arn may name a version or an alias, which Lambda's permissions have a field of their own for.
+  # function_arn may name a version or an alias, and Lambda's permissions have a separate field for it.
   authorizer_function = try(regex("^(?P<arn>arn:[^:]+:lambda:[^:]+:[0-9]+:function:[^:]+)(?::(?P<qualifier>.+))?$", var.lambda_authorizer.function_arn), null)
 }
 

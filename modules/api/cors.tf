@@ -1,37 +1,37 @@
-# Pages in browsers. An origin is let in by the preflight that comes before every request with a token or a JSON body; browsers
-# keep what is answered to one origin from the pages of another. Credentials that a browser sends by itself (cookies) are never
-# allowed: tokens are not among them.
+# Access for pages in browsers. The preflight before every request with a token or a JSON body admits an origin; browsers hide the
+# responses to one origin from the pages of another. Credentials that a browser sends by itself (cookies, not tokens) are never
+# allowed.
 
 locals {
   cors_origins = var.cors == null ? [] : var.cors.allow_origins
 
-  # A header names one origin, or "*". Where there are several, a mapping template picks the caller's, and an origin that is
-  # not in the list is answered with the first one, which its browser refuses.
+  # The header names one origin, or "*". With several origins, a mapping template picks the caller's; for an origin that is not in the
+  # list it returns the first one, which the caller's browser rejects.
   cors_picks_origin = length(local.cors_origins) > 1
   cors_template = !local.cors_picks_origin ? "" : templatefile("${path.module}/templates/cors_origin.vtl", {
     origins = jsonencode(local.cors_origins)
     first   = local.cors_origins[0]
   })
 
-  # What a page may read of an answer beside its body. The same list: functions/jobs_api/cors.py.
+  # What a page may read of a response besides its body. functions/jobs_api/cors.py has the same list.
   cors_exposed_headers = "ETag, Location, Retry-After, x-amzn-RequestId"
 
-  # What a page may send. If-None-Match goes with an ETag; the X-Amz ones are those of a signature.
+  # What a page may send. If-None-Match goes with an ETag; the X-Amz headers belong to a signature.
   cors_allowed_headers = join(", ", distinct(concat(
     ["Authorization", "Content-Type", "If-None-Match", "X-Api-Key"],
     ["X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-User-Agent"],
     [for source in split(",", try(var.lambda_authorizer.identity_source, "")) : trimprefix(trimspace(source), "method.request.header.") if source != ""],
   )))
 
-  # Of answers whose template can pick an origin.
+  # For responses whose template can pick an origin.
   cors_headers = { for name, value in {
     Access-Control-Allow-Origin   = try(local.cors_origins[0], null)
     Access-Control-Expose-Headers = local.cors_exposed_headers
     Vary                          = local.cors_picks_origin ? "Origin" : null
   } : name => value if var.cors != null && value != null }
 
-  # Of the gateway's own answers, which have no template that could. They hold nothing of anybody's job: static texts, and what is
-  # wrong with the caller's own request.
+  # For the gateway's own responses, whose templates can't pick one. They contain nothing about anybody's job, only static texts and
+  # what is wrong with the caller's own request.
   cors_static_headers = { for name, value in {
     Access-Control-Allow-Origin   = local.cors_picks_origin ? "*" : try(local.cors_origins[0], null)
     Access-Control-Expose-Headers = local.cors_exposed_headers
@@ -67,7 +67,7 @@ resource "aws_api_gateway_integration" "preflight" {
   passthrough_behavior = "NEVER"
   request_templates    = { "application/json" = jsonencode({ statusCode = 200 }) }
 
-  # As for the 405s: method_not_allowed.tf.
+  # As for the 405s in method_not_allowed.tf.
   lifecycle {
     ignore_changes = [integration_http_method]
   }
@@ -94,7 +94,7 @@ resource "aws_api_gateway_integration_response" "preflight" {
   response_parameters = { for name, value in each.value : "method.response.header.${name}" => "'${value}'" }
   response_templates  = { "application/json" = local.cors_template }
 
-  # A replaced integration has lost its responses.
+  # A replaced integration loses its responses.
   lifecycle {
     replace_triggered_by = [aws_api_gateway_integration.preflight[each.key]]
   }

@@ -1,4 +1,4 @@
-# A name of the caller's own for the API. The record in DNS is not the module's: it points at the outputs.
+# A custom domain for the API. The module does not manage its DNS record, which must point to the outputs.
 
 resource "aws_api_gateway_domain_name" "this" {
   count = var.domain == null ? 0 : 1

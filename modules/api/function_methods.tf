@@ -1,4 +1,4 @@
-# The routes that a function answers: it checks what comes, and shapes its answers itself.
+# The routes that a function answers: it validates the requests, and builds the responses itself.
 
 locals {
   function_methods = {
@@ -42,7 +42,8 @@ resource "aws_api_gateway_integration" "function" {
 resource "aws_lambda_permission" "function" {
   for_each = local.function_methods
 
-  # With the API's id: the deployment waits for it, and is made before the old one goes; so is this then.
+  # With the API's id, because the deployment waits for the permission. A new deployment is created before the old one is deleted, and
+  # so is the permission.
   statement_id  = "Allow${each.value.operation_name}-${aws_api_gateway_rest_api.this.id}"
   action        = "lambda:InvokeFunction"
   function_name = var.jobs_function.name
@@ -50,7 +51,7 @@ resource "aws_lambda_permission" "function" {
   source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/*/${each.value.http_method}${local.resources[each.value.resource].path}"
 }
 
-# GET /jobs/{jobId} was there before the others.
+# GET /jobs/{jobId} existed before the others.
 moved {
   from = aws_api_gateway_method.get_job
   to   = aws_api_gateway_method.function["get_job"]

@@ -1,36 +1,34 @@
-# What the gateway itself answers, in the same shape as every other error. These templates know no
-# VTL, only $context values.
+# The gateway's own responses, in the same shape as every other error. These templates support no VTL, only $context values.
 #
-# $context.error.messageString is a JSON string with its quotation marks (and the only one that can
-# be null), so it is inserted as it is. $context.error.validationErrorString has none, and its text
-# is full of them: [object has missing required properties (["userId"])]. Inside quotation marks the
-# gateway escapes them: answers of live gateways that are printed in public repositories, raw from
-# curl, show \" in that place (aws-samples/serverless-patterns, apigw-eventbridge-schema-validation).
-# Without quotation marks, as some templates have it, the list of messages only looks like JSON and
-# breaks every client. The rest of the caution is in the model: its patterns hold neither quotation
-# marks nor backslashes, and there are no enums, so a message repeats little that needs escaping.
+# $context.error.messageString is a JSON string that includes its quotation marks (and the only value that can be null), so it is
+# inserted as is. $context.error.validationErrorString comes without them, and its text is full of them:
+# [object has missing required properties (["userId"])]. Inside quotation marks, the gateway escapes them: raw responses of live
+# gateways, printed by curl in public repositories, show \" in that place (aws-samples/serverless-patterns,
+# apigw-eventbridge-schema-validation). Without quotation marks, as in some templates, the list of messages only looks like JSON, and
+# breaks every client. The model adds to the caution: it has no enums, and neither quotation marks nor backslashes in its patterns, so
+# a message repeats little that needs escaping.
 
 locals {
   context_message = "$context.error.messageString"
 
-  # What AWS itself says of credentials is about its own format ("Authorization header requires 'Credential' parameter"), or a
-  # signature's inner parts: it never says that a token is out of place, or which permission is missing.
+  # AWS's own messages about credentials are about its own format ("Authorization header requires 'Credential' parameter"), or about
+  # the internals of a signature. They never say that a token is out of place, or which permission is missing.
   sign = "sign it with SigV4 for the service execute-api, in the region of the API"
   credentials_messages = {
     ACCESS_DENIED = lookup({
-      AWS_IAM = "The signature is good, but its principal may not make this call: its IAM policy must allow execute-api:Invoke on this method and path, and the resource policy of the API, where there is one, must not deny it. Ask whoever runs the API for access."
-      CUSTOM  = "The authorizer of the API, or its resource policy, does not let this caller make this call. Ask whoever runs the API for access."
-    }, var.authorization, "The resource policy of the API does not allow this call. Ask whoever runs the API whether calls from here are meant to be allowed.")
-    INVALID_SIGNATURE = "The signature does not fit the request: exactly what is sent must be signed (method, path, query sorted by name, headers, body), with a clock that is right to five minutes. Check both, and ${local.sign}."
-    EXPIRED_TOKEN     = "The temporary credentials of the request have expired: get new ones, and sign the request again."
+      AWS_IAM = "The signature is valid, but its principal is not allowed to make this call. Its IAM policy must allow execute-api:Invoke on this method and path, and the API's resource policy, if there is one, must not deny it. Ask whoever runs the API for access."
+      CUSTOM  = "The API's authorizer or its resource policy does not allow this caller to make this call. Ask whoever runs the API for access."
+    }, var.authorization, "The API's resource policy does not allow this call. Ask whoever runs the API whether calls from here should be allowed.")
+    INVALID_SIGNATURE = "The signature does not match the request. Sign exactly what you send (method, path, query sorted by name, headers, body), with a clock that is accurate to five minutes. Check both, and ${local.sign}."
+    EXPIRED_TOKEN     = "The temporary credentials of the request have expired; get new ones, and sign the request again."
     DEFAULT_4XX = (
       var.authorization == "AWS_IAM"
-      ? "The request's credentials are not known here. This API takes signed requests and not tokens (Authorization: Bearer): ${local.sign}, with credentials of AWS that are valid now."
-      : "The gateway refused the request before it reached the service: check its path, its headers, and its credentials."
+      ? "The request's credentials are unknown. This API accepts signed requests, not tokens (Authorization: Bearer): ${local.sign}, with AWS credentials that are currently valid."
+      : "The gateway rejected the request before it reached the service. Check its path, headers, and credentials."
     )
   }
 
-  # message is JSON: a quoted string, or the context value that is one already.
+  # message is JSON: a quoted string, or a context value that already is one.
   gateway_responses = {
     BAD_REQUEST_BODY = {
       status  = "400", code = "BAD_REQUEST"
@@ -49,7 +47,7 @@ locals {
     }
     UNAUTHORIZED = {
       status  = "401", code = "UNAUTHORIZED"
-      message = jsonencode("The request brings no token, or one that is expired or not valid here.")
+      message = jsonencode("The request has no token, or its token has expired or is not valid here.")
     }
     ACCESS_DENIED = {
       status = "403", code = "FORBIDDEN", message = jsonencode(local.credentials_messages.ACCESS_DENIED)
@@ -68,7 +66,7 @@ locals {
       status = "403", code = "FORBIDDEN", message = jsonencode(local.credentials_messages.EXPIRED_TOKEN)
     }
     INVALID_API_KEY = {
-      status = "403", code = "FORBIDDEN", message = jsonencode("The API key is missing or not valid: send one in the header x-api-key.")
+      status = "403", code = "FORBIDDEN", message = jsonencode("The API key is missing or not valid. Send a valid one in the header x-api-key.")
     }
     WAF_FILTERED = {
       status = "403", code = "FORBIDDEN", message = jsonencode("The request was blocked by the firewall (AWS WAF).")
@@ -101,8 +99,8 @@ locals {
       status  = "504", code = "TIMEOUT"
       message = jsonencode("The service behind the API did not answer in time. Whether it did what was asked is not known.")
     }
-    # The remaining ones keep the gateway's status. What has no type of its own among the 4xx is credentials
-    # that AWS does not know, or that are no signature at all, such as a bearer token (403).
+    # The remaining ones keep the gateway's status. The 4xx without a type of their own are credentials that AWS does not know, or that
+    # are not a signature at all, such as a bearer token (403).
     DEFAULT_4XX = {
       status = null, code = "FORBIDDEN", message = jsonencode(local.credentials_messages.DEFAULT_4XX)
     }

@@ -3,9 +3,9 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  too_large = "The request is too large: POST /jobs takes at most 256 KiB, PUT /jobs/{jobId} at most 4,000,000 bytes."
+  too_large = "The request is too large: POST /jobs accepts at most 256 KiB, and PUT /jobs/{jobId} at most 4,000,000 bytes."
 
-  # Static bodies of errors, all of one shape: {"error": {"code", "message"}}.
+  # Static error bodies, all of the same shape: {"error": {"code", "message"}}.
   error_bodies = {
     message_refused = jsonencode({ error = {
       code    = "MESSAGE_REFUSED"
@@ -39,11 +39,11 @@ resource "aws_api_gateway_rest_api" "this" {
 }
 
 locals {
-  # AWS writes the short form out when it stores a policy, and would show the difference in every plan.
+  # AWS expands the short form when it stores a policy, and the difference would show up in every plan.
   resource_policy = try(replace(var.resource_policy.json, "execute-api:/", "${aws_api_gateway_rest_api.this.execution_arn}/"), null)
 }
 
-# Not the API's own argument: that one leaves the policy in place when it is taken out of the configuration.
+# Not the API's own argument, which leaves the policy in place when it is removed from the configuration.
 resource "aws_api_gateway_rest_api_policy" "this" {
   count = var.resource_policy == null ? 0 : 1
 

@@ -1,5 +1,4 @@
-# Without these an unknown method is answered with 403 "Missing Authentication Token", which sends
-# people looking at their credentials.
+# Without these, an unknown method would get a 403 "Missing Authentication Token", which makes people check their credentials.
 
 locals {
   method_not_allowed = {
@@ -14,8 +13,8 @@ locals {
     local.cors_static_headers,
   ) }
 
-  # A mock takes its status from its request template, which is chosen by content type: a body of a
-  # type that is not listed gets 415. WHEN_NO_MATCH would read the status out of the caller's body.
+  # A mock takes its status from its request template, which the content type selects: a body of a type that is not listed gets a
+  # 415. WHEN_NO_MATCH would read the status from the caller's body.
   method_not_allowed_content_types = [
     "application/json",
     "application/octet-stream",
@@ -25,8 +24,8 @@ locals {
   ]
 }
 
-# No authorization, on purpose: there is nothing behind these methods, and a role that may call
-# exactly PUT and GET would see 403 instead of the explanation.
+# No authorization, on purpose: there is nothing behind these methods, and a role that may call only PUT and GET would get a 403
+# instead of the explanation.
 resource "aws_api_gateway_method" "not_allowed" {
   for_each = local.method_not_allowed
 
@@ -48,9 +47,9 @@ resource "aws_api_gateway_integration" "not_allowed" {
     for content_type in local.method_not_allowed_content_types : content_type => jsonencode({ statusCode = 405 })
   }
 
-  # An integration inherits create_before_destroy from the deployment that depends on it, and has no identity but its
-  # method: a replacement is written over the old one and then deleted with it. So an attribute that means nothing to a
-  # mock must not be able to cause one.
+  # An integration inherits create_before_destroy from the deployment that depends on it, and has no identity besides its method: a
+  # replacement overwrites the old one, and is then deleted with it. So an attribute that means nothing to a mock must not be able to
+  # cause a replacement.
   lifecycle {
     ignore_changes = [integration_http_method]
   }
@@ -77,7 +76,7 @@ resource "aws_api_gateway_integration_response" "not_allowed" {
   response_parameters = { for name, value in local.method_not_allowed_headers[each.key] : "method.response.header.${name}" => "'${value}'" }
   response_templates  = { "application/json" = local.error_bodies.method_not_allowed }
 
-  # A replaced integration has lost its responses.
+  # A replaced integration loses its responses.
   lifecycle {
     replace_triggered_by = [aws_api_gateway_integration.not_allowed[each.key]]
   }

@@ -9,22 +9,22 @@ output "stage_name" {
 }
 
 output "invoke_url" {
-  description = "URL of the stage, without a slash at its end."
+  description = "URL of the stage, without a trailing slash."
   value       = aws_api_gateway_stage.this.invoke_url
 }
 
 output "url" {
-  description = "URL that callers use, without a slash at its end: that of the domain where there is one, else the stage's."
+  description = "URL that callers use, without a trailing slash: the domain's if there is one, otherwise the stage's."
   value       = var.domain == null ? aws_api_gateway_stage.this.invoke_url : join("/", compact(["https://${var.domain.name}", var.domain.base_path]))
 }
 
 output "domain_target" {
-  description = "Name that the domain's record in DNS points at (an alias, or a CNAME); null without a domain."
+  description = "Name that the domain's DNS record (an alias or a CNAME) must point to; null without a domain."
   value       = one(aws_api_gateway_domain_name.this[*].regional_domain_name)
 }
 
 output "domain_zone_id" {
-  description = "Id of the hosted zone of domain_target, for an alias in Route 53; null without a domain."
+  description = "Id of the hosted zone of domain_target, for an alias record in Route 53; null without a domain."
   value       = one(aws_api_gateway_domain_name.this[*].regional_zone_id)
 }
 
@@ -44,11 +44,11 @@ output "stage_arn" {
 }
 
 output "role_policy" {
-  description = "The policy of the role by which POST /jobs sends to the queue, as JSON."
+  description = "The policy of the role with which POST /jobs sends to the queue, as JSON."
   value       = aws_iam_role_policy.post_jobs.policy
 }
 
 output "name" {
-  description = "Name of the REST API, as CloudWatch knows it."
+  description = "Name of the REST API, as in CloudWatch's metrics."
   value       = aws_api_gateway_rest_api.this.name
 }

@@ -1,67 +1,72 @@
-# POST /jobs: validated by the gateway, then straight into the request queue. No compute in between,
-# so a job is accepted as long as SQS is there.
+# POST /jobs: the gateway validates the body, and sends it straight to the request queue. There is no compute in between, so a job
+# is accepted as long as SQS is up.
 
 locals {
-  # Draft-04, the only draft that API Gateway knows. Patterns without backslashes and quotation marks
-  # and no enums: what the validator finds wrong is quoted in the answer (gateway_responses.tf).
-  # Some engines let $ match before a line break at the end; the lookahead does not.
+  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+
+  # Some engines let $ match before a trailing line break; the lookahead, for anything but the pattern's last characters, does not.
+  text_patterns = { for name in ["job_type", "trace_id", "user_id"] : name => join("", [
+    "^", local.contract.patterns[name], "(?![^", regex("\\[([^\\]]+)\\]\\{", local.contract.patterns[name])[0], "])$",
+  ]) }
+
+  # Draft-04, the only draft that API Gateway supports. No enums, and no backslashes or quotation marks in patterns, because the
+  # response quotes what the validator finds wrong (gateway_responses.tf).
   job_request_schema = jsonencode({
     "$schema"            = "http://json-schema.org/draft-04/schema#"
     title                = "JobRequest"
-    description          = "A job to be queued. There is no jobId: it is the answer's."
+    description          = "A job to be queued. It has no jobId: the response contains the id."
     type                 = "object"
     required             = concat(keys(local.job_request_user), ["jobType", "input"])
     additionalProperties = false
     properties = merge(local.job_request_user, {
       jobType = {
-        description = "Name of a configured job type. Whether it exists is checked by the worker."
+        description = "Name of a configured job type. The worker checks whether it exists."
         type        = "string"
-        pattern     = "^[a-z0-9][a-z0-9-]{0,63}(?![^a-z0-9-])$"
+        pattern     = local.text_patterns.job_type
       }
       input = {
-        description = "Fields of the job, checked by the worker against the schema of the job type."
+        description = "Fields of the job. The worker validates them against the schema of the job type."
         type        = "object"
       }
       traceId = {
-        description = "Trace of the caller, written to logs and to the job."
+        description = "The caller's trace id, written to logs and to the job."
         type        = "string"
-        pattern     = "^[A-Za-z0-9._:=;-]{1,256}(?![^A-Za-z0-9._:=;-])$"
+        pattern     = local.text_patterns.trace_id
       }
       deadlineSeconds = {
-        description = "Seconds after which nobody wants the result any more."
+        description = "Seconds after which nobody wants the result anymore."
         type        = "integer"
-        minimum     = 1
-        maximum     = 1209600
+        minimum     = local.contract.limits.deadline_seconds.min
+        maximum     = local.contract.limits.deadline_seconds.max
       }
     })
   })
 
-  # Where callers bring tokens, userId is a field like any other that there is not.
+  # In the token modes, userId is an unknown field like any other.
   job_request_user = { for name in local.has_authorizer ? [] : ["userId"] : name => {
-    description = "Who the job is for; jobs of one user do not hold up those of others."
+    description = "Who the job is for; the jobs of one user do not hold up those of others."
     type        = "string"
-    pattern     = "^[A-Za-z0-9._:@-]{1,128}(?![^A-Za-z0-9._:@-])$"
+    pattern     = local.text_patterns.user_id
   } }
 
-  # One line, and no newline at its end: white space would become part of a parameter. Every value is
-  # encoded, so that nothing in a body can add or change a parameter of the call. No #if: what is
-  # optional stays in the body. The user is in the attribute UserId, which every reader of the message takes before the
-  # body's.
+  # One line, without a trailing newline: whitespace would become part of a parameter. Every value is encoded, so that nothing in a
+  # body can add or change a parameter of the call. No #if: optional fields stay in the body. The user is in the attribute UserId,
+  # which every reader of the message prefers to the body's userId.
   post_jobs_request_template = chomp(templatefile("${path.module}/templates/post_jobs_request.vtl", {
     user = lookup(local.token_users, var.authorization, "$input.path('$.userId')")
   }))
   post_jobs_response_template = file("${path.module}/templates/post_jobs_response.vtl")
 
-  # SQS's 400 stands for what a body does wrong and for most of what goes wrong on our side: throttling, the queue's KMS key,
-  # a queue that is gone. The error's code tells them apart, and a code that is not known to be the caller's doing is ours.
+  # SQS answers 400 for invalid bodies, but also for most faults on our side: throttling, the queue's KMS key, a deleted queue. The
+  # error's code tells them apart; a code that is not known to be the caller's fault counts as ours.
   post_jobs_refused_template = templatefile("${path.module}/templates/post_jobs_refused.vtl", {
     refused     = local.error_bodies.message_refused
     unavailable = local.error_bodies.queue_unavailable
   })
 
-  # Responses are chosen by SQS's status. The default (no pattern) is the success; with a default of 200 and no patterns an
-  # error of SQS would be a success as well. 403 is a role or a policy of ours, or a throttle (RequestThrottled); SQS answers
-  # 413, in plain text, to bodies far over its limit.
+  # SQS's status selects the response. The default (no pattern) is success; with a default of 200 and no other patterns, an SQS error
+  # would count as a success too. A 403 comes from a role or policy of ours, or from throttling (RequestThrottled). For bodies far over
+  # its limit, SQS answers 413 in plain text.
   post_jobs_responses = { for status, response in {
     202 = { selection_pattern = null, template = local.post_jobs_response_template }
     400 = { selection_pattern = "400", template = local.post_jobs_refused_template }
@@ -153,17 +158,17 @@ resource "aws_api_gateway_integration" "post_jobs" {
   uri                     = local.request_queue_uri
   credentials             = aws_iam_role.post_jobs.arn
 
-  # NEVER: a body of another content type has not been validated, and would reach SQS raw.
+  # NEVER, because a body of another content type is not validated, and would reach SQS raw.
   passthrough_behavior = "NEVER"
 
-  # The caller's Accept would go on to SQS, whose XML the response templates can't read.
+  # Otherwise the caller's Accept header would reach SQS, and the response templates can't read XML.
   request_parameters = {
     "integration.request.header.Accept"       = "'application/json'"
     "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'"
   }
   request_templates = { "application/json" = local.post_jobs_request_template }
 
-  # With a role that may not send yet, the first jobs get 503.
+  # Until the role is allowed to send, jobs would get a 503.
   depends_on = [aws_iam_role_policy.post_jobs]
 }
 
@@ -189,7 +194,7 @@ resource "aws_api_gateway_integration_response" "post_jobs" {
   response_parameters = { for name, value in local.cors_headers : "method.response.header.${name}" => "'${value}'" }
   response_templates  = { "application/json" = each.value.template }
 
-  # A replaced integration has lost its responses.
+  # A replaced integration loses its responses.
   lifecycle {
     replace_triggered_by = [aws_api_gateway_integration.post_jobs]
   }

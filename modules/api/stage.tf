@@ -1,9 +1,8 @@
 locals {
-  # A deployment is a snapshot, and goes out only when its triggers change. Hashed are the values that
-  # reach the API's methods and answers from outside, what is computed from them, and the files that
-  # define the rest: a method or a response cannot be added or changed without changing one of them.
-  # Values rather than whole resources: they are known at plan time, and the provider's own
-  # attributes may change between a plan and the next without any change of the API.
+  # A deployment is a snapshot, and is replaced only when its triggers change. The hash covers the values that reach the API's methods
+  # and responses from outside, what is computed from them, and the files that define the rest: a method or a response can't be added
+  # or changed without changing one of them. It covers values rather than whole resources, because values are known at plan time, and
+  # the provider's own attributes may change from one plan to the next without any change to the API.
   api_shape = {
     authorization     = [var.authorization, local.authorizer_id, local.authorization_scopes]
     authorizer        = lookup(local.authorizer, var.authorization, null)
@@ -32,7 +31,7 @@ resource "aws_api_gateway_deployment" "this" {
     redeployment = sha1(jsonencode(local.api_shape))
   }
 
-  # The stage points at the old deployment until the new one is there.
+  # The stage points to the old deployment until the new one exists.
   lifecycle {
     create_before_destroy = true
   }
@@ -46,8 +45,8 @@ resource "aws_api_gateway_deployment" "this" {
     aws_api_gateway_integration_response.preflight,
     aws_api_gateway_gateway_response.this,
     aws_api_gateway_rest_api_policy.this,
-    # Else the first calls find a queue, a function or an authorizer that the gateway may not use. (The queue comes with its
-    # policy.)
+    # Otherwise, the first calls would reach a queue, a function, or an authorizer that the gateway may not use yet. (The queue is
+    # created together with its policy.)
     aws_iam_role_policy.post_jobs,
     aws_lambda_permission.function,
     aws_lambda_permission.authorizer,
@@ -68,14 +67,14 @@ resource "aws_api_gateway_stage" "this" {
   stage_name           = var.stage_name
   xray_tracing_enabled = true
 
-  # Only on request: it fails in an account without a logging role (aws_api_gateway_account). There is
-  # one such role per account and region, so that a module must not set it behind the account's back.
+  # Only on request, because it fails in an account without a logging role (aws_api_gateway_account). There is one such role per
+  # account and region, so a module must not set it behind the account owner's back.
   dynamic "access_log_settings" {
     for_each = aws_cloudwatch_log_group.access
 
     content {
       destination_arn = access_log_settings.value.arn
-      # No error text: a validation error repeats parts of the body.
+      # No error message, because a validation error repeats parts of the body.
       format = jsonencode({
         requestId          = "$context.requestId"
         extendedRequestId  = "$context.extendedRequestId"
@@ -103,16 +102,16 @@ resource "aws_api_gateway_method_settings" "all" {
   stage_name  = aws_api_gateway_stage.this.stage_name
   method_path = "*/*"
 
-  # Execution logs stay off: they hold whole bodies, and need the account's logging role as well.
+  # Execution logs stay off: they contain whole bodies, and need the account's logging role too.
   settings {
     throttling_rate_limit  = var.throttling_rate_limit
     throttling_burst_limit = var.throttling_burst_limit
   }
 }
 
-# POST /jobs is the one route without a function that could report its failures, and among many reads a few refused jobs are
-# no percentage: the gateway counts it on its own, for the alarm post-errors. What is set for one method takes the place
-# of what is set for all.
+# POST /jobs is the only route without a function that could report its failures, and among many reads a few rejected jobs do not
+# add up to a percentage. So the gateway counts this route separately, for the alarm post-errors. Settings for one method replace the
+# settings for all.
 resource "aws_api_gateway_method_settings" "post_jobs" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name

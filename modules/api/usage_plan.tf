@@ -1,8 +1,8 @@
-# API keys count and limit the calls of those who have one. They say nothing about who somebody is: they go with an
-# authorization, never instead of one.
+# API keys count and limit their holders' calls. They do not identify anybody, so they complement an authorization, and never replace
+# it.
 
 locals {
-  # Never `var.usage_plan == null`: a key's value may be marked as sensitive, and with it the comparison would be.
+  # Never `var.usage_plan == null`: a key's value may be marked as sensitive, which would make the comparison sensitive too.
   api_key_names    = try(toset(keys(var.usage_plan.keys)), toset([]))
   api_key_required = length(local.api_key_names) > 0
 }

@@ -1,4 +1,8 @@
-# Not versioned: what is erased must be gone, not hidden behind a delete marker.
+locals {
+  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+}
+
+# Not versioned: erased objects must be gone, not hidden behind a delete marker.
 resource "aws_s3_bucket" "this" {
   bucket        = var.name
   force_destroy = var.force_destroy
@@ -14,7 +18,7 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
-# Without ACLs the bucket's owner owns every object in it.
+# Without ACLs, the bucket's owner owns every object in it.
 resource "aws_s3_bucket_ownership_controls" "this" {
   bucket = aws_s3_bucket.this.id
 
@@ -54,7 +58,7 @@ resource "aws_s3_bucket_policy" "this" {
     }]
   })
 
-  # S3 refuses two changes of a bucket's access at the same time.
+  # S3 rejects two concurrent changes of a bucket's access settings.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -66,7 +70,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     status = "Enabled"
 
     filter {
-      prefix = "results/"
+      prefix = local.contract.bucket.results_prefix
     }
 
     expiration {
@@ -79,7 +83,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     status = "Enabled"
 
     filter {
-      prefix = "inputs/"
+      prefix = local.contract.bucket.inputs_prefix
     }
 
     expiration {

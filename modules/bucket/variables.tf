@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the bucket. Bucket names are global: include account and region."
+  description = "Name of the bucket. Bucket names are global: include the account and the region."
   type        = string
   nullable    = false
 }
@@ -17,21 +17,19 @@ variable "inputs_expiration_days" {
 }
 
 variable "force_destroy" {
-  description = "Let terraform destroy delete the bucket with what is in it."
+  description = "Let terraform destroy delete the bucket with its contents."
   type        = bool
-  default     = false
   nullable    = false
 }
 
 variable "require_tls" {
-  description = "Deny every call over plain HTTP by bucket policy."
+  description = "Deny every call over plain HTTP with a bucket policy."
   type        = bool
-  default     = true
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key of the objects; null means SSE-S3."
+  description = "Customer KMS key for the objects; null means SSE-S3."
   type        = string
   default     = null
 }

@@ -1,11 +1,11 @@
-# Logs Insights queries to start from; the functions' lines are JSON, so their fields have names.
+# Logs Insights queries as a starting point; the functions log JSON, so fields have names.
 
 locals {
   queries = {
     "job" = {
       log_groups = values(var.log_group_names)
       query      = <<-EOT
-        # Everything about one job, in order: put its id here.
+        # Everything about one job, in order. Replace JOB_ID.
         fields @timestamp, service, level, message, attempt, errorCode, errorClass, cause, traceId
         | filter jobId = "JOB_ID"
         | sort @timestamp asc
@@ -16,7 +16,7 @@ locals {
     "user" = {
       log_groups = values(var.log_group_names)
       query      = <<-EOT
-        # What happened to one user's jobs: put the id here.
+        # What happened to one user's jobs. Replace USER_ID.
         fields @timestamp, jobId, jobType, message, attempt, errorCode
         | filter userId = "USER_ID"
         | sort @timestamp desc
@@ -27,7 +27,7 @@ locals {
     "slowest" = {
       log_groups = [var.log_group_names["processor"]]
       query      = <<-EOT
-        # The slowest model calls, from the lines that carry the metrics.
+        # The slowest model calls, from the log lines with metrics.
         fields @timestamp, jobId, JobType, ModelLatency.0 as latencyMs, InputTokens.0 as inputTokens, OutputTokens.0 as outputTokens
         | filter ispresent(ModelLatency.0)
         | sort latencyMs desc
@@ -38,7 +38,7 @@ locals {
     "failures-by-code" = {
       log_groups = values(var.log_group_names)
       query      = <<-EOT
-        # Which errors there were, and how often.
+        # Which errors occurred, and how often.
         filter ispresent(errorCode)
         | stats count(*) as times, count_distinct(jobId) as jobs, latest(@timestamp) as last by errorCode, errorClass, service
         | sort times desc

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the dashboard, and first part of the saved queries' names."
+  description = "Name of the dashboard, and prefix of the saved queries' names."
   type        = string
   nullable    = false
 }
@@ -11,7 +11,7 @@ variable "metrics_namespace" {
 }
 
 variable "job_types" {
-  description = "Names of the job types that the functions' metrics tell apart."
+  description = "Names of the job types that the functions' metrics distinguish."
   type        = list(string)
   nullable    = false
 }
@@ -43,7 +43,7 @@ variable "processor_name" {
 }
 
 variable "concurrency_limit" {
-  description = "How many processors run at once at most."
+  description = "Maximum number of concurrent processors."
   type        = number
   nullable    = false
 }
@@ -58,7 +58,7 @@ variable "api" {
 }
 
 variable "events" {
-  description = "The function that publishes events and its on-failure queue; null without events."
+  description = "The function that publishes events, and its on-failure queue; null if events are off."
   type = object({
     function_name = string
     queue_name    = string
@@ -73,7 +73,7 @@ variable "table_name" {
 }
 
 variable "alarm_arns" {
-  description = "ARNs of the alarms to show, the most telling first."
+  description = "ARNs of the alarms to show, most important first."
   type        = list(string)
   nullable    = false
 }
@@ -81,12 +81,11 @@ variable "alarm_arns" {
 variable "saved_queries" {
   description = "Save queries for Logs Insights over log_group_names."
   type        = bool
-  default     = true
   nullable    = false
 }
 
 variable "log_group_names" {
-  description = "Log groups of the functions, by the function; that of processor must be among them."
+  description = "Log groups by function; processor must be one of the functions."
   type        = map(string)
   nullable    = false
 }

@@ -1,14 +1,14 @@
 locals {
   package_is_local = var.package.path != null
 
-  # Which code a function runs, for logs, outputs and `ai-jobs doctor`: the release, and the first digits of the zip's SHA-256
-  # (dist/manifest.json has all of them) or its object version. As in pyproject.toml.
+  # Which code a function runs, for logs, outputs, and `ai-jobs doctor`: the release (as in pyproject.toml), and the first digits of
+  # the zip's SHA-256 (dist/manifest.json has all of them) or its object version.
   release = "0.1.0"
   zip     = local.package_is_local ? try(substr(filesha256(var.package.path), 0, 12), "missing") : coalesce(try(var.package.s3.version, null), "unversioned")
   build   = "${local.release}+${local.zip}"
 
-  # What every function needs on top of the statements of the caller. logs:CreateLogGroup is left
-  # out: the group is ours, with a retention; a function that could create it would do so without.
+  # What every function needs on top of the caller's statements. logs:CreateLogGroup is omitted on purpose: the module owns the
+  # group, with a retention, and a function that could create it would do so without one.
   base_statements = [
     {
       sid             = "WriteOwnLogs"
@@ -20,7 +20,7 @@ locals {
     {
       sid     = "WriteTraces"
       actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-      # X-Ray knows no resource-level permissions.
+      # X-Ray does not support resource-level permissions.
       resources       = ["*"]
       conditions      = {}
       resources_known = true
@@ -49,15 +49,15 @@ locals {
   known_variables    = merge({ AI_JOB_BUILD = local.build }, var.environment_variables)
   computed_variables = merge(local.stream_variables, var.computed_environment_variables)
 
-  # AWS limits two sums: a role's inline policies, and a function's environment. A value that only AWS knows would leave them
-  # open until the apply, so the plan measures with the longest that it can be.
+  # AWS limits two totals: the size of a role's inline policies, and that of a function's environment. A value that only AWS knows
+  # would leave them open until the apply, so the plan assumes the longest possible value.
   longest_arn = format("%160s", "")
   longest_url = format("%140s", "")
 
   policy_characters  = length(local.policies.measured)
   largest_statements = reverse(sort([for statement in local.statements : format("%5d resources in %s", length(statement.resources), statement.sid)]))
 
-  # Lambda measures the JSON, in bytes.
+  # Lambda counts the bytes of the JSON.
   measured_variables = merge({ for name in keys(local.computed_variables) : name => local.longest_url }, local.known_variables)
   environment_bytes  = floor(length(replace(base64encode(jsonencode(local.measured_variables)), "=", "")) * 3 / 4)
   largest_variables  = reverse(sort([for name, value in local.measured_variables : format("%5d bytes in %s", length(jsonencode(value)), name)]))
@@ -94,10 +94,10 @@ resource "aws_iam_role_policy" "this" {
   policy = local.policies.granted
 
   lifecycle {
-    # All inline policies of a role together; the role has no other. White space does not count.
+    # The limit covers all inline policies of a role; this role has only one. Whitespace does not count.
     precondition {
       condition     = local.policy_characters <= 10240
-      error_message = "The policy of ${var.role_name} would take up to ${local.policy_characters} characters: IAM allows 10240 in a role's inline policies. Most of them are ${join(", ", [for text in slice(local.largest_statements, 0, min(3, length(local.largest_statements))) : trimspace(text)])}. Give them fewer resources."
+      error_message = "The policy of ${var.role_name} would take up to ${local.policy_characters} characters, and IAM allows 10240 in a role's inline policies. The largest statements are ${join(", ", [for text in slice(local.largest_statements, 0, min(3, length(local.largest_statements))) : trimspace(text)])}. Reduce their resources."
     }
   }
 }
@@ -112,8 +112,8 @@ resource "aws_lambda_function" "this" {
   architectures = ["arm64"]
 
   filename = var.package.path
-  # try(), because without the file the hash would fail first, and its message says nothing about
-  # how to get the file. The precondition below does.
+  # try(), because without the file the hash would fail first, and its message would not say how to get the file. The message of the
+  # precondition below does.
   source_code_hash = local.package_is_local ? try(filebase64sha256(var.package.path), null) : null
 
   s3_bucket         = try(var.package.s3.bucket, null)
@@ -151,21 +151,21 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = !local.package_is_local || try(fileexists(var.package.path), false)
-      error_message = "The zip of ${var.name} is missing: ${coalesce(var.package.path, "-")} does not exist. Run `make package` first, or give the packages by S3."
+      error_message = "The zip of ${var.name} is missing: ${coalesce(var.package.path, "-")} does not exist. Run `make package` first, or take the packages from S3."
     }
 
     precondition {
       condition     = local.environment_bytes <= 4096
-      error_message = "The environment of ${var.name} would take up to ${local.environment_bytes} bytes: Lambda allows 4096 for all names and values. Most of them are ${join(", ", [for text in slice(local.largest_variables, 0, min(3, length(local.largest_variables))) : trimspace(text)])}. Shorten what these hold."
+      error_message = "The environment of ${var.name} would take up to ${local.environment_bytes} bytes, and Lambda allows 4096 for all names and values. The largest variables are ${join(", ", [for text in slice(local.largest_variables, 0, min(3, length(local.largest_variables))) : trimspace(text)])}. Shorten their values."
     }
   }
 
-  # Lambda checks on creation that the role may do what the configuration asks for.
+  # On creation, Lambda checks that the role has the permissions that the configuration requires.
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Lambda follows a message through the functions that pass it on, and after some 16 rounds takes it for
-# a runaway loop: it dead-letters the message and stops the function from being invoked with it.
+# Lambda tracks a message through the functions that pass it on. After about 16 rounds it assumes a runaway loop, dead-letters the
+# message, and no longer invokes the function with it.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 resource "aws_lambda_function_recursion_config" "this" {
   count = var.sends_to_own_queue ? 1 : 0
@@ -185,15 +185,15 @@ resource "aws_lambda_event_source_mapping" "queue" {
   maximum_batching_window_in_seconds = var.queue_trigger.batching_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
 
-  # This, not reserved concurrency, is what limits a queue's function: reserved concurrency below
-  # what the poller wants makes Lambda throttle, and throttled receives end in the DLQ.
+  # This, not reserved concurrency, limits a queue's function: if reserved concurrency is lower than what the poller wants, Lambda
+  # throttles, and messages whose receives are throttled end up in the DLQ.
   scaling_config {
     maximum_concurrency = var.queue_trigger.maximum_concurrency
   }
 
   tags = var.tags
 
-  # Without sqs:ReceiveMessage in force Lambda refuses the mapping. The second dependency is the
-  # caller's: whatever has to be there before the first message is worked on.
+  # Lambda rejects the mapping until sqs:ReceiveMessage is in effect. The last dependency is the caller's: whatever must exist before
+  # the first message is processed.
   depends_on = [aws_iam_role_policy.this, aws_lambda_function_recursion_config.this, var.trigger_after]
 }

@@ -4,7 +4,7 @@ output "name" {
 }
 
 output "build" {
-  description = "Which code the function runs: the release, and the first 12 digits of the zip's SHA-256 or its object version in S3."
+  description = "Which code the function runs: the release, and the first 12 digits of the zip's SHA-256, or its object version in S3."
   value       = local.build
 }
 
@@ -14,7 +14,7 @@ output "arn" {
 }
 
 output "invoke_arn" {
-  description = "ARN by which API Gateway calls the function."
+  description = "ARN that API Gateway uses to invoke the function."
   value       = aws_lambda_function.this.invoke_arn
 }
 
@@ -24,12 +24,12 @@ output "environment_variables" {
 }
 
 output "environment_bytes" {
-  description = "Bytes that the environment takes at most, of Lambda's 4096."
+  description = "How many of Lambda's 4096 bytes the environment takes at most."
   value       = local.environment_bytes
 }
 
 output "policy_characters" {
-  description = "Characters that the policy of the function's role takes at most, of IAM's 10240."
+  description = "How many of IAM's 10240 characters the policy of the function's role takes at most."
   value       = local.policy_characters
 }
 
@@ -49,7 +49,7 @@ output "role_name" {
 }
 
 output "role_policy_id" {
-  description = "Id of the role's policy: what depends on it finds the permissions in place."
+  description = "Id of the role's policy: whatever depends on it finds the permissions in place."
   value       = aws_iam_role_policy.this.id
 }
 
@@ -59,26 +59,26 @@ output "role_policy" {
 }
 
 output "trigger_queue_arn" {
-  description = "ARN of the queue that triggers the function; null without a trigger."
+  description = "ARN of the queue that triggers the function; null if there is none."
   value       = one(aws_lambda_event_source_mapping.queue[*].event_source_arn)
 }
 
 output "failure_queue_name" {
-  description = "Name of the queue for what the stream trigger can't get done; null without one."
+  description = "Name of the on-failure queue of the stream trigger; null if there is none."
   value       = one(aws_sqs_queue.failures[*].name)
 }
 
 output "failure_queue_url" {
-  description = "URL of that queue."
+  description = "URL of the on-failure queue of the stream trigger; null if there is none."
   value       = one(aws_sqs_queue.failures[*].url)
 }
 
 output "failure_queue_arn" {
-  description = "ARN of that queue."
+  description = "ARN of the on-failure queue of the stream trigger; null if there is none."
   value       = one(aws_sqs_queue.failures[*].arn)
 }
 
 output "trigger_id" {
-  description = "UUID of the queue trigger; null without a trigger."
+  description = "UUID of the queue trigger; null if there is none."
   value       = one(aws_lambda_event_source_mapping.queue[*].uuid)
 }

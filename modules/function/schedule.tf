@@ -16,13 +16,13 @@ resource "aws_scheduler_schedule" "this" {
     arn      = aws_lambda_function.this.arn
     role_arn = aws_iam_role.schedule[0].arn
 
-    # The next run comes anyway.
+    # The next run is due soon anyway.
     retry_policy {
       maximum_retry_attempts = 0
     }
   }
 
-  # Without the permission in force the first runs would fail.
+  # Until the permission is in effect, runs would fail.
   depends_on = [aws_iam_role_policy.schedule]
 }
 
@@ -40,7 +40,7 @@ resource "aws_iam_role" "schedule" {
       Effect    = "Allow"
       Principal = { Service = "scheduler.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Not for the schedules of another account.
+      # Not for schedules of other accounts.
       Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
     }]
   })
@@ -65,7 +65,7 @@ resource "aws_iam_role_policy" "schedule" {
   })
 }
 
-# A run that failed is not run again: the next one does its work.
+# A failed run is not retried: the next one does its work.
 resource "aws_lambda_function_event_invoke_config" "schedule" {
   count = var.schedule == null ? 0 : 1
 

@@ -1,7 +1,9 @@
-# A DynamoDB stream as trigger. Records come in order, and one that fails holds up those behind it: that is what keeps
-# anything from being lost, and why what never works must leave the way in the end.
+# A DynamoDB stream as trigger. Records arrive in order, and one that fails blocks those behind it. That way nothing is lost, but a
+# record that never succeeds must eventually get out of the way.
 
 locals {
+  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+
   stream_variables = var.stream_trigger == null ? {} : { AI_JOB_FAILURE_QUEUE_URL = aws_sqs_queue.failures[0].url }
 
   stream_statements = var.stream_trigger == null ? [] : [
@@ -15,14 +17,14 @@ locals {
     {
       sid     = "FindStream"
       actions = ["dynamodb:ListStreams"]
-      # It knows no resource-level permissions: with the stream's ARN it is denied.
+      # Does not support resource-level permissions: with the stream's ARN, it is denied.
       resources       = ["*"]
       conditions      = {}
       resources_known = true
     },
     {
       sid = "GiveUpRecords"
-      # Lambda sends there in the role's name too: what it gives up by itself.
+      # Lambda also uses the role to send the records that it gives up by itself.
       actions         = ["sqs:SendMessage"]
       resources       = [aws_sqs_queue.failures[0].arn]
       conditions      = {}
@@ -30,7 +32,7 @@ locals {
     },
   ]
 
-  # Built from names, because a policy that referred to its own queue would be a cycle.
+  # Built from names, because a policy that referred to its own queue would create a cycle.
   failure_queue_arn = try("arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:${var.stream_trigger.failure_queue.name}", null)
 }
 
@@ -43,7 +45,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   event_source_arn = var.stream_trigger.stream_arn
   function_name    = aws_lambda_function.this.arn
 
-  # What was written between the table's creation and the first poll counts too.
+  # Includes what was written between the table's creation and the first poll.
   starting_position = "TRIM_HORIZON"
 
   batch_size                         = var.stream_trigger.batch_size
@@ -51,8 +53,8 @@ resource "aws_lambda_event_source_mapping" "stream" {
   function_response_types            = ["ReportBatchItemFailures"]
   bisect_batch_on_function_error     = true
 
-  # As often as it takes, until the record is too old. The stream itself forgets a record after 24 hours and tells nobody:
-  # an hour before that it goes to the on-failure queue.
+  # Retries until the record is too old. The stream silently drops a record after 24 hours; an hour before that, the record goes to
+  # the on-failure queue.
   maximum_retry_attempts        = -1
   maximum_record_age_in_seconds = 82800
 
@@ -74,20 +76,20 @@ resource "aws_lambda_event_source_mapping" "stream" {
 
   tags = var.tags
 
-  # Without the permissions in force Lambda refuses the mapping.
+  # Lambda rejects the mapping until the permissions are in effect.
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Nothing is redriven from here: the stream is no queue that a message could go back to.
+# Nothing is redriven from here: the stream is not a queue that a message could return to.
 resource "aws_sqs_queue" "failures" {
   count = var.stream_trigger == null ? 0 : 1
 
   name = var.stream_trigger.failure_queue.name
 
-  message_retention_seconds = 1209600
-  receive_wait_time_seconds = 20
-  # As modules/queue has it.
-  max_message_size = 262144
+  message_retention_seconds = var.stream_trigger.failure_queue.message_retention_seconds
+  receive_wait_time_seconds = var.stream_trigger.failure_queue.receive_wait_time_seconds
+  # As in modules/queue.
+  max_message_size = local.contract.limits.message_bytes.max
 
   sqs_managed_sse_enabled           = var.stream_trigger.failure_queue.kms_key_arn == null ? true : null
   kms_master_key_id                 = var.stream_trigger.failure_queue.kms_key_arn

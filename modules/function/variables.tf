@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "description" {
-  description = "What the function does, as the console shows it."
+  description = "What the function does, for the console."
   type        = string
   nullable    = false
 }
@@ -17,7 +17,7 @@ variable "handler" {
 }
 
 variable "package" {
-  description = "The zip: either a local path, or an object in S3 (with a version, for a bucket that keeps versions)."
+  description = "The zip: either a local path, or an object in S3 (with a version if the bucket is versioned)."
   type = object({
     path = optional(string)
     s3 = optional(object({
@@ -30,19 +30,19 @@ variable "package" {
 
   validation {
     condition     = (var.package.path == null) != (var.package.s3 == null)
-    error_message = "package has ${var.package.path == null ? "neither path nor s3" : "both path (${var.package.path}) and s3"}: give exactly one of them."
+    error_message = "package has ${var.package.path == null ? "neither path nor s3" : "both path (${var.package.path}) and s3"}. Set exactly one of them."
   }
 }
 
 variable "environment_variables" {
-  description = "Environment variables of the function whose values are known before the apply."
+  description = "Environment variables whose values are known before the apply."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "computed_environment_variables" {
-  description = "Environment variables whose values only AWS knows, such as URLs and ids. The plan counts each value as 140 bytes, the longest URL of a queue, when it checks that all variables fit into Lambda's 4096 bytes."
+  description = "Environment variables whose values only AWS knows, such as URLs and ids. When the plan checks that all variables fit into Lambda's 4096 bytes, it counts each of these values as 140 bytes, the longest possible URL of a queue."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -50,9 +50,9 @@ variable "computed_environment_variables" {
 
 variable "statements" {
   description = <<-EOT
-    What the function's role may do, besides writing its own logs and traces. The plan checks that all of it fits into the 10240
-    characters of IAM: it counts each resource as 160 characters, or by its length where resources_known says that the ARNs
-    are known before the apply.
+    What the function's role may do, besides writing its own logs and traces. The plan checks that all statements fit into IAM's 10240
+    characters: it counts each resource as 160 characters, or by its length where resources_known says that the ARNs are known
+    before the apply.
   EOT
   type = list(object({
     sid             = string
@@ -78,7 +78,7 @@ variable "memory_mb" {
 }
 
 variable "reserved_concurrency" {
-  description = "Reserved concurrency; null reserves nothing (new accounts cannot reserve any)."
+  description = "Reserved concurrency; null reserves nothing (new accounts can't reserve any)."
   type        = number
   default     = null
 }
@@ -90,15 +90,15 @@ variable "queue_trigger" {
     batch_size              = number
     batching_window_seconds = number
     maximum_concurrency     = number
-    enabled                 = optional(bool, true)
+    enabled                 = bool
   })
   default = null
 }
 
 variable "stream_trigger" {
   description = <<-EOT
-    The DynamoDB stream that triggers the function; null means none. A record must match one of filter_patterns (JSON). What
-    can't be worked on ends in failure_queue, which the function finds in AI_JOB_FAILURE_QUEUE_URL.
+    The DynamoDB stream that triggers the function; null means none. A record must match one of filter_patterns (JSON). Records that
+    can't be processed end up in failure_queue, whose URL the function finds in AI_JOB_FAILURE_QUEUE_URL.
   EOT
   type = object({
     stream_arn              = string
@@ -106,9 +106,11 @@ variable "stream_trigger" {
     batching_window_seconds = number
     filter_patterns         = list(string)
     failure_queue = object({
-      name        = string
-      require_tls = optional(bool, true)
-      kms_key_arn = optional(string)
+      name                      = string
+      message_retention_seconds = number
+      receive_wait_time_seconds = number
+      require_tls               = bool
+      kms_key_arn               = optional(string)
     })
   })
   default = null
@@ -120,13 +122,13 @@ variable "schedule" {
     name       = string
     expression = string
     role_name  = string
-    enabled    = optional(bool, true)
+    enabled    = bool
   })
   default = null
 }
 
 variable "sends_to_own_queue" {
-  description = "The function puts messages back into the queue that triggers it, on purpose and with an end to it."
+  description = "The function sends messages back to the queue that triggers it, deliberately and not indefinitely."
   type        = bool
   default     = false
   nullable    = false
@@ -140,7 +142,7 @@ variable "trigger_after" {
 }
 
 variable "vpc" {
-  description = "The VPC that the function runs in; null means none. The function then reaches only what these subnets lead to."
+  description = "The VPC that the function runs in; null means none. In a VPC, the function reaches only what its subnets have routes to."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
@@ -155,14 +157,13 @@ variable "role_name" {
 }
 
 variable "role_path" {
-  description = "IAM path of the role, and of the schedule's."
+  description = "IAM path of the function's role and of the schedule's role."
   type        = string
-  default     = "/"
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role, and of the schedule's; null means none."
+  description = "Permissions boundary of the function's role and of the schedule's role; null means none."
   type        = string
   default     = null
 }
@@ -170,7 +171,6 @@ variable "permissions_boundary_arn" {
 variable "log_retention_days" {
   description = "How long the function's log is kept."
   type        = number
-  default     = 30
   nullable    = false
 }
 

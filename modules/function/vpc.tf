@@ -1,8 +1,8 @@
-# A function in a VPC: Lambda manages its network interfaces in the name of the function's role.
+# A function in a VPC: Lambda uses the function's role to manage its network interfaces.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 
 locals {
-  # AWS's own policy (AWSLambdaVPCAccessExecutionRole) allows them on every resource: the interfaces are Lambda's to name.
+  # AWS's own policy (AWSLambdaVPCAccessExecutionRole) allows them on every resource, because Lambda names the interfaces.
   network_actions = [
     "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
     "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
@@ -16,7 +16,7 @@ locals {
       Resource = ["*"]
     },
     {
-      # Lambda needs these permissions, the function's code does not: this key is present only in calls of the code.
+      # Lambda needs these permissions; the function's code does not. This condition key is present only in calls from the code.
       Sid       = "KeepTheCodeFromDoingSo"
       Effect    = "Deny"
       Action    = local.network_actions
@@ -25,6 +25,6 @@ locals {
     },
   ] : statement if var.vpc != null]
 
-  # Built from names: the function depends on the policy.
+  # Built from names, because the function depends on the policy.
   function_arn = "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:function:${var.name}"
 }

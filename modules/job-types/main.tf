@@ -1,6 +1,6 @@
 locals {
-  # The keys are the ones that the functions read; a null is left out, because for the model "no
-  # temperature" and "temperature null" are different things.
+  # The keys are the ones that the functions read. Nulls are omitted, because to the model "no temperature" and
+  # "temperature null" are different things.
   job_types = {
     for name, type in var.job_types : name => merge(
       {
@@ -23,7 +23,7 @@ locals {
     jobTypes = local.job_types
   })
 
-  # Re-encoded without the white space: AppConfig counts it.
+  # Re-encoded without whitespace, because AppConfig counts it.
   validator = jsonencode(jsondecode(file("${path.module}/document.schema.json")))
 }
 
@@ -41,7 +41,7 @@ resource "aws_appconfig_environment" "this" {
 
 resource "aws_appconfig_configuration_profile" "this" {
   name           = var.profile_name
-  description    = "Job types: models, prompts, limits and input schemas."
+  description    = "Job types: models, prompts, limits, and input schemas."
   application_id = aws_appconfig_application.this.id
   location_uri   = "hosted"
   type           = "AWS.Freeform"
@@ -56,7 +56,7 @@ resource "aws_appconfig_configuration_profile" "this" {
   lifecycle {
     precondition {
       condition     = length(local.validator) <= 32768
-      error_message = "The validator has ${length(local.validator)} characters, AppConfig takes at most 32768: shorten ${path.module}/document.schema.json."
+      error_message = "The validator has ${length(local.validator)} characters, and AppConfig accepts at most 32768. Shorten ${path.module}/document.schema.json."
     }
   }
 }
@@ -68,13 +68,13 @@ resource "aws_appconfig_hosted_configuration_version" "this" {
   content_type             = "application/json"
   content                  = local.document
 
-  # Every change is a new version; the old one is in use until the new one is deployed.
+  # Every change is a new version; the old one stays in use until the new one is deployed.
   lifecycle {
     create_before_destroy = true
   }
 }
 
-# The predefined AllAtOnce bakes for ten minutes, and a second change in that time is refused (409).
+# The predefined AllAtOnce bakes for ten minutes, and AppConfig rejects a second change during that time (409).
 resource "aws_appconfig_deployment_strategy" "at_once" {
   name                           = var.strategy_name
   description                    = "All at once, without a bake time."
@@ -94,6 +94,6 @@ resource "aws_appconfig_deployment" "this" {
   deployment_strategy_id   = aws_appconfig_deployment_strategy.at_once.id
   tags                     = var.tags
 
-  # A type's model can be called as soon as the type is deployed.
+  # As soon as a type is deployed, workers may call its model.
   depends_on = [var.deploy_after]
 }

@@ -14,7 +14,7 @@ output "profile_id" {
 }
 
 output "deployment_arn" {
-  description = "ARN of the deployment: what depends on it finds the configuration in place."
+  description = "ARN of the deployment: whatever depends on it finds the configuration in place."
   value       = aws_appconfig_deployment.this.arn
 }
 

@@ -3,8 +3,10 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # The redrive-allow side needs the ARN of the queue that names the DLQ, and that queue needs the
-  # DLQ's ARN: building the ARNs from the names is what breaks the cycle.
+  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+
+  # The redrive-allow policy needs the ARN of the queue that names the DLQ, and that queue needs the DLQ's ARN. Building the ARNs
+  # from the names breaks the cycle.
   arn_prefix = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
   queue_arn  = "${local.arn_prefix}:${var.name}"
   dlq_arn    = "${local.arn_prefix}:${var.dlq_name}"
@@ -23,13 +25,13 @@ locals {
     }) : null
   }
 
-  # 256 KiB, attributes included. SQS can do 1 MiB, but provider 5.100 does not know that value;
-  # set explicitly because queues may be created with either default.
-  max_message_size = 262144
+  # 256 KiB, attributes included. SQS allows 1 MiB, but provider 5.100 does not know that value. Set explicitly, because queues may
+  # be created with either default.
+  max_message_size = local.contract.limits.message_bytes.max
 }
 
-# Policy, redrive and redrive-allow are inline on purpose: as resources of their own each costs the
-# provider another wait of about 25 seconds.
+# The policy, redrive, and redrive-allow are inline on purpose: as a separate resource, each would make the provider wait about 25
+# seconds longer.
 resource "aws_sqs_queue" "this" {
   name = var.name
 
@@ -44,7 +46,7 @@ resource "aws_sqs_queue" "this" {
 
   policy = local.tls_only_policies[local.queue_arn]
 
-  # SQS refuses a redrive policy whose DLQ does not exist yet: this reference orders the two.
+  # SQS rejects a redrive policy whose DLQ does not exist yet; this reference orders the two.
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dlq.arn
     maxReceiveCount     = var.max_receive_count

@@ -34,6 +34,6 @@ output "visibility_timeout_seconds" {
 }
 
 output "max_receive_count" {
-  description = "Receives after which a message is dead-lettered, as the queue's redrive policy has it."
+  description = "Number of receives after which a message is dead-lettered, from the queue's redrive policy."
   value       = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount
 }

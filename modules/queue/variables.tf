@@ -11,7 +11,7 @@ variable "dlq_name" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "How long a received message stays hidden. At least the timeout of the function that consumes the queue."
+  description = "How long a received message stays hidden: at least the timeout of the function that consumes the queue."
   type        = number
   nullable    = false
 }
@@ -19,35 +19,30 @@ variable "visibility_timeout_seconds" {
 variable "message_retention_seconds" {
   description = "How long the queue keeps a message."
   type        = number
-  default     = 1209600
   nullable    = false
 }
 
 variable "dlq_message_retention_seconds" {
-  description = "How long the dead-letter queue keeps a message, counted from the day it first entered the queue."
+  description = "How long the dead-letter queue keeps a message, counted from when the message first entered the queue."
   type        = number
-  default     = 1209600
   nullable    = false
 }
 
 variable "receive_wait_time_seconds" {
-  description = "Long polling: how long a receive waits for a message."
+  description = "How long a receive waits for a message (long polling)."
   type        = number
-  default     = 20
   nullable    = false
 }
 
 variable "max_receive_count" {
-  description = "Receives after which SQS moves a message to the dead-letter queue."
+  description = "Number of receives after which SQS moves a message to the dead-letter queue."
   type        = number
-  default     = 3
   nullable    = false
 }
 
 variable "require_tls" {
-  description = "Deny every call over plain HTTP by queue policy."
+  description = "Deny every call over plain HTTP with a queue policy."
   type        = bool
-  default     = true
   nullable    = false
 }
 

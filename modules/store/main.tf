@@ -1,12 +1,13 @@
 locals {
-  by_user_index   = "by-user"
-  open_jobs_index = "open-jobs"
+  contract        = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+  by_user_index   = local.contract.table.by_user_index
+  open_jobs_index = local.contract.table.open_jobs_index
 }
 
-# The projections are the contract: DynamoDB cannot change one without rebuilding its index, so they
-# list every attribute that a listing or the reconciler reads. Results and error texts stay out: they
-# are large, and a list of jobs does not show them. An index is written when an attribute changes that it
-# projects: a job that succeeds writes each index three times, as it is submitted, claimed, and ended.
+# The projections are the contract: DynamoDB can't change one without rebuilding its index, so they list every attribute that a
+# listing or the reconciler reads. They omit results and error messages, which are large, and which a list of jobs does not show.
+# A write to an attribute that an index projects also writes the index: a job that succeeds writes each index three times, when it
+# is submitted, claimed, and completed.
 resource "aws_dynamodb_table" "this" {
   name         = var.name
   billing_mode = "PAY_PER_REQUEST"
@@ -24,9 +25,9 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # One attribute that holds both values, so that jobs of the same millisecond keep a stable order.
+  # One attribute that holds both values, so that jobs from the same millisecond keep a stable order.
   attribute {
-    name = "createdAt#jobId"
+    name = local.contract.table.by_user_sort_key
     type = "S"
   }
 
@@ -43,7 +44,7 @@ resource "aws_dynamodb_table" "this" {
   global_secondary_index {
     name            = local.by_user_index
     hash_key        = "userId"
-    range_key       = "createdAt#jobId"
+    range_key       = local.contract.table.by_user_sort_key
     projection_type = "INCLUDE"
     non_key_attributes = [
       "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "calls",
@@ -51,8 +52,8 @@ resource "aws_dynamodb_table" "this" {
     ]
   }
 
-  # Sparse: a row leaves this index when its job is terminal, because openShard is removed then.
-  # Sharded: one constant key would be one hot partition.
+  # Sparse: a row leaves this index when its job reaches a terminal state, because openShard is removed then.
+  # Sharded: one constant key would be a hot partition.
   global_secondary_index {
     name            = local.open_jobs_index
     hash_key        = "openShard"
@@ -64,12 +65,12 @@ resource "aws_dynamodb_table" "this" {
     ]
   }
 
-  # Both images, so that a reader can tell a job that ended from a later change of its row.
+  # Both images, so that a reader can tell a job that just ended from a later change to its row.
   stream_enabled   = var.stream_enabled
   stream_view_type = var.stream_enabled ? "NEW_AND_OLD_IMAGES" : null
 
   ttl {
-    attribute_name = "expiresAt"
+    attribute_name = local.contract.table.ttl_attribute
     enabled        = true
   }
 
@@ -77,7 +78,7 @@ resource "aws_dynamodb_table" "this" {
     enabled = var.point_in_time_recovery
   }
 
-  # Without a customer key this is the AWS managed key aws/dynamodb.
+  # Without a customer key, this is the AWS managed key aws/dynamodb.
   server_side_encryption {
     enabled     = true
     kms_key_arn = var.kms_key_arn

@@ -9,7 +9,7 @@ output "arn" {
 }
 
 output "stream_arn" {
-  description = "ARN of the stream of the table's changes; null without one."
+  description = "ARN of the stream of the table's changes; null if there is none."
   value       = var.stream_enabled ? aws_dynamodb_table.this.stream_arn : null
 }
 

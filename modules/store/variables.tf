@@ -5,28 +5,25 @@ variable "name" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the table, also by terraform destroy."
+  description = "Prevent the table from being deleted, including by terraform destroy."
   type        = bool
-  default     = true
   nullable    = false
 }
 
 variable "point_in_time_recovery" {
   description = "Keep 35 days of continuous backups."
   type        = bool
-  default     = true
   nullable    = false
 }
 
 variable "stream_enabled" {
-  description = "Keep a stream of the table's changes, for 24 hours."
+  description = "Keep a stream of the table's changes for 24 hours."
   type        = bool
-  default     = true
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key of the table; null means the AWS managed key."
+  description = "Customer KMS key for the table; null means the AWS managed key."
   type        = string
   default     = null
 }

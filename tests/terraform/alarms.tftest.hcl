@@ -39,6 +39,25 @@ variables {
   metrics_namespace = "acme-ai-jobs-test"
 
   tags = { Environment = "test", Team = "jobs" }
+
+  reconciler_enabled          = true
+  reconciler_interval_minutes = 5
+  thresholds = {
+    request_queue_depth             = 1000
+    oldest_message_age_seconds      = 300
+    processing_rate_jobs_per_minute = 0.2
+    waiting_jobs                    = 10
+    failed_jobs_percent             = 20
+    failed_jobs_minimum             = 5
+    oldest_open_job_seconds         = 3600
+    function_errors                 = 0
+    duration_percent                = 90
+    concurrency_percent             = 90
+    api_error_percent               = 5
+    api_latency_ms                  = 3000
+    table_throttles                 = 0
+    event_delay_seconds             = 600
+  }
 }
 
 run "alarms" {

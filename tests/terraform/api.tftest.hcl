@@ -71,6 +71,14 @@ variables {
     invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:jobs-api-test/invocations"
   }
   tags = { Environment = "test", Team = "jobs" }
+
+  authorization          = "AWS_IAM"
+  stage_name             = "v1"
+  throttling_rate_limit  = 100
+  throttling_burst_limit = 200
+  access_logs            = false
+  log_retention_days     = 30
+  role_path              = "/"
 }
 
 run "post_jobs" {
@@ -324,7 +332,7 @@ run "the_rest_of_the_api" {
       for method in concat([aws_api_gateway_method.post_jobs], values(aws_api_gateway_method.function)) :
       method.authorization == "AWS_IAM" && !method.api_key_required && method.authorization_scopes == null
     ])
-    error_message = "All methods must want signed requests by default, and no API key."
+    error_message = "All methods must want signed requests, and no API key."
   }
   assert {
     condition = (
@@ -583,7 +591,7 @@ run "deployment" {
 
   # All of them other than the defaults and the other runs' values.
   variables {
-    cors          = { allow_origins = ["https://a.example.com", "https://b.example.com"] }
+    cors          = { allow_origins = ["https://a.example.com", "https://b.example.com"], max_age_seconds = 3600 }
     authorization = "NONE"
     request_queue = { name = "other-test", arn = "arn:aws:sqs:eu-west-1:123456789012:other-test" }
     jobs_function = {
@@ -695,9 +703,9 @@ run "cors_of_one_origin" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "REQUEST", identity_source = "method.request.header.Authorization, method.request.header.X-Tenant" }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "REQUEST", identity_source = "method.request.header.Authorization, method.request.header.X-Tenant", result_ttl_seconds = 300 }
     usage_plan        = { keys = { web = {} } }
-    cors              = { allow_origins = ["https://app.example.com"] }
+    cors              = { allow_origins = ["https://app.example.com"], max_age_seconds = 3600 }
   }
 
   # A browser sends no credentials with a preflight.
@@ -840,7 +848,7 @@ run "cors_of_origins_that_are_just_allowed" {
   }
 
   variables {
-    cors = { allow_origins = ["https://a", "https://xn--bcher-kva.example:8443", "http://localhost", "http://127.0.0.1:3000", "http://[::1]:3000"] }
+    cors = { allow_origins = ["https://a", "https://xn--bcher-kva.example:8443", "http://localhost", "http://127.0.0.1:3000", "http://[::1]:3000"], max_age_seconds = 3600 }
   }
 
   assert {
@@ -944,7 +952,7 @@ run "lambda_authorizer" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who" }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "TOKEN", identity_source = "method.request.header.Authorization", result_ttl_seconds = 300 }
   }
 
   assert {
@@ -1101,7 +1109,7 @@ run "policy_firewall_and_domain" {
   variables {
     resource_policy = { json = "{\"Statement\": [{\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"execute-api:Invoke\", \"Resource\": [\"execute-api:/*\", \"arn:aws:execute-api:eu-west-1:123456789012:other/*\"]}]}" }
     waf             = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/jobs/1" }
-    domain          = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "ai" }
+    domain          = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "ai", security_policy = "TLS_1_2" }
   }
 
   assert {

@@ -18,6 +18,14 @@ variables {
   role_name     = "post-test-eu-west-1"
   request_queue = { name = "request-test", arn = "arn:aws:sqs:eu-west-1:123456789012:request-test" }
   jobs_function = { name = "jobs-api-test", invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/function" }
+
+  authorization          = "AWS_IAM"
+  stage_name             = "v1"
+  throttling_rate_limit  = 100
+  throttling_burst_limit = 200
+  access_logs            = false
+  log_retention_days     = 30
+  role_path              = "/"
 }
 
 run "rules_1" {
@@ -33,7 +41,7 @@ run "rules_1" {
     usage_plan      = { keys = {} }                                                                              # then nobody could call
     resource_policy = { json = "Allow everybody" }
     waf             = { web_acl_arn = "arn:aws:wafv2:eu-west-1:123456789012:global/webacl/jobs/1" } # one of CloudFront
-    domain          = { name = "https://jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+    domain          = { name = "https://jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", security_policy = "TLS_1_2" }
   }
 
   expect_failures = [var.cognito, var.usage_plan, var.resource_policy, var.waf, var.domain]
@@ -51,8 +59,8 @@ run "rules_2" {
     cognito         = { user_pool_arns = [] }
     usage_plan      = { keys = { "my web" = {} } }
     resource_policy = { json = "{}" }
-    waf             = { web_acl_arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/jobs/1" }                               # another region
-    domain          = { name = "jobs.example.com", certificate_arn = "arn:aws:iam:eu-west-1:123456789012:server-certificate/jobs" } # of IAM
+    waf             = { web_acl_arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/jobs/1" }                                                            # another region
+    domain          = { name = "jobs.example.com", certificate_arn = "arn:aws:iam:eu-west-1:123456789012:server-certificate/jobs", security_policy = "TLS_1_2" } # of IAM
   }
 
   expect_failures = [var.cognito, var.usage_plan, var.resource_policy, var.waf, var.domain]
@@ -69,7 +77,7 @@ run "rules_3" {
     authorization = "COGNITO_USER_POOLS"
     cognito       = { user_pool_arns = ["eu-west-1_Abc"] }                 # no ARN
     usage_plan    = { keys = { web = { value = "0123456789012345678" } } } # 19 characters
-    domain        = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "a/b" }
+    domain        = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1", base_path = "a/b", security_policy = "TLS_1_2" }
   }
 
   expect_failures = [var.cognito, var.usage_plan, var.domain]
@@ -102,7 +110,7 @@ run "rules_5" {
   variables {
     authorization = "COGNITO_USER_POOLS"
     usage_plan    = { keys = { web = {} }, rate_limit = 1 }
-    domain        = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" } # another region
+    domain        = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", security_policy = "TLS_1_2" } # another region
   }
 
   expect_failures = [var.cognito, var.usage_plan, var.domain]
@@ -117,7 +125,7 @@ run "rules_6" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "who" } # no ARN
+    lambda_authorizer = { function_arn = "who", type = "TOKEN", identity_source = "method.request.header.Authorization", result_ttl_seconds = 300 } # no ARN
     usage_plan        = { keys = { web = {} }, rate_limit = 0, burst_limit = 1 }
   }
 
@@ -133,7 +141,7 @@ run "rules_7" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "JWT" }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "JWT", identity_source = "method.request.header.Authorization", result_ttl_seconds = 300 }
     usage_plan        = { keys = { web = {} }, rate_limit = 1, burst_limit = 0 }
   }
 
@@ -149,7 +157,7 @@ run "rules_8" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "REQUEST", identity_source = "method.request.querystring.token" }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "REQUEST", identity_source = "method.request.querystring.token", result_ttl_seconds = 300 }
     usage_plan        = { keys = { web = {} }, rate_limit = 1, burst_limit = 1.5 }
   }
 
@@ -165,7 +173,7 @@ run "rules_9" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", identity_source = "method.request.header.A,method.request.header.B" } # TOKEN has one
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", identity_source = "method.request.header.A,method.request.header.B", type = "TOKEN", result_ttl_seconds = 300 } # TOKEN has one
     usage_plan        = { keys = { web = {} }, quota = { limit = 0, period = "DAY" } }
   }
 
@@ -181,7 +189,7 @@ run "rules_10" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", result_ttl_seconds = 3601 }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", result_ttl_seconds = 3601, type = "TOKEN", identity_source = "method.request.header.Authorization" }
     usage_plan        = { keys = { web = {} }, quota = { limit = 1.5, period = "DAY" } }
   }
 
@@ -197,7 +205,7 @@ run "rules_11" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", result_ttl_seconds = -1 }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", result_ttl_seconds = -1, type = "TOKEN", identity_source = "method.request.header.Authorization" }
     usage_plan        = { keys = { web = {} }, quota = { limit = 1, period = "HOUR" } }
   }
 
@@ -213,7 +221,7 @@ run "rules_12" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", result_ttl_seconds = 1.5 }
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", result_ttl_seconds = 1.5, type = "TOKEN", identity_source = "method.request.header.Authorization" }
   }
 
   expect_failures = [var.lambda_authorizer]
@@ -228,7 +236,7 @@ run "rules_13" {
 
   variables {
     authorization     = "CUSTOM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:us-east-1:123456789012:function:who" } # another region
+    lambda_authorizer = { function_arn = "arn:aws:lambda:us-east-1:123456789012:function:who", type = "TOKEN", identity_source = "method.request.header.Authorization", result_ttl_seconds = 300 } # another region
   }
 
   expect_failures = [var.lambda_authorizer]
@@ -257,7 +265,7 @@ run "rules_15" {
 
   variables {
     authorization     = "AWS_IAM"
-    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who" } # there is no use for it
+    lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who", type = "TOKEN", identity_source = "method.request.header.Authorization", result_ttl_seconds = 300 } # there is no use for it
   }
 
   expect_failures = [var.lambda_authorizer]
@@ -286,7 +294,7 @@ run "cors_1" {
   }
 
   variables {
-    cors = { allow_origins = [] } # none
+    cors = { allow_origins = [], max_age_seconds = 3600 } # none
   }
 
   expect_failures = [var.cors]
@@ -300,7 +308,7 @@ run "cors_2" {
   }
 
   variables {
-    cors = { allow_origins = ["https://app.example.com", "https://app.example.com"] } # twice
+    cors = { allow_origins = ["https://app.example.com", "https://app.example.com"], max_age_seconds = 3600 } # twice
   }
 
   expect_failures = [var.cors]
@@ -314,7 +322,7 @@ run "cors_3" {
   }
 
   variables {
-    cors = { allow_origins = ["*", "https://app.example.com"] } # "*" stands alone
+    cors = { allow_origins = ["*", "https://app.example.com"], max_age_seconds = 3600 } # "*" stands alone
   }
 
   expect_failures = [var.cors]
@@ -328,7 +336,7 @@ run "cors_4" {
   }
 
   variables {
-    cors = { allow_origins = ["http://app.example.com"] } # plain http
+    cors = { allow_origins = ["http://app.example.com"], max_age_seconds = 3600 } # plain http
   }
 
   expect_failures = [var.cors]
@@ -342,7 +350,7 @@ run "cors_5" {
   }
 
   variables {
-    cors = { allow_origins = ["https://app.example.com/"] } # a slash at the end
+    cors = { allow_origins = ["https://app.example.com/"], max_age_seconds = 3600 } # a slash at the end
   }
 
   expect_failures = [var.cors]
@@ -356,7 +364,7 @@ run "cors_6" {
   }
 
   variables {
-    cors = { allow_origins = ["https://App.example.com"] } # browsers send lower case
+    cors = { allow_origins = ["https://App.example.com"], max_age_seconds = 3600 } # browsers send lower case
   }
 
   expect_failures = [var.cors]
@@ -370,7 +378,7 @@ run "cors_7" {
   }
 
   variables {
-    cors = { allow_origins = ["https://*.example.com"] } # a wildcard
+    cors = { allow_origins = ["https://*.example.com"], max_age_seconds = 3600 } # a wildcard
   }
 
   expect_failures = [var.cors]
@@ -384,7 +392,7 @@ run "cors_8" {
   }
 
   variables {
-    cors = { allow_origins = ["https://app.example.com:443"] } # browsers leave it out
+    cors = { allow_origins = ["https://app.example.com:443"], max_age_seconds = 3600 } # browsers leave it out
   }
 
   expect_failures = [var.cors]
@@ -398,7 +406,7 @@ run "cors_9" {
   }
 
   variables {
-    cors = { allow_origins = ["http://localhost:80"] } # likewise
+    cors = { allow_origins = ["http://localhost:80"], max_age_seconds = 3600 } # likewise
   }
 
   expect_failures = [var.cors]
@@ -412,7 +420,7 @@ run "cors_10" {
   }
 
   variables {
-    cors = { allow_origins = ["app.example.com"] } # no scheme
+    cors = { allow_origins = ["app.example.com"], max_age_seconds = 3600 } # no scheme
   }
 
   expect_failures = [var.cors]
@@ -426,7 +434,7 @@ run "cors_11" {
   }
 
   variables {
-    cors = { allow_origins = ["https://app.example.com'"] } # would end the quoted header
+    cors = { allow_origins = ["https://app.example.com'"], max_age_seconds = 3600 } # would end the quoted header
   }
 
   expect_failures = [var.cors]

@@ -13,6 +13,9 @@ variables {
   results_expiration_days = 31
   inputs_expiration_days  = 32
   tags                    = { Environment = "test", Team = "jobs" }
+
+  force_destroy = false
+  require_tls   = true
 }
 
 run "defaults" {

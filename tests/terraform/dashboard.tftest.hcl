@@ -20,6 +20,7 @@ variables {
   table_name        = "jobs"
   alarm_arns        = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a"]
   log_group_names   = { processor = "/aws/lambda/processor", jobs_api = "/aws/lambda/jobs-api" }
+  saved_queries     = true
 }
 
 run "dashboard" {

@@ -57,6 +57,9 @@ variables {
       conditions = { StringEquals = { "bedrock:InferenceProfileArn" = ["arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.m"] } }
     },
   ]
+
+  role_path          = "/"
+  log_retention_days = 30
 }
 
 run "without_a_trigger" {
@@ -227,6 +230,7 @@ run "with_a_trigger" {
       batch_size              = 10
       batching_window_seconds = 5
       maximum_concurrency     = 12
+      enabled                 = true
     }
     sends_to_own_queue = true
     trigger_after      = ["arn:aws:appconfig:eu-west-1:123456789012:application/a/environment/e/deployment/1"]
@@ -242,7 +246,7 @@ run "with_a_trigger" {
   }
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].enabled
-    error_message = "The trigger must be on by default."
+    error_message = "The trigger must be on."
   }
   # What protects the model's quota.
   assert {
@@ -368,6 +372,7 @@ run "with_a_schedule" {
       name       = "worker-test"
       expression = "rate(5 minutes)"
       role_name  = "worker-schedule-test-eu-west-1"
+      enabled    = true
     }
   }
 
@@ -449,7 +454,7 @@ run "with_a_stream" {
       batch_size              = 100
       batching_window_seconds = 1
       filter_patterns         = ["{\"eventName\":[\"INSERT\"]}"]
-      failure_queue           = { name = "failures-test" }
+      failure_queue           = { name = "failures-test", message_retention_seconds = 1209600, receive_wait_time_seconds = 20, require_tls = true }
     }
   }
 
@@ -555,7 +560,7 @@ run "with_a_stream_and_a_customer_key" {
       batch_size              = 100
       batching_window_seconds = 1
       filter_patterns         = []
-      failure_queue           = { name = "failures-test", require_tls = false, kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001" }
+      failure_queue           = { name = "failures-test", message_retention_seconds = 1209600, receive_wait_time_seconds = 20, require_tls = false, kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001" }
     }
   }
 

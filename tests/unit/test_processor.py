@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -365,9 +364,10 @@ def test_a_dead_letter_keeps_the_id_that_the_message_had(
 
 
 def test_the_margin_fits_into_the_modules():
-    hcl = Path(__file__).parents[2].joinpath("modules/ai-jobs/job_types.tf").read_text()
-    at_plan = int(re.search(r"job_timeout_margin_seconds = (\d+)", hcl).group(1))
-    assert at_plan > worker_module.MARGIN_SECONDS
+    contract = Path(__file__).parents[2].joinpath("functions/ai_jobs/contract/limits.json").read_text()
+    margin = json.loads(contract)["margins"]["processor"]
+    assert margin["end_seconds"] == worker_module.MARGIN_SECONDS
+    assert margin["start_seconds"] > 0
 
 
 class Denials:

@@ -86,9 +86,18 @@ def test_a_second_up_applies_nothing(world: World) -> None:
     assert world.up() == []
 
 
-@pytest.mark.parametrize("changed", ["modules/queue/main.tf", "environments/local/main.tf", "dist/manifest.json"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "modules/queue/main.tf",
+        "environments/local/main.tf",
+        "functions/ai_jobs/contract/limits.json",
+        "dist/manifest.json",
+    ],
+)
 def test_a_change_is_applied_to_what_is_there(world: World, changed: str) -> None:
     world.up()
+    (world.folder / changed).parent.mkdir(parents=True, exist_ok=True)
     (world.folder / changed).write_text("changed")
     assert world.up() == ["apply"]
 

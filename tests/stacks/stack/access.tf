@@ -17,11 +17,16 @@ locals {
     }
     # With API keys as well: quota beside the authorization.
     custom = {
-      authorization     = "CUSTOM"
-      cognito           = null
-      lambda_authorizer = { function_arn = module.authorizer.arn }
-      usage_plan        = { keys = { web = { value = "integration-key-0123456789" } } }
-      cors              = { allow_origins = ["http://localhost:8123", "https://app.example.com"], max_age_seconds = 60 }
+      authorization = "CUSTOM"
+      cognito       = null
+      lambda_authorizer = {
+        function_arn       = module.authorizer.arn
+        type               = "TOKEN"
+        identity_source    = "method.request.header.Authorization"
+        result_ttl_seconds = 300
+      }
+      usage_plan = { keys = { web = { value = "integration-key-0123456789" } } }
+      cors       = { allow_origins = ["http://localhost:8123", "https://app.example.com"], max_age_seconds = 60 }
     }
   }
   request_queue_name = reverse(split(":", module.ai_jobs.request_queue_arn))[0]
@@ -47,6 +52,9 @@ module "authorizer" {
   package         = { path = var.authorizer_package }
   timeout_seconds = 10
   memory_mb       = 128
+
+  role_path          = "/"
+  log_retention_days = 30
 }
 
 module "jobs_api" {
@@ -60,6 +68,9 @@ module "jobs_api" {
   package         = { path = "${path.module}/../../../dist/jobs_api.zip" }
   timeout_seconds = 29
   memory_mb       = 1024
+
+  role_path          = "/"
+  log_retention_days = 30
 
   environment_variables = {
     POWERTOOLS_SERVICE_NAME           = "ai-jobs-api"
@@ -100,6 +111,8 @@ module "api" {
 
   name              = "integration-${each.key}"
   role_name         = "integration-post-${each.key}"
+  role_path         = "/"
+  stage_name        = "v1"
   authorization     = each.value.authorization
   cognito           = each.value.cognito
   lambda_authorizer = each.value.lambda_authorizer
@@ -107,6 +120,11 @@ module "api" {
   cors              = each.value.cors
   request_queue     = { name = local.request_queue_name, arn = module.ai_jobs.request_queue_arn }
   jobs_function     = { name = module.jobs_api[each.key].name, invoke_arn = module.jobs_api[each.key].invoke_arn }
+
+  throttling_rate_limit  = 100
+  throttling_burst_limit = 200
+  access_logs            = false
+  log_retention_days     = 30
 }
 
 output "token_api_ids" { value = { for key, api in module.api : key => api.id } }
