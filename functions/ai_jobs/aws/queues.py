@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ai_jobs.aws import objects, settings
 from ai_jobs.aws.clients import get_sqs_client, get_sqs_sending_client
+from ai_jobs.aws.errors import reported_as_aws_error
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.body import size_in_message
 from ai_jobs.contract.errors import AIJobsError, AWSError, JobError
@@ -102,15 +101,6 @@ class QueueMessageCount:
 
 
 @contextmanager
-def _reported(action: str, queue_url: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise AWSError(f"cannot {action} {queue_url}: {error}", code) from error
-
-
-@contextmanager
 def _about(job_id: str) -> Iterator[None]:
     """What fails says which job it was about, as `error.job_id`, so that whoever sends many knows which to repeat."""
     try:
@@ -173,7 +163,7 @@ def send_message(
     if trace_header:
         trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace_header}}
         arguments["MessageSystemAttributes"] = trace
-    with _reported("send to", queue_url):
+    with reported_as_aws_error("send to", queue_url):
         answer = get_sqs_sending_client().send_message(
             QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
         )
@@ -277,7 +267,7 @@ def receive_messages(
     arguments: dict[str, Any] = {}
     if visibility_timeout_seconds is not None:
         arguments["VisibilityTimeout"] = visibility_timeout_seconds
-    with _reported("receive from", queue_url):
+    with reported_as_aws_error("receive from", queue_url):
         answer = get_sqs_client().receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=max_messages,
@@ -302,13 +292,13 @@ def _received(message: MessageTypeDef) -> ReceivedMessage:
 
 def delete_message(queue_url: str, receipt_handle: str) -> None:
     """Remove a received message for good. Raises AWSError when SQS can't be reached or refuses."""
-    with _reported("delete from", queue_url):
+    with reported_as_aws_error("delete from", queue_url):
         get_sqs_client().delete_message(QueueUrl=queue_url, ReceiptHandle=receipt_handle)
 
 
 def get_queue_attributes(queue_url: str) -> dict[str, str]:
     """Every attribute of the queue by its SQS name. Raises AWSError when SQS can't be reached or refuses."""
-    with _reported("read the attributes of", queue_url):
+    with reported_as_aws_error("read the attributes of", queue_url):
         answer = get_sqs_client().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     return {str(name): value for name, value in answer["Attributes"].items()}
 
@@ -325,7 +315,7 @@ def get_queue_message_count(queue_url: str) -> QueueMessageCount:
 
 def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None:
     """Hide a received message for `seconds` from now (cut to SQS's 12 hours). Raises AWSError."""
-    with _reported("change the visibility of a message in", queue_url):
+    with reported_as_aws_error("change the visibility of a message in", queue_url):
         get_sqs_client().change_message_visibility(
             QueueUrl=queue_url,
             ReceiptHandle=receipt_handle,
@@ -345,7 +335,7 @@ def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], sec
     handles = list(receipt_handles)
     codes: list[str] = []
     for start in range(0, len(handles), _BATCH_LIMIT):
-        with _reported("change the visibility of messages in", queue_url):
+        with reported_as_aws_error("change the visibility of messages in", queue_url):
             answer = get_sqs_client().change_message_visibility_batch(
                 QueueUrl=queue_url,
                 Entries=[

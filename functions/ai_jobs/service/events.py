@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ai_jobs.aws.clients import get_events_client
+from ai_jobs.aws.errors import CALL_ERRORS, code_of, message_of, was_refused
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.documents import whole
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
@@ -158,14 +157,12 @@ def put(events: Sequence[JobEvent]) -> list[Sent]:
     """
     try:
         answer = get_events_client().put_events(Entries=[event.entry for event in events])
-    except ClientError as error:
-        details = error.response["Error"]
-        refused = Sent(None, details["Code"], details.get("Message", ""))
-        if refused.malformed and len(events) > 1:
+    except CALL_ERRORS as error:
+        message = message_of(error) if was_refused(error) else "EventBridge could not be reached"
+        failed = Sent(None, code_of(error), message)
+        if failed.malformed and len(events) > 1:
             return [sent for event in events for sent in put([event])]
-        return [refused] * len(events)
-    except BotoCoreError as error:
-        return [Sent(None, type(error).__name__, "EventBridge could not be reached")] * len(events)
+        return [failed] * len(events)
     return [
         Sent(entry.get("EventId"), entry.get("ErrorCode", ""), entry.get("ErrorMessage", ""))
         for entry in answer["Entries"]
