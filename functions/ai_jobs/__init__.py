@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ai_jobs.aws.queues import get_queue_attributes as get_queue_attributes
     from ai_jobs.aws.queues import get_queue_message_count as get_queue_message_count
     from ai_jobs.aws.queues import receive_messages as receive_messages
-    from ai_jobs.aws.queues import send_ai_job_request as send_ai_job_request
     from ai_jobs.aws.queues import send_ai_job_result as send_ai_job_result
+    from ai_jobs.aws.submission import send_ai_job_request as send_ai_job_request
     from ai_jobs.client.asynchronous import AsyncJobsClient as AsyncJobsClient
     from ai_jobs.client.auth import BearerAuth as BearerAuth
     from ai_jobs.client.auth import SigV4Auth as SigV4Auth
@@ -62,9 +62,9 @@ _HOMES = {
         "get_queue_attributes",
         "get_queue_message_count",
         "receive_messages",
-        "send_ai_job_request",
         "send_ai_job_result",
     ),
+    "ai_jobs.aws.submission": ("send_ai_job_request",),
     "ai_jobs.client.asynchronous": ("AsyncJobsClient",),
     "ai_jobs.client.auth": (
         "BearerAuth",

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ai_jobs.aws.clients import get_events_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of, message_of, was_refused
+from ai_jobs.aws.items import from_item
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.documents import whole
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
@@ -79,6 +80,11 @@ class Sent:
     @property
     def malformed(self) -> bool:
         return self.code in _MALFORMED
+
+
+def row_of_image(image: Mapping[str, Any]) -> JobRow:
+    """The row that a record of the table's stream shows, as it was before (`OldImage`) or after (`NewImage`)."""
+    return cast("JobRow", from_item(image))
 
 
 def has_just_ended(before: JobRow | None, after: JobRow | None) -> bool:
