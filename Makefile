@@ -48,10 +48,11 @@ benchmark: $(READY) package ## Time a batch, a job's metrics, the start of ai-jo
 benchmark-reconciler: $(READY) ## Time the reconciler with 100,000 dead-lettered messages and 10,000 crashed jobs (6 minutes)
 	@$(PYTHON) tests/benchmarks/reconciler.py
 
-lint: $(READY) ## Check style, types, Terraform, shell scripts, and the generated docs
+lint: $(READY) ## Check style, types, layers of imports, Terraform, shell scripts, and the generated docs
 	@$(PYTHON) -m ruff check --quiet .
 	@$(PYTHON) -m ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }
 	@$(PYTHON) -m mypy --no-error-summary
+	@report=$$(.venv/bin/lint-imports --no-logo --no-cache) || { echo "$$report" >&2; exit 1; }
 	@.venv/bin/shellcheck scripts/uv scripts/terraform .ci/run
 	@$(TERRAFORM) fmt -check -diff -recursive . || { echo "not formatted: run make format" >&2; exit 1; }
 	@for root in local $(ENVIRONMENTS); do \

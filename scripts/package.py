@@ -17,6 +17,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -28,10 +29,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from scripts import closure
 from scripts.project import DIST, ROOT, Failure, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from scripts.closure import Closure
 
 RUNTIME_VERSION = (3, 13)
 RUNTIME = "python3.13"
@@ -40,11 +44,8 @@ MAX_ZIP_BYTES = 5_000_000
 # The earliest time that a zip can hold.
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 BUILD = ROOT / "build"
+FUNCTIONS = ROOT / "functions"
 
-# What only those need of the extra `functions` that check jobs: prompts and input schemas.
-JOB_TYPES_ONLY = ("jinja2", "fastjsonschema")
-# The parts of ai_jobs that no function uses: the HTTP client and the command.
-LIBRARY_ONLY = (PurePosixPath("ai_jobs/client"), PurePosixPath("ai_jobs/cli"))
 # MarkupSafe falls back to pure Python without its accelerator.
 OPTIONAL_COMPILED = ("markupsafe/_speedups",)
 COMPILED_SUFFIXES = {".so", ".pyd", ".dylib", ".dll"}
@@ -69,27 +70,26 @@ UNUSED_SUFFIXES = {".c", ".pyi", ".typed"} | COMPILED_SUFFIXES
 
 @dataclass(frozen=True)
 class Bundle:
-    """One zip: the function's own package and `ai_jobs`, its dependencies, botocore's data for its services."""
+    """One zip: what the function's handler imports, and botocore's data for the services that it calls."""
 
     name: str
     services: frozenset[str]
-    pruned: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        return f"{self.name}.handler"
 
     @property
     def handler(self) -> str:
-        return f"{self.name}.handler.handler"
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return ("ai_jobs", self.name)
+        return f"{self.module}.handler"
 
 
 BUNDLES = (
-    Bundle("processor", frozenset({"appconfigdata", "bedrock-runtime", "dynamodb", "s3", "sqs", "sts"})),
-    Bundle("result_handler", frozenset({"dynamodb", "sqs"}), pruned=JOB_TYPES_ONLY),
+    Bundle("processor", frozenset({"appconfigdata", "bedrock-runtime", "dynamodb", "s3", "sqs"})),
+    Bundle("result_handler", frozenset({"dynamodb", "sqs"})),
     Bundle("jobs_api", frozenset({"appconfigdata", "dynamodb", "s3", "sqs"})),
-    Bundle("reconciler", frozenset({"dynamodb", "sqs"}), pruned=JOB_TYPES_ONLY),
-    Bundle("event_publisher", frozenset({"events", "sqs"}), pruned=JOB_TYPES_ONLY),
+    Bundle("reconciler", frozenset({"dynamodb", "sqs"})),
+    Bundle("event_publisher", frozenset({"events", "sqs"})),
 )
 
 
@@ -104,8 +104,10 @@ def build() -> bool:
     site = _dependencies()
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         sources = _compiled_sources(Path(folder))
+        imported = closure.closures((bundle.module for bundle in BUNDLES), FUNCTIONS)
         with ThreadPoolExecutor() as pool:
-            functions = dict(pool.map(lambda bundle: (bundle.name, _write_bundle(bundle, sources, site)), BUNDLES))
+            written = pool.map(lambda bundle: _write_bundle(bundle, imported[bundle.module], sources, site), BUNDLES)
+            functions = {function["name"]: function for function in written}
     manifest = {
         "inputs_sha256": inputs,
         # Where two machines disagree about a zip's bytes, one of these differs.
@@ -138,26 +140,20 @@ def _is_up_to_date(inputs: str) -> bool:
 
 def _inputs_digest() -> str:
     digest = hashlib.sha256(_dependencies_key().encode())
-    for package in sorted({package for bundle in BUNDLES for package in bundle.packages}):
-        for path in _source_files(package):
-            digest.update(
-                f"{path.relative_to(ROOT).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest()
-            )
+    for path in _source_files():
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
 def _dependencies_key() -> str:
     digest = hashlib.sha256(sys.version.encode())
-    for path in (ROOT / "uv.lock", Path(__file__)):
+    for path in (ROOT / "uv.lock", Path(__file__), Path(closure.__file__)):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _source_files(package: str) -> list[Path]:
-    folder = ROOT / "functions" / package
-    if not (folder / "__init__.py").is_file():
-        raise Failure(f"functions/{package} is no Python package: it has no __init__.py")
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+def _source_files() -> list[Path]:
+    return sorted(path for path in FUNCTIONS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _dependencies() -> Path:
@@ -183,9 +179,9 @@ def _dependencies() -> Path:
     return site
 
 
-def _export(*options: str) -> str:
+def _export() -> str:
     selection = ("--frozen", "--no-dev", "--no-emit-project", "--extra", "functions")
-    return _uv("export", "--no-header", "--no-annotate", *selection, *options)
+    return _uv("export", "--no-header", "--no-annotate", *selection)
 
 
 def _uv(*arguments: str) -> str:
@@ -207,11 +203,10 @@ def _refuse_compiled_modules(site: Path) -> None:
 
 
 def _compiled_sources(folder: Path) -> Path:
-    for package in {package for bundle in BUNDLES for package in bundle.packages}:
-        for path in _source_files(package):
-            target = folder / path.relative_to(ROOT / "functions")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+    for path in _source_files():
+        target = folder / path.relative_to(FUNCTIONS)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
     _compile(folder)
     return folder
 
@@ -226,14 +221,9 @@ def _compile(folder: Path) -> None:
         raise Failure(f"a source file does not compile:\n{done.stdout}{done.stderr}")
 
 
-def _write_bundle(bundle: Bundle, sources: Path, site: Path) -> dict[str, Any]:
-    wanted = _wanted_distributions(bundle)
-    distributions = [
-        distribution
-        for distribution in importlib.metadata.distributions(path=[str(site)])
-        if _normalised(distribution.name) in wanted
-    ]
-    files = dict(_own_files(bundle, sources))
+def _write_bundle(bundle: Bundle, imported: Closure, sources: Path, site: Path) -> dict[str, Any]:
+    distributions = _distributions(imported.libraries, site)
+    files = dict(_own_files(imported, sources))
     for distribution in distributions:
         files.update(_distribution_files(distribution, site, bundle.services))
     data = _zip(files, DIST / f"{bundle.name}.zip")
@@ -246,27 +236,54 @@ def _write_bundle(bundle: Bundle, sources: Path, site: Path) -> dict[str, Any]:
         "bytes": len(data),
         "handler": bundle.handler,
         "runtime": RUNTIME,
-        "dependencies": dict(sorted((_normalised(found.name), found.version) for found in distributions)),
+        "dependencies": {_normalized(found.name): found.version for found in distributions},
     }
 
 
-def _wanted_distributions(bundle: Bundle) -> set[str]:
-    options = [option for name in bundle.pruned for option in ("--prune", name)]
-    lines = _export("--no-hashes", *options).splitlines()
-    return {_normalised(line.split("==")[0]) for line in lines if "==" in line}
+def _distributions(libraries: Iterable[str], site: Path) -> list[importlib.metadata.Distribution]:
+    """The distributions that these libraries are from, and those that they require in turn."""
+    installed = {_normalized(found.name): found for found in importlib.metadata.distributions(path=[str(site)])}
+    owners = {
+        file.parts[0].removesuffix(".py"): name
+        for name, distribution in installed.items()
+        for file in distribution.files or ()
+    }
+    for library in libraries:
+        if library not in owners:
+            raise Failure(
+                f"a function imports {library}, which its zip would not have. Add the distribution that it is from to "
+                "the extra `functions` in pyproject.toml."
+            )
+    wanted: set[str] = set()
+    waiting = {owners[library] for library in libraries}
+    while waiting:
+        name = waiting.pop()
+        wanted.add(name)
+        waiting |= (_required(installed[name]) & installed.keys()) - wanted
+    return [installed[name] for name in sorted(wanted)]
 
 
-def _normalised(name: str) -> str:
+def _required(distribution: importlib.metadata.Distribution) -> set[str]:
+    """By name. What its other markers rule out was not installed in the first place; extras were not asked for."""
+    requirements = [text for text in distribution.requires or () if "extra ==" not in text]
+    return {_normalized(re.split(r"[^\w.-]", text, maxsplit=1)[0]) for text in requirements}
+
+
+def _normalized(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def _own_files(bundle: Bundle, sources: Path) -> Iterator[tuple[str, Path]]:
-    for package in bundle.packages:
-        for path in (sources / package).rglob("*"):
-            name = PurePosixPath(path.relative_to(sources).as_posix())
-            unused = path.suffix in UNUSED_SUFFIXES or any(name.is_relative_to(folder) for folder in LIBRARY_ONLY)
-            if path.is_file() and not unused:
-                yield str(name), path
+def _own_files(imported: Closure, sources: Path) -> Iterator[tuple[str, Path]]:
+    for path in closure.files(imported.modules, sources):
+        if path.suffix not in UNUSED_SUFFIXES:
+            yield from _with_byte_code(path, sources)
+
+
+def _with_byte_code(path: Path, root: Path) -> Iterator[tuple[str, Path]]:
+    yield path.relative_to(root).as_posix(), path
+    if path.suffix == ".py":
+        byte_code = Path(importlib.util.cache_from_source(str(path), optimization=""))
+        yield byte_code.relative_to(root).as_posix(), byte_code
 
 
 def _distribution_files(
@@ -274,12 +291,8 @@ def _distribution_files(
 ) -> Iterator[tuple[str, Path]]:
     for file in distribution.files or ():
         name = PurePosixPath(file.as_posix())
-        if not is_needed(name, services):
-            continue
-        yield str(name), site / name
-        if name.suffix == ".py":
-            byte_code = Path(importlib.util.cache_from_source(str(site / name), optimization=""))
-            yield byte_code.relative_to(site).as_posix(), byte_code
+        if is_needed(name, services):
+            yield from _with_byte_code(site / name, site)
 
 
 def is_needed(name: PurePosixPath, services: Iterable[str]) -> bool:

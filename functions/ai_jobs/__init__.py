@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ai_jobs.aws.queues import get_queue_attributes as get_queue_attributes
     from ai_jobs.aws.queues import get_queue_message_count as get_queue_message_count
     from ai_jobs.aws.queues import receive_messages as receive_messages
-    from ai_jobs.aws.queues import send_ai_job_request as send_ai_job_request
     from ai_jobs.aws.queues import send_ai_job_result as send_ai_job_result
+    from ai_jobs.aws.submission import send_ai_job_request as send_ai_job_request
     from ai_jobs.client.asynchronous import AsyncJobsClient as AsyncJobsClient
     from ai_jobs.client.auth import BearerAuth as BearerAuth
     from ai_jobs.client.auth import SigV4Auth as SigV4Auth
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from ai_jobs.client.exceptions import ClientClosedError as ClientClosedError
     from ai_jobs.client.exceptions import ConflictError as ConflictError
     from ai_jobs.client.exceptions import InvalidArgumentError as InvalidArgumentError
-    from ai_jobs.client.exceptions import JobCancelledError as JobCancelledError
-    from ai_jobs.client.exceptions import JobFailedError as JobFailedError
-    from ai_jobs.client.exceptions import JobNotEndedError as JobNotEndedError
     from ai_jobs.client.exceptions import NotAllowedError as NotAllowedError
     from ai_jobs.client.exceptions import NotFoundError as NotFoundError
     from ai_jobs.client.exceptions import ThrottledError as ThrottledError
@@ -40,7 +37,10 @@ if TYPE_CHECKING:
     from ai_jobs.client.exceptions import UnexpectedAnswerError as UnexpectedAnswerError
     from ai_jobs.client.exceptions import WaitTimeoutError as WaitTimeoutError
     from ai_jobs.client.job import Job as Job
+    from ai_jobs.client.job import JobCancelledError as JobCancelledError
+    from ai_jobs.client.job import JobFailedError as JobFailedError
     from ai_jobs.client.job import JobFailure as JobFailure
+    from ai_jobs.client.job import JobNotEndedError as JobNotEndedError
     from ai_jobs.client.sync import JobsClient as JobsClient
     from ai_jobs.contract.errors import AIJobsError as AIJobsError
     from ai_jobs.contract.errors import AWSError as AWSError
@@ -62,9 +62,9 @@ _HOMES = {
         "get_queue_attributes",
         "get_queue_message_count",
         "receive_messages",
-        "send_ai_job_request",
         "send_ai_job_result",
     ),
+    "ai_jobs.aws.submission": ("send_ai_job_request",),
     "ai_jobs.client.asynchronous": ("AsyncJobsClient",),
     "ai_jobs.client.auth": (
         "BearerAuth",
@@ -78,9 +78,6 @@ _HOMES = {
         "ClientClosedError",
         "ConflictError",
         "InvalidArgumentError",
-        "JobCancelledError",
-        "JobFailedError",
-        "JobNotEndedError",
         "NotAllowedError",
         "NotFoundError",
         "ThrottledError",
@@ -90,7 +87,10 @@ _HOMES = {
     ),
     "ai_jobs.client.job": (
         "Job",
+        "JobCancelledError",
+        "JobFailedError",
         "JobFailure",
+        "JobNotEndedError",
     ),
     "ai_jobs.client.sync": ("JobsClient",),
     "ai_jobs.contract.errors": (

@@ -18,7 +18,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from ai_jobs.aws.objects import signed_url, to_json
-from ai_jobs.aws.queues import MAX_DELAY_SECONDS, as_if_stored, send_message, with_large_input_stored
+from ai_jobs.aws.queues import MAX_DELAY_SECONDS, send_message
+from ai_jobs.aws.submission import as_if_stored, with_large_input_stored
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
 from ai_jobs.contract.errors import AWSError, ErrorClass, JobError

@@ -210,7 +210,7 @@ def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
         threading.Event().wait(0.01)
 
     monkeypatch.setattr(jobs, "_SENDERS", 1)
-    monkeypatch.setattr("ai_jobs.aws.queues.send_ai_job_request", send)
+    monkeypatch.setattr("ai_jobs.aws.submission.send_ai_job_request", send)
     assert cli("submit", file([JOB] * 100)).exit_code == 1
     assert len(sent) < 90
 
@@ -243,7 +243,7 @@ def test_ctrl_c_says_what_was_sent(cli, file, monkeypatch, as_json):
         sent.append(message.job_id)
         threading.Event().wait(0.02)
 
-    monkeypatch.setattr("ai_jobs.aws.queues.send_ai_job_request", send)
+    monkeypatch.setattr("ai_jobs.aws.submission.send_ai_job_request", send)
     path = file([JOB | {"jobId": f"job-{number}"} for number in range(200)])
     result = cli("submit", path, *(["--json"] if as_json else []))
     assert result.exit_code == 130
@@ -264,7 +264,7 @@ def test_no_more_jobs_are_in_memory_than_can_be_sent(cli, file, monkeypatch):
         most.append(len(alive))
 
     monkeypatch.setattr(AIJobMessage, "__hash__", object.__hash__)
-    monkeypatch.setattr("ai_jobs.aws.queues.send_ai_job_request", send)
+    monkeypatch.setattr("ai_jobs.aws.submission.send_ai_job_request", send)
     assert cli("submit", file([JOB] * 500)).exit_code == 0
     assert len(most) == 500
     assert max(most) <= jobs._IN_THE_AIR + jobs._SENDERS

@@ -46,5 +46,6 @@ def test_every_error_is_in_the_table() -> None:
     table = TEXT.partition("## When it goes wrong")[2]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     documented = {name for row in rows for name in re.findall(r"`(\w+Error)`", row)} - {"TimeoutError"}
-    problems = set(ai_jobs._HOMES["ai_jobs.client.exceptions"])
-    assert documented == problems - {"ApiError"}
+    homes = ("ai_jobs.client.exceptions", "ai_jobs.client.job")
+    raised = {name for home in homes for name in ai_jobs._HOMES[home] if name.endswith("Error")}
+    assert documented == raised - {"ApiError"}

@@ -22,11 +22,10 @@ from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.aws import clients
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.events import MAX_ENTRY_BYTES, event_of, has_just_ended, in_calls, put
+from ai_jobs.service.events import MAX_ENTRY_BYTES, event_of, has_just_ended, in_calls, put, row_of_image
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import Applied, ClaimTerms
 from ai_jobs.service.settings import EventPublisherSettings
-from ai_jobs.service.table import row_of_image
 from event_publisher.publish import NothingPublishedError, publish
 
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"

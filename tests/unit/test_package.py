@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import importlib.util
 import json
 import marshal
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,9 +22,11 @@ from typing import Any
 import pytest
 
 from scripts import package
+from scripts.closure import closures, files
 
 PROJECT = Path(__file__).parents[2]
 NAMES = [bundle.name for bundle in package.BUNDLES]
+UNUSED = ("ai_jobs.cli", "ai_jobs.client", "ai_jobs.operate")
 needs_runtime = pytest.mark.skipif(
     sys.version_info[:2] != package.RUNTIME_VERSION, reason="the zips hold byte code of the functions' Python"
 )
@@ -124,9 +128,12 @@ def test_a_zip_is_small_pure_python_and_compiled(clones: tuple[Clone, Clone], na
 @pytest.mark.parametrize("name", NAMES)
 def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone], name: str, tmp_path: Path) -> None:
     zipfile.ZipFile(clones[0].zip(name)).extractall(tmp_path)
+    # And each of our modules beside it, whoever needs it, and when.
+    ours = sorted(module_of(path) for path in own_sources(clones[0].zip(name)))
     program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.dont_write_bytecode = True\n"
+        f"import importlib, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.dont_write_bytecode = True\n"
         f"from {name}.handler import handler\n"
+        f"for module in {ours!r}: importlib.import_module(module)\n"
     )
     variables = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": name}
     numbers = ("CONFIG_MAX_AGE_SECONDS", "VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT", "DEFAULT_DEADLINE_SECONDS")
@@ -147,6 +154,51 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     assert done.returncode == 0, done.stderr
 
 
+def own_sources(archive: Path) -> list[PurePosixPath]:
+    """Our own modules in a zip."""
+    names = map(PurePosixPath, zipfile.ZipFile(archive).namelist())
+    return [name for name in names if name.suffix == ".py" and name.parts[0] in ("ai_jobs", *NAMES)]
+
+
+def module_of(path: PurePosixPath) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+@needs_runtime
+@pytest.mark.parametrize("name", NAMES)
+def test_a_zip_has_the_modules_that_its_handler_imports_and_no_others(clones: tuple[Clone, Clone], name: str) -> None:
+    modules = {module_of(path) for path in own_sources(clones[0].zip(name))}
+    assert modules == closures([f"{name}.handler"], PROJECT / "functions")[f"{name}.handler"].modules
+    assert not [module for module in modules if module.startswith(UNUSED)]
+    assert not [module for module in modules if module.split(".")[0] not in ("ai_jobs", name)]
+    assert ("ai_jobs.service.job_types" in modules) is (name in ("processor", "jobs_api"))
+    assert ("ai_jobs.aws.objects" in modules) is (name in ("processor", "jobs_api"))
+
+
+def services_by_client() -> dict[str, str]:
+    """The service that each function of ai_jobs.aws.clients makes a client for."""
+    tree = ast.parse((PROJECT / "functions/ai_jobs/aws/clients.py").read_text())
+    return {
+        function.name: ast.literal_eval(call.args[0])
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "_client"
+    }
+
+
+@needs_runtime
+@pytest.mark.parametrize("bundle", package.BUNDLES, ids=lambda bundle: bundle.name)
+def test_a_zip_has_the_data_of_the_services_that_its_modules_call(
+    clones: tuple[Clone, Clone], bundle: package.Bundle
+) -> None:
+    services, archive = services_by_client(), zipfile.ZipFile(clones[0].zip(bundle.name))
+    assert len(services) > len(bundle.services)
+    sources = [path for path in own_sources(clones[0].zip(bundle.name)) if path.name != "clients.py"]
+    named = {name for path in sources for name in re.findall(r"\bget_\w+_client\b", archive.read(str(path)).decode())}
+    assert {services[name] for name in named} == bundle.services
+
+
 @needs_runtime
 def test_no_change_builds_nothing_and_a_change_builds_again(clones: tuple[Clone, Clone]) -> None:
     clone = clones[1]
@@ -160,6 +212,59 @@ def test_no_change_builds_nothing_and_a_change_builds_again(clones: tuple[Clone,
     assert after["jobs_api"]["sha256"] != before["functions"]["jobs_api"]["sha256"]
     assert after["processor"] == before["functions"]["processor"]
     assert hashlib.sha256(clone.zip("processor").read_bytes()).hexdigest() == after["processor"]["sha256"]
+
+
+def test_a_closure_has_what_a_module_imports_and_what_python_then_runs(tmp_path: Path) -> None:
+    for path, source in {
+        "function/__init__.py": "",
+        "function/handler.py": "import json\nfrom library.used import data\ndef handler():\n import library.late",
+        "function/other.py": "import unused_elsewhere",
+        "library/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n from library import unused",
+        "library/used/__init__.py": "import library.on_the_way",
+        "library/used/data.py": "import urllib3.exceptions",
+        "library/used/limits.json": "{}",
+        "library/late.py": "",
+        "library/on_the_way.py": "",
+        "library/unused.py": "",
+        "library/other/__init__.py": "",
+        "library/other/limits.json": "{}",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(source)
+    closure = closures(["function.handler"], tmp_path)["function.handler"]
+    assert closure.libraries == {"urllib3"}
+    assert [path.relative_to(tmp_path).as_posix() for path in files(closure.modules, tmp_path)] == [
+        "function/__init__.py",
+        "function/handler.py",
+        "library/__init__.py",
+        "library/late.py",
+        "library/on_the_way.py",
+        "library/used/__init__.py",
+        "library/used/data.py",
+        "library/used/limits.json",
+    ]
+
+
+def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_path: Path) -> None:
+    for name, file, requires in (
+        ("One.Library", "one.py", ["two_library>=1", "three-library; extra == 'more'", "four; sys_platform == 'x'"]),
+        ("two-library", "two/__init__.py", []),
+        ("three-library", "three.py", []),
+    ):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        lines = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {text}" for text in requires)]
+        (folder / "METADATA").write_text("\n".join(lines) + "\n")
+        (folder / "RECORD").write_text(f"{file},,\n")
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    assert [found.name for found in package._distributions({"one"}, tmp_path)] == ["One.Library", "two-library"]
+    assert [found.name for found in package._distributions({"two", "three"}, tmp_path)] == [
+        "three-library",
+        "two-library",
+    ]
+    with pytest.raises(package.Failure, match="a function imports four, which its zip would not have"):
+        package._distributions({"four"}, tmp_path)
 
 
 @pytest.mark.parametrize(

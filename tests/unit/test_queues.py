@@ -21,7 +21,8 @@ from ai_jobs import (
     send_ai_job_result,
 )
 from ai_jobs.aws import clients
-from ai_jobs.aws.queues import change_visibility_of_all, check_size, send_message, size_of, with_more_attributes
+from ai_jobs.aws.queues import change_visibility_of_all, send_message, size_of, with_more_attributes
+from ai_jobs.aws.submission import check_size
 from tests.forked import Child
 
 

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
-from ai_jobs.contract.errors import CODES, ErrorClass, JobError
+from ai_jobs.contract.errors import CODES, AWSError, ErrorClass, JobError
+
+CALL_ERRORS = (ClientError, BotoCoreError)
+"""What a call to AWS raises, for `except`: AWS refused it, or it did not get there."""
 
 _MODEL_CODES = {
     # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
@@ -48,11 +52,24 @@ def _code_for_status(status: int) -> str:
     return "MODEL_ERROR" if status >= 500 else "MODEL_REQUEST_REJECTED"
 
 
-def model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
-    """The job error for a failed Converse call.
+@contextmanager
+def reported_as_model_error(model_id: str) -> Iterator[None]:
+    """What a call to a model raises, as the JobError of the class that `ai_jobs.contract.errors` gives the failure."""
+    try:
+        yield
+    except ResponseParserError as error:
+        raise malformed_model_answer(model_id, type(error).__name__) from error
+    except CALL_ERRORS as error:
+        raise _model_error(error, model_id) from error
 
-    Its message names the model and AWS's error code; where an operator has to mend something, AWS's own words too.
-    """
+
+def malformed_model_answer(model_id: str, reason: str) -> JobError:
+    """The job error for an answer of a model that has no usable text in it."""
+    return JobError("MALFORMED_MODEL_ANSWER", f"model {model_id} sent an answer that can't be used ({reason})")
+
+
+def _model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
+    """Its message names the model and AWS's error code; where an operator has to mend something, AWS's words too."""
     if isinstance(error, ReadTimeoutError):
         return JobError("MODEL_TIMEOUT", f"model {model_id} gave no answer within the job type's timeout")
     if isinstance(error, ParamValidationError):
@@ -69,10 +86,6 @@ def model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
     return JobError(code, f"{answer}: {aws_message}" if needs_operator else answer)
 
 
-CALL_ERRORS = (ClientError, BotoCoreError)
-"""What a call to AWS raises, for `except`: AWS refused it, or it did not get there."""
-
-
 def was_refused(error: BaseException) -> bool:
     """Did AWS answer the call with an error (rather than not at all)?"""
     return isinstance(error, ClientError)
@@ -83,12 +96,26 @@ def code_of(error: BaseException) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
+def message_of(error: BaseException) -> str:
+    """AWS's own words of a refusal; empty where there are none."""
+    return str(error.response["Error"].get("Message", "")) if isinstance(error, ClientError) else ""
+
+
+@contextmanager
+def reported_as_aws_error(action: str, target: str) -> Iterator[None]:
+    """What a call to AWS outside a job's work raises, as an AWSError that says what it was for."""
+    try:
+        yield
+    except CALL_ERRORS as error:
+        raise AWSError(f"cannot {action} {target}: {error}", code_of(error)) from error
+
+
 @contextmanager
 def reported_as_job_error(dependency: str) -> Iterator[None]:
     """What a call to a service that the job needs raises, such as `DynamoDB`, as a JobError."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except CALL_ERRORS as error:
         raise dependency_error(error, dependency) from error
 
 

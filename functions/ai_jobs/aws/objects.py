@@ -8,10 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ai_jobs.aws.clients import get_s3_client, get_s3_signing_client
-from ai_jobs.aws.errors import dependency_error
+from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import documents, timestamps
 from ai_jobs.contract.body import check_document, json_object
 from ai_jobs.contract.errors import JobError
@@ -81,10 +79,8 @@ def checked_input(message: AIJobMessage) -> bytes:
 
 
 def _put(bucket: str, key: str, content: bytes) -> dict[str, Any]:
-    try:
+    with reported_as_job_error("S3"):
         get_s3_client().put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/json")
-    except (ClientError, BotoCoreError) as error:
-        raise dependency_error(error, "S3") from error
     return {"bucket": bucket, "key": key, "bytes": len(content)}
 
 
@@ -101,13 +97,12 @@ def read_input(bucket: str, location: dict[str, Any]) -> dict[str, Any]:
     if location["bucket"] != bucket:
         raise JobError("INVALID_MESSAGE", f"inputLocation.bucket must be {bucket}", "inputLocation.bucket")
     client = get_s3_client()
-    try:
-        answer = client.get_object(Bucket=bucket, Key=location["key"])
-        content = answer["Body"].read() if answer["ContentLength"] <= MAX_INPUT_BYTES else b""
-    except client.exceptions.NoSuchKey:
-        raise JobError("INPUT_NOT_FOUND", "the input is not in the bucket (any more)", "inputLocation") from None
-    except (ClientError, BotoCoreError) as error:
-        raise dependency_error(error, "S3") from error
+    with reported_as_job_error("S3"):
+        try:
+            answer = client.get_object(Bucket=bucket, Key=location["key"])
+            content = answer["Body"].read() if answer["ContentLength"] <= MAX_INPUT_BYTES else b""
+        except client.exceptions.NoSuchKey:
+            raise JobError("INPUT_NOT_FOUND", "the input is not in the bucket (any more)", "inputLocation") from None
     return _input_object(content)
 
 
@@ -142,10 +137,8 @@ def erase_objects_of(bucket: str, user_id: str) -> int:
     Raises:
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
     """
-    try:
+    with reported_as_job_error("S3"):
         return sum(_delete_all(bucket, prefix) for prefix in (result_prefix(user_id), input_prefix(user_id)))
-    except (ClientError, BotoCoreError) as error:
-        raise dependency_error(error, "S3") from error
 
 
 def _delete_all(bucket: str, prefix: str) -> int:

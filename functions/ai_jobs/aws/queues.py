@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ai_jobs.aws import objects, settings
+from ai_jobs.aws import settings
 from ai_jobs.aws.clients import get_sqs_client, get_sqs_sending_client
+from ai_jobs.aws.errors import reported_as_aws_error
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.body import size_in_message
-from ai_jobs.contract.errors import AIJobsError, AWSError, JobError
-from ai_jobs.contract.request import AIJobMessage
+from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.result import AIJobResultMessage
-from ai_jobs.contract.rules import INLINE_LIMIT_BYTES, MAX_MESSAGE_BYTES
+from ai_jobs.contract.rules import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
@@ -102,16 +99,7 @@ class QueueMessageCount:
 
 
 @contextmanager
-def _reported(action: str, queue_url: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise AWSError(f"cannot {action} {queue_url}: {error}", code) from error
-
-
-@contextmanager
-def _about(job_id: str) -> Iterator[None]:
+def about_job(job_id: str) -> Iterator[None]:
     """What fails says which job it was about, as `error.job_id`, so that whoever sends many knows which to repeat."""
     try:
         yield
@@ -166,89 +154,27 @@ def send_message(
     """
     if not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
         raise ValueError(f"delay_seconds is {delay_seconds}: it must be from 0 to {MAX_DELAY_SECONDS}")
-    _check_size(body, attributes)
+    check_message_size(body, attributes)
     arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
     if delay_seconds:
         arguments["DelaySeconds"] = delay_seconds
     if trace_header:
         trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace_header}}
         arguments["MessageSystemAttributes"] = trace
-    with _reported("send to", queue_url):
+    with reported_as_aws_error("send to", queue_url):
         answer = get_sqs_sending_client().send_message(
             QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
         )
     return answer["MessageId"]
 
 
-def _check_size(body: str, attributes: Mapping[str, str]) -> None:
+def check_message_size(body: str, attributes: Mapping[str, str]) -> None:
     size = size_of(body, attributes)
     if size > MAX_MESSAGE_BYTES:
         raise ValueError(
             f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content, or set "
             "AI_JOB_BUCKET to the module's bucket, where large inputs go"
         )
-
-
-def send_ai_job_request(
-    message: AIJobMessage, *, queue_url: str | None = None, delay_seconds: int = 0, bucket: str | None = None
-) -> str:
-    """Submit a job by putting it on the request queue; an input over 200,000 bytes goes to the bucket, if one is known.
-
-    Args:
-        message: the job; its fields were checked when it was made.
-        queue_url: the queue, `AI_JOB_REQUEST_QUEUE_URL` by default.
-        delay_seconds: how long it stays hidden from the workers, 0 to 900.
-        bucket: for large inputs, `AI_JOB_BUCKET` by default. Without one the queue's 262,144 bytes are the limit.
-
-    Returns:
-        SQS's message id (the job is known by `message.job_id`).
-
-    Raises:
-        ConfigurationError: when no URL is given and the variable is unset.
-        ValueError: when the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
-        AWSError: when SQS or S3 can't be reached or refuses. It and the ValueError have a `job_id`.
-    """
-    url = queue_url or settings.request_queue_url()
-    store_in = bucket or settings.bucket()
-    with _about(message.job_id):
-        if store_in:
-            try:
-                message = with_large_input_stored(message, store_in)
-            except JobError as error:
-                raise AWSError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
-        return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
-
-
-def check_size(message: AIJobMessage, bucket: str | None) -> None:
-    """Raise the ValueError that `send_ai_job_request` would raise for a job that is too large, without sending it."""
-    if bucket and _is_large(message):
-        objects.checked_input(message)
-    else:
-        _check_size(message.to_body(), message.attributes())
-
-
-def with_large_input_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
-    """The job as it goes on the queue: an input over 200,000 bytes is put into the bucket, and its place named instead.
-
-    Raises:
-        ValueError: when the input is over 10,000,000 bytes.
-        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` when S3 does not take it.
-    """
-    if not _is_large(message):
-        return message
-    return replace(message, input={}, input_location=objects.put_input(bucket, message))
-
-
-def as_if_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
-    """What `with_large_input_stored` gives, without storing anything. Raises ValueError likewise."""
-    if not _is_large(message):
-        return message
-    location = objects.input_location(bucket, message, objects.checked_input(message))
-    return replace(message, input={}, input_location=location)
-
-
-def _is_large(message: AIJobMessage) -> bool:
-    return size_in_message(message.input) > INLINE_LIMIT_BYTES
 
 
 def send_ai_job_result(
@@ -262,7 +188,7 @@ def send_ai_job_result(
     Returns and raises as `send_ai_job_request` does.
     """
     url = queue_url or settings.response_queue_url()
-    with _about(message.job_id):
+    with about_job(message.job_id):
         return send_message(url, message.to_body(), message.attributes(), message.user_id, trace_header=trace_header)
 
 
@@ -277,7 +203,7 @@ def receive_messages(
     arguments: dict[str, Any] = {}
     if visibility_timeout_seconds is not None:
         arguments["VisibilityTimeout"] = visibility_timeout_seconds
-    with _reported("receive from", queue_url):
+    with reported_as_aws_error("receive from", queue_url):
         answer = get_sqs_client().receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=max_messages,
@@ -302,13 +228,13 @@ def _received(message: MessageTypeDef) -> ReceivedMessage:
 
 def delete_message(queue_url: str, receipt_handle: str) -> None:
     """Remove a received message for good. Raises AWSError when SQS can't be reached or refuses."""
-    with _reported("delete from", queue_url):
+    with reported_as_aws_error("delete from", queue_url):
         get_sqs_client().delete_message(QueueUrl=queue_url, ReceiptHandle=receipt_handle)
 
 
 def get_queue_attributes(queue_url: str) -> dict[str, str]:
     """Every attribute of the queue by its SQS name. Raises AWSError when SQS can't be reached or refuses."""
-    with _reported("read the attributes of", queue_url):
+    with reported_as_aws_error("read the attributes of", queue_url):
         answer = get_sqs_client().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     return {str(name): value for name, value in answer["Attributes"].items()}
 
@@ -325,7 +251,7 @@ def get_queue_message_count(queue_url: str) -> QueueMessageCount:
 
 def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None:
     """Hide a received message for `seconds` from now (cut to SQS's 12 hours). Raises AWSError."""
-    with _reported("change the visibility of a message in", queue_url):
+    with reported_as_aws_error("change the visibility of a message in", queue_url):
         get_sqs_client().change_message_visibility(
             QueueUrl=queue_url,
             ReceiptHandle=receipt_handle,
@@ -345,7 +271,7 @@ def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], sec
     handles = list(receipt_handles)
     codes: list[str] = []
     for start in range(0, len(handles), _BATCH_LIMIT):
-        with _reported("change the visibility of messages in", queue_url):
+        with reported_as_aws_error("change the visibility of messages in", queue_url):
             answer = get_sqs_client().change_message_visibility_batch(
                 QueueUrl=queue_url,
                 Entries=[

@@ -236,7 +236,7 @@ def _checked(check: Callable[[object], str], value: str) -> str:
 
 def _check(jobs: Iterable[WrittenJob], bucket: str | None) -> int:
     """How many there are. Raises Problem at the first that can't be sent."""
-    from ai_jobs.aws.queues import check_size
+    from ai_jobs.aws.submission import check_size
 
     total = 0
     with progress() as bar:
@@ -260,7 +260,7 @@ def _send(jobs: Iterable[WrittenJob], total: int, environment: Environment, *, a
     Raises:
         AWSError: the first failure, after what was sent and what was not has been told.
     """
-    from ai_jobs.aws.queues import send_ai_job_request
+    from ai_jobs.aws.submission import send_ai_job_request
 
     queue_url, bucket = environment.need("request_queue_url"), environment.get("bucket_name")
     # As many as were checked: a file may have grown since.

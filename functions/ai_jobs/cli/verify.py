@@ -82,7 +82,7 @@ def _look_at(name: str, url: str) -> dict[str, Any]:
 
 def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, Any], int]:
     """Send the test job and, where the table is known, wait for its end: what came of it, and the exit code."""
-    from ai_jobs.aws.queues import send_ai_job_request
+    from ai_jobs.aws.submission import send_ai_job_request
     from ai_jobs.contract import timestamps
     from ai_jobs.contract.request import AIJobMessage
 

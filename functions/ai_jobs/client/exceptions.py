@@ -1,4 +1,7 @@
-"""What the client raises. Everything is an `AIJobsError`, so that one `except` is enough for who wants only one."""
+"""What the client raises, other than the exceptions that carry a job as it ended (`ai_jobs.client.job`).
+
+Everything is an `AIJobsError`: one `except` is enough.
+"""
 
 from __future__ import annotations
 
@@ -130,39 +133,6 @@ class WaitTimeoutError(AIJobsError, TimeoutError):
 
     def __reduce__(self) -> tuple[type[WaitTimeoutError], tuple[Any, ...]]:
         return type(self), (self.seconds, self.open_ids, self.jobs, self.problem)
-
-
-class JobNotEndedError(AIJobsError):
-    """A result was asked of a job that is still open. `job` is what was seen of it."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(f"job {job.job_id} is {job.status}: wait for it first", "JOB_NOT_ENDED", job.job_id)
-        self.job = job
-
-    def __reduce__(self) -> tuple[type[JobNotEndedError], tuple[Any, ...]]:
-        return type(self), (self.job,)
-
-
-class JobFailedError(AIJobsError):
-    """The job ended without a result.
-
-    Attributes:
-        job: the job; `job.error` says why.
-        code: the code of the job's error, such as `INVALID_INPUT`.
-    """
-
-    def __init__(self, job: Job) -> None:
-        code = job.error.code if job.error else job.error_code or job.status.upper()
-        reason = f": {job.error}" if job.error else ""
-        super().__init__(f"job {job.job_id} is {job.status}{reason}", code, job.job_id)
-        self.job = job
-
-    def __reduce__(self) -> tuple[type[JobFailedError], tuple[Any, ...]]:
-        return type(self), (self.job,)
-
-
-class JobCancelledError(JobFailedError):
-    """The job was cancelled."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

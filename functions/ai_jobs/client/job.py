@@ -1,4 +1,4 @@
-"""A job as the API shows it."""
+"""A job as the API shows it, and what it raises when it has no result."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ai_jobs.client.exceptions import JobCancelledError, JobFailedError, JobNotEndedError
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.result import JobResult, Usage, is_usage
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
@@ -80,6 +80,39 @@ class Job:
         if not self.has_ended:
             raise JobNotEndedError(self)
         raise JobCancelledError(self) if self.status == "cancelled" else JobFailedError(self)
+
+
+class JobNotEndedError(AIJobsError):
+    """A result was asked of a job that is still open. `job` is what was seen of it."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.job_id} is {job.status}: wait for it first", "JOB_NOT_ENDED", job.job_id)
+        self.job = job
+
+    def __reduce__(self) -> tuple[type[JobNotEndedError], tuple[Any, ...]]:
+        return type(self), (self.job,)
+
+
+class JobFailedError(AIJobsError):
+    """The job ended without a result.
+
+    Attributes:
+        job: the job; `job.error` says why.
+        code: the code of the job's error, such as `INVALID_INPUT`.
+    """
+
+    def __init__(self, job: Job) -> None:
+        code = job.error.code if job.error else job.error_code or job.status.upper()
+        reason = f": {job.error}" if job.error else ""
+        super().__init__(f"job {job.job_id} is {job.status}{reason}", code, job.job_id)
+        self.job = job
+
+    def __reduce__(self) -> tuple[type[JobFailedError], tuple[Any, ...]]:
+        return type(self), (self.job,)
+
+
+class JobCancelledError(JobFailedError):
+    """The job was cancelled."""
 
 
 def job_of(document: Mapping[str, Any]) -> Job:

@@ -44,7 +44,7 @@ class JobsClient:
     Every method retries what may pass (no connection, 429, 5xx) up to six times within a minute, as everything that it
     sends may be sent twice; `wait` and `iter_results` do so until their own time is up. What is left then, and what no
     retry mends, is raised as an `AIJobsError` whose `job_id` says which job it is about: see
-    `ai_jobs.client.exceptions`.
+    `ai_jobs.client.exceptions` and `ai_jobs.client.job`.
 
     Connections and threads belong to one process: a forked child makes its own.
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ai_jobs.aws.clients import get_dynamodb_client
-from ai_jobs.aws.errors import dependency_error
+from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError
 
@@ -118,19 +116,18 @@ class Budget:
         if most is not None:
             numbers[":most"] = most
         values: dict[str, Any] = {name: {"N": str(value)} for name, value in numbers.items()}
-        try:
-            client.update_item(
-                TableName=self._table_name,
-                Key={"jobId": {"S": counter}},
-                UpdateExpression=f"{change} SET expiresAt = :expiresAt",
-                ConditionExpression=condition,
-                ExpressionAttributeNames={"#open": "open"},
-                ExpressionAttributeValues=values | {":id": {"S": reservation.id}, ":ids": {"SS": [reservation.id]}},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except client.exceptions.ConditionalCheckFailedException as refused:
-            found: Mapping[str, Any] = refused.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
-            return found
-        except (ClientError, BotoCoreError) as error:
-            raise dependency_error(error, "DynamoDB") from error
+        with reported_as_job_error("DynamoDB"):
+            try:
+                client.update_item(
+                    TableName=self._table_name,
+                    Key={"jobId": {"S": counter}},
+                    UpdateExpression=f"{change} SET expiresAt = :expiresAt",
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#open": "open"},
+                    ExpressionAttributeValues=values | {":id": {"S": reservation.id}, ":ids": {"SS": [reservation.id]}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except client.exceptions.ConditionalCheckFailedException as refused:
+                found: Mapping[str, Any] = refused.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
+                return found
         return None

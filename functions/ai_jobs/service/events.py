@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any, cast
 
 from ai_jobs.aws.clients import get_events_client
+from ai_jobs.aws.errors import CALL_ERRORS, code_of, message_of, was_refused
+from ai_jobs.aws.items import from_item
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.documents import whole
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
@@ -80,6 +80,11 @@ class Sent:
     @property
     def malformed(self) -> bool:
         return self.code in _MALFORMED
+
+
+def row_of_image(image: Mapping[str, Any]) -> JobRow:
+    """The row that a record of the table's stream shows, as it was before (`OldImage`) or after (`NewImage`)."""
+    return cast("JobRow", from_item(image))
 
 
 def has_just_ended(before: JobRow | None, after: JobRow | None) -> bool:
@@ -158,14 +163,12 @@ def put(events: Sequence[JobEvent]) -> list[Sent]:
     """
     try:
         answer = get_events_client().put_events(Entries=[event.entry for event in events])
-    except ClientError as error:
-        details = error.response["Error"]
-        refused = Sent(None, details["Code"], details.get("Message", ""))
-        if refused.malformed and len(events) > 1:
+    except CALL_ERRORS as error:
+        message = message_of(error) if was_refused(error) else "EventBridge could not be reached"
+        failed = Sent(None, code_of(error), message)
+        if failed.malformed and len(events) > 1:
             return [sent for event in events for sent in put([event])]
-        return [refused] * len(events)
-    except BotoCoreError as error:
-        return [Sent(None, type(error).__name__, "EventBridge could not be reached")] * len(events)
+        return [failed] * len(events)
     return [
         Sent(entry.get("EventId"), entry.get("ErrorCode", ""), entry.get("ErrorMessage", ""))
         for entry in answer["Entries"]

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import AppConfigProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs.aws.clients import get_appconfigdata_client
-from ai_jobs.aws.errors import dependency_error
+from ai_jobs.aws.errors import CALL_ERRORS, dependency_error
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.service import metrics
 from ai_jobs.service.job_types import JobTypes
@@ -121,7 +120,7 @@ class JobTypeSource:
             # A KeyError is how Powertools says that AppConfig sent no content (nothing is deployed yet).
             self._provider = None
             cause = error.__cause__ or error.__context__
-            if isinstance(cause, ClientError | BotoCoreError):
+            if isinstance(cause, CALL_ERRORS):
                 raise dependency_error(cause, "AppConfig") from error
             raise JobError("DEPENDENCY_UNAVAILABLE", "AppConfig has no job types (yet)") from error
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from collections.abc import Mapping
+from typing import Any
 
 from ai_jobs.aws.clients import get_bedrock_client
-from ai_jobs.aws.errors import model_error
+from ai_jobs.aws.errors import malformed_model_answer, reported_as_model_error
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.job_types import JobType, Prompt
-
-if TYPE_CHECKING:
-    from mypy_boto3_bedrock_runtime.type_defs import ConverseResponseTypeDef
 
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (stopReason)
 _FINISHED = ("end_turn", "stop_sequence")
@@ -32,12 +27,8 @@ def call_model(job_type: JobType, prompt: Prompt) -> JobResult:
         JobError: of the class that `ai_jobs.contract.errors` gives the failure; `GUARDRAIL_INTERVENED` or
             `CONTENT_FILTERED` when the answer was stopped, `MALFORMED_MODEL_ANSWER` when there is no usable text in it.
     """
-    try:
+    with reported_as_model_error(job_type.model_id):
         answer = get_bedrock_client(job_type.timeout_seconds).converse(**_request(job_type, prompt))
-    except (ClientError, BotoCoreError) as error:
-        raise model_error(error, job_type.model_id) from error
-    except ResponseParserError as error:
-        raise _malformed(job_type.model_id, type(error).__name__) from error
     return _read(answer, job_type.model_id)
 
 
@@ -61,11 +52,7 @@ def _request(job_type: JobType, prompt: Prompt) -> dict[str, Any]:
     return request
 
 
-def _malformed(model_id: str, what: str) -> JobError:
-    return JobError("MALFORMED_MODEL_ANSWER", f"model {model_id} sent an answer that can't be used ({what})")
-
-
-def _read(answer: ConverseResponseTypeDef, model_id: str) -> JobResult:
+def _read(answer: Mapping[str, Any], model_id: str) -> JobResult:
     try:
         stop_reason = answer["stopReason"]
         if stop_reason in _STOPPED:
@@ -73,7 +60,7 @@ def _read(answer: ConverseResponseTypeDef, model_id: str) -> JobResult:
         text = "".join(block["text"] for block in answer["output"]["message"]["content"] if "text" in block)
         usage = Usage(int(answer["usage"]["inputTokens"]), int(answer["usage"]["outputTokens"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise _malformed(model_id, type(error).__name__) from None
+        raise malformed_model_answer(model_id, type(error).__name__) from None
     if not text or stop_reason not in (*_FINISHED, *_CUT_OFF):
-        raise _malformed(model_id, f"no text, stopReason {stop_reason!r}")
+        raise malformed_model_answer(model_id, f"no text, stopReason {stop_reason!r}")
     return JobResult(text=text, model=model_id, usage=usage, stop_reason=stop_reason, truncated=stop_reason in _CUT_OFF)

@@ -146,11 +146,6 @@ class JobsTable:
         return "expiresAt" in row and row["expiresAt"] <= self._clock().timestamp()
 
 
-def row_of_image(image: Mapping[str, Any]) -> JobRow:
-    """The row that a record of the table's stream shows, as it was before (`OldImage`) or after (`NewImage`)."""
-    return cast("JobRow", from_item(image))
-
-
 def _row(item: Mapping[str, Any] | None) -> JobRow | None:
     return cast("JobRow", from_item(item)) if item else None
 

@@ -16,10 +16,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ai_jobs.aws.clients import get_dynamodb_client
-from ai_jobs.aws.errors import dependency_error
+from ai_jobs.aws.errors import CALL_ERRORS, dependency_error
 from ai_jobs.contract import timestamps
 
 logger = Logger()
@@ -108,7 +107,7 @@ class WaitSlots:
             )
         except client.exceptions.ConditionalCheckFailedException:
             return False
-        except (ClientError, BotoCoreError) as error:
+        except CALL_ERRORS as error:
             logger.warning("wait slot not changed", extra={"errorCode": dependency_error(error, "DynamoDB").code})
             return False
         return True

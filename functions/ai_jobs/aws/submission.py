@@ -1,0 +1,74 @@
+"""Submitting a job to the request queue: an input that is too large for a message goes to the bucket first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ai_jobs.aws import objects, settings
+from ai_jobs.aws.queues import about_job, check_message_size, send_message
+from ai_jobs.contract.body import size_in_message
+from ai_jobs.contract.errors import AWSError, JobError
+from ai_jobs.contract.request import AIJobMessage
+from ai_jobs.contract.rules import INLINE_LIMIT_BYTES
+
+
+def send_ai_job_request(
+    message: AIJobMessage, *, queue_url: str | None = None, delay_seconds: int = 0, bucket: str | None = None
+) -> str:
+    """Submit a job by putting it on the request queue; an input over 200,000 bytes goes to the bucket, if one is known.
+
+    Args:
+        message: the job; its fields were checked when it was made.
+        queue_url: the queue, `AI_JOB_REQUEST_QUEUE_URL` by default.
+        delay_seconds: how long it stays hidden from the workers, 0 to 900.
+        bucket: for large inputs, `AI_JOB_BUCKET` by default. Without one the queue's 262,144 bytes are the limit.
+
+    Returns:
+        SQS's message id (the job is known by `message.job_id`).
+
+    Raises:
+        ConfigurationError: when no URL is given and the variable is unset.
+        ValueError: when the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
+        AWSError: when SQS or S3 can't be reached or refuses. It and the ValueError have a `job_id`.
+    """
+    url = queue_url or settings.request_queue_url()
+    store_in = bucket or settings.bucket()
+    with about_job(message.job_id):
+        if store_in:
+            try:
+                message = with_large_input_stored(message, store_in)
+            except JobError as error:
+                raise AWSError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
+        return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
+
+
+def check_size(message: AIJobMessage, bucket: str | None) -> None:
+    """Raise the ValueError that `send_ai_job_request` would raise for a job that is too large, without sending it."""
+    if bucket and _is_large(message):
+        objects.checked_input(message)
+    else:
+        check_message_size(message.to_body(), message.attributes())
+
+
+def with_large_input_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
+    """The job as it goes on the queue: an input over 200,000 bytes is put into the bucket, and its place named instead.
+
+    Raises:
+        ValueError: when the input is over 10,000,000 bytes.
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` when S3 does not take it.
+    """
+    if not _is_large(message):
+        return message
+    return replace(message, input={}, input_location=objects.put_input(bucket, message))
+
+
+def as_if_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
+    """What `with_large_input_stored` gives, without storing anything. Raises ValueError likewise."""
+    if not _is_large(message):
+        return message
+    location = objects.input_location(bucket, message, objects.checked_input(message))
+    return replace(message, input={}, input_location=location)
+
+
+def _is_large(message: AIJobMessage) -> bool:
+    return size_in_message(message.input) > INLINE_LIMIT_BYTES
