@@ -42,27 +42,21 @@ resource "aws_dynamodb_table" "this" {
   }
 
   global_secondary_index {
-    name            = local.by_user_index
-    hash_key        = "userId"
-    range_key       = local.contract.table.by_user_sort_key
-    projection_type = "INCLUDE"
-    non_key_attributes = [
-      "status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "calls",
-      "deadlineAt", "errorCode", "model", "usage", "configVersion", "traceId", "expiresAt",
-    ]
+    name               = local.by_user_index
+    hash_key           = "userId"
+    range_key          = local.contract.table.by_user_sort_key
+    projection_type    = "INCLUDE"
+    non_key_attributes = local.contract.table.by_user_projection
   }
 
   # Sparse: a row leaves this index when its job reaches a terminal state, because openShard is removed then.
   # Sharded: one constant key would be a hot partition.
   global_secondary_index {
-    name            = local.open_jobs_index
-    hash_key        = "openShard"
-    range_key       = "dueAt"
-    projection_type = "INCLUDE"
-    non_key_attributes = [
-      "status", "attempt", "userId", "jobType", "createdAt", "startedAt", "messageId",
-      "leaseExpiresAt", "deadlineAt",
-    ]
+    name               = local.open_jobs_index
+    hash_key           = "openShard"
+    range_key          = "dueAt"
+    projection_type    = "INCLUDE"
+    non_key_attributes = local.contract.table.open_jobs_projection
   }
 
   # Both images, so that a reader can tell a job that just ended from a later change to its row.

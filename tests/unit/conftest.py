@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,9 +29,8 @@ from ai_jobs.cli.main import main
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.lifecycle import INDEXES
 from ai_jobs.service.settings import ProcessorSettings
-
-_STORE_MODULE = Path(__file__).parents[2] / "modules" / "store" / "main.tf"
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -94,23 +91,6 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
-def projected() -> dict[str, list[str]]:
-    """What modules/store projects into each index, beside the keys."""
-    return _projections()
-
-
-@functools.cache
-def _projections() -> dict[str, list[str]]:
-    blocks = re.findall(r"global_secondary_index \{(.*?)\n  \}", _STORE_MODULE.read_text(), re.DOTALL)
-    found = {}
-    for block in blocks:
-        (name,) = re.findall(r"name\s+= local\.(\w+)_index", block)
-        (listed,) = re.findall(r"non_key_attributes = \[(.*?)\]", block, re.DOTALL)
-        found[name.replace("_", "-")] = re.findall(r'"(\w+)"', listed)
-    return found
-
-
 def _create_table(name: str) -> None:
     keys = {"jobId": "S", "userId": "S", "createdAt#jobId": "S", "openShard": "N", "dueAt": "S"}
     boto3.client("dynamodb").create_table(
@@ -120,17 +100,14 @@ def _create_table(name: str) -> None:
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": index,
+                "IndexName": index.name,
                 "KeySchema": [
-                    {"AttributeName": hash_key, "KeyType": "HASH"},
-                    {"AttributeName": range_key, "KeyType": "RANGE"},
+                    {"AttributeName": index.keys[0], "KeyType": "HASH"},
+                    {"AttributeName": index.keys[1], "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected},
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projects)},
             }
-            for index, hash_key, range_key, projected in (
-                ("by-user", "userId", "createdAt#jobId", _projections()["by-user"]),
-                ("open-jobs", "openShard", "dueAt", _projections()["open-jobs"]),
-            )
+            for index in INDEXES
         ],
     )
 

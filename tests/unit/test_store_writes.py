@@ -20,9 +20,6 @@ from ai_jobs.service.table import JobsTable
 from processor.worker import Disposition, Worker
 from result_handler.batch import apply_batch
 
-INDEX_KEYS = {"by-user": ("userId", "createdAt#jobId"), "open-jobs": ("openShard", "dueAt")}
-EFFECTS = {index.name: index for index in INDEXES}
-
 
 def index_writes(keys, projected, before, after):
     """What a change of a row costs an index: nothing, one write, or two when its place in the index changes.
@@ -40,7 +37,7 @@ def index_writes(keys, projected, before, after):
 
 
 @pytest.fixture
-def writes(aws, projected, monkeypatch):
+def writes(aws, monkeypatch):
     """Counts the writes of the table and of each index."""
     counted = Counter()
     execute = JobsTable.execute
@@ -53,10 +50,10 @@ def writes(aws, projected, monkeypatch):
         before = row(job_id)
         answer = execute(self, transition, job_id, *change, **more)
         counted["table"] += 1
-        for index, keys in INDEX_KEYS.items():
-            written = index_writes(keys, projected[index], before, row(job_id))
-            assert not written or EFFECTS[index].effect_of(transition), f"{transition.name} writes {index}"
-            counted[index] += written
+        for index in INDEXES:
+            written = index_writes(index.keys, index.projects, before, row(job_id))
+            assert not written or index.effect_of(transition), f"{transition.name} writes {index.name}"
+            counted[index.name] += written
         return answer
 
     monkeypatch.setattr(JobsTable, "execute", counting)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Required, TypedDict
 
+from ai_jobs.contract.limits import TERMINAL_STATES
+
 
 class JobStatus(StrEnum):
     """The states of a job."""
@@ -16,14 +18,14 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
-"""The states in which nothing is left to do for a job."""
+TERMINAL = tuple(JobStatus(state) for state in TERMINAL_STATES)
+"""The states in which there is nothing left to do for a job."""
 
 _Sorted = TypedDict("_Sorted", {"createdAt#jobId": str}, total=False)
 
 
 class JobRow(_Sorted, total=False):
-    """One job. Moments are texts (`ai_jobs.contract.timestamps`); which fields a row has depends on its state.
+    """One job. Times are strings (`ai_jobs.contract.timestamps`); which fields a row has depends on its state.
 
     An index projects only some of the fields, and the row of an erased job has almost none.
     """
@@ -58,10 +60,10 @@ class JobRow(_Sorted, total=False):
 
 
 def has_ended(row: JobRow) -> bool:
-    """Is the job in a terminal state?"""
+    """Whether the job is in a terminal state."""
     return row["status"] in TERMINAL
 
 
 def is_erased(row: JobRow) -> bool:
-    """Is this all that is left of a job whose user was erased?"""
+    """Whether this is all that is left of a job whose user was erased."""
     return "erasedAt" in row

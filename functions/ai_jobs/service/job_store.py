@@ -11,6 +11,7 @@ from typing import Any
 
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.limits import TABLE
 from ai_jobs.contract.locations import result_owner
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.result import AIJobResultMessage
@@ -39,7 +40,7 @@ from ai_jobs.service.outcomes import (
 )
 from ai_jobs.service.table import JobsTable, RefusedError
 
-OPEN_SHARDS = 64
+OPEN_SHARDS: int = TABLE["open_shards"]
 """Partitions of the index of open jobs: one constant key would be a hot partition."""
 
 # As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.

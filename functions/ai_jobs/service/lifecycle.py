@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ai_jobs.contract.limits import TABLE
 from ai_jobs.contract.row import JobStatus
 
 NO_ROW = "no row"
@@ -313,21 +314,15 @@ class Index:
 
 
 BY_USER = Index(
-    "by-user",
-    ("userId", "createdAt#jobId"),
-    (
-        *("status", "jobType", "createdAt", "startedAt", "updatedAt", "completedAt", "calls", "deadlineAt"),
-        *("errorCode", "model", "usage", "configVersion", "traceId", "expiresAt"),
-    ),
+    TABLE["by_user_index"],
+    keys=("userId", TABLE["by_user_sort_key"]),
+    projects=tuple(TABLE["by_user_projection"]),
     holds=(*JobStatus, EXPIRED),
 )
 OPEN_JOBS = Index(
-    "open-jobs",
-    ("openShard", "dueAt"),
-    (
-        *("status", "attempt", "userId", "jobType", "createdAt", "startedAt", "messageId", "leaseExpiresAt"),
-        "deadlineAt",
-    ),
+    TABLE["open_jobs_index"],
+    keys=("openShard", "dueAt"),
+    projects=tuple(TABLE["open_jobs_projection"]),
     holds=(JobStatus.QUEUED, JobStatus.PROCESSING, EXPIRED),
 )
 INDEXES = (BY_USER, OPEN_JOBS)
