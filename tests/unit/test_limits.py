@@ -173,7 +173,7 @@ def numbers_of(variable: str) -> set[str]:
 
 
 VARIABLES = {
-    block.name: "\n" + block.attributes["type"].replace("{", "{\n").replace(", ", ",\n")
+    block.name: block.attributes["type"]
     for path in sorted(MODULE.glob("variables*.tf"))
     for block in blocks(path.read_text("utf-8"))
 }
