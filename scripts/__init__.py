@@ -1,1 +1,1 @@
-"""Commands behind the Makefile; run them as modules from the project's root: python -m scripts.package."""
+"""The commands behind the Makefile. Run them as modules from the project's root: python -m scripts.package."""

@@ -1,9 +1,9 @@
-"""Checks every resource type, argument and block of the HCL against the schema of AWS provider 6.x.
+"""Checks every resource type, argument, and block of the HCL against the schema of AWS provider 6.x.
 
     python -m scripts.check_provider
 
 The tests run with provider 5.100. The schema of 6.x comes from the npm package that cdktf generates from it: its type
-declarations name each argument and block, of every resource. It is downloaded once, into build/.
+declarations name each argument and block of every resource. The package is downloaded once, into build/.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ VERSION = "21.22.0"  # the last one, from provider 6.25.0
 ARCHIVE = ROOT / "build" / f"cdktf-provider-aws-{VERSION}.tgz"
 FOLDERS = ("modules", "environments")
 
-# What Terraform itself takes in any resource, data source or provider.
+# The arguments that Terraform itself accepts in any resource, data source, or provider.
 META_ARGUMENTS = {"count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "connection", "alias"}
 
 INTERFACE = re.compile(r"^export interface (\w+)[^{]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-# The type is one of the file's interfaces where the field is a block.
+# If the field is a block, its type is one of the file's interfaces.
 FIELD = re.compile(r"#(\w+) \w+#\w+\}.*?readonly \w+\??: (\w*)", re.DOTALL)
 RESOURCE_TYPE = re.compile(r'static readonly tfResourceType = "(\w+)"')
 
 
 @dataclass(frozen=True)
 class Type:
-    """What a resource, data source or provider takes: {argument: type} of its own interface and of its blocks'."""
+    """What a resource, data source, or provider accepts: {argument: type} by interface (its own and its blocks')."""
 
     root: str
     interfaces: dict[str, dict[str, str]]
@@ -51,7 +51,7 @@ Schema = dict[tuple[str, str], Type]
 
 @dataclass(frozen=True)
 class Use:
-    """A block of the HCL, and what it sets."""
+    """A block of HCL, and what it sets."""
 
     file: str
     kind: str
@@ -65,12 +65,12 @@ class Use:
 
 
 def download() -> None:
-    """Gets the package, which npm checks against its registry's digest."""
+    """Download the package, which npm checks against its registry's digest."""
     if ARCHIVE.exists():
         return
     npm = shutil.which("npm")
     if npm is None:
-        raise Failure(f"npm is not on PATH: it downloads {PACKAGE}, the schema of AWS provider 6.x. Install Node.js.")
+        raise Failure(f"npm is not on PATH. It downloads {PACKAGE}, the schema of AWS provider 6.x. Install Node.js.")
     ARCHIVE.parent.mkdir(exist_ok=True)
     print(f"downloading {PACKAGE} {VERSION} (37 MB, once)")
     command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", str(ARCHIVE.parent)]
@@ -80,7 +80,7 @@ def download() -> None:
 
 
 def declarations(archive: Path) -> Iterator[tuple[str, str]]:
-    """The type declarations in the package, by the name of their folder."""
+    """The type declarations in the package, with the names of their folders."""
     with tarfile.open(archive) as package:
         for member in package:
             path = Path(member.name)
@@ -89,7 +89,7 @@ def declarations(archive: Path) -> Iterator[tuple[str, str]]:
 
 
 def schema(files: Iterable[tuple[str, str]]) -> Schema:
-    """What the type declarations say that each type takes."""
+    """What each type accepts, according to the type declarations."""
     types: Schema = {}
     for folder, text in files:
         if found := RESOURCE_TYPE.search(text):
@@ -100,7 +100,7 @@ def schema(files: Iterable[tuple[str, str]]) -> Schema:
 
 
 def uses(files: Iterable[Path], root: Path) -> Iterator[Use]:
-    """The resources, data sources and provider configurations in the files, as far as they are the AWS provider's."""
+    """The resources, data sources, and provider configurations of the AWS provider in the files."""
     for file in files:
         document = hcl2.loads(file.read_text(encoding="utf-8"))
         where = file.relative_to(root).as_posix()
@@ -115,7 +115,7 @@ def uses(files: Iterable[Path], root: Path) -> Iterator[Use]:
 
 
 def arguments(use: Use, types: Schema) -> Iterator[tuple[str, bool]]:
-    """The arguments and blocks that a use sets, those of its blocks included, and whether the provider has each."""
+    """The arguments and blocks that a use sets, including those in its blocks, and whether the provider has each."""
     known = types.get((use.kind, use.type))
     if known is None:
         yield f"{use}: the provider has no such type", False
@@ -139,7 +139,7 @@ def _arguments(where: str, body: dict[str, Any], known: Type, interface: str) ->
 
 
 def _labels(block: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """python-hcl2 keeps the quotes of labels, and adds entries of its own."""
+    """The labels without their quotes, which python-hcl2 keeps, and without the entries that it adds."""
     return ((name.strip('"'), body) for name, body in block.items() if not name.startswith("__"))
 
 
@@ -149,16 +149,16 @@ def sources() -> list[Path]:
 
 
 def check(files: list[Path], root: Path, types: Schema) -> int:
-    """Returns how many arguments and blocks the files set.
+    """Check the files, and return how many arguments and blocks they set.
 
     Raises:
-        Failure: names those that the provider doesn't have.
+        Failure: naming those that the provider does not have.
     """
     checked = [argument for use in uses(files, root) for argument in arguments(use, types)]
     unknown = [where for where, is_known in checked if not is_known]
     if unknown:
         listed = "\n".join(f"  {where}" for where in unknown)
-        raise Failure(f"AWS provider 6.x does not have what these set:\n{listed}\nLook for them in its upgrade guide.")
+        raise Failure(f"AWS provider 6.x does not have what these set:\n{listed}\nLook them up in its upgrade guide.")
     return len(checked)
 
 

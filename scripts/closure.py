@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Closure:
-    """All that a module imports, directly or not.
+    """Everything that a module imports, directly or indirectly.
 
     Attributes:
-        modules: our own, itself and the packages on the way included.
-        libraries: the top-level names of all others that do not come with Python.
+        modules: our own modules, including the module itself and the packages on the way.
+        libraries: the top-level names of all others, except Python's standard library.
     """
 
     modules: frozenset[str]
@@ -27,13 +27,13 @@ class Closure:
 
 
 def closures(entries: Iterable[str], folder: Path) -> dict[str, Closure]:
-    """The closure of each of these modules in the packages of a folder.
+    """The closure of each of these modules within the packages of a folder.
 
-    Imports within functions count. Those for types (`if TYPE_CHECKING:`) do not, nor do names that a module makes up
-    when it runs.
+    Imports inside functions count. Imports for types (`if TYPE_CHECKING:`) do not count, and neither do names that a
+    module computes at run time.
     """
     packages = sorted(path.parent.name for path in folder.glob("*/__init__.py"))
-    # The folder's own packages, whatever else of their names is installed.
+    # So that grimp finds the packages of this folder, even if others of the same names are installed.
     sys.path.insert(0, str(folder))
     try:
         graph = grimp.build_graph(
@@ -59,7 +59,7 @@ def _closure(entry: str, graph: grimp.ImportGraph, packages: set[str]) -> Closur
 
 
 def files(modules: Iterable[str], folder: Path) -> Iterator[Path]:
-    """The source files of these modules, and the data files beside them, such as JSON."""
+    """The source files of these modules, and the data files beside them, such as limits.json."""
     sources = {_source(module, folder) for module in modules}
     yield from sorted(sources)
     for package in sorted({source.parent for source in sources}):

@@ -1,9 +1,9 @@
-"""The demo: brings the local stack up and sends one job of each kind through it, over HTTP.
+"""The demo: starts the local stack and sends one job of each type through it, over HTTP.
 
     python -m scripts.demo
 
-The jobs are the bodies in examples/jobs/*.json. Requests are signed (SigV4), as they would be on AWS. It exits 0 only
-when all jobs completed.
+The jobs are the bodies in examples/jobs/*.json. Requests are signed (SigV4), as they would be on AWS. The demo exits
+with 0 only if all jobs completed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WAIT_SECONDS = 120
 
 @dataclasses.dataclass
 class Outcome:
-    """A job of the demo: the last that was seen of it, and after how many seconds."""
+    """A job of the demo: its latest known state, and after how many seconds it ended."""
 
     job: Job
     submitted: float
@@ -43,17 +43,17 @@ class Outcome:
 
 
 def submit(client: JobsClient, path: Path) -> Outcome:
-    """Submits the job in the file; a refusal ends the demo with what the API answered."""
+    """Submit the job in the file; if the API rejects it, the demo ends with the API's response."""
     body = json.loads(path.read_text(encoding="utf-8"))
     submitted = time.monotonic()
     try:
         return Outcome(client.submit(body["jobType"], body["input"], user_id=body["userId"]), submitted)
     except ApiError as error:
-        raise Failure(f"the job in {path.relative_to(ROOT)} was refused: {error}") from error
+        raise Failure(f"the API rejected the job in {path.relative_to(ROOT)}: {error}") from error
 
 
 def follow(client: JobsClient, outcomes: list[Outcome]) -> None:
-    """Waits until every job has ended or the time is up, and says when one has ended."""
+    """Wait until every job has ended or the time is up, and print each job that ends."""
     by_id = {outcome.job.job_id: outcome for outcome in outcomes}
     try:
         for job in client.iter_results(by_id, WAIT_SECONDS):
@@ -66,7 +66,7 @@ def follow(client: JobsClient, outcomes: list[Outcome]) -> None:
 
 
 def report(outcome: Outcome) -> str:
-    """The job's status, time and text, or why it has none."""
+    """The job's status, time, and text, or why it has no text."""
     job = outcome.job
     head = f"{outcome.title}: {job.status} in {outcome.seconds:.1f} s (job {job.job_id})"
     if job.result:
@@ -80,7 +80,7 @@ def report(outcome: Outcome) -> str:
 
 
 def show(client: JobsClient, files: list[Path]) -> list[Outcome]:
-    """Submits the jobs in the files and follows them."""
+    """Submit the jobs in the files and follow them."""
     outcomes = [submit(client, path) for path in files]
     for outcome in outcomes:
         print(f"  {outcome.title:<22} {outcome.job.status:<11} {outcome.job.job_id}", flush=True)
@@ -89,8 +89,8 @@ def show(client: JobsClient, files: list[Path]) -> list[Outcome]:
 
 
 def what_is_left() -> str:
-    """After Ctrl-C."""
-    return f"{local_stack.what_is_left()} Jobs that were submitted are worked on all the same."
+    """What to tell the user after Ctrl-C."""
+    return f"{local_stack.what_is_left()} The jobs that were submitted continue."
 
 
 def main() -> None:

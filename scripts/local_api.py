@@ -1,4 +1,4 @@
-"""Single calls of the local jobs API, with the status and the headers as they come. To work with jobs: `JobsClient`."""
+"""Single calls of the local jobs API, with the raw status and headers. To work with jobs, use `JobsClient`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def local_auth() -> SigV4Auth:
-    """Signs with the local AWS's fake keys, whatever the caller's own AWS set-up is."""
+    """Signs with the fake keys of the local AWS, regardless of the caller's own AWS configuration."""
     keys = credentials()
     return SigV4Auth(keys["AWS_REGION"], Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]))
 
@@ -27,7 +27,7 @@ class Api:
     """The jobs API.
 
     Args:
-        auth: gives the headers that sign a request; unless given, they are those of the local credentials.
+        auth: returns the headers that sign a request; by default, it signs with the local credentials.
     """
 
     def __init__(self, url: str, auth: Callable[[Request], Mapping[str, str]] | None = None) -> None:
@@ -35,27 +35,27 @@ class Api:
         self._auth = auth or local_auth()
 
     def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        """The status and the parsed body of one call; the body as text when it is no JSON."""
+        """The status and the parsed body of one call; the body is text if it is not JSON."""
         status, _, answer = self.request(method, path, body)
         return status, answer
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], Any]:
-        """The status, the headers (names in lower case) and the body of one call, as `call` gives it.
+        """The status, the headers (names in lower case), and the body of one call, as `call` returns it.
 
         Args:
-            path: with the query, percent-encoded.
+            path: the path and the query, percent-encoded.
 
         Raises:
-            Failure: when nothing answers.
+            Failure: if there is no response.
         """
         url = f"{self._url}{path}"
         content_type = {"Content-Type": "application/json"} if body is not None else {}
         sent = content_type | dict(headers or {})
         sent |= self._auth(Request(method, url, sent, body))
         parts = urlsplit(url)
-        # Not urllib.request: that would send even loopback through a proxy that the environment names.
+        # Not urllib.request, which would send even loopback through a proxy from the environment.
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         try:
             connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), body, sent)

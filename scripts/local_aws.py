@@ -2,8 +2,8 @@
 
     python -m scripts.local_aws start | stop | status
 
-AI_JOBS_LOCAL_PORT chooses the port (default 4566). Its state file, log and temporary folders are under .local/.
-Tests that want an instance of their own use `running()`, which takes a free port and stops it again.
+AI_JOBS_LOCAL_PORT sets the port (default 4566). The state file, the log, and temporary folders are in .local/.
+Tests that need their own instance use `running()`, which picks a free port and stops the instance afterward.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ DEFAULT_PORT = 4566
 PORT_VARIABLE = "AI_JOBS_LOCAL_PORT"
 START_SECONDS = 30
 STOP_SECONDS = 10
-# Settings of the caller's own MiniStack or LocalStack that would change what ours does.
+# Settings for the caller's own MiniStack or LocalStack, which would change what ours does.
 FOREIGN_PREFIXES = ("MINISTACK_", "LOCALSTACK_", "LAMBDA_")
 FOREIGN_NAMES = {"EDGE_PORT", "PERSIST_STATE", "S3_PERSIST", "SERVICES", "USE_SSL", "PYTHONPATH", "PYTHONHOME"}
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A MiniStack that this project started. The identity tells its process from a later one with the same id."""
+    """A MiniStack that this project started. Its identity distinguishes its process from a later one with that id."""
 
     pid: int
     identity: str
@@ -55,23 +55,23 @@ def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
     """The running instance, or a new one.
 
     Raises:
-        Failure: when one runs on another port than the one given: whatever is on it would be lost.
+        Failure: if an instance runs on a port other than the one given: whatever is on it would be lost.
     """
     found = status(folder)
     if found:
         if port not in {None, found.port}:
             raise Failure(
                 f"{PORT_VARIABLE} is {port}, but the local AWS of this folder already runs at {found.endpoint_url}, "
-                f"with its stack and its jobs. To use it as it is, unset {PORT_VARIABLE}. To move to port {port} "
-                "and start from nothing, stop it first: make local-down"
+                f"with its stack and its jobs. To use it, unset {PORT_VARIABLE}. To start an empty one on port {port}, "
+                "stop it first: make local-down"
             )
         return found
-    stop(folder)  # what one that was killed left behind
+    stop(folder)  # removes what a killed instance left behind
     return _launch(folder, port or DEFAULT_PORT)
 
 
 def status(folder: Path = LOCAL) -> Instance | None:
-    """The instance that runs, if the one in the state file still does."""
+    """The instance in the state file, if it is still running."""
     try:
         instance = Instance(**json.loads(_state_file(folder).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -80,7 +80,7 @@ def status(folder: Path = LOCAL) -> Instance | None:
 
 
 def stop(folder: Path = LOCAL) -> bool:
-    """Ends the running instance and removes what it left behind; False when none ran."""
+    """End the running instance and remove what it left behind; False if none was running."""
     instance = status(folder)
     if instance:
         _end(instance.pid, instance.identity)
@@ -91,7 +91,7 @@ def stop(folder: Path = LOCAL) -> bool:
 
 @contextlib.contextmanager
 def running(folder: Path, extra_environment: Mapping[str, str] | None = None) -> Iterator[Instance]:
-    """An instance of its own on a free port, for tests; the functions' workers inherit the extra environment."""
+    """A separate instance on a free port, for tests; the functions' workers inherit the extra environment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
@@ -106,7 +106,7 @@ def port_from_environment() -> int | None:
     if not text:
         return None
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise Failure(f'{PORT_VARIABLE} is "{text}"; it must be a port number from 1 to 65535')
+        raise Failure(f'{PORT_VARIABLE} is "{text}". It must be a port number from 1 to 65535.')
     return int(text)
 
 
@@ -117,8 +117,8 @@ def _state_file(folder: Path) -> Path:
 def _launch(folder: Path, port: int, extra_environment: Mapping[str, str] | None = None) -> Instance:
     if _is_taken(port):
         raise Failure(
-            f"port {port} on {HOST} is taken by {_who_listens(port)}. "
-            f"Stop that, or choose another port, for instance: {PORT_VARIABLE}={port + 1}"
+            f"port {port} on {HOST} is in use by {_who_listens(port)}. "
+            f"Stop that, or choose another port, for example: {PORT_VARIABLE}={port + 1}"
         )
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -131,9 +131,9 @@ def _launch(folder: Path, port: int, extra_environment: Mapping[str, str] | None
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a process group of its own: it survives this command and ends with its workers
+            start_new_session=True,  # its own process group: it outlives this command, and ends with its workers
         )
-    # At once, so that an interrupted start can still be stopped.
+    # Immediately, so that an interrupted start can still be stopped.
     _remember(folder, process.pid, port)
     deadline = time.monotonic() + START_SECONDS
     while not _is_healthy(port):
@@ -142,7 +142,7 @@ def _launch(folder: Path, port: int, extra_environment: Mapping[str, str] | None
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
             raise Failure(f"MiniStack did not start on port {port}. The end of {log}:\n{tail}")
         time.sleep(0.05)
-    # Once more: some builds of Python replace themselves with another command at first.
+    # Again, because some builds of Python first replace themselves with another command.
     return _remember(folder, process.pid, port)
 
 
@@ -162,10 +162,10 @@ def _environment(port: int, temporary: Path) -> dict[str, str]:
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "AUTH": "true",
-        # Listeners that are not needed here, and that BIND_HOST would not keep on loopback.
+        # Listeners that are not needed here, and that BIND_HOST does not restrict to loopback.
         "IOT_MTLS_ENABLED": "false",
         "SFTP_ENABLED": "false",
-        # Keeps in one place the folders that the functions' workers leave behind.
+        # Keeps the folders that the functions' workers leave behind in one place.
         "TMPDIR": str(temporary),
     }
 
@@ -181,7 +181,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _who_listens(port: int) -> str:
-    return "another MiniStack, not started from this folder" if _is_healthy(port) else "another program"
+    return "a MiniStack that was not started from this folder" if _is_healthy(port) else "another program"
 
 
 def _is_healthy(port: int) -> bool:
@@ -196,11 +196,11 @@ def _is_healthy(port: int) -> bool:
 
 
 def _identity(pid: int) -> str | None:
-    """What tells a process from any other that had or will have the same id: when it started, and its command."""
+    """What distinguishes a process from all others with the same id, past or future: its start time and its command."""
     process = Path(f"/proc/{pid}")
     if Path("/proc/self/stat").exists():
         try:
-            # The name in parentheses may hold spaces; after it the state is field 3 and the start time field 22.
+            # The name in parentheses may contain spaces. After it, the state is field 3 and the start time is field 22.
             fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
@@ -223,7 +223,7 @@ def _end(pid: int, identity: str) -> None:
             if _identity(pid) != identity:
                 return
             time.sleep(0.05)
-    raise Failure(f"MiniStack (process {pid}) could not be ended")
+    raise Failure(f"MiniStack (process {pid}) could not be stopped")
 
 
 def main() -> None:
@@ -235,7 +235,7 @@ def main() -> None:
         return
     instance = start(port=port_from_environment()) if command == "start" else status()
     print(
-        f"MiniStack runs at {instance.endpoint_url} (process {instance.pid})"
+        f"MiniStack is running at {instance.endpoint_url} (process {instance.pid})"
         if instance
         else "MiniStack is not running"
     )

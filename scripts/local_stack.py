@@ -2,8 +2,8 @@
 
     python -m scripts.local_stack up | down | outputs
 
-`up` does only what is needed: what runs is reused, and nothing is applied when nothing changed. `outputs` prints the
-Terraform outputs as JSON, {name: value}, and nothing else on stdout.
+`up` does only what is needed: it reuses what is running, and applies nothing if nothing changed. `outputs` prints the
+Terraform outputs as JSON, {name: value}, and nothing else to stdout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scripts.local_aws import Instance
 
 STATE = LOCAL_ENVIRONMENT / "terraform.tfstate"
-# Says what was applied, and to which instance: a MiniStack that was started anew is empty, whatever the state says.
+# Records what was applied, and to which instance: a restarted MiniStack is empty, no matter what the state says.
 APPLIED = LOCAL / "applied.json"
 LOG = LOCAL / "terraform.log"
 PLAN = LOCAL / "terraform.plan"
@@ -34,14 +34,14 @@ _LOG_LINES = 20
 
 
 def up() -> Instance:
-    """Brings the stack up, or up to date, and returns the local AWS that it is on."""
+    """Start the stack, or bring it up to date, and return the local AWS that it is on."""
     if package.build():
         _say("packaged the functions")
     instance = local_aws.start(port=local_aws.port_from_environment())
     applied = _applied()
     unfinished = applied.get("inputs") is None or not STATE.exists()
     if applied.get("instance") == instance.identity and unfinished:
-        # An apply that broke off leaves behind what its state may not know of; start over.
+        # An interrupted apply leaves behind resources that its state may not know; start over.
         local_aws.stop()
         instance = local_aws.start(port=instance.port)
     if applied.get("instance") != instance.identity:
@@ -49,7 +49,7 @@ def up() -> Instance:
     inputs = _inputs_digest(instance)
     if applied == {"instance": instance.identity, "inputs": inputs}:
         return instance
-    # Until there is a plan nothing has changed: a configuration that is refused leaves what runs as it is.
+    # Until there is a plan, nothing has changed: an invalid configuration leaves the running stack as it is.
     changes_job_types = _plan(instance)
     _remember(instance, inputs=None)
     _apply(instance)
@@ -60,7 +60,7 @@ def up() -> Instance:
 
 
 def down() -> bool:
-    """Stops the local AWS and forgets what was applied to it; False when it did not run."""
+    """Stop the local AWS and discard what was applied to it; False if it was not running."""
     stopped = local_aws.stop()
     _drop_state()
     return stopped
@@ -71,7 +71,7 @@ def outputs() -> dict[str, Any]:
     instance = local_aws.status()
     applied = _applied()
     if instance is None or applied.get("instance") != instance.identity or applied.get("inputs") is None:
-        raise Failure("the local stack is not up, or its last apply did not finish: run make local-up")
+        raise Failure("the local stack is not up, or its last apply did not finish. Run: make local-up")
     done = _terraform(instance, "output", "-json")
     if done.returncode:
         raise Failure(f"terraform output failed:\n{done.stderr}")
@@ -79,15 +79,15 @@ def outputs() -> dict[str, Any]:
 
 
 def what_is_left() -> str:
-    """The state that an interrupted command leaves, and how to go on."""
+    """The state that an interrupted command leaves, and how to continue."""
     instance, applied = local_aws.status(), _applied()
     if instance is None:
-        return "The local AWS does not run. Run make local-up or make demo to start it."
+        return "The local AWS is not running. Run make local-up or make demo to start it."
     if applied.get("instance") == instance.identity and applied.get("inputs") is not None:
-        return f"The stack is up at {instance.endpoint_url}, as it was applied last. Stop it with: make local-down"
+        return f"The stack is up at {instance.endpoint_url}, as last applied. Stop it with: make local-down"
     return (
-        f"The local AWS runs at {instance.endpoint_url}, with a part of the stack at most. "
-        "The next make local-up or make demo starts over; make local-down stops it."
+        f"The local AWS is running at {instance.endpoint_url}, with at most a part of the stack. "
+        "The next make local-up or make demo starts over. Stop it with: make local-down"
     )
 
 
@@ -109,7 +109,7 @@ def _drop_state() -> None:
 
 
 def _inputs_digest(instance: Instance) -> str:
-    """Of all that shapes the stack: the HCL, the zips, the variables of the caller and where the local AWS listens."""
+    """A digest of all that shapes the stack: the HCL, the zips, the caller's variables, the local AWS's address."""
     digest = hashlib.sha256(instance.endpoint_url.encode())
     digest.update((DIST / "manifest.json").read_bytes())
     for name in sorted(os.environ):
@@ -130,7 +130,7 @@ def _source_files() -> list[Path]:
 
 
 def _plan(instance: Instance) -> bool:
-    """Plans what is to be changed, and changes nothing. True when that replaces job types that workers may hold."""
+    """Plan the changes without making them. True if they replace job types that workers may hold."""
     LOG.unlink(missing_ok=True)
     steps = (("init",), ("plan", f"-out={PLAN}"))
     for arguments in steps:
@@ -140,7 +140,7 @@ def _plan(instance: Instance) -> bool:
     if shown.returncode:
         raise Failure(f"terraform show failed: {_unchanged()}\n{shown.stderr}")
     changes = json.loads(shown.stdout).get("resource_changes", [])
-    # A deployment that is only created has no predecessor.
+    # A deployment that is only created replaces none.
     return any(
         change["type"] == "aws_appconfig_deployment" and {"update", "delete"} & set(change["change"]["actions"])
         for change in changes
@@ -149,7 +149,7 @@ def _plan(instance: Instance) -> bool:
 
 def _unchanged() -> str:
     running = _applied().get("inputs") is not None
-    return f"nothing was applied.{' The stack that runs is as it was.' if running else ''}"
+    return f"nothing was applied.{' The running stack is unchanged.' if running else ''}"
 
 
 def _apply(instance: Instance) -> None:
@@ -160,20 +160,20 @@ def _apply(instance: Instance) -> None:
     )
     if not _succeeds(instance, "apply", str(PLAN)):
         raise Failure(
-            "terraform apply failed: a part of the stack may be there. The next make local-up or make demo starts over "
-            f"on an empty local AWS. {_end_of_log()}"
+            "terraform apply failed. A part of the stack may exist. The next make local-up or make demo starts over on "
+            f"an empty local AWS. {_end_of_log()}"
         )
     _say(f"applied in {time.monotonic() - started:.0f} s")
 
 
 def _wait_for_job_types(seconds: int) -> None:
-    """Until no worker holds the job types that were replaced: they read them again once these are so old."""
-    _say(f"the job types have changed: waiting {seconds} s, until every worker has read them")
+    """Wait until no worker holds the replaced job types: workers read them again when they reach this age."""
+    _say(f"the job types have changed: waiting {seconds} s until every worker has read them")
     time.sleep(seconds)
 
 
 def _succeeds(instance: Instance, command: str, *arguments: str) -> bool:
-    """Runs a command of terraform; what it prints goes to the end of the log as it comes."""
+    """Run a terraform command and append its output to the log."""
     with LOG.open("a", encoding="utf-8") as log:
         done = _terraform(instance, command, "-input=false", "-no-color", *arguments, output=log)
     return done.returncode == 0
@@ -185,7 +185,7 @@ def _end_of_log() -> str:
 
 
 def _terraform(instance: Instance, *arguments: str, output: TextIO | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs terraform in environments/local; its output is captured, or goes to a file as it comes."""
+    """Run terraform in environments/local; its output is captured, or written to a file if one is given."""
     environment = local_environment(instance.endpoint_url) | {"TF_VAR_endpoint_url": instance.endpoint_url}
     command = [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", *arguments]
     into: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT} if output else {"capture_output": True}
@@ -202,9 +202,9 @@ def main() -> None:
     command = parser.parse_args().command
     if command == "up":
         instance = up()
-        print(f"the stack is up at {instance.endpoint_url}; its outputs: make local-outputs; stop it: make local-down")
+        print(f"The stack is up at {instance.endpoint_url}. Outputs: make local-outputs. Stop it: make local-down")
     elif command == "down":
-        print("the local stack is stopped" if down() else "the local stack was not running")
+        print("The local stack is stopped." if down() else "The local stack was not running.")
     else:
         print(json.dumps(outputs(), indent=2))
 

@@ -2,12 +2,14 @@
 
     python -m scripts.package
 
-The versions come from uv.lock, and the same source gives the same bytes on every machine: files are sorted, times and
-modes fixed, byte code is compiled with paths that do not depend on the folder. Compiled modules are left out, so that
-one zip serves arm64 and x86_64.
+A zip has the modules that the function's handler imports, and the libraries that these import (scripts/closure.py).
+The versions come from uv.lock. The same source produces the same bytes on every machine: files are sorted, times and
+modes are fixed, and bytecode is compiled with paths that do not depend on the folder. Native extensions are left out,
+so that one zip works on arm64 and x86_64.
 
-Byte code is in the zips because Lambda's task folder is read-only: what is missing is compiled at every cold start,
-which makes it two to three times as long. It must match the runtime's minor version, hence Python 3.13 exactly.
+The zips include bytecode because Lambda's task folder is read-only: whatever is missing would be compiled at every cold
+start, which would then take two to three times as long. Bytecode must match the runtime's minor version, hence exactly
+Python 3.13.
 """
 
 from __future__ import annotations
@@ -46,9 +48,9 @@ FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 BUILD = ROOT / "build"
 FUNCTIONS = ROOT / "functions"
 
-# MarkupSafe falls back to pure Python without its accelerator.
-OPTIONAL_COMPILED = ("markupsafe/_speedups",)
-COMPILED_SUFFIXES = {".so", ".pyd", ".dylib", ".dll"}
+# Without its native accelerator, MarkupSafe uses pure Python.
+OPTIONAL_NATIVE = ("markupsafe/_speedups",)
+NATIVE_SUFFIXES = {".so", ".pyd", ".dylib", ".dll"}
 BOTOCORE_DATA = PurePosixPath("botocore/data")
 BOTOCORE_COMMON_DATA = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
 UNUSED_FOLDERS = tuple(
@@ -56,7 +58,7 @@ UNUSED_FOLDERS = tuple(
     for folder in (
         "boto3/data",
         "boto3/examples",
-        "dateutil/zoneinfo",  # a copy of the time zone database; botocore uses the system's
+        "dateutil/zoneinfo",  # a copy of the time zone database; botocore uses the one of the system
         "aws_lambda_powertools/event_handler/openapi/swagger_ui",
         # These need libraries that are not bundled (pydantic, aws-encryption-sdk, avro, pyjwt).
         "aws_lambda_powertools/utilities/auth_alpha",
@@ -65,7 +67,7 @@ UNUSED_FOLDERS = tuple(
         "aws_lambda_powertools/utilities/parser",
     )
 )
-UNUSED_SUFFIXES = {".c", ".pyi", ".typed"} | COMPILED_SUFFIXES
+UNUSED_SUFFIXES = {".c", ".pyi", ".typed"} | NATIVE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,11 @@ BUNDLES = (
 
 
 def build() -> bool:
-    """Builds what is not up to date; True when the zips were written."""
+    """Build the zips unless they are up to date; True if they were written."""
     if sys.version_info[:2] != RUNTIME_VERSION:
-        raise Failure(f"the zips hold byte code for {RUNTIME}, but this is Python {sys.version.split()[0]}")
+        raise Failure(
+            f"this is Python {sys.version.split()[0]}, but the zips contain bytecode for {RUNTIME}. Run: make package"
+        )
     inputs = _inputs_digest()
     if _is_up_to_date(inputs):
         return False
@@ -110,7 +114,7 @@ def build() -> bool:
             functions = {function["name"]: function for function in written}
     manifest = {
         "inputs_sha256": inputs,
-        # Where two machines disagree about a zip's bytes, one of these differs.
+        # If two machines build different bytes, one of these differs.
         "built_with": {"python": sys.version.split()[0], "zlib": zlib.ZLIB_RUNTIME_VERSION},
         "functions": functions,
     }
@@ -157,7 +161,7 @@ def _source_files() -> list[Path]:
 
 
 def _dependencies() -> Path:
-    """The folder with all dependencies, installed and compiled; kept in build/ until uv.lock or this script changes."""
+    """The folder with all dependencies, installed and compiled; build/ keeps it until uv.lock or the scripts change."""
     site = BUILD / f"dependencies-{_dependencies_key()[:12]}"
     if site.is_dir():
         return site
@@ -173,7 +177,7 @@ def _dependencies() -> Path:
             *("--python-version", "3.13", "--python-platform", "aarch64-manylinux2014"),
             *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--requirement", str(requirements)),
         )
-        _refuse_compiled_modules(installed)
+        _reject_native_code(installed)
         _compile(installed)
         installed.rename(site)
     return site
@@ -192,13 +196,13 @@ def _uv(*arguments: str) -> str:
     return done.stdout
 
 
-def _refuse_compiled_modules(site: Path) -> None:
+def _reject_native_code(site: Path) -> None:
     for path in site.rglob("*"):
         name = path.relative_to(site).as_posix()
-        if path.suffix in COMPILED_SUFFIXES and not name.startswith(OPTIONAL_COMPILED):
+        if path.suffix in NATIVE_SUFFIXES and not name.startswith(OPTIONAL_NATIVE):
             raise Failure(
-                f"{name} is compiled: the zips must be pure Python to run on arm64 and x86_64 alike. "
-                "Use another library, or list the file in OPTIONAL_COMPILED if its package works without it."
+                f"{name} is native code. The zips must be pure Python to run on both arm64 and x86_64. "
+                "Use another library, or list the file in OPTIONAL_NATIVE if its package works without it."
             )
 
 
@@ -212,13 +216,13 @@ def _compiled_sources(folder: Path) -> Path:
 
 
 def _compile(folder: Path) -> None:
-    # In a process of its own with nothing imported: whether a string is written as shared depends on what the process
-    # has interned before, so a process that has, say, botocore loaded would write other bytes.
+    # In a separate process that has imported nothing: whether compileall marks a string as shared depends on what the
+    # process has interned before, so that a process with botocore loaded, for example, would write different bytes.
     options = ("-q", "-f", "-o", "0", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", TASK_FOLDER)
     command = [sys.executable, "-I", "-S", "-m", "compileall", *options, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failure(f"a source file does not compile:\n{done.stdout}{done.stderr}")
+        raise Failure(f"a source file can't be compiled:\n{done.stdout}{done.stderr}")
 
 
 def _write_bundle(bundle: Bundle, imported: Closure, sources: Path, site: Path) -> dict[str, Any]:
@@ -241,7 +245,7 @@ def _write_bundle(bundle: Bundle, imported: Closure, sources: Path, site: Path) 
 
 
 def _distributions(libraries: Iterable[str], site: Path) -> list[importlib.metadata.Distribution]:
-    """The distributions that these libraries are from, and those that they require in turn."""
+    """The distributions that contain these libraries, and those that they require in turn."""
     installed = {_normalized(found.name): found for found in importlib.metadata.distributions(path=[str(site)])}
     owners = {
         file.parts[0].removesuffix(".py"): name
@@ -251,8 +255,8 @@ def _distributions(libraries: Iterable[str], site: Path) -> list[importlib.metad
     for library in libraries:
         if library not in owners:
             raise Failure(
-                f"a function imports {library}, which its zip would not have. Add the distribution that it is from to "
-                "the extra `functions` in pyproject.toml."
+                f"a function imports {library}, which its zip would lack. Add the distribution that contains it to the "
+                "extra `functions` in pyproject.toml."
             )
     wanted: set[str] = set()
     waiting = {owners[library] for library in libraries}
@@ -264,7 +268,7 @@ def _distributions(libraries: Iterable[str], site: Path) -> list[importlib.metad
 
 
 def _required(distribution: importlib.metadata.Distribution) -> set[str]:
-    """By name. What its other markers rule out was not installed in the first place; extras were not asked for."""
+    """The names of what it requires without extras. Whatever another marker excludes was not installed anyway."""
     requirements = [text for text in distribution.requires or () if "extra ==" not in text]
     return {_normalized(re.split(r"[^\w.-]", text, maxsplit=1)[0]) for text in requirements}
 
@@ -276,14 +280,14 @@ def _normalized(name: str) -> str:
 def _own_files(imported: Closure, sources: Path) -> Iterator[tuple[str, Path]]:
     for path in closure.files(imported.modules, sources):
         if path.suffix not in UNUSED_SUFFIXES:
-            yield from _with_byte_code(path, sources)
+            yield from _with_bytecode(path, sources)
 
 
-def _with_byte_code(path: Path, root: Path) -> Iterator[tuple[str, Path]]:
+def _with_bytecode(path: Path, root: Path) -> Iterator[tuple[str, Path]]:
     yield path.relative_to(root).as_posix(), path
     if path.suffix == ".py":
-        byte_code = Path(importlib.util.cache_from_source(str(path), optimization=""))
-        yield byte_code.relative_to(root).as_posix(), byte_code
+        bytecode = Path(importlib.util.cache_from_source(str(path), optimization=""))
+        yield bytecode.relative_to(root).as_posix(), bytecode
 
 
 def _distribution_files(
@@ -292,14 +296,14 @@ def _distribution_files(
     for file in distribution.files or ():
         name = PurePosixPath(file.as_posix())
         if is_needed(name, services):
-            yield from _with_byte_code(site / name, site)
+            yield from _with_bytecode(site / name, site)
 
 
 def is_needed(name: PurePosixPath, services: Iterable[str]) -> bool:
-    """Does a function that uses these AWS services need this file of a dependency?"""
+    """Does a function that calls these AWS services need this file of a dependency?"""
     top = name.parts[0]
     if top.endswith(".dist-info"):
-        # importlib.metadata reads the version from METADATA, and the licences go where the code goes.
+        # importlib.metadata reads the version from METADATA, and a license must accompany its code.
         return name.name == "METADATA" or name.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE", "COPYING"))
     if top in {"..", "bin"} or "tests" in name.parts or name.suffix in UNUSED_SUFFIXES:
         return False
@@ -314,13 +318,13 @@ def _zip(files: dict[str, Path], target: Path) -> bytes:
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, path in sorted(files.items()):
             entry = zipfile.ZipInfo(name, FIXED_TIME)
-            entry.create_system = 3  # Unix, whatever system builds
+            entry.create_system = 3  # Unix, on any system
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
     data = partial.read_bytes()
     if len(data) > MAX_ZIP_BYTES:
         partial.unlink()
-        raise Failure(f"{target.name} would have {len(data):,} bytes; at most {MAX_ZIP_BYTES:,} are allowed")
+        raise Failure(f"{target.name} would have {len(data):,} bytes. At most {MAX_ZIP_BYTES:,} are allowed.")
     partial.replace(target)
     return data
 

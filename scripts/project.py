@@ -1,4 +1,4 @@
-"""What the commands share: where things are, how they fail, and the environment of everything that runs locally."""
+"""What the commands share: paths, how they fail, and the environment of everything that runs locally."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CREDENTIALS_FILE = LOCAL_ENVIRONMENT / "credentials.env"
 
 
 class Failure(Exception):  # noqa: N818 - it is what the user reads, not an error of the program
-    """Ends a command with a message for its user and no traceback."""
+    """Ends a command with a message for the user, without a traceback."""
 
 
-def run(main: Callable[[], None], what_is_left: Callable[[], str] = lambda: "Run it again to go on.") -> None:
-    """Runs a command's main function; a Failure becomes a message on stderr and exit code 1.
+def run(main: Callable[[], None], what_is_left: Callable[[], str] = lambda: "Run it again to continue.") -> None:
+    """Run a command's main function; a Failure becomes a message on stderr and exit code 1.
 
     Args:
-        what_is_left: says after Ctrl-C what state things are in, and how to go on.
+        what_is_left: tells the user after Ctrl-C what state things are in, and how to continue.
     """
     try:
         main()
@@ -48,8 +48,8 @@ def credentials() -> dict[str, str]:
 def local_environment(endpoint_url: str | None = None, base: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for everything that talks to the local AWS.
 
-    Nothing of the caller's AWS set-up gets in: no profile, key, token, region, endpoint or configuration file, so no
-    local command can ever reach a real account. Loopback is kept away from any proxy.
+    It contains nothing of the caller's AWS configuration: no profile, key, token, region, endpoint, or configuration
+    file. Therefore no local command can ever reach a real account. Loopback never goes through a proxy.
     """
     caller = os.environ if base is None else base
     environment = {name: value for name, value in caller.items() if not _belongs_to_the_caller(name)}
@@ -67,5 +67,5 @@ def local_environment(endpoint_url: str | None = None, base: Mapping[str, str] |
 
 
 def _belongs_to_the_caller(name: str) -> bool:
-    # A workspace or data folder that the caller chose for another root would make terraform lose the local state.
+    # With a workspace or data folder that the caller chose for another root, terraform would not find the local state.
     return name.startswith("AWS_") or name in {"TF_WORKSPACE", "TF_DATA_DIR"}

@@ -76,7 +76,7 @@ def test_the_budget_can_be_used_up_to_the_last_token_and_no_further(budget):
     limited = budget(daily_tokens_per_user=100)
     limited.reserve("user-1", 60)
     limited.reserve("user-1", 40)
-    with pytest.raises(JobError, match="the user's 100 tokens are used up until midnight UTC") as caught:
+    with pytest.raises(JobError, match="The user's 100 tokens are used up until midnight UTC") as caught:
         limited.reserve("user-1", 1)
     assert (caught.value.code, caught.value.error_class) == ("BUDGET_EXHAUSTED", "throttled")
     limited.reserve("user-2", 100)
@@ -84,7 +84,7 @@ def test_the_budget_can_be_used_up_to_the_last_token_and_no_further(budget):
 
 def test_a_user_gets_back_what_the_total_refuses(budget, counted):
     limited = budget(daily_tokens_per_user=100, daily_tokens_total=50)
-    with pytest.raises(JobError, match="the day's 50 tokens"):
+    with pytest.raises(JobError, match="The day's 50 tokens"):
         limited.reserve("user-1", 60)
     assert counted(counter_key(TODAY, "user-1")) == 0
 
@@ -146,7 +146,7 @@ def test_what_is_said_is_why_it_was_refused_though_undoing_fails_too(budget, mon
         raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
 
     monkeypatch.setattr(limited, "settle", down)
-    with pytest.raises(JobError, match="the day's 50 tokens"):
+    with pytest.raises(JobError, match="The day's 50 tokens"):
         limited.reserve("user-1", 60)
 
 

@@ -584,7 +584,7 @@ def test_nothing_is_deployed(environment):
 @pytest.mark.parametrize(
     ("document", "found"),
     [
-        (b"{", "can't be used: the job type configuration can't be read (JSONDecodeError: Expecting"),
+        (b"{", "can't be used: The job type configuration can't be read (JSONDecodeError: Expecting"),
         ({"version": "v"}, "must have a version and jobTypes"),
         ([], "must have a version and jobTypes"),
         ({"version": "v", "jobTypes": {}}, "must have a version and jobTypes"),
@@ -601,12 +601,12 @@ def test_a_configuration_that_can_not_be_used(environment, document, found):
 @pytest.mark.parametrize(
     ("broken", "found"),
     [
-        (JOB_TYPE | {"maxTokens": "many"}, "maxTokens: it is 'many'"),
-        (1, "the job type: it is int and not an object"),
+        (JOB_TYPE | {"maxTokens": "many"}, "maxTokens: It is 'many'"),
+        (1, "jobTypes.poem: It is 1. It must be a JSON object."),
         (JOB_TYPE | {"prompt": "{{"}, "prompt, line 1"),
         (
             JOB_TYPE | {"inputSchema": {"properties": {"name": {"pattern": r"^\p{L}+$"}}}},
-            r"inputSchema.properties.name.pattern: '^\\p{L}+$' is not a regular expression",
+            r"inputSchema.properties.name.pattern: '^\\p{L}+$' is not a Python regular expression",
         ),
     ],
 )

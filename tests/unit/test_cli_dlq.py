@@ -295,7 +295,7 @@ def test_a_dlq_that_can_not_be_read_is_explained(cli, refusing):
     refusing(clients.get_sqs_client(), "ReceiveMessage")
     result = cli("dlq", "list")
     assert result.exit_code == 1
-    assert "cannot receive from" in result.stderr
+    assert "Cannot receive from" in result.stderr
     assert "these credentials may not do this" in result.stderr
 
 

@@ -175,7 +175,7 @@ def test_a_large_input_goes_to_the_bucket_and_is_refused_without_one(cli, file, 
     assert queued()[0]["inputLocation"]["bucket"] == aws.bucket
     monkeypatch.delenv("AI_JOB_BUCKET")
     result = cli("submit", large)
-    assert (result.exit_code, "SQS takes at most 262144" in result.stderr) == (1, True)
+    assert (result.exit_code, "SQS accepts at most 262144" in result.stderr) == (1, True)
 
 
 def test_variables_of_another_environment_do_not_count(cli, file, tmp_path, aws):

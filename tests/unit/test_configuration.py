@@ -66,12 +66,12 @@ def test_a_function_refuses_to_start_without_any_one_of_its_variables(settings):
 def test_a_yes_or_no_is_true_or_false_and_nothing_else():
     given = {**COMPLETE, "AI_JOB_EVENTS_INCLUDE_RESULT": "True"}
     assert EventPublisherSettings.from_environment(given).include_result
-    with pytest.raises(ConfigurationError, match="AI_JOB_EVENTS_INCLUDE_RESULT is 'yes': it must be true or false"):
+    with pytest.raises(ConfigurationError, match="AI_JOB_EVENTS_INCLUDE_RESULT is 'yes'. It must be true or false"):
         EventPublisherSettings.from_environment(given | {"AI_JOB_EVENTS_INCLUDE_RESULT": "yes"})
 
 
 def test_a_mode_of_authorization_that_is_not_known_is_refused():
-    with pytest.raises(ConfigurationError, match="AI_JOB_AUTHORIZATION is 'COGNITO': it must be one of AWS_IAM, NONE"):
+    with pytest.raises(ConfigurationError, match="AI_JOB_AUTHORIZATION is 'COGNITO'. It must be one of AWS_IAM, NONE"):
         JobsApiSettings.from_environment(COMPLETE | {"AI_JOB_AUTHORIZATION": "COGNITO"})
 
 

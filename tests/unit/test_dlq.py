@@ -450,7 +450,7 @@ def test_a_letter_that_can_not_be_deleted_was_sent_and_is_reported(retry, dead_l
 def test_a_table_that_can_not_be_read_fails_the_letter(retry, dead_letter, aws, refusing):
     dead_letter()
     refusing(clients.get_dynamodb_client(), "GetItem", "AccessDeniedException")
-    assert outcomes(retry()) == [("job-1", "failed", "DynamoDB answered AccessDeniedException (HTTP 0)")]
+    assert outcomes(retry()) == [("job-1", "failed", "DynamoDB answered AccessDeniedException (HTTP 0).")]
     assert get_queue_message_count(aws.request_dlq).visible == 1
 
 
@@ -460,7 +460,7 @@ def test_a_letter_without_room_for_its_id_stays(retry, aws, body):
     send_message(aws.request_dlq, text[:-3] + "x" * (MAX_MESSAGE_BYTES - len(text)) + text[-3:], {})
     (treated,) = retry()
     assert treated.outcome is Outcome.FAILED
-    assert "SQS takes at most" in (treated.reason or "")
+    assert "SQS accepts at most" in (treated.reason or "")
     assert get_queue_message_count(aws.request_dlq).visible == 1
 
 
@@ -515,7 +515,7 @@ def test_a_queue_that_fails_in_the_middle_leaves_the_rest_visible(pair, rows, de
         dead_letter(f"job-{number}")
     refusing(clients.get_sqs_client(), "ReceiveMessage", after=1)
     treated = []
-    with pytest.raises(Exception, match="cannot receive"):
+    with pytest.raises(Exception, match="Cannot receive"):
         dlq.retry(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append, store=rows)
     assert get_queue_message_count(aws.request_dlq).in_flight == 0
 

@@ -129,7 +129,7 @@ def test_a_broken_document_does_not_replace_a_good_one(source, appconfig, clock,
     assert [line["OperatorErrors"] for line in lines if "OperatorErrors" in line] == [[1.0]]
     (told,) = caplog.records
     assert (told.levelname, told.errorCode, told.configVersion) == ("ERROR", "INVALID_CONFIGURATION", "v1")
-    assert "the job type configuration" in told.problem
+    assert "The job type configuration" in told.problem
 
 
 def test_an_outage_is_no_fault_of_an_operator(source, appconfig, clock, capsys):

@@ -126,7 +126,7 @@ def test_no_attribute_of_python_stands_in_for_a_missing_field(type_document, pro
 def test_a_method_that_is_called_is_told_when_the_type_is_read(type_document, prompt):
     message = catalog(t=type_document | {"prompt": prompt}).broken["t"].message
     assert "prompt, line 1: " in message
-    assert "can't be called: values have fields and no methods; use a filter" in message
+    assert "can't be called. Values have fields, but no methods. Use a filter" in message
 
 
 def test_an_unknown_type_names_the_known_ones(job_types):
@@ -183,23 +183,23 @@ def nested(levels):
         ({"inputSchema": {"allOf": [{}, {"anyOf": [{"enum": 7}]}]}}, "inputSchema.allOf.1.anyOf.0.enum: "),
         ({"inputSchema": nested(90)}, "nested 150 levels deep or more"),
         ({"inputSchema": nested(60)}, "nested too deeply"),
-        ({"inputSchema": {"$ref": "#"}}, "inputSchema.$ref: it is nested too deeply, or refers to itself"),
-        ({"inputSchema": {"type": "array"}}, "inputSchema.type: it is 'array'"),
-        ({"inputSchema": {"$schema": 4}}, "inputSchema.$schema: it is 4"),
-        ({"inputSchema": None}, "inputSchema: it is None"),
-        (schema_of_name(maximum=float("inf")), "inputSchema.properties.name.maximum: it is inf"),
-        ({"maxTokens": float("inf")}, "maxTokens: it is inf"),
-        ({"maxTokens": 10**400}, "maxTokens: it is 1000"),
-        ({"maxTokens": True}, "maxTokens: it is True"),
-        ({"timeoutSeconds": 901}, "timeoutSeconds: it is 901"),
-        ({"temperature": float("nan")}, "temperature: it is nan"),
-        ({"modelId": ""}, "modelId: it is ''"),
-        ({"guardrail": {"id": "g"}}, "guardrail.version: it is None"),
+        ({"inputSchema": {"$ref": "#"}}, "inputSchema.$ref: It is nested too deeply, or refers to itself"),
+        ({"inputSchema": {"type": "array"}}, "inputSchema.type: It is 'array'"),
+        ({"inputSchema": {"$schema": 4}}, "inputSchema.$schema: It is 4"),
+        ({"inputSchema": None}, "inputSchema: It is None"),
+        (schema_of_name(maximum=float("inf")), "inputSchema.properties.name.maximum: It is inf"),
+        ({"maxTokens": float("inf")}, "maxTokens: It is inf"),
+        ({"maxTokens": 10**400}, "maxTokens: It is 1000"),
+        ({"maxTokens": True}, "maxTokens: It is True"),
+        ({"timeoutSeconds": 901}, "timeoutSeconds: It is 901"),
+        ({"temperature": float("nan")}, "temperature: It is nan"),
+        ({"modelId": ""}, "modelId: It is ''"),
+        ({"guardrail": {"id": "g"}}, "guardrail.version: It is None"),
         ({"prompt": "one\ntwo {{ 1 +"}, "prompt, line 2: "),
         ({"prompt": "{{ name | shout }}"}, "prompt, line 1: No filter named 'shout'"),
-        ({"prompt": "{{ " + "(" * 500 + "1" + ")" * 500 + " }}"}, "prompt: it can't be compiled"),
-        ({"prompt": "{% for a in name %}" * 30 + "{% endfor %}" * 30}, "prompt: it can't be compiled"),
-        ({"prompt": "\ud83c"}, "prompt: it has half a surrogate pair"),
+        ({"prompt": "{{ " + "(" * 500 + "1" + ")" * 500 + " }}"}, "prompt: It can't be compiled"),
+        ({"prompt": "{% for a in name %}" * 30 + "{% endfor %}" * 30}, "prompt: It can't be compiled"),
+        ({"prompt": "\ud83c"}, "prompt: It has half a surrogate pair"),
         ({"systemPrompt": "{% endif %}"}, "systemPrompt, line 1: "),
     ],
 )
@@ -208,7 +208,7 @@ def test_a_broken_type_is_told_with_the_place_of_the_fault(type_document, broken
     assert types.get("good").prepare({"name": "Ada"}).user == "Greet Ada."
     error = failure(types.get, "bad")
     assert error.code == "INVALID_CONFIGURATION"
-    assert error.message.startswith("job type 'bad' is misconfigured: ")
+    assert error.message.startswith("Job type 'bad' is misconfigured. ")
     assert place in error.message
     assert types.broken == {"bad": types._by_name["bad"]}
 
@@ -227,7 +227,7 @@ def test_nothing_is_fetched_for_a_schema(type_document, reference, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", lambda *args: pytest.fail(f"fetched {args}"))
     for schema in ({"$ref": reference}, {"default": {"$ref": reference}, "type": "object"}):
         message = catalog(bad=type_document | schema_of_name(**schema)).broken["bad"].message
-        assert "only references within the schema are allowed" in message
+        assert "Only references within the schema are allowed" in message
         assert "inputSchema.properties.name." in message
 
 
@@ -443,4 +443,4 @@ def test_the_fields_that_a_schema_does_not_name_are_a_mapping(type_document):
 def test_one_of_several_fields_is_asked_for_by_their_names():
     kind = catalog(**{"social-media": builtin_document("social-media")}).get("social-media")
     error = failure(kind.prepare, {"platform": "x"})
-    assert (error.field, error.message) == ("input.subject", "input must have one of these: subject, topic")
+    assert (error.field, error.message) == ("input.subject", "input must have at least one of these: subject, topic.")

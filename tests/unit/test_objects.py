@@ -75,7 +75,7 @@ def test_there_is_a_limit_with_a_bucket_too(aws):
 
 
 def test_an_input_that_can_not_be_stored_is_not_sent(aws, messages_in):
-    with pytest.raises(AIJobsError, match="cannot store the input in missing"):
+    with pytest.raises(AIJobsError, match="Cannot store the input in missing"):
         send_ai_job_request(AIJobMessage("user-1", "greeting", LARGE), queue_url=aws.request_queue, bucket="missing")
     assert messages_in(aws.request_queue) == []
 

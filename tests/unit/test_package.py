@@ -28,7 +28,7 @@ PROJECT = Path(__file__).parents[2]
 NAMES = [bundle.name for bundle in package.BUNDLES]
 UNUSED = ("ai_jobs.cli", "ai_jobs.client", "ai_jobs.operate")
 needs_runtime = pytest.mark.skipif(
-    sys.version_info[:2] != package.RUNTIME_VERSION, reason="the zips hold byte code of the functions' Python"
+    sys.version_info[:2] != package.RUNTIME_VERSION, reason="the zips hold bytecode of the functions' Python"
 )
 
 
@@ -113,12 +113,12 @@ def test_a_zip_is_small_pure_python_and_compiled(clones: tuple[Clone, Clone], na
     archive = zipfile.ZipFile(clones[0].zip(name))
     names = set(archive.namelist())
     assert clones[0].zip(name).stat().st_size < 5_000_000
-    assert not [found for found in names if PurePosixPath(found).suffix in package.COMPILED_SUFFIXES]
+    assert not [found for found in names if PurePosixPath(found).suffix in package.NATIVE_SUFFIXES]
     for source in (PurePosixPath(found) for found in names if found.endswith(".py")):
-        byte_code = archive.read(str(source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"))
+        bytecode = archive.read(str(source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"))
         # PEP 552: 1 is a hash that is not checked against the source, so neither times nor the source matter.
-        assert byte_code[:8] == importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
-        assert marshal.loads(byte_code[16:]).co_filename == f"/var/task/{source}"  # noqa: S302 - our own build
+        assert bytecode[:8] == importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
+        assert marshal.loads(bytecode[16:]).co_filename == f"/var/task/{source}"  # noqa: S302 - our own build
     assert not [found for found in names if found.startswith(("ai_jobs/cli/", "ai_jobs/client/"))]
     assert all(entry.date_time == package.FIXED_TIME for entry in archive.infolist())
     assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}, "Lambda's user can read it"
@@ -263,7 +263,7 @@ def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_p
         "three-library",
         "two-library",
     ]
-    with pytest.raises(package.Failure, match="a function imports four, which its zip would not have"):
+    with pytest.raises(package.Failure, match="a function imports four, which its zip would lack"):
         package._distributions({"four"}, tmp_path)
 
 
@@ -293,14 +293,14 @@ def test_only_what_the_functions_use_is_bundled(path: str, needed: bool) -> None
 def test_a_compiled_library_is_refused(tmp_path: Path) -> None:
     (tmp_path / "markupsafe").mkdir()
     (tmp_path / "markupsafe" / "_speedups.cpython-313-aarch64-linux-gnu.so").touch()
-    package._refuse_compiled_modules(tmp_path)
+    package._reject_native_code(tmp_path)
     (tmp_path / "fast").mkdir()
     (tmp_path / "fast" / "_core.abi3.so").touch()
-    with pytest.raises(package.Failure, match=r"fast/_core\.abi3\.so is compiled"):
-        package._refuse_compiled_modules(tmp_path)
+    with pytest.raises(package.Failure, match=r"fast/_core\.abi3\.so is native code"):
+        package._reject_native_code(tmp_path)
 
 
 def test_another_python_than_the_runtimes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "RUNTIME_VERSION", (3, 99))
-    with pytest.raises(package.Failure, match="the zips hold byte code"):
+    with pytest.raises(package.Failure, match="the zips contain bytecode"):
         package.build()

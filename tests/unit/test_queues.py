@@ -77,7 +77,7 @@ def test_more_than_ten_messages_are_hidden_at_once(aws):
 
 
 def test_a_refusal_says_what_was_tried(aws):
-    with pytest.raises(AIJobsError, match="cannot receive from .*missing"):
+    with pytest.raises(AIJobsError, match="Cannot receive from .*missing"):
         receive_messages(aws.request_queue.replace("request-queue", "missing"), wait_seconds=0)
 
 
@@ -102,7 +102,7 @@ def test_empty_attributes_are_left_out(aws):
     ("size", "bucket", "refusal"),
     [
         (1_000, None, None),
-        (262_144, None, "SQS takes at most 262144"),
+        (262_144, None, "SQS accepts at most 262144"),
         (262_144, "objects", None),
         (10_000_000, "objects", "at most 10000000 are allowed"),
     ],
@@ -122,9 +122,9 @@ def test_what_fails_says_which_job_it_was_about(aws, monkeypatch):
     with pytest.raises(ValueError, match="delay_seconds is 901") as late:
         send_ai_job_request(job, queue_url=aws.request_queue, delay_seconds=901)
     large = AIJobMessage("user-1", "greeting", {"name": "x" * 300_000}, job_id=job.job_id)
-    with pytest.raises(ValueError, match="SQS takes at most") as too_large:
+    with pytest.raises(ValueError, match="SQS accepts at most") as too_large:
         send_ai_job_request(large, queue_url=aws.request_queue)
-    with pytest.raises(AIJobsError, match="cannot store the input") as not_stored:
+    with pytest.raises(AIJobsError, match="Cannot store the input") as not_stored:
         send_ai_job_request(large, queue_url=aws.request_queue, bucket="no-such-bucket")
     result = AIJobResultMessage(job.job_id, "u", "greeting", "failed", error={"code": "X", "message": "y"})
     with pytest.raises(AIJobsError) as unreported:

@@ -66,7 +66,7 @@ def test_a_job_that_never_ends_is_shown_as_it_is(
 
 def test_a_refused_job_is_shown_with_the_answer(api: FakeJobsApi) -> None:
     api.faults.append(error(403, "FORBIDDEN"))
-    with pytest.raises(Failure, match=r"post\.json was refused: 403 FORBIDDEN"):
+    with pytest.raises(Failure, match=r"the API rejected the job in .*post\.json: 403 FORBIDDEN"):
         demo.main()
 
 

@@ -170,14 +170,16 @@ def test_what_is_left_after_ctrl_c_says_how_to_go_on(world: World, monkeypatch: 
     def interrupted(instance: Instance) -> None:
         raise KeyboardInterrupt
 
-    assert "The local AWS does not run" in local_stack.what_is_left()
+    assert "The local AWS is not running" in local_stack.what_is_left()
     with monkeypatch.context() as context:
         context.setattr(local_stack, "_apply", interrupted)
         with pytest.raises(KeyboardInterrupt):
             local_stack.up()
-    assert "The next make local-up or make demo starts over; make local-down stops it" in local_stack.what_is_left()
+    assert (
+        "The next make local-up or make demo starts over. Stop it with: make local-down" in local_stack.what_is_left()
+    )
     world.up()
-    assert "Stop it with: make local-down" in local_stack.what_is_left()
+    assert "as last applied. Stop it with: make local-down" in local_stack.what_is_left()
 
 
 TERRAFORM = """#!/bin/sh
@@ -238,7 +240,7 @@ def test_a_plan_that_fails_says_that_nothing_was_applied(
     with pytest.raises(Failure, match="nothing was applied") as raised:
         local_stack._plan(RUNNING)
     assert "Invalid value for variable" in str(raised.value)
-    assert "The stack that runs is as it was." in str(raised.value)
+    assert "The running stack is unchanged." in str(raised.value)
     assert "apply" not in terraform()
 
 

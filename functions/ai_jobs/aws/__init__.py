@@ -1,1 +1,1 @@
-"""The only code that touches boto3: clients, queues, objects, and what its errors mean."""
+"""The only code that imports boto3: clients, queues, objects, items, and the meaning of AWS's errors."""

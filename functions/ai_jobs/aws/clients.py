@@ -1,4 +1,4 @@
-"""The boto3 clients: one of each per process, with the time-outs and retries that the system counts on."""
+"""The boto3 clients: one of each per process, with the timeouts and retries that the system relies on."""
 
 from __future__ import annotations
 
@@ -29,36 +29,37 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_SECONDS = 1
 
-# One try has no other: a handshake that takes a moment longer must not cost the job a receive.
+# A model call is not retried here: a handshake that takes a moment longer must not use a receive of the job.
 _MODEL_CONNECT_TIMEOUT_SECONDS = 2
 
 MAX_POOL_CONNECTIONS = 50
-"""Sockets a client keeps, and so the bound on the jobs that one process works on at once."""
+"""The number of sockets a client keeps, and so the limit on the jobs that one process works on at once."""
 
 # Longer than SQS's longest poll (20 s).
 _SQS_READ_TIMEOUT_SECONDS = 25
 
-# A healthy table, configuration or queue answers in milliseconds. An unhealthy one must be told apart while there is
-# time left to say so: jobs_api writes a row (two attempts) and sends a message (three) within its 29 s.
+# A healthy table, configuration, or queue responds in milliseconds. An unhealthy one must be noticed while there is
+# time left to report it: jobs_api writes a row (two tries) and sends a message (three) within its 29 s.
 _DATA_READ_TIMEOUT_SECONDS = 3
 
-# What S3 may take for the next bytes, not for an object as a whole. jobs_api asks AppConfig (two attempts), then S3
-# (three), and must be able to say within its 29 s that one of them hangs.
+# How long S3 may take for the next bytes, not for an object as a whole. jobs_api calls AppConfig (two tries), then S3
+# (three), and must be able to report within its 29 s that one of them hangs.
 _S3_READ_TIMEOUT_SECONDS = 4
 
-# What only the command `ai-jobs` asks: a person waits for it.
+# For what only the command `ai-jobs` calls, while a person waits.
 _CONTROL_READ_TIMEOUT_SECONDS = 10
 
-# Signed URLs must be of version 4 and name the region's own endpoint, the only one that every region's buckets answer
-# to; botocore signs for the global one unless the address is virtual (botocore.signers._should_use_global_endpoint).
+# Signed URLs must use signature version 4 and the region's own endpoint, the only one that works for the buckets of
+# every region. botocore signs for the global one unless the address is virtual
+# (botocore.signers._should_use_global_endpoint).
 _SIGNING = Config(
     signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"}
 )
 
 _CALLING_MODELS = Config(connect_timeout=_MODEL_CONNECT_TIMEOUT_SECONDS)
 
-# Creating a client goes through boto3's default session, which is not safe to use from two threads at once
-# (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html); the clients themselves are.
+# Creating a client goes through boto3's default session, which is not thread-safe
+# (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html). The clients themselves are.
 _creation = threading.Lock()
 
 
@@ -72,7 +73,7 @@ def _create(service: str, read_timeout_seconds: int, attempts: int, more: Config
         user_agent_extra="ai-jobs",
     )
     client = boto3.client(
-        service,  # type: ignore[call-overload]  # the stubs know each service's client by its literal name only
+        service,  # type: ignore[call-overload]  # the stubs only know literal service names
         endpoint_url=settings.endpoint_url(),
         config=config.merge(more) if more else config,
     )
@@ -87,118 +88,121 @@ def _client(service: str, read_timeout_seconds: int, attempts: int, more: Config
 
 
 def get_sqs_client() -> SQSClient:
-    """The process's SQS client; `USE_LOCAL_AWS` and `AWS_ENDPOINT_URL` say where it points.
+    """The process's SQS client, for the endpoint that `USE_LOCAL_AWS` and `AWS_ENDPOINT_URL` choose.
 
     Raises:
-        ConfigurationError: when `USE_LOCAL_AWS` is neither true nor false.
-        botocore.exceptions.NoRegionError: when no region is configured.
+        ConfigurationError: if `USE_LOCAL_AWS` is neither true nor false.
+        botocore.exceptions.NoRegionError: if no region is configured.
     """
     client: SQSClient = _client("sqs", _SQS_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_sqs_sending_client() -> SQSClient:
-    """The process's SQS client for what is no long poll. Raises as `get_sqs_client` does."""
+    """The process's SQS client for calls other than long polls. Raises what `get_sqs_client` raises."""
     client: SQSClient = _client("sqs", _DATA_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_dynamodb_client() -> DynamoDBClient:
-    """The process's DynamoDB client. Raises as `get_sqs_client` does."""
+    """The process's DynamoDB client. Raises what `get_sqs_client` raises."""
     client: DynamoDBClient = _client("dynamodb", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
     return client
 
 
 def get_appconfigdata_client() -> AppConfigDataClient:
-    """The process's AppConfig data client. Raises as `get_sqs_client` does."""
+    """The process's AppConfig data client. Raises what `get_sqs_client` raises."""
     client: AppConfigDataClient = _client("appconfigdata", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
     return client
 
 
 def get_s3_client() -> S3Client:
-    """The process's S3 client. Raises as `get_sqs_client` does."""
+    """The process's S3 client. Raises what `get_sqs_client` raises."""
     client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_s3_signing_client() -> S3Client:
-    """An S3 client for signing URLs only. Raises as `get_sqs_client` does."""
+    """The process's S3 client that only signs URLs. Raises what `get_sqs_client` raises."""
     client: S3Client = _client("s3", _S3_READ_TIMEOUT_SECONDS, attempts=3, more=_SIGNING)
     return client
 
 
 def get_events_client() -> Any:
-    """The process's EventBridge client, untyped for want of its stubs. Raises as `get_sqs_client` does."""
+    """The process's EventBridge client, untyped because no stubs are installed. Raises what `get_sqs_client` raises."""
     return _client("events", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
 
 
 def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:
-    """The Bedrock client for this read time-out: botocore has no time-out per call, so there is one client for each.
+    """The Bedrock client with this read timeout: botocore has no timeout per call, so each timeout has its own client.
 
-    It calls once: a retry inside botocore would bill the model a second time behind the retry policy's back. What is
-    tried again is the connection, as long as nothing was sent. Raises as `get_sqs_client` does.
+    It does not retry a call: botocore would bill the model a second time behind the retry policy's back. It does retry
+    the connection, as long as nothing was sent. Raises what `get_sqs_client` raises.
     """
     client: BedrockRuntimeClient = _client("bedrock-runtime", read_timeout_seconds, attempts=1, more=_CALLING_MODELS)
     return client
 
 
 def get_lambda_client() -> LambdaClient:
-    """The process's Lambda client, for the command. Raises as `get_sqs_client` does."""
+    """The process's Lambda client, for the command. Raises what `get_sqs_client` raises."""
     client: LambdaClient = _client("lambda", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_cloudwatch_client() -> CloudWatchClient:
-    """The process's CloudWatch client, for the command. Raises as `get_sqs_client` does."""
+    """The process's CloudWatch client, for the command. Raises what `get_sqs_client` raises."""
     client: CloudWatchClient = _client("cloudwatch", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_appconfig_client() -> AppConfigClient:
-    """The process's client of AppConfig's control plane, for the command. Raises as `get_sqs_client` does."""
+    """The process's client of AppConfig's control plane, for the command. Raises what `get_sqs_client` raises."""
     client: AppConfigClient = _client("appconfig", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_bedrock_control_client() -> BedrockClient:
-    """The client of Bedrock's control plane, for the command: it calls no model. Raises as `get_sqs_client` does."""
+    """The process's client of Bedrock's control plane, for the command. Raises what `get_sqs_client` raises."""
     client: BedrockClient = _client("bedrock", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_iam_client() -> Any:
-    """The process's IAM client, for the command, untyped for want of its stubs. Raises as `get_sqs_client` does."""
+    """The process's IAM client, for the command, untyped because no stubs are installed.
+
+    Raises what `get_sqs_client` raises.
+    """
     return _client("iam", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
 
 
 def get_scheduler_client() -> EventBridgeSchedulerClient:
-    """The process's EventBridge Scheduler client, for the command. Raises as `get_sqs_client` does."""
+    """The process's EventBridge Scheduler client, for the command. Raises what `get_sqs_client` raises."""
     client: EventBridgeSchedulerClient = _client("scheduler", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_sns_client() -> SNSClient:
-    """The process's SNS client, for the command. Raises as `get_sqs_client` does."""
+    """The process's SNS client, for the command. Raises what `get_sqs_client` raises."""
     client: SNSClient = _client("sns", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def get_sts_client() -> STSClient:
-    """The process's STS client, for the command. Raises as `get_sqs_client` does."""
+    """The process's STS client, for the command. Raises what `get_sqs_client` raises."""
     client: STSClient = _client("sts", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
     return client
 
 
 def forget_clients() -> None:
-    """Make the next call of each function above create its client anew, from the environment as it is then."""
+    """Make the next call of each function above create a new client, from the environment at that time."""
     with _creation:
         _create.cache_clear()
 
 
 def _start_afresh() -> None:
-    """Share no connection with the parent: two processes that read one get each other's answers."""
+    """Share no connection with the parent: two processes that read from one get each other's responses."""
     global _creation
-    _creation = threading.Lock()  # the parent's may be held by a thread that the child does not have
+    _creation = threading.Lock()  # a thread that the child does not have may hold the parent's
     _create.cache_clear()
 
 

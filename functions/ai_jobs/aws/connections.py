@@ -1,4 +1,4 @@
-"""Connections that outlive the silence of a long call, and are made with patience."""
+"""Connections that survive the silence of a long call, and that are retried while nothing was sent."""
 
 from __future__ import annotations
 
@@ -19,27 +19,23 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 CONNECT_SECONDS = 3
-"""How long after its first try a connection may be tried again."""
+"""How long after the first try a connection may be retried."""
 
 _PAUSE_SECONDS = 0.5
 
-# NAT gateways and load balancers forget a connection that is silent for 350 s, as one is while a model thinks. Linux
-# sends its first sign of life after 7,200 s, and botocore's `tcp_keepalive` only turns that on
+# NAT gateways and load balancers drop a connection that is silent for 350 s, as it is while a model thinks. Linux sends
+# its first keepalive probe after 7,200 s, and botocore's `tcp_keepalive` only enables that
 # (https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout).
-# By name: not every system that the library runs on has each of them.
-_SIGNS_OF_LIFE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
+# By name, because not every operating system has all of these options.
+_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
 KEEPALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in _SIGNS_OF_LIFE.items()
-        if hasattr(socket, name)
-    ),
+    *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in _PROBES.items() if hasattr(socket, name)),
 ]
 
 
 class _Patient:
-    """A connection that is kept alive, and that is tried again as long as nothing was sent on it."""
+    """A connection that is kept alive, and that is retried as long as nothing was sent on it."""
 
     sock: Any
 
@@ -48,13 +44,13 @@ class _Patient:
         super().__init__(*args, **kwargs)
 
     def connect(self) -> None:
-        again_until = time.monotonic() + CONNECT_SECONDS
+        retry_until = time.monotonic() + CONNECT_SECONDS
         while True:
             try:
                 super().connect()  # type: ignore[misc]  # of the connection that this is mixed into
             except (OSError, HTTPError) as error:
-                # With the handshake, which urllib3 reports as if the call itself had taken too long.
-                if isinstance(error, ssl.SSLCertVerificationError) or time.monotonic() >= again_until:
+                # Includes the handshake, whose timeout urllib3 reports as if the call itself had timed out.
+                if isinstance(error, ssl.SSLCertVerificationError) or time.monotonic() >= retry_until:
                     raise
                 if self.sock is not None:
                     self.sock.close()
@@ -64,7 +60,7 @@ class _Patient:
                 return
 
 
-# botocore's own classes do not agree with each other in their types.
+# The types of botocore's own classes contradict each other.
 class _HTTPConnection(_Patient, AWSHTTPConnection):  # type: ignore[misc]  # botocore has no types here
     pass
 
@@ -82,8 +78,8 @@ class _HTTPSPool(AWSHTTPSConnectionPool):
 
 
 def make_patient(client: BaseClient) -> None:
-    """Let a client make its connections so; botocore has no setting for either.
+    """Make a client use such connections; botocore has no setting for either property.
 
-    Its HTTP session takes the pools of all its connections, those through a proxy included, from this one table.
+    The client's HTTP session takes the pools of all its connections, including those through a proxy, from this table.
     """
     client._endpoint.http_session._pool_classes_by_scheme.update(http=_HTTPPool, https=_HTTPSPool)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What boto3 raises, and the job errors of `ai_jobs.contract.errors` that it becomes. Nobody else imports botocore."""
+"""What boto3 raises, and which error of `ai_jobs.contract.errors` it becomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 from ai_jobs.contract.errors import CODES, AWSError, ErrorClass, JobError
 
 CALL_ERRORS = (ClientError, BotoCoreError)
-"""What a call to AWS raises, for `except`: AWS refused it, or it did not get there."""
+"""What a call to AWS raises, for `except`: AWS refused the call, or was not reached."""
 
 _MODEL_CODES = {
     # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
@@ -45,7 +45,7 @@ def _code_and_status(error: ClientError) -> tuple[str, int]:
 def _code_for_status(status: int) -> str:
     if status in (429, 503):
         return "MODEL_THROTTLED"
-    # Whatever its name, such as MPAgreementBeingCreated: the account's first call to a Marketplace model is on its way
+    # Whatever the code: the account's first call of a Marketplace model, for example, gets MPAgreementBeingCreated
     # (https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
     if status == 403:
         return "MODEL_ACCESS_DENIED"
@@ -54,7 +54,7 @@ def _code_for_status(status: int) -> str:
 
 @contextmanager
 def reported_as_model_error(model_id: str) -> Iterator[None]:
-    """What a call to a model raises, as the JobError of the class that `ai_jobs.contract.errors` gives the failure."""
+    """Raise whatever a model call raises as the JobError for that failure."""
     try:
         yield
     except ResponseParserError as error:
@@ -64,26 +64,26 @@ def reported_as_model_error(model_id: str) -> Iterator[None]:
 
 
 def malformed_model_answer(model_id: str, reason: str) -> JobError:
-    """The job error for an answer of a model that has no usable text in it."""
-    return JobError("MALFORMED_MODEL_ANSWER", f"model {model_id} sent an answer that can't be used ({reason})")
+    """The job error for a model's answer that has no usable text."""
+    return JobError("MALFORMED_MODEL_ANSWER", f"Model {model_id} sent an answer that can't be used ({reason}).")
 
 
 def _model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
-    """Its message names the model and AWS's error code; where an operator has to mend something, AWS's words too."""
+    """The message names the model and AWS's error code, and quotes AWS if an operator has to fix something."""
     if isinstance(error, ReadTimeoutError):
-        return JobError("MODEL_TIMEOUT", f"model {model_id} gave no answer within the job type's timeout")
+        return JobError("MODEL_TIMEOUT", f"Model {model_id} gave no answer within the job type's timeout.")
     if isinstance(error, ParamValidationError):
-        return JobError("MODEL_REQUEST_REJECTED", f"the call to model {model_id} is malformed: check the job type")
+        return JobError("MODEL_REQUEST_REJECTED", f"The call to model {model_id} is malformed. Check the job type.")
     if isinstance(error, BotoCoreError):
-        return JobError("MODEL_UNREACHABLE", f"model {model_id} could not be reached ({type(error).__name__})")
+        return JobError("MODEL_UNREACHABLE", f"Model {model_id} could not be reached ({type(error).__name__}).")
     aws_code, status = _code_and_status(error)
     aws_message = error.response.get("Error", {}).get("Message", "")
     if aws_code == "ValidationException" and any(hint in aws_message.lower() for hint in _TOO_LONG):
-        return JobError("INPUT_TOO_LONG", f"the rendered prompt is too long for model {model_id}", "input")
+        return JobError("INPUT_TOO_LONG", f"The rendered prompt is too long for model {model_id}.", "input")
     code = _MODEL_CODES.get(aws_code) or _code_for_status(status)
-    answer = f"model {model_id} answered {aws_code} (HTTP {status})"
+    answer = f"Model {model_id} answered {aws_code} (HTTP {status})"
     needs_operator = CODES[code] is ErrorClass.OPERATOR and aws_message
-    return JobError(code, f"{answer}: {aws_message}" if needs_operator else answer)
+    return JobError(code, f"{answer}: {aws_message}" if needs_operator else f"{answer}.")
 
 
 def was_refused(error: BaseException) -> bool:
@@ -92,27 +92,31 @@ def was_refused(error: BaseException) -> bool:
 
 
 def code_of(error: BaseException) -> str:
-    """AWS's code of a refusal, or the name of what went wrong on the way there."""
+    """AWS's error code if AWS refused the call, otherwise the name of what went wrong on the way."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def message_of(error: BaseException) -> str:
-    """AWS's own words of a refusal; empty where there are none."""
+    """AWS's own message if AWS refused the call and gave one, otherwise empty."""
     return str(error.response["Error"].get("Message", "")) if isinstance(error, ClientError) else ""
 
 
 @contextmanager
 def reported_as_aws_error(action: str, target: str) -> Iterator[None]:
-    """What a call to AWS outside a job's work raises, as an AWSError that says what it was for."""
+    """Raise whatever a call to AWS outside a job's work raises as an AWSError.
+
+    Args:
+        action, target: what the call does and to what, such as `send to` and a queue's URL.
+    """
     try:
         yield
     except CALL_ERRORS as error:
-        raise AWSError(f"cannot {action} {target}: {error}", code_of(error)) from error
+        raise AWSError(f"Cannot {action} {target}: {error}", code_of(error)) from error
 
 
 @contextmanager
 def reported_as_job_error(dependency: str) -> Iterator[None]:
-    """What a call to a service that the job needs raises, such as `DynamoDB`, as a JobError."""
+    """Raise whatever a call to a service that the job needs, such as `DynamoDB`, raises as a JobError."""
     try:
         yield
     except CALL_ERRORS as error:
@@ -120,9 +124,9 @@ def reported_as_job_error(dependency: str) -> Iterator[None]:
 
 
 def dependency_error(error: ClientError | BotoCoreError, dependency: str) -> JobError:
-    """The job error for a failed call to a service the job needs, such as `DynamoDB`: refused, or to be waited out."""
+    """The job error for a failed call to a service that the job needs: it refused, or is unavailable for now."""
     if isinstance(error, ClientError):
         aws_code, status = _code_and_status(error)
         code = "DEPENDENCY_REFUSED" if aws_code in _REFUSALS else "DEPENDENCY_UNAVAILABLE"
-        return JobError(code, f"{dependency} answered {aws_code} (HTTP {status})")
-    return JobError("DEPENDENCY_UNAVAILABLE", f"{dependency} could not be reached ({type(error).__name__})")
+        return JobError(code, f"{dependency} answered {aws_code} (HTTP {status}).")
+    return JobError("DEPENDENCY_UNAVAILABLE", f"{dependency} could not be reached ({type(error).__name__}).")

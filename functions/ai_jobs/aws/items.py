@@ -1,4 +1,4 @@
-"""DynamoDB's form of a row, and back."""
+"""Rows in DynamoDB's format, and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-# A number of more digits was a float such as 1e100: an integer of that size has no place in the table.
+# A number with more digits was a float such as 1e100: the table does not store integers of that size.
 _INTEGER_DIGITS = 38
 
 _serializer = TypeSerializer()
@@ -17,17 +17,17 @@ _deserializer = TypeDeserializer()
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`{name: {"S": ...}}`. Floats must be decimals already: see `exact`."""
+    """`{name: {"S": ...}}`. Floats must already be decimals: see `exact`."""
     return {name: _serializer.serialize(value) for name, value in values.items()}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of an item or of a stream record's image, its numbers as JSON has them."""
+    """The values of an item or of a stream record's image, with numbers as in JSON."""
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
 def exact(document: dict[str, Any]) -> dict[str, Any]:
-    """A JSON document with decimals in the place of floats, which DynamoDB does not know."""
+    """A JSON document with decimals in place of floats, which DynamoDB does not support."""
     copy: dict[str, Any] = json.loads(json.dumps(document), parse_float=Decimal)
     return copy
 

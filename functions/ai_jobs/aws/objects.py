@@ -12,7 +12,7 @@ from ai_jobs.aws.clients import get_s3_client, get_s3_signing_client
 from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import documents, timestamps
 from ai_jobs.contract.body import check_document, json_object
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, shown
 from ai_jobs.contract.locations import input_prefix, job_result_prefix, result_prefix
 from ai_jobs.contract.request import AIJobMessage
 from ai_jobs.contract.rules import MAX_INPUT_BYTES
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 URL_SECONDS = 900
-"""How long a signed URL is good for. Not longer: it dies with the credentials of the role that signed it."""
+"""How long a signed URL is valid. A longer time would not help: it ends with the credentials of the role that signs."""
 
 _DELETE_BATCH = 1000
 
 
 def to_json(document: dict[str, Any]) -> bytes:
-    """A document as it is stored, UTF-8."""
+    """A document as it is stored, in UTF-8."""
     return documents.to_json(document).encode()
 
 
 def put_result(bucket: str, user_id: str, job_id: str, document: dict[str, Any]) -> dict[str, Any]:
     """Store a result document.
 
-    Every one has a key of its own, so that a late writer can't change what a later attempt has reported (attempts are
-    counted anew after a redrive).
+    Each has its own key, so that a late writer can't change what a later attempt has reported (the number of attempts
+    starts over after a redrive).
 
     Returns:
         Its location, `{bucket, key, bytes}`.
@@ -88,21 +88,24 @@ def read_input(bucket: str, location: dict[str, Any]) -> dict[str, Any]:
     """The input at a location that `AIJobMessage` has checked.
 
     Args:
-        bucket: the only bucket that is read from.
+        bucket: the only bucket that inputs are read from.
 
     Raises:
-        JobError: `INVALID_MESSAGE` when it names another bucket or holds no JSON object, `INVALID_INPUT` when JSON in
-            UTF-8 can't express what it holds, `INPUT_NOT_FOUND`, `DEPENDENCY_UNAVAILABLE`, `DEPENDENCY_REFUSED`.
+        JobError: `INVALID_MESSAGE` if the location names another bucket or the object is not a JSON object;
+            `INVALID_INPUT` if it has something that JSON in UTF-8 can't express; `INPUT_NOT_FOUND`,
+            `DEPENDENCY_UNAVAILABLE`, `DEPENDENCY_REFUSED`.
     """
     if location["bucket"] != bucket:
-        raise JobError("INVALID_MESSAGE", f"inputLocation.bucket must be {bucket}", "inputLocation.bucket")
+        problem = f"inputLocation.bucket is {shown(location['bucket'])}. It must be {bucket}."
+        raise JobError("INVALID_MESSAGE", problem, "inputLocation.bucket")
     client = get_s3_client()
     with reported_as_job_error("S3"):
         try:
             answer = client.get_object(Bucket=bucket, Key=location["key"])
             content = answer["Body"].read() if answer["ContentLength"] <= MAX_INPUT_BYTES else b""
         except client.exceptions.NoSuchKey:
-            raise JobError("INPUT_NOT_FOUND", "the input is not in the bucket (any more)", "inputLocation") from None
+            problem = "The input is not, or no longer, in the bucket."
+            raise JobError("INPUT_NOT_FOUND", problem, "inputLocation") from None
     return _input_object(content)
 
 
@@ -110,16 +113,16 @@ def _input_object(content: bytes) -> dict[str, Any]:
     try:
         document = json_object(content.decode(), "INVALID_MESSAGE")
     except (UnicodeDecodeError, JobError):
-        rule = f"the input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes, in UTF-8"
+        rule = f"The input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes, in UTF-8."
         raise JobError("INVALID_MESSAGE", rule, "inputLocation") from None
     check_document(document, "input")
     return document
 
 
 def signed_url(location: dict[str, Any], clock: Callable[[], datetime] = timestamps.now) -> tuple[str, datetime]:
-    """A URL that gives anyone the object, and when it ends (after 15 minutes at the latest).
+    """A URL that gives anyone the object, and when it expires (after 15 minutes at the latest).
 
-    Signing happens without a call to S3: an object that is gone is only found out by whoever opens the URL.
+    Signing needs no call to S3: that an object is gone is only noticed by whoever opens the URL.
     """
     expires_at = clock() + timedelta(seconds=URL_SECONDS)
     url = get_s3_signing_client().generate_presigned_url(
@@ -129,7 +132,7 @@ def signed_url(location: dict[str, Any], clock: Callable[[], datetime] = timesta
 
 
 def erase_objects_of(bucket: str, user_id: str) -> int:
-    """Delete every input and result of a user; run it again after a failure, it goes on with what is left.
+    """Delete every input and result of a user. After a failure, run it again: it continues with what is left.
 
     Returns:
         How many objects were deleted.
@@ -152,6 +155,7 @@ def _delete_all(bucket: str, prefix: str) -> int:
             continue
         answer = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
         if refused := answer.get("Errors"):
-            raise JobError("DEPENDENCY_REFUSED", f"S3 did not delete {len(refused)} objects ({refused[0].get('Code')})")
+            reason = refused[0].get("Code")
+            raise JobError("DEPENDENCY_REFUSED", f"S3 did not delete {len(refused)} objects ({reason}).")
         count += len(keys)
     return count

@@ -1,4 +1,4 @@
-"""The queues: send, receive, delete, count, and what a worker needs beyond that."""
+"""The queues: send, receive, delete, count, and what a worker needs in addition."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ATTRIBUTE_LIMIT = 10
 
 @dataclass(frozen=True)
 class ReceivedMessage:
-    """A message taken from a queue.
+    """A message received from a queue.
 
     Attributes:
         attributes: its string message attributes by name.
@@ -59,17 +59,17 @@ class ReceivedMessage:
 
     @property
     def sent_at(self) -> datetime:
-        """When SQS took the message."""
+        """When SQS accepted the message."""
         return timestamps.from_epoch_milliseconds(self.system_attributes["SentTimestamp"])
 
     @property
     def receive_count(self) -> int:
-        """How often it was received, this time included; SQS dead-letters it after maxReceiveCount."""
+        """How often it was received, including this time; SQS dead-letters it after maxReceiveCount receives."""
         return int(self.system_attributes["ApproximateReceiveCount"])
 
     @property
     def group_id(self) -> str | None:
-        """The fair queue's group it was sent with."""
+        """The fair queue's group that it was sent with."""
         return self.system_attributes.get("MessageGroupId")
 
     @property
@@ -80,10 +80,10 @@ class ReceivedMessage:
 
 @dataclass(frozen=True)
 class QueueMessageCount:
-    """How many messages a queue holds; SQS's figures are approximate.
+    """How many messages a queue holds; SQS's numbers are approximate.
 
     Attributes:
-        visible: ready to be received.
+        visible: available to be received.
         in_flight: received and not yet deleted.
         delayed: not yet visible.
     """
@@ -100,7 +100,7 @@ class QueueMessageCount:
 
 @contextmanager
 def about_job(job_id: str) -> Iterator[None]:
-    """What fails says which job it was about, as `error.job_id`, so that whoever sends many knows which to repeat."""
+    """Name the job in whatever fails, as `error.job_id`, so that whoever sends many knows which one to repeat."""
     try:
         yield
     except (AIJobsError, ValueError) as error:
@@ -109,14 +109,14 @@ def about_job(job_id: str) -> Iterator[None]:
 
 
 def to_message_attributes(attributes: Mapping[str, str]) -> dict[str, MessageAttributeValueTypeDef]:
-    """`{Name: text}` in SQS's form. Empty values are left out, since SQS refuses them."""
+    """`{Name: text}` in SQS's format, without empty values, which SQS rejects."""
     return {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text}
 
 
 def with_more_attributes(own: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
-    """Both together. SQS takes ten attributes, so of a stranger's message only the first ones are kept.
+    """Both together. SQS accepts ten attributes, so only the first ones of a message that has many of its own are kept.
 
-    `UserId` is always among them: it says whose job it is, whatever the body says.
+    `UserId` is always among them: it says whose job it is, regardless of the body.
     """
     others = sorted((name for name in own if name not in more), key=lambda name: name != "UserId")
     kept = others[: _ATTRIBUTE_LIMIT - len(more)]
@@ -124,7 +124,7 @@ def with_more_attributes(own: Mapping[str, str], more: Mapping[str, str]) -> dic
 
 
 def size_of(body: str, attributes: Mapping[str, str]) -> int:
-    """Bytes that a message counts for: its body and its attributes' names, types and values."""
+    """The size of a message in bytes, as SQS counts it: its body and its attributes' names, types, and values."""
     texts = [body, *(part for name, text in attributes.items() for part in (name, "String", text))]
     return sum(len(text.encode()) for text in texts)
 
@@ -140,20 +140,20 @@ def send_message(
     """Put one message on a queue.
 
     Args:
-        group_id: the fair queue's group (`MessageGroupId`), so that one user's backlog does not hold up the others.
+        group_id: the fair queue's group (`MessageGroupId`), so that one user's backlog does not delay the others.
         delay_seconds: 0 to 900.
-        trace_header: the X-Ray trace that it belongs to. Without it botocore sends, within a Lambda function, the
-            invocation's own (https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html).
+        trace_header: the X-Ray trace that it belongs to. Without it, botocore sends the invocation's own trace from
+            within a Lambda function (https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html).
 
     Returns:
         SQS's message id.
 
     Raises:
-        ValueError: when it is over 262,144 bytes, or the delay is out of range.
-        AWSError: when SQS can't be reached or refuses.
+        ValueError: if the message is over 262,144 bytes, or the delay is out of range.
+        AWSError: if SQS is unreachable or refuses.
     """
     if not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
-        raise ValueError(f"delay_seconds is {delay_seconds}: it must be from 0 to {MAX_DELAY_SECONDS}")
+        raise ValueError(f"delay_seconds is {delay_seconds}. It must be from 0 to {MAX_DELAY_SECONDS}.")
     check_message_size(body, attributes)
     arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
     if delay_seconds:
@@ -169,11 +169,12 @@ def send_message(
 
 
 def check_message_size(body: str, attributes: Mapping[str, str]) -> None:
+    """Raise ValueError if SQS would reject a message for its size."""
     size = size_of(body, attributes)
     if size > MAX_MESSAGE_BYTES:
         raise ValueError(
-            f"the message is {size} bytes: SQS takes at most {MAX_MESSAGE_BYTES}; shorten its content, or set "
-            "AI_JOB_BUCKET to the module's bucket, where large inputs go"
+            f"The message has {size} bytes. SQS accepts at most {MAX_MESSAGE_BYTES}. Shorten its content, or set "
+            "AI_JOB_BUCKET to the module's bucket, which stores large inputs."
         )
 
 
@@ -185,7 +186,13 @@ def send_ai_job_result(
     Args:
         trace_header: the X-Ray trace of the job's request (`ReceivedMessage.trace_header`).
 
-    Returns and raises as `send_ai_job_request` does.
+    Returns:
+        SQS's message id.
+
+    Raises:
+        ConfigurationError: if no URL is passed and the variable is unset.
+        ValueError: if the result is over 262,144 bytes.
+        AWSError: if SQS is unreachable or refuses. It and the ValueError have a `job_id`.
     """
     url = queue_url or settings.response_queue_url()
     with about_job(message.job_id):
@@ -195,10 +202,10 @@ def send_ai_job_result(
 def receive_messages(
     queue_url: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_timeout_seconds: int | None = None
 ) -> list[ReceivedMessage]:
-    """Take up to `max_messages` (1 to 10) messages, waiting up to `wait_seconds` (0 to 20) for the first.
+    """Receive up to `max_messages` (1 to 10) messages, waiting up to `wait_seconds` (0 to 20) for the first.
 
-    They stay hidden from other readers for the queue's visibility timeout, or the one given; delete each one that is
-    done with. Raises AWSError when SQS can't be reached or refuses.
+    They stay hidden from other receivers for the queue's visibility timeout, or the one passed. Delete each one when
+    you are done with it. Raises AWSError if SQS is unreachable or refuses.
     """
     arguments: dict[str, Any] = {}
     if visibility_timeout_seconds is not None:
@@ -227,20 +234,20 @@ def _received(message: MessageTypeDef) -> ReceivedMessage:
 
 
 def delete_message(queue_url: str, receipt_handle: str) -> None:
-    """Remove a received message for good. Raises AWSError when SQS can't be reached or refuses."""
+    """Delete a received message. Raises AWSError if SQS is unreachable or refuses."""
     with reported_as_aws_error("delete from", queue_url):
         get_sqs_client().delete_message(QueueUrl=queue_url, ReceiptHandle=receipt_handle)
 
 
 def get_queue_attributes(queue_url: str) -> dict[str, str]:
-    """Every attribute of the queue by its SQS name. Raises AWSError when SQS can't be reached or refuses."""
+    """Every attribute of the queue by its SQS name. Raises AWSError if SQS is unreachable or refuses."""
     with reported_as_aws_error("read the attributes of", queue_url):
         answer = get_sqs_client().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     return {str(name): value for name, value in answer["Attributes"].items()}
 
 
 def get_queue_message_count(queue_url: str) -> QueueMessageCount:
-    """How many messages the queue holds. Raises AWSError when SQS can't be reached or refuses."""
+    """How many messages the queue holds. Raises AWSError if SQS is unreachable or refuses."""
     attributes = get_queue_attributes(queue_url)
     return QueueMessageCount(
         visible=int(attributes["ApproximateNumberOfMessages"]),
@@ -250,7 +257,7 @@ def get_queue_message_count(queue_url: str) -> QueueMessageCount:
 
 
 def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None:
-    """Hide a received message for `seconds` from now (cut to SQS's 12 hours). Raises AWSError."""
+    """Hide a received message for `seconds` from now (SQS allows at most 12 hours). Raises AWSError."""
     with reported_as_aws_error("change the visibility of a message in", queue_url):
         get_sqs_client().change_message_visibility(
             QueueUrl=queue_url,
@@ -260,13 +267,13 @@ def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None
 
 
 def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], seconds: int) -> list[str]:
-    """Hide received messages for `seconds` from now, ten a call.
+    """Hide received messages for `seconds` from now, ten per call.
 
     Returns:
         SQS's error code for each message that it did not hide.
 
     Raises:
-        AWSError: when SQS can't be reached or refuses a call as a whole.
+        AWSError: if SQS is unreachable or refuses a call as a whole.
     """
     handles = list(receipt_handles)
     codes: list[str] = []

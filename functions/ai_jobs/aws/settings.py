@@ -1,4 +1,4 @@
-"""What the library reads from the environment: endpoints, queue URLs, and the readers that check a variable's value."""
+"""What the library reads from the environment: endpoints, queue URLs, and functions that read and check a variable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def required(name: str, environment: Mapping[str, str] = os.environ) -> str:
     """The variable's value.
 
     Raises:
-        ConfigurationError: when it is unset or empty; the error names it.
+        ConfigurationError: if it is unset or empty; the error names it.
     """
     value = environment.get(name, "").strip()
     if not value:
-        raise ConfigurationError(name, "is not set: give it a value in the environment of this process")
+        raise ConfigurationError(name, "is not set. Set it in the environment of this process.")
     return value
 
 
@@ -26,62 +26,62 @@ def integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str
     """The variable as a whole number from `minimum` to `maximum`.
 
     Raises:
-        ConfigurationError: when it is unset, no whole number, or out of range.
+        ConfigurationError: if it is unset, not a whole number, or out of range.
     """
     text = required(name, environment)
     try:
         value = int(text)
     except ValueError:
-        raise ConfigurationError(name, f"is {text!r}: it must be a whole number") from None
+        raise ConfigurationError(name, f"is {text!r}. It must be a whole number from {minimum} to {maximum}.") from None
     if not minimum <= value <= maximum:
-        raise ConfigurationError(name, f"is {value}: it must be from {minimum} to {maximum}")
+        raise ConfigurationError(name, f"is {value}. It must be a whole number from {minimum} to {maximum}.")
     return value
 
 
 def optional_integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str] = os.environ) -> int | None:
-    """As `integer`, but None when the variable is unset or empty."""
+    """Like `integer`, but None if the variable is unset or empty."""
     return integer(name, minimum, maximum, environment) if environment.get(name, "").strip() else None
 
 
 def flag(name: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """The variable as a yes or no.
+    """The variable as a boolean.
 
     Raises:
-        ConfigurationError: when it is unset, or neither true nor false.
+        ConfigurationError: if it is unset, or neither true nor false.
     """
     text = required(name, environment).lower()
     if text not in ("true", "false"):
-        raise ConfigurationError(name, f"is {text!r}: it must be true or false")
+        raise ConfigurationError(name, f"is {text!r}. It must be true or false.")
     return text == "true"
 
 
 def bucket(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Name of the bucket for inputs that are too large for a message, from `AI_JOB_BUCKET`; None when it is unset."""
+    """The bucket for inputs that are too large for a message, from `AI_JOB_BUCKET`; None if that is unset."""
     return environment.get("AI_JOB_BUCKET", "").strip() or None
 
 
 def request_queue_url() -> str:
-    """URL of the request queue, from `AI_JOB_REQUEST_QUEUE_URL`. Raises ConfigurationError."""
+    """The URL of the request queue, from `AI_JOB_REQUEST_QUEUE_URL`. Raises ConfigurationError if that is unset."""
     return required("AI_JOB_REQUEST_QUEUE_URL")
 
 
 def response_queue_url() -> str:
-    """URL of the response queue, from `AI_JOB_RESPONSE_QUEUE_URL`. Raises ConfigurationError."""
+    """The URL of the response queue, from `AI_JOB_RESPONSE_QUEUE_URL`. Raises ConfigurationError if that is unset."""
     return required("AI_JOB_RESPONSE_QUEUE_URL")
 
 
 def endpoint_url(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The endpoint to give to boto3: the local AWS when `USE_LOCAL_AWS=true`, else None.
+    """The endpoint to pass to boto3: the local AWS if `USE_LOCAL_AWS=true`, else None.
 
-    None leaves the choice to boto3, which reads `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` by itself
-    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html). Where one of them is set it is the
-    more exact wish, and `USE_LOCAL_AWS` gives way.
+    None leaves the choice to boto3, which reads `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` itself
+    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html). If one of them is set, it takes
+    precedence over `USE_LOCAL_AWS`, because it is more specific.
 
     Raises:
-        ConfigurationError: when `USE_LOCAL_AWS` is neither true nor false.
+        ConfigurationError: if `USE_LOCAL_AWS` is neither true nor false.
     """
     local = environment.get("USE_LOCAL_AWS", "").strip().lower()
     if local not in ("", "true", "false"):
-        raise ConfigurationError("USE_LOCAL_AWS", f"is {local!r}: it must be true or false")
+        raise ConfigurationError("USE_LOCAL_AWS", f"is {local!r}. It must be true or false.")
     named = any(name.startswith("AWS_ENDPOINT_URL") and value for name, value in environment.items())
     return LOCAL_ENDPOINT_URL if local == "true" and not named else None

@@ -15,21 +15,21 @@ from ai_jobs.contract.rules import INLINE_LIMIT_BYTES
 def send_ai_job_request(
     message: AIJobMessage, *, queue_url: str | None = None, delay_seconds: int = 0, bucket: str | None = None
 ) -> str:
-    """Submit a job by putting it on the request queue; an input over 200,000 bytes goes to the bucket, if one is known.
+    """Submit a job by sending it to the request queue; an input over 200,000 bytes goes to the bucket, if there is one.
 
     Args:
-        message: the job; its fields were checked when it was made.
+        message: the job; its fields were checked when it was created.
         queue_url: the queue, `AI_JOB_REQUEST_QUEUE_URL` by default.
-        delay_seconds: how long it stays hidden from the workers, 0 to 900.
-        bucket: for large inputs, `AI_JOB_BUCKET` by default. Without one the queue's 262,144 bytes are the limit.
+        delay_seconds: delays the start by this many seconds, 0 to 900.
+        bucket: for large inputs, `AI_JOB_BUCKET` by default. Without one, the queue's 262,144 bytes are the limit.
 
     Returns:
-        SQS's message id (the job is known by `message.job_id`).
+        SQS's message id (the job's id is `message.job_id`).
 
     Raises:
-        ConfigurationError: when no URL is given and the variable is unset.
-        ValueError: when the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
-        AWSError: when SQS or S3 can't be reached or refuses. It and the ValueError have a `job_id`.
+        ConfigurationError: if no URL is passed and the variable is unset.
+        ValueError: if the job is too large: over 262,144 bytes without a bucket, over 10,000,000 with one.
+        AWSError: if SQS or S3 is unreachable or refuses. It and the ValueError have a `job_id`.
     """
     url = queue_url or settings.request_queue_url()
     store_in = bucket or settings.bucket()
@@ -38,7 +38,7 @@ def send_ai_job_request(
             try:
                 message = with_large_input_stored(message, store_in)
             except JobError as error:
-                raise AWSError(f"cannot store the input in {store_in}: {error.message}", error.code) from error
+                raise AWSError(f"Cannot store the input in {store_in}: {error.message}", error.code) from error
         return send_message(url, message.to_body(), message.attributes(), message.user_id, delay_seconds)
 
 

@@ -1,1 +1,1 @@
-"""What the functions share: the lifecycle of a job, its types, its model call, its metrics."""
+"""What the functions share: the lifecycle of a job, job types, the model call, metrics, settings."""

@@ -1,4 +1,4 @@
-"""The spend guard: how many tokens the jobs of one day may use, per user and in total."""
+"""The spend guard: how many tokens the jobs of a day may use, per user and in total."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError
 
-# A counter is of no use after its day; two days later it is gone for good.
+# A counter is useless after its day; it expires two days later.
 _KEEP = timedelta(days=2)
 
 
 def counter_key(day: str, user_id: str | None = None) -> str:
-    """The key of a day's counter in the jobs table, of one user or of all. `#` can't be in a job's id."""
+    """The key of a day's counter in the jobs table, of one user or of all. A job's id can't contain `#`."""
     return f"spend#{day}" if user_id is None else f"spend#{day}#{user_id}"
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """Tokens that were set aside for one model call, and the counters that hold them, under an id of its own."""
+    """Tokens that are reserved for one model call, and the counters that hold them, with the reservation's id."""
 
     tokens: int
     counters: tuple[str, ...]
@@ -33,22 +33,22 @@ class Reservation:
 
 
 class Budget:
-    """Counts tokens in the jobs table: what running jobs may still use at most, and what finished ones have used.
+    """Counts tokens in the jobs table: the most that running jobs may still use, and what finished jobs have used.
 
-    Each day (UTC) and user has one counter, and each day one for all, changed by conditional updates. A call that
-    nobody lived to settle stays counted with its `max_tokens`, since it was probably billed.
+    Each day (UTC) has one counter per user and one for all users, changed by conditional updates. If a worker dies
+    before it settles a call, the call stays counted with its `max_tokens`, because it was probably billed.
 
-    An answer of DynamoDB can be lost, and botocore then sends the update again. So that it still counts once, a counter
-    holds the ids of the reservations that are not settled (`open`): an update that adds one is done if it is there,
-    and one that settles it is done if it is gone. An id weighs 8 bytes, and a write one unit for each kilobyte of its
-    counter: two units from about 120 calls at a time. A transaction would cost two always, and two at once on the
-    counter of all would refuse each other.
+    A response from DynamoDB can be lost, and botocore then sends the update again. To count it only once, a counter
+    holds the ids of the reservations that are not settled (`open`): an update that adds one is done if the id is there,
+    and one that settles it is done if the id is gone. An id takes 8 bytes, and a write costs one unit per kilobyte of
+    its counter: two units from about 120 concurrent calls. A transaction would always cost two, and two concurrent
+    ones would refuse each other on the counter for all users.
 
-    Without limits nothing is counted and no call is made.
+    Without limits, nothing is counted and DynamoDB is not called.
 
     Args:
-        daily_tokens_per_user, daily_tokens_total: the limits, input and output tokens together; None means none.
-        clock: gives the current time.
+        daily_tokens_per_user, daily_tokens_total: the limits for input and output tokens together; None means none.
+        clock: returns the current time.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Budget:
         self._clock = clock
 
     def reserve(self, user_id: str, tokens: int) -> Reservation:
-        """Set tokens aside for a model call that is about to start.
+        """Reserve tokens for a model call that is about to start.
 
         Raises:
-            JobError: `BUDGET_EXHAUSTED` when they would exceed a limit; `DEPENDENCY_UNAVAILABLE` or
-                `DEPENDENCY_REFUSED`. Nothing is set aside then (unless giving a part back fails too).
+            JobError: `BUDGET_EXHAUSTED` if they would exceed a limit; `DEPENDENCY_UNAVAILABLE` or
+                `DEPENDENCY_REFUSED`. Nothing is reserved then (unless returning a part fails too).
         """
         day = self._clock().date().isoformat()
         limits = ((counter_key(day, user_id), self._per_user, "user"), (counter_key(day), self._total, "day"))
@@ -76,7 +76,7 @@ class Budget:
         for counter, limit, whose in limits:
             if limit is None:
                 continue
-            # Before it is known: should every answer be lost, what was set aside after all is given back.
+            # Before the outcome is known: if every response is lost, whatever was reserved is returned.
             reservation = replace(reservation, counters=(*reservation.counters, counter))
             try:
                 self._take(reservation, counter, limit, whose)
@@ -87,19 +87,19 @@ class Budget:
         return reservation
 
     def settle(self, reservation: Reservation, used: int) -> None:
-        """Put what was really used in the place of what was set aside.
+        """Replace what was reserved with what was actually used.
 
         Raises:
             JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`; the reservation then stays counted.
         """
         for counter in reservation.counters:
-            # Where it is not open: an earlier try settled it, or the counter was erased with its user and stays gone.
+            # If it is not open, an earlier try settled it, or the counter was erased with its user and stays erased.
             change = "ADD tokens :tokens DELETE #open :ids"
             self._update(reservation, counter, used - reservation.tokens, change, "contains(#open, :id)")
 
     def _take(self, reservation: Reservation, counter: str, limit: int, whose: str) -> None:
         tokens = reservation.tokens
-        used_up = JobError("BUDGET_EXHAUSTED", f"the {whose}'s {limit} tokens are used up until midnight UTC")
+        used_up = JobError("BUDGET_EXHAUSTED", f"The {whose}'s {limit} tokens are used up until midnight UTC.")
         if tokens > limit:
             raise used_up
         condition = "(attribute_not_exists(tokens) OR tokens <= :most) AND NOT contains(#open, :id)"
@@ -110,7 +110,7 @@ class Budget:
     def _update(
         self, reservation: Reservation, counter: str, tokens: int, change: str, condition: str, most: int | None = None
     ) -> Mapping[str, Any] | None:
-        """Change a counter if the condition holds; else return what stands there (nothing: `{}`)."""
+        """Change a counter if the condition holds; otherwise return its item (`{}` if there is none)."""
         client = get_dynamodb_client()
         numbers = {":tokens": tokens, ":expiresAt": int((self._clock() + _KEEP).timestamp())}
         if most is not None:

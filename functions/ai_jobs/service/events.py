@@ -1,4 +1,4 @@
-"""Events on EventBridge: one for each time that a job reaches a terminal state (docs/events.md)."""
+"""Events on EventBridge: one each time a job reaches a terminal state (docs/events.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ai_jobs.contract.row import JobRow, JobStatus, has_ended
 
 SOURCE = "ai-jobs"
 VERSION = 1
-"""Version of the event's `detail`; more fields do not raise it."""
+"""Version of the event's `detail`; a new field does not change it."""
 
 DETAIL_TYPES = {
     JobStatus.COMPLETED: "AI Job Completed",
@@ -26,19 +26,19 @@ DETAIL_TYPES = {
 }
 
 MAX_ENTRY_BYTES = 240_000
-"""The most that one event may count for. EventBridge takes 256 KB a call, but what targets get is larger than what was
-sent, and a queue or a letter of the on-failure queue takes 262,144 bytes with all that is around it."""
+"""The largest size of one event. EventBridge accepts 256 KB per call, but targets get more than what was sent, and a
+message, also one in the on-failure queue, has at most 262,144 bytes, including everything around the event."""
 
 # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 _MAX_ENTRIES = 10
 _MAX_CALL_BYTES = 256_000
 _TIME_BYTES = 14
 
-# What is wrong with the entry itself stays wrong however often it is sent. All else may pass, or an operator can mend
-# it (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
+# If the entry itself is wrong, sending it again can't help. Everything else may pass, or an operator can fix it
+# (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
 _MALFORMED = {"InvalidArgument", "MalformedDetail", "ValidationException"}
 
-# The traceId of a row is X-Ray's unless the caller brought one of their own.
+# The traceId of a row is X-Ray's, unless the caller passed one.
 _XRAY_TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}")
 
 _ALWAYS = ("jobId", "userId", "jobType", "status", "createdAt", "startedAt", "completedAt", "model", "usage", "traceId")
@@ -49,7 +49,7 @@ class JobEvent:
     """An event that is ready to be sent.
 
     Attributes:
-        entry: PutEvents' form of it.
+        entry: the event in the format of PutEvents.
     """
 
     job_id: str
@@ -57,7 +57,7 @@ class JobEvent:
 
     @property
     def size(self) -> int:
-        """Bytes that EventBridge counts it for.
+        """Its size in bytes, as EventBridge counts it.
 
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
         """
@@ -67,10 +67,10 @@ class JobEvent:
 
 @dataclass(frozen=True)
 class Sent:
-    """What EventBridge made of an event: it has an id, or AWS's error code and message.
+    """What became of an event: it has an id, or else an error code and a message.
 
     Attributes:
-        malformed: sending it again can't help.
+        malformed: whether sending it again can't help.
     """
 
     event_id: str | None
@@ -83,16 +83,16 @@ class Sent:
 
 
 def row_of_image(image: Mapping[str, Any]) -> JobRow:
-    """The row that a record of the table's stream shows, as it was before (`OldImage`) or after (`NewImage`)."""
+    """The row in a record of the table's stream, before (`OldImage`) or after the change (`NewImage`)."""
     return cast("JobRow", from_item(image))
 
 
 def has_just_ended(before: JobRow | None, after: JobRow | None) -> bool:
-    """Did this change of a row bring its job to an end?
+    """Did this change of a row end its job?
 
-    A redriven job may fail once more, and a late result may replace `JOB_STALLED` or `WORKER_CRASHED`: each time is
-    one of its own, told apart by `completedAt`. An erased user's row says nothing about a job, and a counter of the
-    budget is none.
+    A redriven job may fail once more, and a late result may replace `JOB_STALLED` or `WORKER_CRASHED`: each of these is
+    a new end, with its own `completedAt`. The row of an erased user says nothing about a job, and a counter of the
+    budget is not a job.
     """
     if after is None or "status" not in after or "completedAt" not in after or not has_ended(after):
         return False
@@ -104,9 +104,9 @@ def event_of(row: JobRow, event_bus_arn: str, table_arn: str, *, include_result:
     """The event of a job that ended.
 
     Args:
-        table_arn: stands in the event's `resources`, so that rules tell apart two environments on one bus.
-        include_result: whether it carries the result (or where it lies) and the error's message. Where it would be too
-            large it goes without the result, and says so (`resultOmitted`).
+        table_arn: goes into the event's `resources`, so that rules can distinguish two environments on one bus.
+        include_result: whether the event carries the result (or its location) and the error's message. An event that
+            would be too large is sent without the result, and says so (`resultOmitted`).
     """
     event = JobEvent(row["jobId"], _entry(row, _detail(row, include_result), event_bus_arn, table_arn))
     if event.size <= MAX_ENTRY_BYTES:
@@ -143,7 +143,7 @@ def _detail(row: JobRow, include_result: bool) -> dict[str, Any]:
 
 
 def in_calls(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
-    """The same events, in order, as many at a time as one call of PutEvents takes."""
+    """The same events, in order, as many at a time as one call of PutEvents accepts."""
     call: list[JobEvent] = []
     size = 0
     for event in events:
@@ -157,14 +157,15 @@ def in_calls(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
 
 
 def put(events: Sequence[JobEvent]) -> list[Sent]:
-    """Send the events of one call and say what became of each; raises nothing for what AWS answers.
+    """Send the events of one call and return what became of each; an error of AWS is not raised.
 
-    Where EventBridge refuses the call as a whole for what is in it, they are sent one by one, to find the one at fault.
+    If EventBridge rejects the call as a whole because of its content, the events are sent one by one, to find the
+    malformed one.
     """
     try:
         answer = get_events_client().put_events(Entries=[event.entry for event in events])
     except CALL_ERRORS as error:
-        message = message_of(error) if was_refused(error) else "EventBridge could not be reached"
+        message = message_of(error) if was_refused(error) else "EventBridge could not be reached."
         failed = Sent(None, code_of(error), message)
         if failed.malformed and len(events) > 1:
             return [sent for event in events for sent in put([event])]

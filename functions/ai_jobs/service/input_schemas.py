@@ -1,4 +1,4 @@
-"""Input schemas: compiled once for a job type, with the place of whatever makes one unusable."""
+"""Input schemas: compiled once per job type. An error names the place of what makes one unusable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import fastjsonschema
 from ai_jobs.contract.errors import MisconfiguredError, shown
 
 MAX_DEPTH = 150
-"""How deeply the JSON of a schema may be nested; what is certain to be over it, the plan refuses (modules/ai-jobs)."""
+"""How deeply the JSON of a schema may be nested. The plan rejects what is certain to exceed it (modules/ai-jobs)."""
 
 _DRAFT_04 = "http://json-schema.org/draft-04/schema#"
 _PLACE_LIMIT = 200
@@ -26,7 +26,7 @@ _Path = tuple[str | int, ...]
 
 
 class _NoRemoteDocuments(dict[str, Callable[[str], NoReturn]]):
-    """The handler of every scheme there is: fastjsonschema fetches what it finds no handler for, files included."""
+    """A handler for every URI scheme: fastjsonschema fetches whatever has no handler, including files."""
 
     def __contains__(self, scheme: object) -> bool:
         return True
@@ -36,20 +36,22 @@ class _NoRemoteDocuments(dict[str, Callable[[str], NoReturn]]):
 
 
 def _refuse_reference(uri: str) -> NoReturn:
-    raise ValueError(f"it refers to {uri}: only references within the schema are allowed, such as #/definitions/name")
+    raise ValueError(
+        f"It refers to {uri}. Only references within the schema are allowed. Use one such as #/definitions/name."
+    )
 
 
 def compile_schema(schema: Any, place: str) -> Callable[[Any], Any]:
-    """The function that checks an input and fills in the schema's defaults. Nothing is ever fetched for it.
+    """The function that validates an input and fills in the schema's defaults. It never fetches anything.
 
     Args:
-        place: what messages call the schema.
+        place: the schema's name in error messages.
 
     Raises:
-        MisconfiguredError: when no input can be checked with it; it names the keyword at fault.
+        MisconfiguredError: if no input can be validated with the schema; it names the keyword at fault.
     """
     if not isinstance(schema, dict):
-        raise MisconfiguredError(place, f"it is {shown(schema)}: give a JSON object")
+        raise MisconfiguredError(place, f"It is {shown(schema)}. It must be a JSON object.")
     _check_values(schema, place)
     _check_top(schema, place)
     error = _failure(schema)
@@ -59,22 +61,22 @@ def compile_schema(schema: Any, place: str) -> Callable[[Any], Any]:
 
 
 def _compiled(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
-    # fastjsonschema takes its latest draft where the schema names none; ours are draft-04, as API Gateway's are.
+    # If a schema names no draft, fastjsonschema uses its latest one. Ours are draft-04, as in API Gateway.
     validate = fastjsonschema.compile({"$schema": _DRAFT_04, **schema}, handlers=_NoRemoteDocuments())
     return lambda values: validate(values, name_prefix="input")
 
 
 def _failure(schema: Mapping[str, Any], path: _Path = ()) -> Exception | None:
-    """What goes wrong when the schema at this place is compiled and used; None when nothing does."""
+    """What goes wrong when the schema at this place is compiled and used; None if nothing does."""
     pointer = "/".join(quote(str(step).replace("~", "~0").replace("/", "~1")) for step in path)
-    # Draft-04 ignores whatever is beside a reference: only what is there, and what that refers to, is compiled.
+    # Draft-04 ignores everything beside a reference: only the schema at this place, and what it refers to, is compiled.
     alone = {**schema, "$ref": f"#/{pointer}"} if path else schema
     try:
-        # What goes wrong with an empty input, such as a schema that refers to itself, goes wrong with every one.
+        # What fails on an empty input fails on every input, such as a schema that refers to itself.
         _compiled(alone)({})
     except fastjsonschema.JsonSchemaValueException:
         return None
-    except Exception as error:  # noqa: BLE001  # generated code: it fails in as many ways as Python does
+    except Exception as error:  # noqa: BLE001  # generated code can raise anything
         return error
     return None
 
@@ -82,13 +84,14 @@ def _failure(schema: Mapping[str, Any], path: _Path = ()) -> Exception | None:
 def _check_values(schema: dict[str, Any], place: str) -> None:
     for path, value in _values(schema):
         if len(path) >= MAX_DEPTH:
-            raise MisconfiguredError(_dotted(place, path), f"it is nested {MAX_DEPTH} levels deep or more")
+            problem = f"It is nested {MAX_DEPTH} levels deep or more. Nest it less deeply."
+            raise MisconfiguredError(_dotted(place, path), problem)
         if isinstance(value, float) and not math.isfinite(value):
-            raise MisconfiguredError(_dotted(place, path), f"it is {value}: give a finite number")
+            raise MisconfiguredError(_dotted(place, path), f"It is {value}. It must be a finite number.")
 
 
 def _values(document: Any) -> Iterator[tuple[_Path, Any]]:
-    """All values of a JSON document with their places; without recursion, for its depth is not known yet."""
+    """All values of a JSON document with their places, found without recursion, because its depth is not known yet."""
     waiting: list[tuple[_Path, Any]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
@@ -99,14 +102,15 @@ def _values(document: Any) -> Iterator[tuple[_Path, Any]]:
 
 def _check_top(schema: Mapping[str, Any], place: str) -> None:
     if not isinstance(schema.get("$schema", ""), str):
-        raise MisconfiguredError(f"{place}.$schema", f"it is {shown(schema['$schema'])}: give {_DRAFT_04}")
+        raise MisconfiguredError(f"{place}.$schema", f"It is {shown(schema['$schema'])}. It must be {_DRAFT_04}.")
     kinds = schema.get("type", "object")
     if "$ref" not in schema and kinds != "object" and not (isinstance(kinds, list) and "object" in kinds):
-        raise MisconfiguredError(f"{place}.type", f"it is {shown(kinds)}, but a job's input is an object: give object")
+        problem = f"It is {shown(kinds)}. It must be object, because a job's input is an object."
+        raise MisconfiguredError(f"{place}.type", problem)
 
 
 def _located(schema: dict[str, Any], place: str, error: Exception) -> MisconfiguredError:
-    """Finds the innermost place that fails by itself: fastjsonschema compiles a schema as a whole, and names none."""
+    """Find the innermost place that fails by itself: fastjsonschema compiles a schema as a whole and names no place."""
     path: _Path = ()
     seen = {path}
     while inner := next((sub for sub in _subschemas(schema, path) if sub not in seen and _failure(schema, sub)), None):
@@ -120,7 +124,7 @@ def _located(schema: dict[str, Any], place: str, error: Exception) -> Misconfigu
 
 
 def _subschemas(schema: dict[str, Any], path: _Path) -> Iterator[_Path]:
-    """The places of the schemas right inside the one at this place, or of the one that it refers to."""
+    """The places of the schemas directly inside the one at this place, or of the one that it refers to."""
     here = _at(schema, path)
     if "$ref" in here:
         target = _target(here["$ref"])
@@ -143,7 +147,7 @@ def _target(reference: Any) -> _Path | None:
 
 
 def _at(document: Any, path: _Path) -> Any:
-    """What is at this place; None when nothing is."""
+    """The value at this place; None if there is none."""
     for step in path:
         try:
             document = document[int(step) if isinstance(document, list) else step]
@@ -153,7 +157,7 @@ def _at(document: Any, path: _Path) -> Any:
 
 
 def _without(schema: dict[str, Any], path: _Path, word: str) -> dict[str, Any]:
-    """The schema without one keyword of the schema at this place. All but what leads there is shared."""
+    """A copy of the schema that lacks one keyword of the schema at this place; only the path there is copied."""
 
     def copied(document: Any, steps: _Path) -> Any:
         if not steps:
@@ -168,14 +172,14 @@ def _without(schema: dict[str, Any], path: _Path, word: str) -> dict[str, Any]:
 
 def _reason(error: Exception, value: Any = None) -> str:
     if isinstance(error, re.error):
-        # Not the error's own pattern: fastjsonschema has replaced the dollars in it.
+        # Not the error's own pattern: fastjsonschema has replaced the dollar signs in it.
         pattern = value if isinstance(value, str) else error.pattern
-        return f"{pattern!r} is not a regular expression of Python: {error}"
+        return f"{pattern!r} is not a Python regular expression: {error}."
     if isinstance(error, RecursionError | SyntaxError):
-        return f"it is nested too deeply, or refers to itself ({type(error).__name__})"
+        return f"It is nested too deeply, or refers to itself ({type(error).__name__})."
     if isinstance(error, ValueError):
         return str(error)
-    return f"it can't be used ({type(error).__name__}: {error})"
+    return f"It can't be used ({type(error).__name__}: {error})."
 
 
 def _dotted(place: str, path: _Path) -> str:

@@ -1,4 +1,4 @@
-"""Where the job types come from: AWS AppConfig, with the last good configuration kept for bad times."""
+"""Where the job types come from: AWS AppConfig, with the last good configuration kept in case of a failure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ REREAD_SECONDS = 5
 class JobTypeSource:
     """Reads the job types from AppConfig, at most once per `max_age_seconds`; safe to share between threads.
 
-    Powertools' provider holds the AppConfig session but serves nothing when a call fails, and does not recover from
-    a session token that has expired (they last 24 hours). This class goes around both: it tries once more with a new
-    session, then serves the last good configuration.
+    Powertools' provider holds the AppConfig session, but it serves nothing if a call fails, and it does not recover
+    from an expired session token (a token lasts 24 hours). This class works around both: it retries once with a new
+    session, and then serves the last good configuration.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class JobTypeSource:
         self._lock = threading.Lock()
 
     def get(self) -> JobTypes:
-        """The current job types. Called once a batch, before its threads start.
+        """The current job types. Called once per batch, before its threads start.
 
         Raises:
-            JobError: `DEPENDENCY_UNAVAILABLE` when AppConfig gives nothing and there is no earlier value;
-                `INVALID_CONFIGURATION` when the first document can't be used.
+            JobError: `DEPENDENCY_UNAVAILABLE` if AppConfig returns nothing and there is no earlier configuration;
+                `INVALID_CONFIGURATION` if the first document can't be used.
         """
         with self._lock:
             if self._last_good is None or self._clock() >= self._fresh_until:
@@ -73,7 +73,7 @@ class JobTypeSource:
         """
         with self._lock:
             if self._last_good is None or self._clock() >= self._reread_from:
-                # AppConfig refuses a session that asks again too early. A new one may ask at once.
+                # AppConfig refuses a session that polls again too early. A new session may poll immediately.
                 self._provider = None
                 try:
                     self._last_good = self._read(self._last_good)
@@ -97,7 +97,7 @@ class JobTypeSource:
                 raise
             stays = {"errorCode": error.code, "problem": error.message, "configVersion": last_good.version}
             if error.error_class is ErrorClass.OPERATOR:
-                # No job fails of it, so that nothing else would tell the operator.
+                # No job fails because of it, so nothing else would notify the operator.
                 metrics.count_failure(error.error_class)
                 logger.error("new job types can't be used, the last good ones stay", extra=stays)
             else:
@@ -117,12 +117,12 @@ class JobTypeSource:
         try:
             return self._fetch_once()
         except (GetParameterError, KeyError) as error:
-            # A KeyError is how Powertools says that AppConfig sent no content (nothing is deployed yet).
+            # Powertools raises KeyError if AppConfig sends no content, because nothing is deployed yet.
             self._provider = None
             cause = error.__cause__ or error.__context__
             if isinstance(cause, CALL_ERRORS):
                 raise dependency_error(cause, "AppConfig") from error
-            raise JobError("DEPENDENCY_UNAVAILABLE", "AppConfig has no job types (yet)") from error
+            raise JobError("DEPENDENCY_UNAVAILABLE", "AppConfig has no job types yet.") from error
 
     def _fetch_once(self) -> bytes:
         if self._provider is None:

@@ -1,4 +1,4 @@
-"""Job types: what the platform team configured, how an input is checked against it, and how its prompt is rendered."""
+"""Job types: what the platform team configured, how an input is validated, and how the prompt is rendered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_TOKENS = 2**31 - 1
 MAX_TIMEOUT_SECONDS = 900
 
 OTHER_FIELDS = "other_fields"
-"""What prompts call the fields of an input that the schema's `properties` do not name."""
+"""The name, in prompts, of the fields of an input that the schema's `properties` do not have."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Guardrail:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A rendered prompt: what the model is told to be, and what it is asked."""
+    """A rendered prompt: the model's instructions, and the request."""
 
     system: str | None
     user: str
@@ -43,8 +43,8 @@ class JobType:
     """One configured job type; `prepare` turns an input into a prompt.
 
     Attributes:
-        max_tokens: the most that the model may write.
-        temperature: None leaves it to the model (some refuse the parameter).
+        max_tokens: the most tokens that the model may write.
+        temperature: None leaves it to the model (some models reject the parameter).
         timeout_seconds: how long one model call may take.
     """
 
@@ -61,15 +61,15 @@ class JobType:
 
     @property
     def called(self) -> tuple[str, Guardrail | None]:
-        """What a call needs permission for: the model or inference profile, and the guardrail."""
+        """What a model call needs permission for: the model or inference profile, and the guardrail."""
         return self.model_id, self.guardrail
 
     def prepare(self, job_input: Mapping[str, Any]) -> Prompt:
-        """Check the input against the type's schema, fill in the schema's defaults, and render the prompts.
+        """Validate the input against the type's schema, fill in the schema's defaults, and render the prompts.
 
         Raises:
             JobError: `INVALID_INPUT` or `UNDEFINED_FIELD`, naming the field; `INPUT_TOO_LONG`; `INVALID_CONFIGURATION`
-                or `INVALID_PROMPT` when the schema or the template itself fails. Nothing else, whatever the type.
+                or `INVALID_PROMPT` if the schema or the template itself fails. No other exception, for any type.
         """
         values = self._checked(job_input)
         if OTHER_FIELDS not in self._fields:
@@ -85,43 +85,43 @@ class JobType:
             field = ".".join(["input", *(str(step) for step in error.path[1:])])
             raise _invalid_input(error, field) from None
         except RecursionError:
-            raise JobError("INVALID_INPUT", "the input is nested too deeply", "input") from None
+            raise JobError("INVALID_INPUT", "The input is nested too deeply.", "input") from None
         except OverflowError:
-            raise JobError("INVALID_INPUT", "the input has a number that is too large to be checked", "input") from None
-        except Exception as error:  # noqa: BLE001  # generated code: it fails in as many ways as Python does
+            raise JobError("INVALID_INPUT", "The input has a number that is too large to validate.", "input") from None
+        except Exception as error:  # noqa: BLE001  # generated code can raise anything
             raise JobError(
                 "INVALID_CONFIGURATION",
-                f"the input schema of job type {self.name!r} can't be applied ({type(error).__name__})",
+                f"The input schema of job type {self.name!r} can't be applied ({type(error).__name__}).",
             ) from None
         return values
 
 
 def _invalid_input(error: fastjsonschema.JsonSchemaValueException, parent: str) -> JobError:
-    """Names the field itself where fastjsonschema names only the object that lacks it, or has it too much."""
+    """Name the field itself where fastjsonschema names only the object that lacks it, or must not have it."""
     if error.rule == "required":
         missing = next(name for name in error.rule_definition if name not in error.value)
-        return JobError("INVALID_INPUT", f"{parent}.{missing} is missing", f"{parent}.{missing}")
+        return JobError("INVALID_INPUT", f"{parent}.{missing} is missing. It is required.", f"{parent}.{missing}")
     if error.rule == "additionalProperties":
         known = error.definition.get("properties", {})
         extra = next((name for name in error.value if name not in known), "")[:100]
         return JobError(
             "INVALID_INPUT",
-            f"{parent}.{extra} is not a field of this job type; there are: {', '.join(sorted(known)) or 'none'}",
+            f"{parent}.{extra} is not a field of this job type. Its fields are: {', '.join(sorted(known)) or 'none'}.",
             f"{parent}.{extra}",
         )
     if error.rule == "anyOf" and all(list(one) == ["required"] for one in error.rule_definition):
         needed = [" and ".join(one["required"]) for one in error.rule_definition]
-        message = f"{parent} must have one of these: {', '.join(needed)}"
+        message = f"{parent} must have at least one of these: {', '.join(needed)}."
         return JobError("INVALID_INPUT", message, f"{parent}.{error.rule_definition[0]['required'][0]}")
-    return JobError("INVALID_INPUT", error.message, parent)
+    return JobError("INVALID_INPUT", f"{error.message}.", parent)
 
 
 @dataclass(frozen=True)
 class JobTypes:
-    """All configured job types, as one configuration document gave them.
+    """All configured job types, from one configuration document.
 
     Attributes:
-        version: the document's version; kept on each job's row.
+        version: the document's version; each job's row keeps it.
     """
 
     version: str
@@ -131,43 +131,43 @@ class JobTypes:
         """The job type of this name.
 
         Raises:
-            JobError: `UNKNOWN_JOB_TYPE`, or `INVALID_CONFIGURATION` when this one type is broken.
+            JobError: `UNKNOWN_JOB_TYPE`, or `INVALID_CONFIGURATION` if this type is broken.
         """
         found = self._by_name.get(name)
         if found is None:
-            known = ", ".join(self.names)
-            raise JobError("UNKNOWN_JOB_TYPE", f"jobType {name!r} is not configured; there are: {known}", "jobType")
+            problem = f"jobType {name!r} is not configured. Use one of: {', '.join(self.names)}."
+            raise JobError("UNKNOWN_JOB_TYPE", problem, "jobType")
         if isinstance(found, JobError):
             raise JobError(found.code, found.message)
         return found
 
     @property
     def names(self) -> list[str]:
-        """All of them, the broken ones too, sorted."""
+        """All of them, including the broken ones, sorted."""
         return sorted(self._by_name)
 
     @property
     def broken(self) -> Mapping[str, JobError]:
-        """What is wrong with the types that can't be used, by their names."""
+        """What is wrong with the types that can't be used, by name."""
         return {name: found for name, found in self._by_name.items() if isinstance(found, JobError)}
 
     @classmethod
     def from_document(cls, content: bytes | str) -> JobTypes:
         """Read the document that modules/job-types writes.
 
-        A type that is broken, in whatever way, breaks only its own jobs: see `broken`.
+        A broken type affects only its own jobs: see `broken`.
 
         Raises:
-            JobError: `INVALID_CONFIGURATION` when the document as a whole can't be used.
+            JobError: `INVALID_CONFIGURATION` if the document as a whole can't be used.
         """
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise JobError("INVALID_CONFIGURATION", f"the job type configuration can't be read ({reason})") from None
+            raise JobError("INVALID_CONFIGURATION", f"The job type configuration can't be read ({reason}).") from None
         types = document.get("jobTypes") if isinstance(document, dict) else None
         if not isinstance(types, dict) or not types or "version" not in document:
-            raise JobError("INVALID_CONFIGURATION", "the job type configuration must have a version and jobTypes")
+            raise JobError("INVALID_CONFIGURATION", "The job type configuration must have a version and jobTypes.")
         version = str(document["version"])
         return cls(version=version, _by_name={name: _read_or_error(name, value) for name, value in types.items()})
 
@@ -177,14 +177,14 @@ def _read_or_error(name: str, document: Any) -> JobType | JobError:
         return _read(name, document)
     except MisconfiguredError as error:
         reason = str(error)
-    except Exception as error:  # noqa: BLE001  # whatever it is: the other types must go on
-        reason = f"{type(error).__name__}: {error}"
-    return JobError("INVALID_CONFIGURATION", f"job type {name!r} is misconfigured: {reason}")
+    except Exception as error:  # noqa: BLE001  # the other types must keep working
+        reason = f"{type(error).__name__}: {error}."
+    return JobError("INVALID_CONFIGURATION", f"Job type {name!r} is misconfigured. {reason}")
 
 
 def _read(name: str, document: Any) -> JobType:
     if not isinstance(document, dict):
-        raise MisconfiguredError("the job type", f"it is {type(document).__name__} and not an object")
+        raise MisconfiguredError(f"jobTypes.{name}", f"It is {shown(document)}. It must be a JSON object.")
     system_prompt = document.get("systemPrompt")
     schema: Any = document.get("inputSchema")
     return JobType(
@@ -204,14 +204,14 @@ def _read(name: str, document: Any) -> JobType:
 def _text(document: Mapping[str, Any], field: str, within: str = "") -> str:
     value = document.get(field)
     if not isinstance(value, str) or not value:
-        raise MisconfiguredError(f"{within}{field}", f"it is {shown(value)}: give a text")
+        raise MisconfiguredError(f"{within}{field}", f"It is {shown(value)}. It must be a non-empty string.")
     return value
 
 
 def _whole_number(document: Mapping[str, Any], field: str, maximum: int) -> int:
     value = document.get(field)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
-        raise MisconfiguredError(field, f"it is {shown(value)}: give a whole number from 1 to {maximum}")
+        raise MisconfiguredError(field, f"It is {shown(value)}. It must be a whole number from 1 to {maximum}.")
     return value
 
 
@@ -220,7 +220,8 @@ def _temperature(document: Mapping[str, Any]) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise MisconfiguredError("temperature", f"it is {shown(value)}: give a number from 0 to 1, or leave it out")
+        problem = f"It is {shown(value)}. It must be a number from 0 to 1. Omit it to use the model's default."
+        raise MisconfiguredError("temperature", problem)
     return value
 
 
@@ -228,5 +229,5 @@ def _guardrail(document: Any) -> Guardrail | None:
     if document is None:
         return None
     if not isinstance(document, dict):
-        raise MisconfiguredError("guardrail", f"it is {shown(document)}: give an id and a version")
+        raise MisconfiguredError("guardrail", f"It is {shown(document)}. It must be an object with id and version.")
     return Guardrail(_text(document, "id", "guardrail."), _text(document, "version", "guardrail."))

@@ -1,8 +1,8 @@
-"""Metrics, as log lines in CloudWatch's embedded format: no call, no permission, nothing to fail.
+"""Metrics, as log lines in CloudWatch's embedded metric format: no call, no permission, nothing that can fail.
 
-Namespace `POWERTOOLS_METRICS_NAMESPACE`, dimension `service` = `ai-jobs` for all functions alike, so that an alarm can
-look at the whole. What belongs to a job is also there by `JobType`. There are no other dimensions: a user or a job id
-would make a metric, and a bill, of its own.
+The namespace is `POWERTOOLS_METRICS_NAMESPACE`. The dimension `service` is `ai-jobs` for all functions, so that one
+alarm can cover them all. Metrics of jobs are also available by `JobType`. There are no other dimensions: each user or
+job id would become, and be billed as, its own metric.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ai_jobs.contract.errors import ErrorClass
 SERVICE = "ai-jobs"
 
 OTHER_TYPE = "other"
-"""Stands for job types that are not configured: what a caller makes up must not become a metric."""
+"""Stands for job types that are not configured: a name that a caller makes up must not become a metric."""
 
 JOBS_COMPLETED = "JobsCompleted"
 JOBS_FAILED = "JobsFailed"
@@ -55,7 +55,7 @@ BY_TYPE: dict[str, MetricUnit] = {
     OUTPUT_TOKENS: MetricUnit.Count,
     ESTIMATED_COST: MetricUnit.NoUnit,  # US dollars
 }
-"""Metrics of a job, by `service` and by `service` and `JobType`."""
+"""Metrics of a job: by `service`, and by `service` and `JobType`."""
 
 OVERALL: dict[str, MetricUnit] = {
     JOBS_STALLED: MetricUnit.Count,
@@ -65,9 +65,9 @@ OVERALL: dict[str, MetricUnit] = {
     REQUEST_TIME: MetricUnit.Milliseconds,
     WAITS_REFUSED: MetricUnit.Count,
 } | {error_class.metric_name: MetricUnit.Count for error_class in ErrorClass}
-"""Metrics of the service, by `service` alone."""
+"""Metrics of the service: by `service` only."""
 
-# One line at a time: several jobs report at once, and two lines that run into each other are no metrics.
+# One line at a time: several jobs report concurrently, and CloudWatch can't parse two lines that are mixed.
 _writing = threading.Lock()
 _UNITS = OVERALL | BY_TYPE
 
@@ -76,12 +76,12 @@ def emit(values: Mapping[str, float], job_type: str | None = None, job_id: str |
     """Write one line with these values.
 
     Args:
-        values: by metric name, in the unit of `BY_TYPE` or `OVERALL`.
-        job_type: also counts them by this type; every name must then be in `BY_TYPE`.
-        job_id: stands in the line, for whoever searches the log; it is no dimension.
+        values: by metric name, in the unit that `BY_TYPE` or `OVERALL` gives.
+        job_type: also count them by this type; every name must then be in `BY_TYPE`.
+        job_id: goes into the line, for searching the log; it is not a dimension.
     """
     namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ai-jobs"
-    # A set of its own each time: Powertools' Metrics object is not made for several threads.
+    # A new object each time: Powertools' Metrics object is not thread-safe.
     metrics = EphemeralMetrics(namespace=namespace, service=SERVICE)
     units = _UNITS if job_type is None else BY_TYPE
     for name, value in values.items():
@@ -101,12 +101,12 @@ def count(name: str) -> None:
 
 
 def count_failure(error_class: ErrorClass) -> None:
-    """Count a failed attempt, message or job under its class's name (`ErrorClass.metric_name`)."""
+    """Count a failed attempt, message, or job under its class's name (`ErrorClass.metric_name`)."""
     count(error_class.metric_name)
 
 
 def count_result(row: Mapping[str, Any]) -> None:
-    """Count a job that a worker has just brought to its end, from its row."""
+    """Count a job that a worker has just completed or failed, from its row."""
     took = timestamps.from_text(row["completedAt"]) - timestamps.from_text(row["createdAt"])
     ended = JOBS_COMPLETED if row["status"] == "completed" else JOBS_FAILED
     values = {ended: 1, TOTAL_TIME: milliseconds(took), ATTEMPTS: float(row["calls"])}
@@ -114,7 +114,7 @@ def count_result(row: Mapping[str, Any]) -> None:
 
 
 def milliseconds(span: timedelta) -> float:
-    """A span as metrics carry it; never negative, for clocks differ."""
+    """A duration in milliseconds; never negative, although clocks differ."""
     return max(0.0, round(span.total_seconds() * 1000))
 
 

@@ -15,17 +15,17 @@ from ai_jobs.service.job_types import JobType, Prompt
 _FINISHED = ("end_turn", "stop_sequence")
 _CUT_OFF = ("max_tokens", "model_context_window_exceeded")
 _STOPPED = {
-    "guardrail_intervened": ("GUARDRAIL_INTERVENED", "the guardrail stopped the input or the answer"),
-    "content_filtered": ("CONTENT_FILTERED", "the model's content filter stopped the answer"),
+    "guardrail_intervened": ("GUARDRAIL_INTERVENED", "The guardrail stopped the input or the answer."),
+    "content_filtered": ("CONTENT_FILTERED", "The model's content filter stopped the answer."),
 }
 
 
 def call_model(job_type: JobType, prompt: Prompt) -> JobResult:
-    """Ask the job type's model and return its answer.
+    """Call the job type's model and return its answer.
 
     Raises:
-        JobError: of the class that `ai_jobs.contract.errors` gives the failure; `GUARDRAIL_INTERVENED` or
-            `CONTENT_FILTERED` when the answer was stopped, `MALFORMED_MODEL_ANSWER` when there is no usable text in it.
+        JobError: with the code for the failure (`ai_jobs.aws.errors`); `GUARDRAIL_INTERVENED` or `CONTENT_FILTERED` if
+            the answer was stopped, `MALFORMED_MODEL_ANSWER` if it has no usable text.
     """
     with reported_as_model_error(job_type.model_id):
         answer = get_bedrock_client(job_type.timeout_seconds).converse(**_request(job_type, prompt))
@@ -33,7 +33,7 @@ def call_model(job_type: JobType, prompt: Prompt) -> JobResult:
 
 
 def _request(job_type: JobType, prompt: Prompt) -> dict[str, Any]:
-    # maxTokens is always sent: left out, Bedrock reserves the model's whole maximum from the quota.
+    # maxTokens is always sent: without it, Bedrock reserves the model's maximum from the quota.
     inference: dict[str, Any] = {"maxTokens": job_type.max_tokens}
     if job_type.temperature is not None:
         inference["temperature"] = job_type.temperature

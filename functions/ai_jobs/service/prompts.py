@@ -1,7 +1,7 @@
-"""Prompt templates: Jinja2 over the fields of an input, and nothing but those.
+"""Prompt templates: Jinja2 over the fields of an input, and nothing else.
 
-An input is data of whoever submits jobs, so that no template, however well meant, may let one take the worker's memory
-or reach Python through it: attributes are fields, operators and filters that multiply are bounded, and so is a prompt.
+An input comes from whoever submits jobs. No template, however well-intentioned, may let an input exhaust the worker's
+memory or reach Python: attributes are fields, and operators and filters that multiply are limited, as is the prompt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from ai_jobs.contract.errors import JobError, MisconfiguredError, shown
 
 MAX_PROMPT_CHARACTERS = 10_000_000
-"""More than any model reads, and than a large input has."""
+"""More than any model reads, and more than the largest input has."""
 
 _MAX_MULTIPLIED = 1_000_000
 _MAX_WIDTH = 1_000
@@ -27,44 +27,44 @@ _MAX_ARGUMENTS = {"center": _MAX_WIDTH, "indent": 100, "round": 100, "batch": 1_
 
 _UNDEFINED_NAME = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
 
-# The width and the precision of a conversion such as %-20.5s; a * takes them from the values.
+# The width and the precision of a conversion such as %-20.5s; a * reads them from the values.
 _CONVERSION = re.compile(r"%(?:\(.*?\))?[#0\- +]*(\*|\d+)?(?:\.(\*|\d+))?")
 
-# What Jinja itself puts into a template; its attributes and methods stay.
+# The objects that Jinja itself provides in a template keep their attributes and methods.
 _JINJAS_OWN = (LoopContext, Macro, TemplateReference, Undefined)
 _CALLABLE_NAMES = ("loop", "self")
 
 
 class _TooLargeError(ArithmeticError):
-    """An expression whose value would take more memory than a prompt may."""
+    """The value of an expression would take more memory than a prompt may use."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """`{{ order.items }}` is the field `items` of `order`: the values have fields, but no attributes of Python's."""
+    """`{{ order.items }}` is the field `items` of `order`: values have fields, but no Python attributes."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, autoescape=False)
-        # Jinja's own `range`, `dict`, `lipsum` would stand in for an input field of that name that is missing.
+        # Jinja's own `range`, `dict`, and `lipsum` would replace a missing input field of that name.
         self.globals.clear()
-        # It gives Python's attributes only, never fields.
+        # It returns only Python attributes, never fields.
         del self.filters["attr"]
         self.filters["format"] = _with_checked_format(self.filters["format"])
         self.filters |= {name: _bounded(self.filters[name], limit) for name, limit in _MAX_ARGUMENTS.items()}
         self.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """The field, or what Jinja's own objects (`loop`) have under this name."""
+        """The field; for Jinja's own objects (`loop`), their attribute."""
         if isinstance(obj, _JINJAS_OWN):
             return super().getattr(obj, attribute)
-        # Filters give tuples with names (groupby).
+        # Some filters return named tuples (groupby).
         if isinstance(obj, tuple) and attribute in getattr(obj, "_fields", ()):
             return getattr(obj, attribute)
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """The field or item; without Jinja's fall-back to an attribute."""
+        """The field or item, without Jinja's fallback to an attribute."""
         if isinstance(obj, _JINJAS_OWN):
             return super().getitem(obj, argument)
         try:
@@ -73,7 +73,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             return self.undefined(obj=obj, name=argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Refuse the products, powers and formatted texts that no prompt has room for."""
+        """Reject products, powers, and formatted strings that no prompt has room for."""
         if operator == "%" and isinstance(left, str):
             _check_conversions(left)
         elif operator == "*":
@@ -85,7 +85,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 def _check_limit(size: int, limit: int) -> None:
     if size > limit:
-        raise _TooLargeError(f"an expression in it asks for {size}, and {limit} is the most that a prompt may ask for")
+        raise _TooLargeError(f"An expression asks for {size}. A prompt may ask for at most {limit}.")
 
 
 def _check_product(left: Any, right: Any) -> None:
@@ -100,7 +100,7 @@ def _check_conversions(text: str) -> None:
     for conversion in _CONVERSION.finditer(text):
         for number in conversion.groups():
             if number == "*" or (number and int(number[:9]) > _MAX_WIDTH):
-                raise _TooLargeError(f"{conversion[0]} in it may make a text of more than {_MAX_WIDTH} characters")
+                raise _TooLargeError(f"{conversion[0]} may produce more than the allowed {_MAX_WIDTH} characters.")
 
 
 def _with_checked_format(built_in: Callable[..., str]) -> Callable[..., str]:
@@ -112,7 +112,7 @@ def _with_checked_format(built_in: Callable[..., str]) -> Callable[..., str]:
 
 
 def _bounded(built_in: Callable[..., Any], limit: int) -> Callable[..., Any]:
-    """The filter, without the numbers that make a text or a list of any length."""
+    """The filter, without numbers that could make a string or a list of any length."""
 
     def bounded(value: Any, *args: Any, **kwargs: Any) -> Any:
         for argument in (*args, *kwargs.values()):
@@ -127,44 +127,45 @@ _ENVIRONMENT = _Environment()
 
 
 def compile_prompt(source: Any, place: str) -> Template:
-    """The template.
+    """The compiled template.
 
     Args:
-        place: what messages call it.
+        place: the template's name in error messages.
 
     Raises:
-        MisconfiguredError: when it is no template, with the line where one is known.
+        MisconfiguredError: if the source is not a valid template; it names the line, if that is known.
     """
     if not isinstance(source, str) or not source.strip():
-        raise MisconfiguredError(place, f"it is {shown(source)}: give a text")
+        raise MisconfiguredError(place, f"It is {shown(source)}. It must be a non-empty string.")
     if any("\ud800" <= character <= "\udfff" for character in source):
-        raise MisconfiguredError(place, "it has half a surrogate pair, which can't be sent to a model")
+        raise MisconfiguredError(place, "It has half a surrogate pair, which can't be sent to a model.")
     try:
         _check_calls(_ENVIRONMENT.parse(source))
         return _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
-        raise MisconfiguredError(f"{place}, line {error.lineno}", error.message or "it can't be parsed") from error
-    except Exception as error:  # parsed with recursion, compiled to Python: it fails in many ways
-        reason = f"it can't be compiled: it is nested too deeply or too large ({type(error).__name__})"
+        raise MisconfiguredError(f"{place}, line {error.lineno}", error.message or "It can't be parsed.") from error
+    except Exception as error:  # parsed with recursion and compiled to Python, which can fail in many ways
+        reason = f"It can't be compiled, because it is nested too deeply or too large ({type(error).__name__})."
         raise MisconfiguredError(place, reason) from error
 
 
 def _check_calls(template: nodes.Template) -> None:
-    """A value has no methods: told here, and not by every job."""
+    """Report here, and not with every job, that a value has no methods."""
     for call in template.find_all(nodes.Call):
         called = call.node
         if isinstance(called, nodes.Getattr) and not (
             isinstance(called.node, nodes.Name) and called.node.name in _CALLABLE_NAMES
         ):
-            rule = f"{called.attr}() can't be called: values have fields and no methods; use a filter such as |"
-            raise TemplateSyntaxError(f"{rule}{called.attr}", call.lineno)
+            rule = "Values have fields, but no methods"
+            problem = f"{called.attr}() can't be called. {rule}. Use a filter, such as |{called.attr}."
+            raise TemplateSyntaxError(problem, call.lineno)
 
 
 def render(template: Template, values: Mapping[str, Any], job_type: str) -> str:
-    """The prompt.
+    """The rendered prompt.
 
     Raises:
-        JobError: `UNDEFINED_FIELD` naming the field; `INPUT_TOO_LONG`; `INVALID_PROMPT` when the template itself fails.
+        JobError: `UNDEFINED_FIELD`, naming the field; `INPUT_TOO_LONG`; `INVALID_PROMPT` if the template itself fails.
     """
     try:
         return _joined(template, values, job_type)
@@ -175,14 +176,14 @@ def render(template: Template, values: Mapping[str, Any], job_type: str) -> str:
         name = (names.group(1) or names.group(2)) if names else None
         raise JobError(
             "UNDEFINED_FIELD",
-            f"the prompt of job type {job_type!r} uses a field that the input does not have: {name or 'unknown'}",
+            f"The prompt of job type {job_type!r} uses a field that the input does not have: {name or 'unknown'}.",
             f"input.{name}" if name else "input",
         ) from None
     except _TooLargeError as error:
-        raise JobError("INVALID_PROMPT", f"the prompt of job type {job_type!r} can't be rendered: {error}") from None
-    except Exception as error:  # noqa: BLE001  # a template can fail in as many ways as an expression can
+        raise JobError("INVALID_PROMPT", f"The prompt of job type {job_type!r} can't be rendered. {error}") from None
+    except Exception as error:  # noqa: BLE001  # a template can raise whatever its expressions raise
         raise JobError(
-            "INVALID_PROMPT", f"the prompt of job type {job_type!r} can't be rendered ({type(error).__name__})"
+            "INVALID_PROMPT", f"The prompt of job type {job_type!r} can't be rendered ({type(error).__name__})."
         ) from None
 
 
@@ -193,7 +194,7 @@ def _joined(template: Template, values: Mapping[str, Any], job_type: str) -> str
         if size > MAX_PROMPT_CHARACTERS:
             raise JobError(
                 "INPUT_TOO_LONG",
-                f"the prompt of job type {job_type!r} has over {MAX_PROMPT_CHARACTERS} characters with this input",
+                f"The prompt of job type {job_type!r} has over {MAX_PROMPT_CHARACTERS} characters with this input.",
                 "input",
             )
         parts.append(part)

@@ -1,4 +1,4 @@
-"""What is in every log line, and what may be logged of an exception."""
+"""What every log line contains, and what may be logged about an exception."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ai_jobs.contract.errors import AIJobsError
 
 
 def function_logger() -> Logger:
-    """The logger of a function; each of its lines, from whatever module, says which build wrote it (`AI_JOB_BUILD`)."""
+    """The logger of a function. Each of its lines, from any module, names the build that wrote it (`AI_JOB_BUILD`)."""
     logger = Logger()
     logger.append_keys(build=os.environ.get("AI_JOB_BUILD", "unknown"))
     return logger
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """The exception's type and where it came from, without its message: that may repeat an input or a result."""
+    """The exception's type and where it was raised, without its message, which may quote an input or a result."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     known = {"errorCode": error.code} if isinstance(error, AIJobsError) else {}
     return known | {

@@ -1,4 +1,4 @@
-"""Settings from environment variables, read once and checked at start."""
+"""The functions' settings from environment variables, read and checked once, when a function starts."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ai_jobs.contract.errors import ConfigurationError
 if TYPE_CHECKING:
     from ai_jobs.contract.result import Usage
 
-# Far beyond any bill, and far below what a DynamoDB number holds exactly.
+# Far beyond any bill, and far below the largest number that DynamoDB stores exactly.
 _MAX_TOKENS = 10**15
 
 
 @dataclass(frozen=True)
 class ModelPrice:
-    """What a model costs, in US dollars for a million tokens."""
+    """What a model costs, in US dollars per million tokens."""
 
     input: float
     output: float
 
     def of(self, usage: Usage) -> float:
-        """US dollars of one call."""
+        """What one call costs, in US dollars."""
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1_000_000
 
 
 def model_prices(environment: Mapping[str, str] = os.environ) -> dict[str, ModelPrice]:
-    """Prices by model id, from the JSON `{id: {input, output}}` in `AI_JOB_MODEL_PRICES`; none when it is unset.
+    """Prices by model id, from the JSON `{id: {input, output}}` in `AI_JOB_MODEL_PRICES`; empty if that is unset.
 
     Raises:
-        ConfigurationError: when it can't be read.
+        ConfigurationError: if it can't be read.
     """
     text = environment.get("AI_JOB_MODEL_PRICES", "").strip() or "{}"
     try:
@@ -44,13 +44,14 @@ def model_prices(environment: Mapping[str, str] = os.environ) -> dict[str, Model
         }
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ConfigurationError(
-            "AI_JOB_MODEL_PRICES", f'is {text[:200]!r}: it must be {{"MODEL ID": {{"input": 0.06, "output": 0.24}}}}'
+            "AI_JOB_MODEL_PRICES",
+            f'is {text[:200]!r}. It must look like {{"MODEL ID": {{"input": 0.06, "output": 0.24}}}}.',
         ) from None
 
 
 @dataclass(frozen=True)
 class ProcessorSettings:
-    """What the processor function needs to know; times are in seconds."""
+    """The settings of the processor; times are in seconds."""
 
     request_queue_url: str
     request_dlq_url: str
@@ -98,7 +99,7 @@ class ProcessorSettings:
 
 @dataclass(frozen=True)
 class ResultHandlerSettings:
-    """What the result handler function needs to know; times are in seconds."""
+    """The settings of the result handler; times are in seconds."""
 
     response_queue_url: str
     response_dlq_url: str
@@ -108,7 +109,7 @@ class ResultHandlerSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ResultHandlerSettings:
-        """Read every variable. Raises ConfigurationError at the first that is missing."""
+        """Read every variable. Raises ConfigurationError at the first one that is missing or wrong."""
         return cls(
             response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
             response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
@@ -119,23 +120,23 @@ class ResultHandlerSettings:
 
 
 MAX_WAIT_SECONDS = 25
-"""The longest that `GET /jobs/{jobId}?wait=` may ask for: API Gateway gives up after 29 s."""
+"""The longest wait that `GET /jobs/{jobId}?wait=` may ask for: API Gateway gives up after 29 s."""
 
 TOKEN_MODES = ("COGNITO_USER_POOLS", "CUSTOM")
-"""The ways of authorization in which the gateway says who the user is; in the others the caller does."""
+"""The authorization modes in which the gateway determines the user; in the others, the caller names the user."""
 
 AUTHORIZATION_MODES = ("AWS_IAM", "NONE", *TOKEN_MODES)
 
 
 @dataclass(frozen=True)
 class JobsApiSettings:
-    """What the jobs API function needs to know; times are in seconds.
+    """The settings of the jobs API; times are in seconds.
 
     Attributes:
         authorization: one of `AUTHORIZATION_MODES`.
-        cors_allow_origins: the origins whose pages may call from a browser, `*` for every one, none for no page.
-        max_wait_seconds: the longest that a GET is kept waiting, 0 to 25.
-        max_concurrent_waits: how many GETs may be kept waiting at once; None for any number.
+        cors_allow_origins: the origins whose pages may call from a browser; `*` allows every page, none allows no page.
+        max_wait_seconds: the longest time that a GET may wait, 0 to 25.
+        max_concurrent_waits: how many GETs may wait at the same time; None for any number.
     """
 
     table_name: str
@@ -158,8 +159,8 @@ class JobsApiSettings:
         """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
         authorization = required("AI_JOB_AUTHORIZATION", environment)
         if authorization not in AUTHORIZATION_MODES:
-            rule = f"is {authorization!r}: it must be one of {', '.join(AUTHORIZATION_MODES)}"
-            raise ConfigurationError("AI_JOB_AUTHORIZATION", rule)
+            problem = f"is {authorization!r}. It must be one of {', '.join(AUTHORIZATION_MODES)}."
+            raise ConfigurationError("AI_JOB_AUTHORIZATION", problem)
         return cls(
             table_name=required("AI_JOB_TABLE_NAME", environment),
             bucket=required("AI_JOB_BUCKET", environment),
@@ -180,7 +181,7 @@ class JobsApiSettings:
 
 @dataclass(frozen=True)
 class ReconcilerSettings:
-    """What the reconciler function needs to know."""
+    """The settings of the reconciler."""
 
     request_dlq_url: str
     response_dlq_url: str
@@ -202,10 +203,10 @@ class ReconcilerSettings:
 
 @dataclass(frozen=True)
 class EventPublisherSettings:
-    """What the event publisher function needs to know.
+    """The settings of the event publisher.
 
     Attributes:
-        failure_queue_url: where events go that EventBridge will never take.
+        failure_queue_url: the queue for events that EventBridge will never accept.
         include_result: whether events carry results and error messages.
     """
 

@@ -1,8 +1,8 @@
-"""How many callers may wait at once: each holds one of the account's concurrent Lambda executions, as a worker does.
+"""How many callers may wait at once: each uses one of the account's concurrent Lambda executions, like a worker.
 
-Lambda tells a function nothing about its siblings, and reserved concurrency would refuse submissions along with waits.
-So a deployment's limit is that many slots in the jobs table. Each is free again when its lease ends, so that a function
-that dies leaves nothing behind, and no key is written more than twice in a wait.
+A function can't see the other invocations, and reserved concurrency would refuse submissions along with waits. So the
+limit of a deployment is a number of slots in the jobs table. A slot is free again when its lease ends, so that a
+function that dies leaves nothing behind, and no key is written more than twice per wait.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ai_jobs.contract import timestamps
 
 logger = Logger()
 
-# Slots that are tried for one wait: with half of them taken, one caller in 32 is sent away too early.
+# How many slots a wait tries: when half of all slots are taken, one caller in 32 is turned away too early.
 _TRIES = 5
 
-# A slot that nobody wants any more expires with the table's TTL.
+# A slot that is no longer used is deleted by the table's TTL.
 _KEEP = timedelta(hours=1)
 
 
 def slot_key(number: int) -> str:
-    """The key of a slot in the jobs table. `#` can't be in a job's id."""
+    """The key of a slot in the jobs table. A job's id can't contain `#`."""
     return f"wait#{number}"
 
 
@@ -39,9 +39,9 @@ class WaitSlots:
     """The slots of one deployment.
 
     Args:
-        most: how many callers may wait at once; None for any number, which takes no call.
-        clock: gives the current time.
-        pick: picks so many different numbers below the first argument.
+        most: how many callers may wait at once; None for any number, which needs no call.
+        clock: returns the current time.
+        pick: picks that many different numbers below the first argument.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class WaitSlots:
 
     @contextmanager
     def taken(self, seconds: float) -> Iterator[bool]:
-        """Hold a slot for a wait of at most `seconds`; gives False when none was found free.
+        """Hold a slot for a wait of at most `seconds`; yields False if no free slot was found.
 
-        A table that does not answer counts as no free slot: the caller is then answered at once.
+        If the table is unavailable, there is no free slot, and the caller gets a response immediately.
         """
         if self._most is None:
             yield True
@@ -92,7 +92,7 @@ class WaitSlots:
 
     def _give_back(self, slot: int, holder: str) -> None:
         values = {":holder": {"S": holder}, ":over": {"N": "0"}}
-        # Where it fails, the lease ends by itself.
+        # If it fails, the lease ends by itself.
         self._updated(slot, "SET leaseEnds = :over", "holder = :holder", values)
 
     def _updated(self, slot: int, update: str, condition: str, values: dict[str, Any]) -> bool:
