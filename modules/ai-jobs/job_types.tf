@@ -26,8 +26,8 @@ locals {
     })
   })
 
-  # What the processor needs besides the model call: it keeps back 10 s for sending results (MARGIN_SECONDS in
-  # functions/processor/worker.py), and a job that does not fit in what is left is not started; 5 s more for the
+  # What the processor needs besides the model call: it keeps back 10 s for sending results (PROCESSOR_MARGIN_SECONDS
+  # in functions/ai_jobs/service/retries.py), and a job that does not fit in what is left is not started; 5 s more for the
   # function's start and the claim of the job.
   job_timeout_margin_seconds = 15
 }
