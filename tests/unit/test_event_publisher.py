@@ -472,7 +472,7 @@ def test_what_was_done_is_logged_with_the_job(bus, caplog):
     found = [(line.getMessage(), line.jobId, getattr(line, "errorCode", None)) for line in caplog.records]
     assert found == [
         ("event published", "job-0", None),
-        ("event refused for good, it goes to the on-failure queue", "job-1", "MalformedDetail"),
+        ("event rejected for good, it goes to the on-failure queue", "job-1", "MalformedDetail"),
     ]
     assert "Ada" not in caplog.text
 

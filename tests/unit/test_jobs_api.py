@@ -248,6 +248,44 @@ def test_a_submission_is_one_write_and_one_message(api, reads):
     assert reads == ["UpdateItem", "SendMessage"], "the row first: what is in the queue is in the table"
 
 
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [
+        (10, 2),  # one text is checked, measured, and sent; the hash needs the keys in a fixed order
+        (300_000, 1),  # one text is checked, measured, and stored; the hash is over its location
+    ],
+)
+def test_an_input_is_written_as_json_as_seldom_as_possible(api, monkeypatch, size, written):
+    name = "x" * size
+    calls = {"read": 0, "written": 0}
+    dumps, loads = json.dumps, json.loads
+
+    def count_dumps(document, **kwargs):
+        calls["written"] += name in _texts(document)
+        return dumps(document, **kwargs)
+
+    def count_loads(text, **kwargs):
+        document = loads(text, **kwargs)
+        calls["read"] += name in _texts(document)
+        return document
+
+    body = json.dumps(GOOD | {"input": {"name": name}})
+    with monkeypatch.context() as patch:
+        patch.setattr(json, "dumps", count_dumps)
+        patch.setattr(json, "loads", count_loads)
+        assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    assert calls == {"read": 1, "written": written}
+
+
+def _texts(document):
+    """Every text in a document; JSON within JSON counts as one text."""
+    if isinstance(document, dict):
+        return [text for value in document.values() for text in _texts(value)]
+    if isinstance(document, list):
+        return [text for value in document for text in _texts(value)]
+    return [document]
+
+
 def test_a_worker_takes_a_submitted_job_as_it_is(api, clock, work):
     api("PUT", f"/jobs/{ID}", GOOD)
     clock.forward(minutes=5)
@@ -286,7 +324,7 @@ def test_an_id_that_is_taken_is_one_and_the_same_conflict(api, other):
     status, shown = api("PUT", f"/jobs/{ID}", GOOD | other)
     assert (status, shown) == (
         409,
-        {"error": {"code": "JOB_ID_CONFLICT", "message": "another job has this jobId: choose a new one"}},
+        {"error": {"code": "JOB_ID_CONFLICT", "message": "Another job has this jobId. Choose a new one."}},
     )
     assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
 

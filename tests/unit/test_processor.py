@@ -18,7 +18,7 @@ from ai_jobs.aws import clients
 from ai_jobs.aws.queues import get_queue_message_count, receive_messages, send_message
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service import delayed_copies
+from ai_jobs.service import delayed_copies, retries
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.settings import ModelPrice
@@ -177,7 +177,7 @@ def test_an_operators_error_fails_the_job_and_keeps_the_message(
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("no json", "no JSON"), ("{}", "userId"), ('{"userId": "a b"}', "userId")]
+    ("text", "reason"), [("no json", "not JSON"), ("{}", "userId"), ('{"userId": "a b"}', "userId")]
 )
 def test_what_is_no_job_goes_to_the_dlq_with_the_reason(
     worker, job_types, received, dead_letters, outcomes, text, reason
@@ -256,7 +256,7 @@ def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clo
             clock.forward(minutes=2)
             return super().__call__(job_type, prompt)
 
-    worker._model = SlowModel(model.result)
+    worker._model_calls._model = SlowModel(model.result)
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 60, "input": {"name": "MODEL_THROTTLED"}}
     worker.work_on(in_queue(**job), job_types)
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
@@ -342,7 +342,7 @@ def test_a_thread_of_an_earlier_invocation_settles_nothing(worker, job_types, in
             clock.forward(minutes=16)
             return super().__call__(job_type, prompt)
 
-    worker._model = Late(None)
+    worker._model_calls._model = Late(None)
     with pytest.raises(AIJobsError, match="is over"):
         worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     assert (dead_letters(), outcomes()) == ([], [])
@@ -367,7 +367,7 @@ def test_a_dead_letter_keeps_the_id_that_the_message_had(
 def test_the_margin_fits_into_the_modules():
     hcl = Path(__file__).parents[2].joinpath("modules/ai-jobs/job_types.tf").read_text()
     at_plan = int(re.search(r"job_timeout_margin_seconds = (\d+)", hcl).group(1))
-    assert at_plan > worker_module.MARGIN_SECONDS
+    assert at_plan > retries.PROCESSOR_MARGIN_SECONDS
 
 
 class Denials:
@@ -448,7 +448,7 @@ def test_a_denial_that_lasts_is_an_operators_error(
 
 
 def test_a_denial_ends_at_the_jobs_deadline(denied_worker, job_types, received, body, clock, outcomes, dead_letters):
-    denied_worker._reread = lambda: clock.forward(minutes=2) or job_types
+    denied_worker._model_calls._reread = lambda: clock.forward(minutes=2) or job_types
     denied_worker.work_on(received(body(deadlineSeconds=60)), job_types)
     error = outcomes()[0]["error"]
     assert error["code"] == "DEADLINE_EXCEEDED"
@@ -522,7 +522,7 @@ def test_a_job_whose_type_is_gone_by_then_fails_as_later_ones_do(
     denied_worker, job_types, received, body, outcomes, copies, type_document
 ):
     renamed = json.dumps({"version": "v2", "jobTypes": {"salute": type_document}})
-    denied_worker._reread = lambda: JobTypes.from_document(renamed)
+    denied_worker._model_calls._reread = lambda: JobTypes.from_document(renamed)
     denied_worker.work_on(received(body()), job_types)
     assert outcomes()[0]["error"]["code"] == "UNKNOWN_JOB_TYPE"
 
@@ -615,7 +615,7 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
             return super().__call__(job_type, prompt)
 
     original, duplicate = in_queue(), in_queue()
-    worker._model = Interrupted(model.result)
+    worker._model_calls._model = Interrupted(model.result)
     assert worker.work_on(original, job_types) is Disposition.DONE
     assert waits == [601]
     assert model.prompts == [], "the second worker called no model"
@@ -805,7 +805,7 @@ def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
 
 def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, model, outcomes, aws):
     large = replace(model.result, text="ü" * 100_000)
-    worker._model = Model(large)
+    worker._model_calls._model = Model(large)
     assert worker.work_on(received(body()), job_types) is Disposition.DONE
     (outcome,) = outcomes()
     location = outcome["resultLocation"]
@@ -819,7 +819,7 @@ def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, mo
 
 def test_a_result_up_to_the_limit_stays_in_the_message(worker, job_types, received, body, model, outcomes):
     rest = len(json.dumps(replace(model.result, text="").to_document()))
-    worker._model = Model(replace(model.result, text="x" * (200_000 - rest)))
+    worker._model_calls._model = Model(replace(model.result, text="x" * (200_000 - rest)))
     worker.work_on(received(body()), job_types)
     assert len(outcomes()[0]["result"]["text"]) == 200_000 - rest
 
@@ -830,7 +830,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
     def down(*args, **kwargs):
         raise JobError("DEPENDENCY_UNAVAILABLE", "S3 is down")
 
-    worker._model = Model(replace(model.result, text="x" * 200_001))
+    worker._model_calls._model = Model(replace(model.result, text="x" * 200_001))
     monkeypatch.setattr(worker_module.objects, "put_result", down)
     assert worker.work_on(in_queue(), job_types) is Disposition.COMES_BACK
     assert outcomes() == []
@@ -840,7 +840,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
 
 
 def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received, body, model, outcomes):
-    worker._model = Model(replace(model.result, text="\uffff" * 40_000))
+    worker._model_calls._model = Model(replace(model.result, text="\uffff" * 40_000))
     worker.work_on(received(body()), job_types)
     assert "resultLocation" in outcomes()[0]
 
@@ -897,14 +897,15 @@ def test_a_slow_reservation_does_not_let_a_call_outlive_its_function(
     on_a_budget, job_types, in_queue, model, clock, monkeypatch
 ):
     worker = on_a_budget(100)
-    reserve = worker._budget.reserve
+    budget = worker._model_calls._budget
+    reserve = budget.reserve
 
     def slowly(*args):
         clock.forward(minutes=14)
         return reserve(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker._budget, "reserve", slowly)
+        patch.setattr(budget, "reserve", slowly)
         worker.work_on(in_queue(jobId="late"), job_types)
     assert model.prompts == []
     on_a_budget(100).work_on(in_queue(jobId="next"), job_types)
