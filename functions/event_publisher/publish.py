@@ -36,8 +36,8 @@ def publish(records: Sequence[Mapping[str, Any]], settings: EventPublisherSettin
     """Publish an event for each job that ended in these records.
 
     Returns:
-        The sequence number of the first record that must be retried; empty when all are done. Lambda then continues
-        from that record, so that later events of the same call that were published are sent twice.
+        The sequence number of the first record that must be retried; empty when all are done. Lambda retries that
+        record and everything after it, so later events of the same call that were already published are sent twice.
 
     Raises:
         NothingPublishedError: when even the first event could not be published.

@@ -50,13 +50,15 @@ def _answer(event: dict[str, Any], context: LambdaContext) -> Answer:
         return api.answer(request)
     except RequestError as error:
         logger.info("request rejected", extra={"errorCode": error.code})
-        return _told(error)
+        return _error_answer(error)
     except Exception as error:  # noqa: BLE001  # the boundary: the caller must not get Lambda's own error
         logger.error("request failed", extra=describe(error))
         if isinstance(error, JobError) and error.error_class is ErrorClass.THROTTLED:
-            return _told(RequestError("STORE_UNAVAILABLE", "The service can't do this at the moment. Try again."))
-        return _told(RequestError("INTERNAL_ERROR", "The request failed because of a fault on our side."))
+            return _error_answer(
+                RequestError("STORE_UNAVAILABLE", "The service can't do this at the moment. Try again.")
+            )
+        return _error_answer(RequestError("INTERNAL_ERROR", "The request failed because of a fault on our side."))
 
 
-def _told(error: RequestError) -> Answer:
+def _error_answer(error: RequestError) -> Answer:
     return Answer(error.status, error.to_body(), error.headers())

@@ -54,7 +54,7 @@ class Request:
             authorization: how the API authorizes its callers (`ai_jobs.service.settings.AUTHORIZATION_MODES`).
 
         Raises:
-            RequestError: `FORBIDDEN` when the token does not name a possible user, or comes where none should;
+            RequestError: `FORBIDDEN` when the token does not name a possible user, or comes in a mode without tokens;
                 `BAD_REQUEST` when the body is not what the event says it is.
         """
         context = event["requestContext"]

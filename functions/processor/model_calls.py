@@ -71,7 +71,7 @@ class ModelCalls:
     def answer(self, job: ReceivedJob, deadline_at: datetime, job_types: JobTypes | JobError) -> JobResult:
         """Check the job and return the model's answer to it.
 
-        Where the model denies access or is gone, the job's type may have another one by now: that is called instead.
+        If the model denies access or no longer exists, the job's type may name another one by now. Then that is called.
 
         Args:
             job_types: the configuration, or why there is none.
@@ -134,7 +134,9 @@ class ModelCalls:
             reason = f"The job could not be started before its deadline, {timestamps.to_text(deadline_at)}."
             raise JobError("DEADLINE_EXCEEDED", reason)
         if (self._ends_at - now).total_seconds() < job_type.timeout_seconds + PROCESSOR_MARGIN_SECONDS:
-            reason = "The function does not have enough time left for this model call. The job waits for another one."
+            reason = (
+                "The function does not have enough time left for this model call. The job waits for another invocation."
+            )
             raise JobError("NOT_ENOUGH_TIME", reason)
 
     @contextmanager

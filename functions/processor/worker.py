@@ -14,12 +14,11 @@ from aws_lambda_powertools import Logger
 from ai_jobs.aws import objects
 from ai_jobs.aws.queues import ReceivedMessage, change_visibility, send_ai_job_result
 from ai_jobs.contract import documents, timestamps
-from ai_jobs.contract.body import size_in_message
+from ai_jobs.contract.body import fits_in_message
 from ai_jobs.contract.errors import JOB_ID_TAKEN, AIJobsError, AWSError, ErrorClass, JobError
 from ai_jobs.contract.request import ReceivedJob, denied_since, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage, JobResult
 from ai_jobs.contract.row import JobStatus
-from ai_jobs.contract.rules import INLINE_LIMIT_BYTES
 from ai_jobs.service import metrics
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.dead_letters import send_to_dlq
@@ -140,7 +139,7 @@ class Worker:
     # From the message to the claim
 
     def _claimed(self, message: ReceivedMessage, job_types: JobTypes | JobError) -> _Attempt | Disposition:
-        """The message with the claim of its job; where there can't be a claim, what becomes of the message instead."""
+        """Claim the message's job. Returns the attempt or, if there can't be one, what becomes of the message."""
         try:
             delivery = self._delivery(message)
         except JobError as error:
@@ -199,7 +198,7 @@ class Worker:
 
     def _report_result(self, attempt: _Attempt, result: JobResult) -> None:
         document = result.to_document()
-        if size_in_message(documents.to_json(document)) <= INLINE_LIMIT_BYTES:
+        if fits_in_message(documents.to_json(document)):
             self._report(attempt, "completed", self._clock(), result=document)
             return
         try:
@@ -310,7 +309,7 @@ class Worker:
         return Disposition.COMES_BACK
 
     def _fail(self, attempt: _Attempt, error: JobError) -> None:
-        """Set the job to `failed`, and unless the job itself is wrong, keep its message in the DLQ."""
+        """Report the job as failed and, unless the job itself is wrong, send its message to the DLQ."""
         if error.code == "DEADLINE_EXCEEDED":
             attempt = self._uncounted(attempt)
         # The DLQ first: once the row is `failed`, a message that comes back is taken for a duplicate. Both get the same

@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_jobs.contract import documents
 from ai_jobs.contract.errors import JobError, shown
+from ai_jobs.contract.rules import INLINE_LIMIT_BYTES
 
 SCHEMA_VERSION = 1
 """The newest message version that this code understands."""
@@ -43,10 +44,10 @@ def checked_json(document: Any, place: str) -> str:
 
 
 def check_version(value: object, error_code: str) -> None:
-    """Raise JobError when a message has a version that this code does not understand, or something else in its place.
+    """Raise JobError when a message's version is newer than this code understands, or is not a version at all.
 
     Args:
-        error_code: for something else; a newer version is always `UNSUPPORTED_SCHEMA_VERSION`.
+        error_code: the code if it is not a version; a newer one is always `UNSUPPORTED_SCHEMA_VERSION`.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         rule = "It must be a whole number of at least 1"
@@ -72,7 +73,7 @@ def json_object(body: str, error_code: str) -> dict[str, Any]:
 
 
 def json_kind(value: object) -> str:
-    """What JSON calls such a value: the reader of a message need not know Python."""
+    """What JSON calls such a value: readers of a message do not need to know Python."""
     return _KINDS[type(value)]
 
 
@@ -91,9 +92,9 @@ def with_field(json_object_text: str, name: str, value_json: str) -> str:
     return f'{json_object_text[:-1]}, "{name}": {value_json}}}'
 
 
-def size_in_message(json_text: str) -> int:
-    """How many bytes a JSON text takes within a message's body."""
-    return len(for_sqs(json_text).encode())
+def fits_in_message(json_text: str) -> bool:
+    """Does a message have room for this input or result? If not, it goes to the bucket."""
+    return len(for_sqs(json_text).encode()) <= INLINE_LIMIT_BYTES
 
 
 def without_none(document: dict[str, Any]) -> dict[str, Any]:

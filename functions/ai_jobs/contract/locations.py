@@ -12,7 +12,7 @@ _MAX_RESULT_BYTES = 50 * 1024**4
 
 
 def result_prefix(user_id: str) -> str:
-    """Where the bucket keeps a user's results. (Thanks to `user=`, a user named `..` is not a path step.)"""
+    """Where the bucket keeps a user's results. (`user=` keeps a user named `..` from being a path step.)"""
     return f"results/user={user_id}/"
 
 
@@ -22,7 +22,7 @@ def job_result_prefix(user_id: str, job_id: str) -> str:
 
 
 def input_prefix(user_id: str) -> str:
-    """Where the bucket keeps a user's inputs. (Thanks to `user=`, a user named `..` is not a path step.)"""
+    """Where the bucket keeps a user's inputs. (`user=` keeps a user named `..` from being a path step.)"""
     return f"inputs/user={user_id}/"
 
 

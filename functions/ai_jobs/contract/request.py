@@ -15,17 +15,16 @@ from ai_jobs.contract.body import (
     SCHEMA_VERSION,
     check_version,
     checked_json,
+    fits_in_message,
     for_sqs,
     json_object,
     message_json,
-    size_in_message,
     with_field,
     without_none,
 )
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.locations import check_input_location
 from ai_jobs.contract.rules import (
-    INLINE_LIMIT_BYTES,
     JOB_ID,
     JOB_TYPE,
     TRACE_ID,
@@ -101,7 +100,7 @@ class AIJobMessage:
     @property
     def has_large_input(self) -> bool:
         """Must the input go to the bucket, because a message has no room for it?"""
-        return size_in_message(self.input_json) > INLINE_LIMIT_BYTES
+        return not fits_in_message(self.input_json)
 
     def to_body(self, timestamp: datetime | None = None) -> str:
         """The message's JSON.
@@ -124,7 +123,7 @@ class AIJobMessage:
         return document if self.input_location else document | {"input": self.input}
 
     def _fields(self, timestamp: datetime) -> dict[str, Any]:
-        """All of them except the input."""
+        """The fields of the message's JSON, except the input."""
         return {
             "schemaVersion": SCHEMA_VERSION,
             "jobId": self.job_id,
@@ -205,7 +204,7 @@ class ReceivedJob:
 
     @classmethod
     def of(cls, message: AIJobMessage, trace_header: str | None = None) -> ReceivedJob:
-        """The job as a worker will find it, of a message that is about to be sent: what `parse` makes of its body."""
+        """The job in a message that is about to be sent, exactly as `parse` will find it."""
         document = message.document()
         return cls(
             job_id=message.job_id,
@@ -327,7 +326,7 @@ def known_job_id(body: str, attributes: Attributes) -> str | None:
 
 
 def _payload_hash(document: dict[str, Any], user_id: str) -> str:
-    """Of what the job asks for, however it is spelled: key order and spaces make no difference."""
+    """A hash of what the job asks for. Key order and spaces make no difference."""
     asked = [user_id, document.get("jobType"), document.get("input")]
     if "inputLocation" in document:
         asked.append(document["inputLocation"])
