@@ -1,4 +1,4 @@
-"""R-C2: the message types, their rules and their wire format."""
+"""R-C2: the message types, their rules, and their wire format."""
 
 from __future__ import annotations
 
@@ -369,7 +369,7 @@ def test_a_body_that_can_not_be_read_is_still_the_job_that_its_attributes_name(t
 
 
 def foreign(**fields):
-    """What the library's first users send: no attempt, no schemaVersion, a result of their own."""
+    """What the library's first users send: no attempt, no schemaVersion, and their own kind of result."""
     message = {"jobId": "j", "userId": "u", "jobType": "t", "status": "completed", "timestamp": "2026-01-31T12:00:00Z"}
     return AIJobResultMessage.from_body(json.dumps(message | fields))
 

@@ -30,7 +30,7 @@ NO_BUDGET = Budget("no table: a budget without limits must not look at one")
 
 
 class Source:
-    """Job types that are at hand, or the reason why they are not."""
+    """Has job types, or the reason why there are none."""
 
     def __init__(self, job_types):
         self.job_types = job_types
@@ -42,7 +42,7 @@ class Source:
 
 
 class Model:
-    """Answers every call with a result, or fails as the input's name says."""
+    """Answers every call with a result, or fails with the code that the input's name gives."""
 
     def __init__(self, result):
         self.result = result
@@ -371,7 +371,7 @@ def test_the_margin_fits_into_the_modules():
 
 
 class Denials:
-    """A model service that lets the role call some models, and some guardrails, and the job types of the moment."""
+    """A model service that lets the role call some models and guardrails, and the job types as they are now."""
 
     def __init__(self, result, document, allowed):
         self.result, self.document, self.allowed = result, document, allowed
@@ -574,7 +574,7 @@ def test_missing_job_types_are_waited_out(worker, in_queue, aws, store):
     assert store.get("job-1")["status"] == "queued"
 
 
-def test_a_transient_failure_comes_back_after_a_back_off(
+def test_a_transient_failure_comes_back_after_a_backoff(
     worker, job_types, in_queue, outcomes, dead_letters, store, monkeypatch
 ):  # R-E1
     waits = []
@@ -687,7 +687,7 @@ def test_a_duplicate_that_waited_out_an_outage_as_a_copy_is_no_redrive(worker, j
 
 @pytest.fixture
 def operator_redrives(aws, job_types, settings, store, clock, result, messages_in):
-    """Sends a dead letter back to the request queue, and lets a worker with a sound model have it."""
+    """Redrives the dead-lettered message and gives it to a worker whose model works."""
 
     def redrive():
         clock.forward(milliseconds=5)
@@ -709,7 +709,7 @@ def operator_redrives(aws, job_types, settings, store, clock, result, messages_i
 def test_a_redrive_between_the_dead_letter_and_the_row_is_not_lost(
     settings, store, clock, job_types, model, in_queue, outcomes, operator_redrives, monkeypatch
 ):  # R-E4
-    """The operator is quicker than the worker: its dead letter is sent back before it reports the failure."""
+    """The operator is faster than the worker: the message is redriven before the worker reports the failure."""
     redriven = []
     dead_letter = worker_module.send_to_dlq
 
@@ -772,8 +772,10 @@ def test_a_redrive_before_the_row_says_failed_is_not_lost(
     assert store.get("job-1")["status"] == "completed"
 
 
-def test_waits_are_no_attempts_for_callers(settings, store, clock, job_types, model, in_queue, outcomes, dead_letters):
-    """A day of throttling must not show as so many attempts; nor must the wait that the deadline ends."""
+def test_waits_are_no_attempts_for_callers(
+    settings, store, clock, job_types, model, in_queue, outcomes, dead_letters, copies
+):
+    """A day of throttling must not show as that many attempts; nor must the wait that the deadline ends."""
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 3600, "input": {"name": "MODEL_THROTTLED"}}
 
     def work():
@@ -785,6 +787,7 @@ def test_waits_are_no_attempts_for_callers(settings, store, clock, job_types, mo
     for number in range(1, 6):
         row = work()
         assert (row["attempt"], row["calls"]) == (number, 0)
+    assert len(copies) == 5
     clock.forward(hours=1)
     assert work()["calls"] == 0
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
@@ -847,7 +850,7 @@ def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received
 
 @pytest.fixture
 def on_a_budget(settings, store, clock, model, aws, job_types):
-    """A worker whose jobs may use so many tokens a day; a greeting sets 100 aside and uses 17."""
+    """A worker whose jobs may use this many tokens a day; a greeting reserves 100 and uses 17."""
 
     def make(tokens, the_model=model):
         budget = Budget(aws.table, daily_tokens_per_user=tokens, clock=clock)
@@ -923,7 +926,7 @@ def test_a_budget_that_can_not_be_settled_costs_no_result(on_a_budget, job_types
 
 @pytest.fixture
 def stored_input(aws):
-    """Puts an input into the bucket and returns the fields of a message that points there."""
+    """Stores an input in the bucket and returns the fields of a message that refers to it."""
 
     def store_it(content, user="user-1", **location):
         key = f"inputs/user={user}/job=job-1/1.json"
@@ -1155,7 +1158,7 @@ def test_the_wait_is_measured_once_a_life(worker, job_types, in_queue, clock, me
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("MODEL_THROTTLED", {"ThrottledErrors", "ModelThrottles"}),  # it did no work: its time says nothing
+        ("MODEL_THROTTLED", {"ThrottledErrors", "ModelThrottles"}),  # it did no work, so its time means nothing
         ("MODEL_NOT_FOUND", {"OperatorErrors"}),
         ("MODEL_TIMEOUT", {"TransientErrors", "ModelLatency"}),
         ("GUARDRAIL_INTERVENED", {"InvalidErrors", "ModelLatency"}),
