@@ -1,1 +1,1 @@
-"""The event publisher function: tells EventBridge of every job that ended, from the stream of the jobs table."""
+"""The event publisher function: tells EventBridge about every job that ended, from the stream of the jobs table."""

@@ -16,5 +16,5 @@ settings = EventPublisherSettings.from_environment()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Publish one batch of changes; the answer names the first record that must come again, with all after it."""
+    """Publish one batch of changes; the return value names the first record to be retried, with all after it."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in publish(event["Records"], settings)]}

@@ -1,7 +1,7 @@
 """One batch of the jobs table's stream.
 
-Nothing is lost: what EventBridge does not take now stays in the stream and comes again, in order; what it will never
-take goes to the on-failure queue, so that it does not hold up what comes after it.
+Nothing is lost: an event that EventBridge does not accept now stays in the stream and is retried, in order. One that it
+will never accept goes to the on-failure queue, so that it does not hold up the events after it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _REASON_LIMIT = 256
 
 
 class NothingPublishedError(Exception):
-    """Not one event of the batch got through: Lambda then backs off, and counts an error that an alarm looks at."""
+    """Not one event of the batch was published: Lambda then backs off and counts an error, which an alarm watches."""
 
 
 def publish(records: Sequence[Mapping[str, Any]], settings: EventPublisherSettings) -> list[str]:
-    """Publish what ended in these records.
+    """Publish an event for each job that ended in these records.
 
     Returns:
-        The sequence number of the first record that must come again, and nothing when all is done. Lambda then goes on
-        from that record, those after it included: events that got through in the same call are sent twice.
+        The sequence number of the first record that must be retried; empty when all are done. Lambda retries that
+        record and everything after it, so later events of the same call that were already published are sent twice.
 
     Raises:
         NothingPublishedError: when even the first event could not be published.
@@ -56,7 +56,7 @@ def publish(records: Sequence[Mapping[str, Any]], settings: EventPublisherSettin
         for event, sent in zip(call, put(call), strict=True):
             if not _is_settled(event, sent, settings):
                 if not settled:
-                    raise NothingPublishedError("EventBridge took none of the events; the log says why")
+                    raise NothingPublishedError("EventBridge accepted none of the events. The log says why.")
                 return [ended[settled]["dynamodb"]["SequenceNumber"]]
             settled += 1
     return []
@@ -75,9 +75,9 @@ def _is_settled(event: JobEvent, sent: Sent, settings: EventPublisherSettings) -
         return True
     fields |= {"errorCode": sent.code, "cause": sent.message}
     if not sent.malformed:
-        logger.error("event not published, it will be tried again", extra=fields)
+        logger.error("event not published, it will be retried", extra=fields)
         return False
-    logger.error("event refused for good, it goes to the on-failure queue", extra=fields)
+    logger.error("event rejected for good, it goes to the on-failure queue", extra=fields)
     return _give_up(event, sent, settings)
 
 
@@ -92,11 +92,11 @@ def _give_up(event: JobEvent, sent: Sent, settings: EventPublisherSettings) -> b
     try:
         try:
             send_message(settings.failure_queue_url, message_json(entry), reason)
-        except ValueError:  # escaped, it is too large for a message; the row still has the result
+        except ValueError:  # too large for a message once it is escaped; the row still has the result
             entry["Detail"] = {name: part for name, part in entry["Detail"].items() if name != "result"}
             entry["Detail"]["resultOmitted"] = True
             send_message(settings.failure_queue_url, message_json(entry), reason)
     except AWSError as error:
-        logger.error("on-failure queue not reached", extra={"jobId": event.job_id} | describe(error))
+        logger.error("on-failure queue not reachable", extra={"jobId": event.job_id} | describe(error))
         return False
     return True

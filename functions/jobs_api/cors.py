@@ -1,20 +1,21 @@
-"""What lets a page in a browser read an answer (CORS). The gateway adds the same to its own: modules/api/cors.tf."""
+"""The headers that let a page in a browser read a response (CORS). modules/api/cors.tf sets them for the gateway."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 EXPOSED_HEADERS = "ETag, Location, Retry-After, x-amzn-RequestId"
-"""What a page may read of an answer beside its body."""
+"""The headers that a page may read, in addition to the body."""
 
 
 def headers(allow_origins: Sequence[str], sent: Mapping[str, str]) -> dict[str, str]:
-    """The headers for the answer to a request.
+    """The headers for the response to a request.
 
-    A header names one origin. An origin that is not allowed is answered with one that is, which its browser refuses.
+    The header names one origin. A request from an origin that is not allowed gets one that is, and its browser then
+    refuses to show the response.
 
     Args:
-        allow_origins: the origins whose pages may call, or `("*",)`; none when no page may.
+        allow_origins: the origins whose pages may call, or `("*",)`; empty if no page may.
         sent: the headers of the request.
     """
     if not allow_origins:

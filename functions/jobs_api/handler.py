@@ -36,7 +36,7 @@ api = JobsApi(
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request of the REST API (Lambda proxy integration); whatever happens, in the API's own shape."""
+    """Answer one request of the REST API (Lambda proxy integration), always in the API's own shape."""
     answer = _answer(event, context)
     of_cors = cors.headers(settings.cors_allow_origins, event.get("headers") or {})
     return replace(answer, headers=answer.headers | of_cors).to_proxy()
@@ -49,14 +49,16 @@ def _answer(event: dict[str, Any], context: LambdaContext) -> Answer:
         )
         return api.answer(request)
     except RequestError as error:
-        logger.info("request refused", extra={"errorCode": error.code})
-        return _told(error)
+        logger.info("request rejected", extra={"errorCode": error.code})
+        return _error_answer(error)
     except Exception as error:  # noqa: BLE001  # the boundary: the caller must not get Lambda's own error
         logger.error("request failed", extra=describe(error))
         if isinstance(error, JobError) and error.error_class is ErrorClass.THROTTLED:
-            return _told(RequestError("STORE_UNAVAILABLE", "the service can't do this now: try again"))
-        return _told(RequestError("INTERNAL_ERROR", "the service failed on this request"))
+            return _error_answer(
+                RequestError("STORE_UNAVAILABLE", "The service can't do this at the moment. Try again.")
+            )
+        return _error_answer(RequestError("INTERNAL_ERROR", "The request failed because of a fault on our side."))
 
 
-def _told(error: RequestError) -> Answer:
+def _error_answer(error: RequestError) -> Answer:
     return Answer(error.status, error.to_body(), error.headers())

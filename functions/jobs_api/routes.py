@@ -10,23 +10,22 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs.aws.objects import signed_url, to_json
+from ai_jobs.aws.objects import put_input, signed_url, to_json
 from ai_jobs.aws.queues import MAX_DELAY_SECONDS, send_message
-from ai_jobs.aws.submission import as_if_stored, with_large_input_stored
+from ai_jobs.aws.submission import with_large_input_located
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
-from ai_jobs.contract.errors import AWSError, ErrorClass, JobError
+from ai_jobs.contract.errors import JOB_ID_TAKEN, AWSError, ErrorClass, JobError, shown
 from ai_jobs.contract.job_view import job_view
 from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
-from ai_jobs.service import metrics
+from ai_jobs.service import metrics, retries
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.listing import Position
@@ -40,31 +39,19 @@ logger = Logger()
 MAX_PAGE = 100
 DEFAULT_PAGE = 50
 
-MARGIN_SECONDS = 2
-"""What a wait leaves of the function's time for its answer."""
-
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 2.0
-
-# How long a job whose message SQS did not take may be submitted again before the reconciler closes it.
-_HEALING_TIME = timedelta(minutes=15)
-
-# While AppConfig can't be reached, not every job waits for its time-outs.
-_TYPES_PAUSE_SECONDS = 10
-
 _JOB_FIELDS = ("jobType", "input", "traceId", "deadlineSeconds", "delaySeconds")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; `body` None means that there is none."""
+    """One response; `body` None means that it has no body."""
 
     status: int
     body: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     def to_proxy(self) -> dict[str, Any]:
-        """In the form of a Lambda proxy integration."""
+        """The response in the form of a Lambda proxy integration."""
         kind = {} if self.body is None else {"Content-Type": "application/json"}
         text = "" if self.body is None else to_json(self.body).decode()
         return {"statusCode": int(self.status), "headers": kind | self.headers, "body": text}
@@ -73,8 +60,7 @@ class Answer:
 class JobsApi:
     """Answers requests.
 
-    Every route raises RequestError for what its caller is told instead, and JobError when the table or the bucket
-    fails.
+    Every route raises RequestError when the caller gets an error, and JobError when the table or the bucket fails.
 
     Args:
         clock, sleep: the passing of seconds, for waits.
@@ -105,10 +91,10 @@ class JobsApi:
         }
 
     def answer(self, request: Request) -> Answer:
-        """The answer of the route that the request is for; its time, without what it waited, is a metric."""
+        """The response of the route that the request is for. Its time, without the time spent waiting, is a metric."""
         route = self._routes.get((request.method, request.resource))
         if route is None:
-            raise RequestError("NOT_FOUND", "there is nothing at this path")
+            raise RequestError("NOT_FOUND", "There is nothing at this path. Use /jobs or /jobs/{jobId}.")
         started, self._waited = self._clock(), 0.0  # a function works on one request at a time
         try:
             return route(request)
@@ -119,19 +105,21 @@ class JobsApi:
     # PUT /jobs/{jobId}
 
     def _submit(self, request: Request) -> Answer:
-        """The row is written first, so that it is there whatever happens next; a repeat sends what is missing."""
+        """The row is written before the message is sent, so that it exists no matter what happens next."""
         request.parameters()
         message, delay_seconds = self._read_job(request)
         accepted = {"jobId": message.job_id, "status": JobStatus.QUEUED.value}
         answer = Answer(HTTPStatus.ACCEPTED, accepted, {"Location": request.path})
+        to_send = self._located(message)
+        job = ReceivedJob.of(to_send, os.environ.get("_X_AMZN_TRACE_ID"))
         refusal = self._refusal_of_type(message)
         if refusal:
-            # The type may have changed since the job was accepted: a repeat has the same answer all the same.
-            if self._store.is_job(self._received(self._with_place_for_input(message, as_if_stored))):
+            # The type may have changed since the job was accepted: a repeat still gets the same response.
+            if self._store.is_job(job):
                 return answer
             raise refusal
-        message = self._with_place_for_input(message, with_large_input_stored)
-        job = self._received(message)
+        if to_send.input_location:
+            put_input(message, to_send.input_location)
         submitted = self._store.submit(
             job,
             deadline_seconds=job.deadline_seconds(self._settings.default_deadline_seconds),
@@ -139,13 +127,13 @@ class JobsApi:
             delay_seconds=delay_seconds,
         )
         if submitted.submission is Submission.CONFLICT:
-            raise RequestError("JOB_ID_CONFLICT", "another job has this jobId: choose a new one")
+            raise RequestError("JOB_ID_CONFLICT", JOB_ID_TAKEN)
         if submitted.submission is Submission.ACCEPTED:
-            self._enqueue(replace(message, timestamp=submitted.created_at), submitted)
+            self._enqueue(to_send, submitted)
         return answer
 
     def _read_job(self, request: Request) -> tuple[AIJobMessage, int]:
-        """The job in the request, every field checked, and its delay."""
+        """The job in the request, with every field checked, and its delay."""
         job_id = request.new_job_id()
         document = request.document(("userId", *_JOB_FIELDS) if request.trusts_caller else _JOB_FIELDS)
         delay_seconds = _delay(document.get("delaySeconds", 0))
@@ -164,21 +152,20 @@ class JobsApi:
         return message, delay_seconds
 
     def _check_delay(self, deadline_seconds: int | None, delay_seconds: int) -> None:
-        """A job that may not begin before its deadline never begins."""
+        """A job that may not start before its deadline would never start."""
         default = self._settings.default_deadline_seconds
         if deadline_seconds is not None and deadline_seconds <= delay_seconds:
-            rule = f"deadlineSeconds is {deadline_seconds}: it must be more than delaySeconds ({delay_seconds})"
-            raise RequestError("BAD_REQUEST", rule, "deadlineSeconds")
+            rule = f"It must be greater than delaySeconds, which is {delay_seconds}."
+            raise RequestError("BAD_REQUEST", f"deadlineSeconds is {deadline_seconds}. {rule}", "deadlineSeconds")
         if deadline_seconds is None and default <= delay_seconds:
-            rule = (
-                f"it must be less than the deployment's deadline of {default} seconds, or come with a deadlineSeconds"
-            )
-            raise RequestError("BAD_REQUEST", f"delaySeconds is {delay_seconds}: {rule} above it", "delaySeconds")
+            rule = f"It must be less than the deployment's default deadline of {default} seconds."
+            way_out = "Lower it, or pass a deadlineSeconds greater than it."
+            raise RequestError("BAD_REQUEST", f"delaySeconds is {delay_seconds}. {rule} {way_out}", "delaySeconds")
 
     def _refusal_of_type(self, message: AIJobMessage) -> RequestError | None:
-        """What the worker would find wrong with the job; None when it is nothing that its caller could mend.
+        """What a worker would find wrong with the job; None if it is nothing that the caller could fix.
 
-        A broken job type, or AppConfig out of reach, is left to the worker: there it can be waited out, or redriven
+        A broken job type, or an unreachable AppConfig, is left to the worker: there the job can wait, or be redriven
         after the fix.
         """
         if self._clock() < self._types_missing_until:
@@ -187,7 +174,7 @@ class JobsApi:
             job_types = self._job_types.get()
         except JobError as error:
             logger.warning("job types are not available", extra={"errorCode": error.code})
-            self._types_missing_until = self._clock() + _TYPES_PAUSE_SECONDS
+            self._types_missing_until = self._clock() + retries.JOB_TYPES_PAUSE_SECONDS
             return None
         try:
             job_types.get(message.job_type).prepare(message.input)
@@ -197,41 +184,32 @@ class JobsApi:
             logger.warning("job not checked", extra={"jobId": message.job_id, "errorCode": error.code})
         return None
 
-    def _received(self, message: AIJobMessage) -> ReceivedJob:
-        """The job as a worker will find it in the queue."""
-        trace_header = os.environ.get("_X_AMZN_TRACE_ID")
-        return ReceivedJob.parse(
-            message.to_body(), message.attributes(), message.job_id, message.timestamp, trace_header
-        )
-
-    def _with_place_for_input(
-        self, message: AIJobMessage, place: Callable[[AIJobMessage, str], AIJobMessage]
-    ) -> AIJobMessage:
+    def _located(self, message: AIJobMessage) -> AIJobMessage:
         try:
-            return place(message, self._settings.bucket)
+            return with_large_input_located(message, self._settings.bucket)
         except ValueError as error:
             raise RequestError("REQUEST_TOO_LARGE", str(error), "input") from None
 
     def _enqueue(self, message: AIJobMessage, submitted: Submitted) -> None:
-        # Of a message that comes late, or twice, this tells that it is no redrive.
+        # Marks a late or repeated message as not a redrive.
         attributes = message.attributes() | {FIRST_SENT_AT: timestamps.to_text(submitted.created_at)}
         left = math.ceil((submitted.not_before - timestamps.now()).total_seconds())
         delay_seconds = max(0, min(left, MAX_DELAY_SECONDS))
         url = self._settings.request_queue_url
         try:
-            send_message(url, message.to_body(), attributes, message.user_id, delay_seconds)
+            send_message(url, message.to_body(submitted.created_at), attributes, message.user_id, delay_seconds)
         except AWSError as error:
             logger.error("job not enqueued", extra={"jobId": message.job_id, "errorCode": error.code})
             self._expect_repeat(message.job_id, submitted)
-            told = "the queue did not take the job because of a fault on our side: send the same request again"
-            raise RequestError("QUEUE_UNAVAILABLE", told) from error
+            reason = "The queue did not accept the job because of a fault on our side. Send the same request again."
+            raise RequestError("QUEUE_UNAVAILABLE", reason) from error
 
     def _expect_repeat(self, job_id: str, submitted: Submitted) -> None:
-        due_at = max(timestamps.now(), submitted.not_before) + _HEALING_TIME
+        due_at = max(timestamps.now(), submitted.not_before) + retries.RESUBMISSION_TIME
         try:
             self._store.expect_message_until(job_id, due_at, submitted)
         except JobError as error:
-            # Not fatal: without a repeat it is closed some time after its deadline.
+            # Not fatal: if the request is not repeated, the job is closed some time after its deadline.
             logger.warning("job not marked as unsent", extra={"jobId": job_id, "errorCode": error.code})
 
     # GET /jobs/{jobId}
@@ -243,7 +221,7 @@ class JobsApi:
         if row is None:
             raise _not_found()
         view = job_view(row, signed_url)
-        if "resultUrl" in view:  # another one each time, and not to be kept
+        if "resultUrl" in view:  # different each time, and not to be kept
             return Answer(HTTPStatus.OK, view, {"Cache-Control": "no-store"})
         etag = _etag(view)
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -256,10 +234,11 @@ class JobsApi:
     def _wait_for(self, job_id: str, request: Request, seconds: int) -> JobRow | None:
         """The row once its job has ended, or as it is when the wait is over.
 
-        Where as many callers wait as may, it is answered as it is: its caller asks again after `Retry-After`.
+        If too many callers are waiting already, it is returned as it is: the caller asks again after `Retry-After`.
         """
         row = self._visible(self._store.get(job_id), request)
-        longest = min(seconds, self._settings.max_wait_seconds, request.seconds_left() - MARGIN_SECONDS)
+        seconds_left = request.seconds_left() - retries.JOBS_API_MARGIN_SECONDS
+        longest = min(seconds, self._settings.max_wait_seconds, seconds_left)
         if longest <= 0 or (row is not None and has_ended(row)):
             return row
         with self._wait_slots.taken(longest) as may_wait:
@@ -269,14 +248,14 @@ class JobsApi:
         return row
 
     def _after_wait(self, row: JobRow | None, job_id: str, request: Request, seconds: float) -> JobRow | None:
-        """The row once its job has ended, or as it is after so many seconds; read at most once a second."""
+        """The row once its job has ended, or as it is after this many seconds; read at most once a second."""
         ends_at = self._clock() + seconds
-        pause = _FIRST_PAUSE_SECONDS
-        # A job without a row may be one that was posted, and that no worker has picked up yet.
+        pauses = iter(retries.PAUSES_OF_A_GET)
+        # A job without a row may be one that was sent by POST and that no worker has claimed yet.
         while (left := ends_at - self._clock()) > 0 and not (row is not None and has_ended(row)):
-            self._sleep(min(pause, left))
-            self._waited += min(pause, left)
-            pause = min(pause * 1.1, _LONGEST_PAUSE_SECONDS)
+            pause = min(next(pauses), left)
+            self._sleep(pause)
+            self._waited += pause
             row = self._visible(self._store.get(job_id), request)
         return row
 
@@ -293,7 +272,8 @@ class JobsApi:
         user_id = request.user_id or checked_user(query.get("userId"))
         status = query.get("status")
         if status is not None and status not in list(JobStatus):
-            raise RequestError("BAD_REQUEST", f"status is {status[:100]!r}: use {', '.join(JobStatus)}", "status")
+            rule = f"It must be one of: {', '.join(JobStatus)}."
+            raise RequestError("BAD_REQUEST", f"status is {status[:100]!r}. {rule}", "status")
         page = self._store.listing.page_of(
             user_id,
             limit=whole_number(query.get("limit", str(DEFAULT_PAGE)), "limit", 1, MAX_PAGE),
@@ -315,20 +295,21 @@ class JobsApi:
         if found.row is None:
             raise _not_found()
         if not found.done:
-            raise RequestError("JOB_ENDED", f"the job is {found.row['status']} already: nothing is left to cancel")
+            reason = f"The job is already {found.row['status']}. Only an open job can be cancelled."
+            raise RequestError("JOB_ENDED", reason)
         metrics.emit({metrics.JOBS_CANCELLED: 1}, found.row["jobType"], job_id)
         return Answer(HTTPStatus.OK, job_view(found.row, signed_url))
 
 
 def _not_found() -> RequestError:
-    told = "no such job; one that was sent by POST appears when a worker picks it up"
-    return RequestError("JOB_NOT_FOUND", told)
+    reason = "There is no such job. A job that was sent by POST appears once a worker claims it."
+    return RequestError("JOB_NOT_FOUND", reason)
 
 
 def _delay(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_DELAY_SECONDS:
-        rule = f"delaySeconds must be a whole number from 0 to {MAX_DELAY_SECONDS}"
-        raise RequestError("BAD_REQUEST", rule, "delaySeconds")
+        rule = f"It must be a whole number from 0 to {MAX_DELAY_SECONDS}."
+        raise RequestError("BAD_REQUEST", f"delaySeconds is {shown(value)}. {rule}", "delaySeconds")
     return value
 
 
@@ -337,7 +318,7 @@ def _etag(view: dict[str, Any]) -> str:
 
 
 def _matches(if_none_match: str, etag: str) -> bool:
-    """Weak comparison, as RFC 9110 (13.1.2) has it for If-None-Match."""
+    """Weak comparison, as RFC 9110 (13.1.2) requires for If-None-Match."""
     given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in given or given == ["*"]
 
@@ -347,7 +328,7 @@ def _cursor(position: Position) -> str:
 
 
 def _position(cursor: str) -> Position:
-    """The place that a cursor stands for. It names no user, so that one which was tampered with leads nowhere else."""
+    """The place that a cursor stands for. It does not name a user, so tampering with one leads nowhere else."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         sort_key, job_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -356,6 +337,6 @@ def _position(cursor: str) -> Position:
         if not sort_key.endswith(f"Z#{job_id}"):
             raise ValueError(cursor)
     except (ValueError, TypeError, RecursionError, binascii.Error):
-        told = "cursor is none of this service: give nextCursor of the page before, or leave it out to begin anew"
-        raise RequestError("BAD_REQUEST", told, "cursor") from None
+        way_out = "Pass nextCursor from the previous page, or omit it to start over."
+        raise RequestError("BAD_REQUEST", f"This cursor was not issued by this service. {way_out}", "cursor") from None
     return sort_key, job_id

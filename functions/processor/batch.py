@@ -23,8 +23,8 @@ logger = Logger()
 def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: JobTypeSource) -> list[str]:
     """Work on every record and return the message ids that must come back to the queue.
 
-    A job that is still waiting for its model shortly before the function's end is among them: were it waited for,
-    the time-out would bring back the whole batch.
+    They include the jobs that are still waiting for their model shortly before the function's end: if the batch waited
+    for them, the timeout would bring back all of it.
     """
     messages = [ReceivedMessage.from_lambda_record(record) for record in records]
     _hide(messages, worker.settings.request_queue_url, worker.settings.visibility_timeout_seconds)
@@ -36,19 +36,19 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
         pairs = zip(messages, futures, strict=True)
         return [message.message_id for message, future in pairs if _must_come_back(worker, message, future)]
     finally:
-        # Threads can't be ended: one that is still waiting for its model is left behind. Should it wake up in a later
+        # Threads can't be ended: one that is still waiting for its model is left behind. If it wakes up in a later
         # invocation, the attempt number on its result and the check in Worker._settle keep it from doing harm.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _hide(messages: Sequence[ReceivedMessage], queue_url: str, seconds: int) -> None:
-    """Give the jobs the whole visibility timeout: its clock has been running since the poll, before the window."""
+    """Give the jobs the full visibility timeout: its clock has been running since the poll, before the window."""
     try:
         codes = change_visibility_of_all(queue_url, [message.receipt_handle for message in messages], seconds)
     except AWSError as error:
         codes = [error.code]
     if codes:
-        # Not fatal: should a message show up again too early, the lease on its row keeps a second worker away.
+        # Not fatal: if a message becomes visible too early, the lease on its row keeps a second worker away.
         logger.warning("visibility could not be extended", extra={"errorCodes": codes})
 
 
@@ -61,7 +61,7 @@ def _job_types(source: JobTypeSource) -> JobTypes | JobError:
 
 
 def _must_come_back(worker: Worker, message: ReceivedMessage, future: Future[Disposition]) -> bool:
-    if future.cancel():  # more messages than threads, and no thread got to this one: that must not cost a receive
+    if future.cancel():  # more messages than threads, and no thread got to this one: that must not use a receive
         return worker.put_off(message) is Disposition.COMES_BACK
     if not future.done():
         logger.error("job outlived the function", extra=_known_of(message))

@@ -30,7 +30,7 @@ job_types = JobTypeSource(
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Work on one batch from the request queue; the answer names the messages that must come back."""
+    """Work on one batch from the request queue; the return value names the messages that must come back."""
     ends_at = timestamps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
     failed = process_batch(event["Records"], Worker(settings, store, budget, job_types.reread, ends_at), job_types)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,10 +1,9 @@
-"""One batch of results. They are applied at the same time, so that one slow write does not use up the others' time."""
+"""One batch of results. They are applied concurrently, so that one slow write does not use up the others' time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,7 +11,7 @@ from aws_lambda_powertools import Logger
 from ai_jobs.aws.clients import MAX_POOL_CONNECTIONS
 from ai_jobs.aws.queues import ReceivedMessage
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.errors import ErrorClass, JobError
+from ai_jobs.contract.errors import NO_ROW, ErrorClass, JobError
 from ai_jobs.contract.request import first_sent_at
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.service import metrics
@@ -20,13 +19,11 @@ from ai_jobs.service.dead_letters import send_to_dlq
 from ai_jobs.service.delayed_copies import send_delayed_copy
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import Applied
+from ai_jobs.service.retries import RESULT_PATIENCE
 from ai_jobs.service.safe_logging import describe
 from ai_jobs.service.settings import ResultHandlerSettings
 
 logger = Logger()
-
-PATIENCE = timedelta(days=14)
-"""How long a result goes around while the table is down: as long as SQS would have kept it."""
 
 
 def apply_batch(records: Sequence[Mapping[str, Any]], store: JobStore, settings: ResultHandlerSettings) -> list[str]:
@@ -51,7 +48,7 @@ def _apply(message: ReceivedMessage, store: JobStore, settings: ResultHandlerSet
     try:
         result = AIJobResultMessage.from_body(message.body)
     except JobError as error:
-        logger.error("message is no result", extra={"messageId": message.message_id, "errorCode": error.code})
+        logger.error("message is not a result", extra={"messageId": message.message_id, "errorCode": error.code})
         _give_up(message, message.attributes.get("JobId"), error, settings)
         return
     fields = {"jobId": result.job_id, "userId": result.user_id, "jobType": result.job_type, "attempt": result.attempt}
@@ -63,22 +60,21 @@ def _apply(message: ReceivedMessage, store: JobStore, settings: ResultHandlerSet
         _wait_or_give_up(message, result, error, settings)
         return
     if outcome.row is not None:
-        # Not what the message says of the job, which another producer may have wrong.
+        # Not what the message says about the job: another producer may have that wrong.
         fields |= {name: outcome.row[name] for name in ("userId", "jobType", "attempt")}
         metrics.count_result(outcome.row)
     logger.info("result handled", extra=fields | {"status": result.status, "outcome": outcome.applied.value})
     if outcome.applied is Applied.UNKNOWN_JOB:
-        # A result was paid for: it goes where an operator sees it rather than nowhere.
-        unknown = JobError("JOB_UNKNOWN", "there is no row for this job: it expired or was never claimed", "jobId")
-        _give_up(message, result.job_id, unknown, settings, result.user_id)
+        # The result has been paid for: it goes where an operator sees it rather than nowhere.
+        _give_up(message, result.job_id, JobError("JOB_UNKNOWN", NO_ROW, "jobId"), settings, result.user_id)
 
 
 def _wait_or_give_up(
     message: ReceivedMessage, result: AIJobResultMessage, error: JobError, settings: ResultHandlerSettings
 ) -> None:
-    """Let the result wait as a delayed copy while the table is down; where an operator has to act, dead-letter it."""
+    """Let the result wait as a delayed copy while the table is down; if an operator has to act, dead-letter it."""
     waiting_since = first_sent_at(message.attributes, message.sent_at)
-    if error.error_class is not ErrorClass.THROTTLED or timestamps.now() - waiting_since > PATIENCE:
+    if error.error_class is not ErrorClass.THROTTLED or timestamps.now() - waiting_since > RESULT_PATIENCE:
         _give_up(message, result.job_id, error, settings, result.user_id)
         return
     metrics.count_failure(error.error_class)

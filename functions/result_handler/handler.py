@@ -18,6 +18,6 @@ store = JobStore(settings.table_name, bucket=settings.bucket)
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Apply one batch of results; the answer names the messages that must come back."""
+    """Apply one batch of results; the return value names the messages that must come back."""
     failed = apply_batch(event["Records"], store, settings)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

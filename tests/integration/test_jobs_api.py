@@ -61,7 +61,7 @@ def test_another_payload_or_user_under_an_id_is_one_and_the_same_conflict(caller
     answer = caller("PUT", f"/jobs/{job_id}", JOB | change)
     assert (answer.status, answer.body["error"]) == (
         409,
-        {"code": "JOB_ID_CONFLICT", "message": "another job has this jobId: choose a new one"},
+        {"code": "JOB_ID_CONFLICT", "message": "Another job has this jobId. Choose a new one."},
     )
 
 

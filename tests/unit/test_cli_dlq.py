@@ -155,7 +155,7 @@ def test_what_is_no_job_is_listed_with_what_is_known(cli, aws):
     message_id = send_message(aws.request_dlq, "no \x1b[31mjson", {"UserId": "user-9"})
     result = cli("dlq", "list")
     assert result.stdout.splitlines()[1].split()[:4] == [message_id, "user-9", "-", "-"]
-    assert "the message body is no JSON" in result.stdout
+    assert "The message body is not JSON" in result.stdout
 
 
 def test_more_letters_than_the_limit_are_told(cli, three, aws):

@@ -145,7 +145,7 @@ def test_all_jobs_are_checked_before_the_first_is_sent(cli, file, aws):
 
 def test_an_input_that_not_even_the_bucket_takes_is_refused(cli, file, aws):
     result = cli("submit", file([JOB, JOB | {"input": {"text": "x" * 10_000_001}}]))
-    assert (result.exit_code, "job 2: the input is 10000013 bytes: at most 10000000" in result.stderr) == (1, True)
+    assert (result.exit_code, "job 2: The input has 10000013 bytes. At most 10000000" in result.stderr) == (1, True)
     assert get_queue_message_count(aws.request_queue).total == 0
 
 

@@ -406,7 +406,7 @@ def test_what_is_no_job_stays(retry, aws):
     send_message(aws.request_dlq, "no json", {"JobId": "job-1", "ErrorCode": "NOT_A_JOB"})
     (treated,) = retry()
     assert treated.outcome is Outcome.SKIPPED
-    assert "no JSON" in (treated.reason or "")
+    assert "not JSON" in (treated.reason or "")
     assert get_queue_message_count(aws.request_dlq).visible == 1
 
 

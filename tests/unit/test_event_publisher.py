@@ -1,4 +1,4 @@
-"""Events of jobs that ended: which changes are one, what they say, and that none is lost."""
+"""Events of jobs that ended: which changes cause one, what it says, and that none is lost."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def number(record: dict[str, Any]) -> str:
 
 
 class Bus:
-    """What EventBridge took, and what it says to whom: by job id an error code for each time it comes."""
+    """What EventBridge accepted, and how it responds: by job id, an error code for each time the event comes."""
 
     def __init__(self) -> None:
         self.taken: list[dict[str, Any]] = []
@@ -151,9 +151,9 @@ def delivered(entry: dict[str, Any]) -> dict[str, Any]:
         (OPEN, FAILED | {"status": "cancelled"}),
         (OPEN | {"status": "queued"}, FAILED | {"status": "cancelled"}),
         (None, FAILED),  # a job that no worker ever claimed
-        (FAILED, ROW),  # a late result in the place of JOB_STALLED
+        (FAILED, ROW),  # a late result replaces JOB_STALLED
         (FAILED, FAILED | {"completedAt": "2026-01-31T13:00:00.000Z"}),
-        (None, ROW),  # a record of whatever is to be published again
+        (None, ROW),  # a record whose event is to be published again
     ],
 )
 def test_a_job_that_reaches_a_terminal_state_is_one_event(bus, before, after):
@@ -199,7 +199,7 @@ STEPS = st.lists(
 
 
 class Life:
-    """One job in the store; each step says whether the store says that it brought the job to an end."""
+    """One job in the store; each step says whether it ended the job, according to the store."""
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
@@ -393,7 +393,7 @@ def test_what_may_pass_or_can_be_mended_comes_again_from_the_first_that_failed(b
 
 
 def test_a_batch_of_which_nothing_gets_through_is_an_error(bus):
-    """So that Lambda backs off, and the alarm of the function's errors tells."""
+    """So that Lambda backs off, and the alarm on the function's errors fires."""
     bus.refuse("job-0", "ThrottlingException")
     with pytest.raises(NothingPublishedError):
         publish([change(None, OPEN), ended("job-0"), ended("job-1")], SETTINGS)
@@ -450,7 +450,7 @@ def test_the_largest_event_fits_into_a_letter(bus, calls):
 
 def test_a_result_that_has_no_room_for_its_escapes_stays_out_of_the_letter(bus, calls):
     bus.refuse("job-1", "InvalidArgument")
-    # SQS refuses the last character unescaped, and escaped it is twice as long.
+    # SQS rejects the last character unless it is escaped, and escaped it is twice as long.
     difficult = ended("job-1", result=ROW["result"] | {"text": "\uffff" * 50_000})
     assert publish([difficult], replace(SETTINGS, include_result=True)) == []
     (letter,) = calls.of("SendMessage")
@@ -472,7 +472,7 @@ def test_what_was_done_is_logged_with_the_job(bus, caplog):
     found = [(line.getMessage(), line.jobId, getattr(line, "errorCode", None)) for line in caplog.records]
     assert found == [
         ("event published", "job-0", None),
-        ("event refused for good, it goes to the on-failure queue", "job-1", "MalformedDetail"),
+        ("event rejected for good, it goes to the on-failure queue", "job-1", "MalformedDetail"),
     ]
     assert "Ada" not in caplog.text
 

@@ -228,7 +228,7 @@ def test_no_request_crashes_the_api(fuzz, clock, job_types, monkeypatch):
             return Page([row], fuzz.random.choice([None, ("2026#j", "j")]))
 
     monkeypatch.setattr(routes, "send_message", lambda *_: None)
-    monkeypatch.setattr(routes, "with_large_input_stored", lambda message, bucket: message)
+    monkeypatch.setattr(routes, "put_input", lambda message, location: None)
     settings = JobsApiSettings("t", "b", "q", "a", "e", "p", 60, 60, 60, 30, 25, "AWS_IAM")
     source = SimpleNamespace(get=lambda: job_types)
     api = JobsApi(settings, Store(), source, WaitSlots("t", None), clock=lambda: 0.0, sleep=lambda seconds: None)

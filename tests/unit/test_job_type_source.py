@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ai_jobs import JobError
-from ai_jobs.service import job_type_source
+from ai_jobs.service import job_type_source, retries
 from ai_jobs.service.job_type_source import JobTypeSource
 
 
@@ -203,7 +203,7 @@ def test_a_hundred_threads_that_ask_at_once_cost_one_early_read(source, appconfi
         assert set(pool.map(ask, range(100))) == {"v2"}
     assert (appconfig.sessions, appconfig.polls) == (2, 2)
     appconfig.content = document("v3", type_document)
-    clock.now += job_type_source.REREAD_SECONDS - 0.1
+    clock.now += retries.JOB_TYPES_REREAD_SECONDS - 0.1
     assert source.reread().version == "v2", "a stream of denials reads it every few seconds"
     clock.now += 0.1
     assert source.reread().version == "v3"

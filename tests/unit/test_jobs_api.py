@@ -1,4 +1,4 @@
-"""R-J1, R-J6 and the rest of the routes that the function answers: submit (PUT), read, wait, list, cancel."""
+"""R-J1, R-J6, and the other routes of the function: submit (PUT), read, wait, list, and cancel."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ OPEN = {
 
 
 class Context(SimpleNamespace):
-    """What Lambda passes beside the event."""
+    """What Lambda passes in addition to the event."""
 
     def get_remaining_time_in_millis(self):
         return self.milliseconds_left
 
 
 class Api:
-    """The function behind API Gateway; calls return status and body, `headers` are those of the last answer."""
+    """The function behind API Gateway; calls return status and body, `headers` are those of the last response."""
 
     def __init__(self, module, clock):
         self.module, self.clock, self.slept, self.headers = module, clock, [], {}
@@ -113,14 +113,14 @@ class Api:
         return answer["statusCode"], shown
 
     def refused(self, *args, **kwargs):
-        """Status, code and field of an error."""
+        """The status, code, and field of an error."""
         status, shown = self(*args, **kwargs)
         return status, shown["error"]["code"], shown["error"].get("field")
 
 
 @pytest.fixture
 def start(aws, clock, monkeypatch, job_types):
-    """Starts the function, in a mode of authorization."""
+    """Starts the function in a mode of authorization."""
 
     def begin(authorization="AWS_IAM", max_wait_seconds=25, max_concurrent_waits=None):
         if max_concurrent_waits:
@@ -249,6 +249,44 @@ def test_a_submission_is_one_write_and_one_message(api, reads):
     assert reads == ["UpdateItem", "SendMessage"], "the row first: what is in the queue is in the table"
 
 
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [
+        (10, 2),  # one text is checked, measured, and sent; the hash needs the keys in a fixed order
+        (300_000, 1),  # one text is checked, measured, and stored; the hash is over its location
+    ],
+)
+def test_an_input_is_written_as_json_as_seldom_as_possible(api, monkeypatch, size, written):
+    name = "x" * size
+    calls = {"read": 0, "written": 0}
+    dumps, loads = json.dumps, json.loads
+
+    def count_dumps(document, **kwargs):
+        calls["written"] += name in _texts(document)
+        return dumps(document, **kwargs)
+
+    def count_loads(text, **kwargs):
+        document = loads(text, **kwargs)
+        calls["read"] += name in _texts(document)
+        return document
+
+    body = json.dumps(GOOD | {"input": {"name": name}})
+    with monkeypatch.context() as patch:
+        patch.setattr(json, "dumps", count_dumps)
+        patch.setattr(json, "loads", count_loads)
+        assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    assert calls == {"read": 1, "written": written}
+
+
+def _texts(document):
+    """Every text in a document; JSON within JSON counts as one text."""
+    if isinstance(document, dict):
+        return [text for value in document.values() for text in _texts(value)]
+    if isinstance(document, list):
+        return [text for value in document for text in _texts(value)]
+    return [document]
+
+
 def test_a_worker_takes_a_submitted_job_as_it_is(api, clock, work):
     api("PUT", f"/jobs/{ID}", GOOD)
     clock.forward(minutes=5)
@@ -287,7 +325,7 @@ def test_an_id_that_is_taken_is_one_and_the_same_conflict(api, other):
     status, shown = api("PUT", f"/jobs/{ID}", GOOD | other)
     assert (status, shown) == (
         409,
-        {"error": {"code": "JOB_ID_CONFLICT", "message": "another job has this jobId: choose a new one"}},
+        {"error": {"code": "JOB_ID_CONFLICT", "message": "Another job has this jobId. Choose a new one."}},
     )
     assert api("GET", f"/jobs/{ID}")[1]["userId"] == "user-1"
 
@@ -344,7 +382,7 @@ def test_a_job_that_was_closed_as_never_sent_begins_anew(api, aws, store, clock,
 
 
 def test_a_job_whose_message_came_after_all_has_all_its_time(api, store, work, clock, monkeypatch):
-    """SQS had taken the message, though its answer was lost."""
+    """SQS had accepted the message, although its response was lost."""
     routes = importlib.import_module("jobs_api.routes")
     send = routes.send_message
 
@@ -802,7 +840,7 @@ def test_the_time_of_a_request_is_measured_without_what_it_waited(api, claimed, 
 
 @pytest.fixture
 def jobs(api, clock, store, work, aws, complete):
-    """Seven jobs of user-1, a minute apart, the even ones completed; one of user-2. user-1's ids, the newest first."""
+    """The ids of user-1's seven jobs, newest first: a minute apart, the even ones completed. user-2 has one job."""
     ids = []
     for number in range(7):
         job_id = str(uuid.UUID(int=number))
@@ -1026,7 +1064,7 @@ def test_a_trusted_caller_says_who_the_user_is(start, mode):
 
 
 def test_the_empty_fields_of_an_authorizer_are_no_token(start):
-    """Events that tools generate have them, whatever the mode."""
+    """Events that tools generate have them in every mode."""
     api = start("AWS_IAM")
     api.authorizer = {"claims": None, "scopes": None}
     assert api("PUT", f"/jobs/{ID}", GOOD)[0] == 202
@@ -1037,7 +1075,7 @@ def test_the_empty_fields_of_an_authorizer_are_no_token(start):
 @pytest.mark.parametrize("mode", ["AWS_IAM", "NONE"])
 @pytest.mark.parametrize(("_was", "token"), TOKENS)
 def test_a_user_with_a_token_is_not_trusted_while_the_mode_changes(start, mode, _was, token):
-    """The function has its new mode before the stage has its new deployment."""
+    """The function gets its new mode before the stage gets its new deployment."""
     api = start(mode)
     api.authorizer = token("mallory")
     for method, path in (("GET", f"/jobs/{ID}"), ("DELETE", f"/jobs/{ID}"), ("PUT", f"/jobs/{ID}")):
@@ -1064,7 +1102,7 @@ def test_only_what_may_pass_asks_to_try_again(api, refusing, aws_code, status, c
 
 
 def test_a_dependency_that_hangs_is_told_before_the_function_ends(api):
-    """Lambda's own end would leave the caller without an answer, and the row without its mark."""
+    """If Lambda ended it, the caller would get no response, and the row would not be marked."""
     for client, attempts in ((clients.get_dynamodb_client(), 2), (clients.get_sqs_sending_client(), 3)):
         config = client.meta.config
         assert config.retries["total_max_attempts"] == attempts
@@ -1083,7 +1121,7 @@ def test_s3_and_the_configuration_may_both_hang_within_the_functions_time():
 
 
 def test_a_bucket_that_hangs_is_a_503(api, monkeypatch):
-    """A large input has to go there first."""
+    """A large input must be stored there first."""
 
     def hang(**_):
         raise ReadTimeoutError(endpoint_url="https://objects.s3.eu-west-1.amazonaws.com")

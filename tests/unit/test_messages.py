@@ -1,4 +1,4 @@
-"""R-C2: the message types, their rules and their wire format."""
+"""R-C2: the message types, their rules, and their wire format."""
 
 from __future__ import annotations
 
@@ -162,18 +162,20 @@ def test_a_message_without_usable_identity_is_no_job(document, field):
 def test_a_known_job_with_a_bad_field_is_invalid(extra, field):
     job = parse(GOOD | extra)
     with pytest.raises(JobError) as caught:
-        job.validated()
+        job.check()
     assert (caught.value.code, caught.value.field) == ("INVALID_MESSAGE", field)
 
 
 def test_a_newer_schema_version_is_an_operators_matter():
     with pytest.raises(JobError) as caught:
-        parse(GOOD | {"schemaVersion": 2}).validated()
+        parse(GOOD | {"schemaVersion": 2}).check()
     assert caught.value.code == "UNSUPPORTED_SCHEMA_VERSION"
 
 
 def test_unknown_fields_are_ignored():
-    assert parse(GOOD | {"color": "red"}).validated().user_id == "user-1"
+    job = parse(GOOD | {"color": "red"})
+    job.check()
+    assert (job.user_id, job.job_type, job.input) == ("user-1", "greeting", {})
 
 
 def test_times_default_to_when_sqs_took_the_message():
@@ -191,11 +193,51 @@ def test_the_payload_hash_tells_payloads_apart_but_not_spellings():
         assert parse(document).payload_hash != one.payload_hash
 
 
+@pytest.mark.parametrize(
+    "job_input",
+    [
+        {},
+        {"b": 1, "a": [{"z": None, "y": -0.0}, 1e300, 10**300, True]},
+        {"text": 'naïve \uffff \ufffe \x00 \u2028 \U0001f389 " \\', "": {"\uffff": []}},
+        {"deep": json.loads("[" * 200 + "]" * 200)},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"trace_id": "t-1", "deadline_seconds": 60}])
+def test_a_job_that_is_about_to_be_sent_is_the_one_that_a_worker_will_find(job_input, options):
+    message = AIJobMessage("u", "greeting", job_input, timestamp=SENT, **options)
+    trace_header = "Root=1-67891233-abcdef012345678912345678;Sampled=1"
+    found = ReceivedJob.parse(message.to_body(), message.attributes(), "sqs-id", SENT, trace_header)
+    assert ReceivedJob.of(message, trace_header) == found
+    assert list(found.input) == list(job_input), "prompts show the fields in the order in which they came"
+
+
+def test_so_is_a_job_whose_input_is_in_the_bucket():
+    location = {"bucket": "b", "key": "inputs/user=u/job=j/1.json", "bytes": 300_000}
+    message = AIJobMessage("u", "greeting", {}, job_id="j", timestamp=SENT, input_location=location)
+    found = ReceivedJob.parse(message.to_body(), message.attributes(), "sqs-id", SENT)
+    assert ReceivedJob.of(message) == found
+    assert (found.input, found.input_location) == ({}, location)
+
+
+def test_an_input_is_sent_as_it_was_checked():
+    job_input = {"name": "Ada"}
+    message = AIJobMessage("u", "greeting", job_input)
+    job_input["name"] = float("nan")
+    assert json.loads(message.to_body())["input"] == {"name": "Ada"}
+
+
+def test_a_job_may_count_as_submitted_at_another_time():
+    message = AIJobMessage("u", "greeting", {}, timestamp=SENT)
+    later = json.loads(message.to_body(SENT + timedelta(minutes=1)))
+    assert later == json.loads(message.to_body()) | {"timestamp": "2026-01-31T12:01:00.000Z"}
+
+
 def test_the_user_on_the_message_wins_over_its_body():
     named, unnamed = ({"userId": user} if user else {} for user in ("body", None))
     rest = {"jobType": "t", "input": {}}
     one, two = parse(rest | named, {"UserId": "token"}), parse(rest | unnamed, {"UserId": "token"})
-    assert one.user_id == one.validated().user_id == "token"
+    one.check()
+    assert one.user_id == "token"
     assert one.payload_hash == two.payload_hash == parse(rest | {"userId": "token"}).payload_hash
     assert parse(rest | named).payload_hash != one.payload_hash
     with pytest.raises(JobError, match=r"userId is 'auth0\|7'"):
@@ -299,12 +341,14 @@ def test_a_job_that_holds_what_is_not_json_is_known_and_invalid(text, field):
     job = parse(text)
     assert (job.job_id, job.user_id) == ("sqs-id", "u")
     with pytest.raises(JobError) as caught:
-        job.validated()
+        job.check()
     assert (caught.value.code, caught.value.field) == ("INVALID_INPUT", field)
 
 
 def test_a_byte_order_mark_does_no_harm():
-    assert parse("\ufeff" + json.dumps(GOOD)).validated().user_id == "user-1"
+    job = parse("\ufeff" + json.dumps(GOOD))
+    job.check()
+    assert job.user_id == "user-1"
 
 
 @pytest.mark.parametrize("text", ["no json", "[1]", "", "[" * 100_000, '{"input": '])
@@ -316,7 +360,7 @@ def test_a_body_that_can_not_be_read_is_still_the_job_that_its_attributes_name(t
     assert parse(text, attributes | {"TraceId": "t-1"}).trace_id == "t-1"
     assert job.payload_hash == parse(text, attributes).payload_hash != other.payload_hash
     with pytest.raises(JobError) as caught:
-        job.validated()
+        job.check()
     assert caught.value.code == "INVALID_MESSAGE"
     for missing in ({"UserId": "user-1"}, {"JobType": "greeting"}, attributes | {"UserId": "a b"}):
         with pytest.raises(JobError) as caught:
@@ -325,7 +369,7 @@ def test_a_body_that_can_not_be_read_is_still_the_job_that_its_attributes_name(t
 
 
 def foreign(**fields):
-    """What the library's first users send: no attempt, no schemaVersion, a result of their own."""
+    """What the library's first users send: no attempt, no schemaVersion, and their own kind of result."""
     message = {"jobId": "j", "userId": "u", "jobType": "t", "status": "completed", "timestamp": "2026-01-31T12:00:00Z"}
     return AIJobResultMessage.from_body(json.dumps(message | fields))
 
@@ -343,14 +387,14 @@ def test_another_producers_result_is_any_object():
     [
         ("the model broke", {"code": "JOB_FAILED", "message": "the model broke"}),
         ("half \ud83c", {"code": "JOB_FAILED", "message": "half \ufffd"}),
-        ("", {"code": "JOB_FAILED", "message": "whoever worked on the job gives no reason"}),
+        ("", {"code": "JOB_FAILED", "message": "The worker gave no reason."}),
         (
             {"code": "QUOTA", "message": "m", "field": "input.x", "stack": "y"},
             {"code": "QUOTA", "message": "m", "field": "input.x"},
         ),
         (
             {"code": "QUOTA", "message": 7, "field": []},
-            {"code": "QUOTA", "message": "whoever worked on the job gives no reason"},
+            {"code": "QUOTA", "message": "The worker gave no reason."},
         ),
     ],
 )

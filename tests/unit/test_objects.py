@@ -43,7 +43,8 @@ def test_a_large_input_goes_to_the_bucket(aws, sent, stored, clock):
     location = document["inputLocation"]
     assert location["key"].startswith("inputs/user=user-1/job=job-1/")
     assert stored(location["key"]) == LARGE
-    received = ReceivedJob.parse(message.body, message.attributes, "m", clock()).validated()
+    received = ReceivedJob.parse(message.body, message.attributes, "m", clock())
+    received.check()
     assert objects.read_input(aws.bucket, received.input_location) == LARGE
 
 
@@ -66,7 +67,7 @@ def test_without_a_bucket_the_queues_limit_holds_and_the_way_out_is_named(aws, m
 
 
 def test_there_is_a_limit_with_a_bucket_too(aws):
-    with pytest.raises(ValueError, match="at most 10000000"):
+    with pytest.raises(ValueError, match="At most 10000000"):
         send_ai_job_request(
             AIJobMessage("user-1", "greeting", {"name": "x" * 10_000_000}),
             queue_url=aws.request_queue,
@@ -113,7 +114,8 @@ def test_a_users_objects_can_be_erased_page_by_page(aws, monkeypatch):
     monkeypatch.setattr(objects, "_DELETE_BATCH", 2)
     for number in range(5):
         objects.put_result(aws.bucket, "ann", f"job-{number}", {})
-    objects.put_input(aws.bucket, AIJobMessage("ann", "greeting", {}))
+    job = AIJobMessage("ann", "greeting", {})
+    objects.put_input(job, objects.input_location(aws.bucket, job))
     objects.put_result(aws.bucket, "anna", "job-1", {})
     assert objects.erase_objects_of(aws.bucket, "ann") == 6
     assert objects.erase_objects_of(aws.bucket, "ann") == 0

@@ -7,7 +7,6 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import boto3
 import pytest
@@ -16,8 +15,9 @@ from ai_jobs import AIJobResultMessage, AIJobsError, AWSError, JobError
 from ai_jobs.aws import clients
 from ai_jobs.aws.queues import get_queue_message_count, receive_messages, send_message
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.limits import MARGINS
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service import delayed_copies
+from ai_jobs.service import delayed_copies, retries
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.settings import ModelPrice
@@ -29,7 +29,7 @@ NO_BUDGET = Budget("no table: a budget without limits must not look at one")
 
 
 class Source:
-    """Job types that are at hand, or the reason why they are not."""
+    """Has job types, or the reason why there are none."""
 
     def __init__(self, job_types):
         self.job_types = job_types
@@ -41,7 +41,7 @@ class Source:
 
 
 class Model:
-    """Answers every call with a result, or fails as the input's name says."""
+    """Answers every call with a result, or fails with the code that the input's name gives."""
 
     def __init__(self, result):
         self.result = result
@@ -176,7 +176,7 @@ def test_an_operators_error_fails_the_job_and_keeps_the_message(
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("no json", "no JSON"), ("{}", "userId"), ('{"userId": "a b"}', "userId")]
+    ("text", "reason"), [("no json", "not JSON"), ("{}", "userId"), ('{"userId": "a b"}', "userId")]
 )
 def test_what_is_no_job_goes_to_the_dlq_with_the_reason(
     worker, job_types, received, dead_letters, outcomes, text, reason
@@ -255,7 +255,7 @@ def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clo
             clock.forward(minutes=2)
             return super().__call__(job_type, prompt)
 
-    worker._model = SlowModel(model.result)
+    worker._model_calls._model = SlowModel(model.result)
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 60, "input": {"name": "MODEL_THROTTLED"}}
     worker.work_on(in_queue(**job), job_types)
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
@@ -341,7 +341,7 @@ def test_a_thread_of_an_earlier_invocation_settles_nothing(worker, job_types, in
             clock.forward(minutes=16)
             return super().__call__(job_type, prompt)
 
-    worker._model = Late(None)
+    worker._model_calls._model = Late(None)
     with pytest.raises(AIJobsError, match="is over"):
         worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     assert (dead_letters(), outcomes()) == ([], [])
@@ -364,14 +364,12 @@ def test_a_dead_letter_keeps_the_id_that_the_message_had(
 
 
 def test_the_margin_fits_into_the_modules():
-    contract = Path(__file__).parents[2].joinpath("functions/ai_jobs/contract/limits.json").read_text()
-    margin = json.loads(contract)["margins"]["processor"]
-    assert margin["end_seconds"] == worker_module.MARGIN_SECONDS
-    assert margin["start_seconds"] > 0
+    """The plan holds back time for the function's start as well (`job_timeout_margin_seconds`)."""
+    assert sum(MARGINS["processor"].values()) > retries.PROCESSOR_MARGIN_SECONDS > 0
 
 
 class Denials:
-    """A model service that lets the role call some models, and some guardrails, and the job types of the moment."""
+    """A model service that lets the role call some models and guardrails, and the job types as they are now."""
 
     def __init__(self, result, document, allowed):
         self.result, self.document, self.allowed = result, document, allowed
@@ -448,7 +446,7 @@ def test_a_denial_that_lasts_is_an_operators_error(
 
 
 def test_a_denial_ends_at_the_jobs_deadline(denied_worker, job_types, received, body, clock, outcomes, dead_letters):
-    denied_worker._reread = lambda: clock.forward(minutes=2) or job_types
+    denied_worker._model_calls._reread = lambda: clock.forward(minutes=2) or job_types
     denied_worker.work_on(received(body(deadlineSeconds=60)), job_types)
     error = outcomes()[0]["error"]
     assert error["code"] == "DEADLINE_EXCEEDED"
@@ -522,7 +520,7 @@ def test_a_job_whose_type_is_gone_by_then_fails_as_later_ones_do(
     denied_worker, job_types, received, body, outcomes, copies, type_document
 ):
     renamed = json.dumps({"version": "v2", "jobTypes": {"salute": type_document}})
-    denied_worker._reread = lambda: JobTypes.from_document(renamed)
+    denied_worker._model_calls._reread = lambda: JobTypes.from_document(renamed)
     denied_worker.work_on(received(body()), job_types)
     assert outcomes()[0]["error"]["code"] == "UNKNOWN_JOB_TYPE"
 
@@ -574,7 +572,7 @@ def test_missing_job_types_are_waited_out(worker, in_queue, aws, store):
     assert store.get("job-1")["status"] == "queued"
 
 
-def test_a_transient_failure_comes_back_after_a_back_off(
+def test_a_transient_failure_comes_back_after_a_backoff(
     worker, job_types, in_queue, outcomes, dead_letters, store, monkeypatch
 ):  # R-E1
     waits = []
@@ -615,7 +613,7 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
             return super().__call__(job_type, prompt)
 
     original, duplicate = in_queue(), in_queue()
-    worker._model = Interrupted(model.result)
+    worker._model_calls._model = Interrupted(model.result)
     assert worker.work_on(original, job_types) is Disposition.DONE
     assert waits == [601]
     assert model.prompts == [], "the second worker called no model"
@@ -687,7 +685,7 @@ def test_a_duplicate_that_waited_out_an_outage_as_a_copy_is_no_redrive(worker, j
 
 @pytest.fixture
 def operator_redrives(aws, job_types, settings, store, clock, result, messages_in):
-    """Sends a dead letter back to the request queue, and lets a worker with a sound model have it."""
+    """Redrives the dead-lettered message and gives it to a worker whose model works."""
 
     def redrive():
         clock.forward(milliseconds=5)
@@ -709,7 +707,7 @@ def operator_redrives(aws, job_types, settings, store, clock, result, messages_i
 def test_a_redrive_between_the_dead_letter_and_the_row_is_not_lost(
     settings, store, clock, job_types, model, in_queue, outcomes, operator_redrives, monkeypatch
 ):  # R-E4
-    """The operator is quicker than the worker: its dead letter is sent back before it reports the failure."""
+    """The operator is faster than the worker: the message is redriven before the worker reports the failure."""
     redriven = []
     dead_letter = worker_module.send_to_dlq
 
@@ -772,8 +770,10 @@ def test_a_redrive_before_the_row_says_failed_is_not_lost(
     assert store.get("job-1")["status"] == "completed"
 
 
-def test_waits_are_no_attempts_for_callers(settings, store, clock, job_types, model, in_queue, outcomes, dead_letters):
-    """A day of throttling must not show as so many attempts; nor must the wait that the deadline ends."""
+def test_waits_are_no_attempts_for_callers(
+    settings, store, clock, job_types, model, in_queue, outcomes, dead_letters, copies
+):
+    """A day of throttling must not show as that many attempts; nor must the wait that the deadline ends."""
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 3600, "input": {"name": "MODEL_THROTTLED"}}
 
     def work():
@@ -785,6 +785,7 @@ def test_waits_are_no_attempts_for_callers(settings, store, clock, job_types, mo
     for number in range(1, 6):
         row = work()
         assert (row["attempt"], row["calls"]) == (number, 0)
+    assert len(copies) == 5
     clock.forward(hours=1)
     assert work()["calls"] == 0
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
@@ -805,7 +806,7 @@ def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
 
 def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, model, outcomes, aws):
     large = replace(model.result, text="ü" * 100_000)
-    worker._model = Model(large)
+    worker._model_calls._model = Model(large)
     assert worker.work_on(received(body()), job_types) is Disposition.DONE
     (outcome,) = outcomes()
     location = outcome["resultLocation"]
@@ -819,7 +820,7 @@ def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, mo
 
 def test_a_result_up_to_the_limit_stays_in_the_message(worker, job_types, received, body, model, outcomes):
     rest = len(json.dumps(replace(model.result, text="").to_document()))
-    worker._model = Model(replace(model.result, text="x" * (200_000 - rest)))
+    worker._model_calls._model = Model(replace(model.result, text="x" * (200_000 - rest)))
     worker.work_on(received(body()), job_types)
     assert len(outcomes()[0]["result"]["text"]) == 200_000 - rest
 
@@ -830,7 +831,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
     def down(*args, **kwargs):
         raise JobError("DEPENDENCY_UNAVAILABLE", "S3 is down")
 
-    worker._model = Model(replace(model.result, text="x" * 200_001))
+    worker._model_calls._model = Model(replace(model.result, text="x" * 200_001))
     monkeypatch.setattr(worker_module.objects, "put_result", down)
     assert worker.work_on(in_queue(), job_types) is Disposition.COMES_BACK
     assert outcomes() == []
@@ -840,14 +841,14 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
 
 
 def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received, body, model, outcomes):
-    worker._model = Model(replace(model.result, text="\uffff" * 40_000))
+    worker._model_calls._model = Model(replace(model.result, text="\uffff" * 40_000))
     worker.work_on(received(body()), job_types)
     assert "resultLocation" in outcomes()[0]
 
 
 @pytest.fixture
 def on_a_budget(settings, store, clock, model, aws, job_types):
-    """A worker whose jobs may use so many tokens a day; a greeting sets 100 aside and uses 17."""
+    """A worker whose jobs may use this many tokens a day; a greeting reserves 100 and uses 17."""
 
     def make(tokens, the_model=model):
         budget = Budget(aws.table, daily_tokens_per_user=tokens, clock=clock)
@@ -897,14 +898,15 @@ def test_a_slow_reservation_does_not_let_a_call_outlive_its_function(
     on_a_budget, job_types, in_queue, model, clock, monkeypatch
 ):
     worker = on_a_budget(100)
-    reserve = worker._budget.reserve
+    budget = worker._model_calls._budget
+    reserve = budget.reserve
 
     def slowly(*args):
         clock.forward(minutes=14)
         return reserve(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker._budget, "reserve", slowly)
+        patch.setattr(budget, "reserve", slowly)
         worker.work_on(in_queue(jobId="late"), job_types)
     assert model.prompts == []
     on_a_budget(100).work_on(in_queue(jobId="next"), job_types)
@@ -922,7 +924,7 @@ def test_a_budget_that_can_not_be_settled_costs_no_result(on_a_budget, job_types
 
 @pytest.fixture
 def stored_input(aws):
-    """Puts an input into the bucket and returns the fields of a message that points there."""
+    """Stores an input in the bucket and returns the fields of a message that refers to it."""
 
     def store_it(content, user="user-1", **location):
         key = f"inputs/user={user}/job=job-1/1.json"
@@ -1154,7 +1156,7 @@ def test_the_wait_is_measured_once_a_life(worker, job_types, in_queue, clock, me
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("MODEL_THROTTLED", {"ThrottledErrors", "ModelThrottles"}),  # it did no work: its time says nothing
+        ("MODEL_THROTTLED", {"ThrottledErrors", "ModelThrottles"}),  # it did no work, so its time means nothing
         ("MODEL_NOT_FOUND", {"OperatorErrors"}),
         ("MODEL_TIMEOUT", {"TransientErrors", "ModelLatency"}),
         ("GUARDRAIL_INTERVENED", {"InvalidErrors", "ModelLatency"}),

@@ -104,7 +104,7 @@ def test_empty_attributes_are_left_out(aws):
         (1_000, None, None),
         (262_144, None, "SQS accepts at most 262144"),
         (262_144, "objects", None),
-        (10_000_000, "objects", "at most 10000000 are allowed"),
+        (10_000_000, "objects", "At most 10000000 are allowed"),
     ],
 )
 def test_a_job_that_is_too_large_is_known_before_it_is_sent(aws, size, bucket, refusal):

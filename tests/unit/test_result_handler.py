@@ -145,7 +145,7 @@ def test_a_result_that_can_not_wait_as_a_copy_comes_back(record, handler_setting
 
 @pytest.fixture
 def handlers(monkeypatch):
-    """Imports a handler module anew, as a cold start does."""
+    """Imports a handler module again, as a cold start does."""
     monkeypatch.setenv("AI_JOB_TABLE_NAME", "jobs")
 
     def load(name):
@@ -253,12 +253,12 @@ CLIENT_EXAMPLE = {
     "processingTime": 2500,
     "traceId": "trace-123",
 }
-"""As the users of the TypeScript client send it."""
+"""A result as the users of the TypeScript client send it."""
 
 
 @pytest.fixture
 def apply(store, record, handler_settings):
-    """Hands a message to the handler; none may come back."""
+    """Passes a message to the handler, which must not return it."""
 
     def handle(document=None, **changes):
         text = document if isinstance(document, str) else json.dumps(CLIENT_EXAMPLE | changes)
@@ -316,7 +316,7 @@ def test_the_rows_user_and_type_take_precedence(claimed, apply, store, measured)
 def test_a_result_must_lie_where_the_jobs_own_results_do(claimed, apply, store, aws, messages_in, change, field):
     claimed()
     location = {"bucket": aws.bucket, "key": "results/user=user-1/job=job-1/1.json", "bytes": 10}
-    # What the message says of the user does not count.
+    # What the message says about the user does not count.
     apply(result=None, resultLocation=location | change, userId="user-2", attempt=1)
     (letter,) = messages_in(aws.response_dlq)
     assert letter.attributes["ErrorCode"] == "NOT_A_RESULT"

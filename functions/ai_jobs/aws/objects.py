@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ai_jobs.aws.clients import get_s3_client, get_s3_signing_client
 from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import documents, timestamps
-from ai_jobs.contract.body import check_document, json_object
+from ai_jobs.contract.body import checked_json, json_object
 from ai_jobs.contract.errors import JobError, shown
 from ai_jobs.contract.locations import input_prefix, job_result_prefix, result_prefix
 from ai_jobs.contract.request import AIJobMessage
@@ -46,36 +46,30 @@ def put_result(bucket: str, user_id: str, job_id: str, document: dict[str, Any])
     return _put(bucket, f"{job_result_prefix(user_id, job_id)}{uuid.uuid4()}.json", to_json(document))
 
 
-def put_input(bucket: str, message: AIJobMessage) -> dict[str, Any]:
-    """Store the input of a job that is about to be submitted.
+def input_location(bucket: str, message: AIJobMessage) -> dict[str, Any]:
+    """Where the bucket keeps the input of a job that is about to be submitted: `{bucket, key, bytes}`.
 
-    The key holds the content's checksum: the same job sent twice has the same location and so counts as the same job;
-    another input under the same job id does not replace the first one's.
-
-    Returns and raises as `put_result` does.
+    The key contains the input's checksum: the same job sent twice has the same location and so counts as the same job;
+    another input under the same job id does not replace the first one.
 
     Raises:
-        ValueError: when it is over 10,000,000 bytes.
+        ValueError: when the input is over 10,000,000 bytes.
     """
-    content = checked_input(message)
-    location = input_location(bucket, message, content)
-    return _put(bucket, location["key"], content)
-
-
-def input_location(bucket: str, message: AIJobMessage, content: bytes) -> dict[str, Any]:
-    """Where `put_input` stores this content of a job's input."""
-    digest = hashlib.sha256(content).hexdigest()
-    key = f"{input_prefix(message.user_id)}job={message.job_id}/{digest}.json"
+    content = message.input_json.encode()
+    if len(content) > MAX_INPUT_BYTES:
+        rule = f"At most {MAX_INPUT_BYTES} are allowed, with numbers written out (1e15 takes 18 bytes)"
+        raise ValueError(f"The input has {len(content)} bytes. {rule}. Shorten it.")
+    key = f"{input_prefix(message.user_id)}job={message.job_id}/{hashlib.sha256(content).hexdigest()}.json"
     return {"bucket": bucket, "key": key, "bytes": len(content)}
 
 
-def checked_input(message: AIJobMessage) -> bytes:
-    """The input as `put_input` stores it. Raises ValueError when it is over 10,000,000 bytes."""
-    content = to_json(message.input)
-    if len(content) > MAX_INPUT_BYTES:
-        written_out = f"at most {MAX_INPUT_BYTES} are allowed, with numbers written out (1e15 takes 18 bytes)"
-        raise ValueError(f"the input is {len(content)} bytes: {written_out}; shorten it")
-    return content
+def put_input(message: AIJobMessage, location: dict[str, Any]) -> None:
+    """Store the input of a job at its `input_location`.
+
+    Raises:
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
+    """
+    _put(location["bucket"], location["key"], message.input_json.encode())
 
 
 def _put(bucket: str, key: str, content: bytes) -> dict[str, Any]:
@@ -115,7 +109,7 @@ def _input_object(content: bytes) -> dict[str, Any]:
     except (UnicodeDecodeError, JobError):
         rule = f"The input in the bucket must be a JSON object of at most {MAX_INPUT_BYTES} bytes, in UTF-8."
         raise JobError("INVALID_MESSAGE", rule, "inputLocation") from None
-    check_document(document, "input")
+    checked_json(document, "input")
     return document
 
 

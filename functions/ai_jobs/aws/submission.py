@@ -6,10 +6,8 @@ from dataclasses import replace
 
 from ai_jobs.aws import objects, settings
 from ai_jobs.aws.queues import about_job, check_message_size, send_message
-from ai_jobs.contract.body import size_in_message
 from ai_jobs.contract.errors import AWSError, JobError
 from ai_jobs.contract.request import AIJobMessage
-from ai_jobs.contract.rules import INLINE_LIMIT_BYTES
 
 
 def send_ai_job_request(
@@ -44,31 +42,27 @@ def send_ai_job_request(
 
 def check_size(message: AIJobMessage, bucket: str | None) -> None:
     """Raise the ValueError that `send_ai_job_request` would raise for a job that is too large, without sending it."""
-    if bucket and _is_large(message):
-        objects.checked_input(message)
+    if bucket and message.has_large_input:
+        objects.input_location(bucket, message)
     else:
         check_message_size(message.to_body(), message.attributes())
 
 
 def with_large_input_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
-    """The job as it goes on the queue: an input over 200,000 bytes is put into the bucket, and its place named instead.
+    """The job as it goes on the queue: an input over 200,000 bytes is stored in the bucket, and its location is sent.
 
     Raises:
-        ValueError: when the input is over 10,000,000 bytes.
-        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` when S3 does not take it.
+        ValueError: if the input is over 10,000,000 bytes.
+        JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` if S3 does not accept it.
     """
-    if not _is_large(message):
+    located = with_large_input_located(message, bucket)
+    if located is not message and located.input_location:
+        objects.put_input(message, located.input_location)
+    return located
+
+
+def with_large_input_located(message: AIJobMessage, bucket: str) -> AIJobMessage:
+    """The same, before the input is stored. Raises ValueError as `with_large_input_stored` does."""
+    if not message.has_large_input:
         return message
-    return replace(message, input={}, input_location=objects.put_input(bucket, message))
-
-
-def as_if_stored(message: AIJobMessage, bucket: str) -> AIJobMessage:
-    """What `with_large_input_stored` gives, without storing anything. Raises ValueError likewise."""
-    if not _is_large(message):
-        return message
-    location = objects.input_location(bucket, message, objects.checked_input(message))
-    return replace(message, input={}, input_location=location)
-
-
-def _is_large(message: AIJobMessage) -> bool:
-    return size_in_message(message.input) > INLINE_LIMIT_BYTES
+    return replace(message, input={}, input_location=objects.input_location(bucket, message))

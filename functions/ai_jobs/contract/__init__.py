@@ -1,1 +1,1 @@
-"""What the queues, the table and the API agree on: messages, rows, errors. No AWS here."""
+"""What the queues, the table, and the API agree on: messages, rows, and errors. Nothing here calls AWS."""

@@ -1,4 +1,4 @@
-"""What the HTTP API can answer other than success: the one list of its codes."""
+"""How the HTTP API reports errors: the only list of its codes."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ API_CODES: dict[str, int] = {
     "STORE_UNAVAILABLE": 503,
     "TIMEOUT": 504,
 }
-"""Every code of an error of the API, and its HTTP status (`INTERNAL_ERROR` is 502 where the gateway found the function
-broken). Some are the gateway's own (modules/api). A job's own failures have other codes (ai_jobs.contract.errors)."""
+"""Every error code of the API, and its HTTP status (`INTERNAL_ERROR` is 502 when the gateway can't use the function's
+response). Some are the gateway's own (modules/api). A job's own failures have other codes (ai_jobs.contract.errors)."""
 
 RETRY_AFTER_SECONDS = 2
-"""When to ask again: of a job that is still open, or of a service that is busy."""
+"""When to ask again about a job that is still open, or a service that is busy."""
 
 _RETRIED = (503,)
 
 
 class RequestError(AIJobsError):
-    """A request that is not done, with what its caller is told.
+    """A request that fails, with what its caller is told.
 
     Args:
         code: a key of `API_CODES`; it decides the status.
-        message: names what is wrong, the rule and the way out.
+        message: says what is wrong, the rule, and what to do.
         field: the field or parameter at fault, such as `input.bedrooms`.
 
     Raises:
@@ -56,15 +56,15 @@ class RequestError(AIJobsError):
         self._body = error_body(code, message, field)
 
     def headers(self) -> dict[str, str]:
-        """Headers that go with it."""
+        """The headers that go with it."""
         return {"Retry-After": str(RETRY_AFTER_SECONDS)} if self.status in _RETRIED else {}
 
     def to_body(self) -> dict[str, Any]:
-        """The answer's JSON, the same shape for every error: `{"error": {code, message, field?}}`."""
+        """The response's JSON, which has the same shape for every error: `{"error": {code, message, field?}}`."""
         return {"error": self._body}
 
 
 def of_job_error(error: JobError) -> RequestError:
-    """What a caller is told whose job breaks a rule: its job type's codes stay, a malformed field is a bad request."""
+    """What the caller is told when a job breaks a rule: a job type's codes stay, a malformed field is a bad request."""
     code = error.code if error.code in API_CODES else "BAD_REQUEST"
     return RequestError(code, error.message, error.field)

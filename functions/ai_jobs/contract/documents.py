@@ -1,8 +1,8 @@
-"""What a JSON document may hold, and how one is written: the only place for both rules.
+"""What a JSON document may contain, and how one is written: the only home of both rules.
 
-Half a surrogate pair (`"\\ud83c"`, which JavaScript makes of an emoji that it cuts in two) passes through JSON, but not
-through UTF-8, and so not through SQS, EventBridge or a terminal. What comes in is refused for it; in what is written
-each half is replaced.
+Half a surrogate pair (`"\\ud83c"`, which is what remains when JavaScript cuts an emoji in two) passes through JSON but
+not through UTF-8, and therefore not through SQS, EventBridge, or a terminal. Input that contains one is rejected; in
+what the service writes, U+FFFD replaces it.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from decimal import Decimal
 from typing import Any
 
 MAX_STORED_DEPTH = 30
-"""Levels of a document that goes into a row: DynamoDB takes 32, the row's own among them."""
+"""Levels of nesting in a document that is stored in a row: DynamoDB allows 32, including the row's own."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-data-types-number
 _STORED_DIGITS = 38
 _STORED_EXPONENTS = range(-130, 126)
 
-# Python writes no integer of more than 4,300 digits.
+# Python does not write integers of more than 4,300 digits.
 _MOST_BITS = 14_000
 
-# More than any JSON text that Python reads can have.
+# More than any JSON text that Python can read.
 _MOST_LEVELS = 20_000
 
 _LONGEST_STEP = 100
 
-_NO_NUMBER = "is NaN, infinite or too large, which can't be written as JSON: send a finite number."
+_NO_NUMBER = "is NaN, infinite, or too large, which can't be written as JSON. Send a finite number."
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that a document must not hold.
+    """Something that a document must not contain.
 
     Attributes:
         place: where it is, as a dotted path.
-        problem: what it is, and the rule: the rest of a sentence that begins with the place.
+        problem: what it is, and the rule; it continues the sentence that the place begins.
     """
 
     place: str
@@ -52,27 +52,41 @@ class Fault:
 
 
 def whole(text: str) -> str:
-    """The text, with U+FFFD in the place of each half of a surrogate pair; halves that belong together are joined."""
+    """The text with U+FFFD in place of each half of a surrogate pair; two halves that form a pair are joined."""
     if not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def whole_document(document: Any) -> Any:
-    """The document, with `whole` texts as its keys and values."""
+    """The document with every key and every string made `whole`."""
     text = json.dumps(document, ensure_ascii=False)
     return json.loads(whole(text)) if _HALF.search(text) else document
 
 
 def to_json(document: Any) -> str:
-    """The document's JSON, which UTF-8 can carry; characters beyond ASCII stay as they are."""
+    """The document's JSON, made fit for UTF-8; characters beyond ASCII stay as they are."""
     return whole(json.dumps(document, ensure_ascii=False))
 
 
-def from_json(text: str) -> Any:
-    """What a JSON text holds. A byte order mark, NaN and numbers beyond all bounds do not make it unreadable.
+def to_strict_json(document: Any) -> str | None:
+    """The document's JSON, unchanged; None if JSON in UTF-8 can't express the document (`fault_in` says why).
 
-    Such numbers are infinite floats then: `fault_in` says where they are.
+    Raises:
+        RecursionError: when it is nested too deeply.
+    """
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError):
+        return None
+    return text
+
+
+def from_json(text: str) -> Any:
+    """Read a JSON text. A byte order mark, NaN, or a number beyond all bounds does not make it unreadable.
+
+    Such numbers become infinite floats; `fault_in` says where they are.
 
     Raises:
         ValueError: when it is not JSON.
@@ -83,7 +97,7 @@ def from_json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         raise
-    except ValueError:  # an integer of more digits than Python converts
+    except ValueError:  # an integer with more digits than Python converts
         return json.loads(text, parse_int=_integer)
 
 
@@ -94,32 +108,24 @@ def _integer(digits: str) -> int | float:
         return float(digits)
 
 
-def fault_in(document: Any, place: str) -> Fault | None:
-    """The first thing in a document that JSON in UTF-8 can't express; None when it can be sent as it is.
-
-    Raises:
-        RecursionError: when it is nested too deeply.
-    """
-    try:
-        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError):
-        for part in _parts(document, place):
-            if part.depth > _MOST_LEVELS:
-                break
-            if fault := _text_fault(part) or _value_fault(part):
-                return fault
-        return Fault(place, "contains itself, which can't be written as JSON: give it an end.")
-    return None
+def fault_in(document: Any, place: str) -> Fault:
+    """The first thing in a document that keeps it from being written (`to_strict_json`)."""
+    for part in _parts(document, place):
+        if part.depth > _MOST_LEVELS:
+            break
+        if fault := _text_fault(part) or _value_fault(part):
+            return fault
+    return Fault(place, "contains itself, which can't be written as JSON. Remove the reference.")
 
 
 def fault_for_table(document: Any, place: str) -> Fault | None:
-    """The first thing that the jobs table can't store: a number beyond its bounds, too many levels.
+    """The first thing that the jobs table can't store: a number beyond its bounds, or too many levels.
 
-    Not half a surrogate pair: that is replaced when the document is written.
+    Half a surrogate pair is not a fault here: it is replaced when the document is written.
     """
     for part in _parts(document, place):
         if part.depth > MAX_STORED_DEPTH:
-            return part.fault(f"is nested too deeply: at most {MAX_STORED_DEPTH} levels can be stored; flatten it.")
+            return part.fault(f"is nested too deeply. The table stores at most {MAX_STORED_DEPTH} levels. Flatten it.")
         if fault := _value_fault(part) or _number_fault(part):
             return fault
     return None
@@ -127,7 +133,7 @@ def fault_for_table(document: Any, place: str) -> Fault | None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a document; `step` leads to it from its parent, which makes a path only where one is wanted."""
+    """A part of a document. `step` leads to it from its parent, so that a path is built only where one is needed."""
 
     value: Any
     step: str
@@ -150,7 +156,7 @@ class _Part:
 
 
 def _parts(document: Any, place: str) -> Iterator[_Part]:
-    """The document and everything in it, in order. Without recursion, which has its limits."""
+    """The document and everything in it, in order; without recursion, whose depth Python limits."""
     whole_of_it = _Part(document, place)
     yield whole_of_it
     waiting = [whole_of_it.parts()]
@@ -175,7 +181,7 @@ def _value_fault(part: _Part) -> Fault | None:
     value = part.value
     if isinstance(value, dict):
         odd = next((name for name in value if not isinstance(name, str)), None)
-        rule = f"has the key {odd!r:.100}, which can't be written as JSON: keys must be text."
+        rule = f"has the key {odd!r:.100}, which can't be written as JSON. Keys must be strings."
         return part.fault(rule) if odd is not None else None
     if isinstance(value, int):
         return part.fault(_NO_NUMBER) if value.bit_length() > _MOST_BITS else None
@@ -183,12 +189,12 @@ def _value_fault(part: _Part) -> Fault | None:
         return None if math.isfinite(value) else part.fault(_NO_NUMBER)
     if value is None or isinstance(value, (str, list, tuple)):
         return None
-    return part.fault(f"is a Python {type(value).__name__}, which can't be written as JSON: convert it first.")
+    return part.fault(f"is a Python {type(value).__name__}, which can't be written as JSON. Convert it first.")
 
 
 def _half_problem(half: str) -> str:
-    found = f"contains half of a surrogate pair ({half!r}), as when an emoji is cut in two"
-    return f"{found}: text must be valid Unicode; send whole characters."
+    found = f"contains half a surrogate pair ({half!r}), as happens when an emoji is cut in two"
+    return f"{found}. Text must be valid Unicode. Send whole characters."
 
 
 def _number_fault(part: _Part) -> Fault | None:
@@ -197,5 +203,5 @@ def _number_fault(part: _Part) -> Fault | None:
     number = Decimal(repr(part.value)) if isinstance(part.value, float) else Decimal(part.value)
     if not number or (number.adjusted() in _STORED_EXPONENTS and len(number.as_tuple().digits) <= _STORED_DIGITS):
         return None
-    rule = f"at most {_STORED_DIGITS} digits, and 0 or from 1E-130 to 9.99E+125 in size; send it as text instead"
-    return part.fault(f"is {number:.3e}, a number that the table can't store: {rule}.")
+    rule = f"A number must be 0 or have a magnitude of 1E-130 to 9.99E+125, with at most {_STORED_DIGITS} digits"
+    return part.fault(f"is {number:.3e}, which the table can't store. {rule}. Send it as a string instead.")

@@ -1,4 +1,4 @@
-"""What can go wrong with a job, and what the system then does: the one table of error classes and codes."""
+"""What can go wrong with a job, and what the system then does: the only table of error classes and codes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ class ErrorClass(StrEnum):
     """How a failure is handled; the classes are those of the contract (docs/how-it-works.md)."""
 
     INVALID = "invalid"
-    """The job itself is wrong: it is `failed` at once. No retry, no dead letter."""
+    """The job itself is wrong: `failed` immediately. No retry, no dead-lettered message."""
 
     OPERATOR = "operator"
-    """The set-up is wrong: `failed` at once and to the DLQ; a redrive after the fix succeeds."""
+    """The setup is wrong: `failed` immediately, and sent to the DLQ. A redrive after the fix succeeds."""
 
     THROTTLED = "throttled"
-    """Something is busy: a delayed copy takes the message's place. Costs no receive; ends at the deadline."""
+    """Something is busy: a delayed copy replaces the message. Uses no receive; ends at the deadline."""
 
     TRANSIENT = "transient"
-    """May pass: tried again after a back-off, within maxReceiveCount."""
+    """May pass: retried after a backoff, within maxReceiveCount."""
 
     EXHAUSTED = "exhausted"
-    """The last receive or the deadline is used up: `failed`, and to the DLQ."""
+    """The last receive is used up or the deadline has passed: `failed`, and sent to the DLQ."""
 
     CRASH = "crash"
-    """Nobody is left who could finish the job: the reconciler sets it to `failed`."""
+    """Nobody is left to finish the job: the reconciler sets it to `failed`."""
 
     NOT_A_JOB = "not_a_job"
-    """The message can't be tied to a job of its own: to the DLQ, no row is written."""
+    """The message does not stand for a job of its own: sent to the DLQ, and no row is written."""
 
     @property
     def metric_name(self) -> str:
@@ -76,8 +76,13 @@ CODES: dict[str, ErrorClass] = {
     "JOB_UNKNOWN": ErrorClass.NOT_A_JOB,
     "JOB_ID_CONFLICT": ErrorClass.NOT_A_JOB,
 }
-"""Every code that a job's `error` or a dead letter can carry, and its class."""
+"""Every code that a job's `error` or a dead-lettered message can carry, and its class."""
 
+JOB_ID_TAKEN = "Another job has this jobId. Choose a new one."
+"""The message of `JOB_ID_CONFLICT`, wherever it is found."""
+
+NO_ROW = "The jobs table has no row for this job. The row expired, or no worker ever claimed the job."
+"""The message of `JOB_UNKNOWN`."""
 
 _MESSAGE_LIMIT = 1000
 _FIELD_LIMIT = 256
@@ -90,12 +95,16 @@ def _shortened(text: str, limit: int) -> str:
 
 
 def shown(value: object) -> str:
-    """A value of a configuration as messages quote it, cut to a length that leaves room for the rest."""
-    return _shortened(repr(value), _VALUE_LIMIT)
+    """A value as messages quote it, cut to a length that leaves room for the rest."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply, or an integer with more digits than Python writes
+        text = f"a very large {type(value).__name__}"
+    return _shortened(text, _VALUE_LIMIT)
 
 
 def error_body(code: str, message: str, field: str | None = None) -> dict[str, str]:
-    """`{code, message, field?}`, cut to lengths that fit wherever an error goes: it may name what a caller sent."""
+    """`{code, message, field?}`, cut to lengths that fit wherever an error goes: it may quote what a caller sent."""
     body = {"code": code, "message": _shortened(message, _MESSAGE_LIMIT)}
     return body | ({"field": _shortened(field, _FIELD_LIMIT)} if field else {})
 
@@ -105,7 +114,7 @@ class AIJobsError(Exception):
 
     Args:
         code: the code of the failure: AWS's, the API's, or one of ours.
-        job_id: the job that it is about, also when nobody could be told of that job; None where there is not one.
+        job_id: the job that the error is about, if there is one and it is known.
     """
 
     def __init__(self, message: str, code: str = "Unknown", job_id: str | None = None) -> None:
@@ -115,7 +124,7 @@ class AIJobsError(Exception):
 
 
 class AWSError(AIJobsError):
-    """A call to AWS outside a job's work: the service could not be reached, or refused. `code` is AWS's."""
+    """A call to AWS outside a job's work failed: the service was unreachable or refused. `code` is AWS's."""
 
 
 class JobError(AIJobsError):
@@ -132,13 +141,13 @@ class JobError(AIJobsError):
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
         self.error_class = CODES[code]
-        # Both may name what a caller sent, and must fit into a message and a row whatever that was.
+        # Both may quote what a caller sent, and must fit into a message and a row no matter what that was.
         self.message = _shortened(message, _MESSAGE_LIMIT)
         self.field = _shortened(field, _FIELD_LIMIT) if field else None
         super().__init__(self.message, code)
 
     def to_body(self) -> dict[str, str]:
-        """The error as it stands in messages, rows and answers: `{code, message, field?}`."""
+        """The error as it appears in messages, rows, and responses: `{code, message, field?}`."""
         return error_body(self.code, self.message, self.field)
 
 
@@ -147,7 +156,7 @@ class MisconfiguredError(AIJobsError, ValueError):
 
     Args:
         place: where in the job type, such as `inputSchema.properties.name.pattern`.
-        reason: what is wrong there and how to mend it.
+        reason: what is wrong there and how to fix it.
     """
 
     def __init__(self, place: str, reason: str) -> None:
@@ -160,7 +169,7 @@ class ConfigurationError(AIJobsError):
 
     Args:
         variable: the environment variable's name.
-        problem: what is wrong and how to mend it.
+        problem: what is wrong and how to fix it.
     """
 
     def __init__(self, variable: str, problem: str) -> None:

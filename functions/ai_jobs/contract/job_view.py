@@ -1,4 +1,4 @@
-"""What the API shows of a job."""
+"""A job as the API shows it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _SHOWN = (
 
 
 def job_view(row: JobRow, sign: Callable[[dict[str, Any]], tuple[str, datetime]]) -> dict[str, Any]:
-    """The answer of `GET /jobs/{jobId}`: fields that the job does not have (yet) are left out.
+    """The response of `GET /jobs/{jobId}`, without the fields that the job does not have (yet).
 
     Args:
-        sign: gives a URL for the location of a result that lies in the bucket, and when that URL ends.
+        sign: gives a URL for the location of a result in the bucket, and the moment that URL expires.
     """
     fields: Mapping[str, Any] = row
     view = {name: fields[name] for name in _SHOWN if name in fields}

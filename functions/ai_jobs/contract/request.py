@@ -11,7 +11,17 @@ from datetime import datetime
 from typing import Any
 
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.body import SCHEMA_VERSION, check_document, check_version, json_object, message_json, without_none
+from ai_jobs.contract.body import (
+    SCHEMA_VERSION,
+    check_version,
+    checked_json,
+    fits_in_message,
+    for_sqs,
+    json_object,
+    message_json,
+    with_field,
+    without_none,
+)
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.locations import check_input_location
 from ai_jobs.contract.rules import (
@@ -27,20 +37,16 @@ from ai_jobs.contract.rules import (
 )
 
 FIRST_SENT_AT = "FirstSentAt"
-"""Attribute of a delayed copy: when SQS took the original, which is when the job's time began to run."""
-
+"""Attribute of a delayed copy: when SQS accepted the original, which is when the job's time began to run."""
 
 THROTTLE_COUNT = "ThrottleCount"
-"""Attribute of a delayed copy: how many copies there have been, this one included (not those of a denial)."""
-
+"""Attribute of a delayed copy: how many copies there have been, including this one (but not those after a denial)."""
 
 DENIED_SINCE = "DeniedSince"
 """Attribute of a delayed copy whose model denied access: when it first did."""
 
-
 OF_DELAYED_COPIES = (FIRST_SENT_AT, THROTTLE_COUNT, DENIED_SINCE)
-"""What a delayed copy carries beside the attributes of its original; a redrive starts over without them."""
-
+"""What a delayed copy carries in addition to its original's attributes; a redrive starts over without them."""
 
 Attributes = Mapping[str, str]
 """String message attributes by name, already taken out of SQS's `{Name: {StringValue}}` form."""
@@ -48,22 +54,23 @@ Attributes = Mapping[str, str]
 
 @dataclass(frozen=True)
 class AIJobMessage:
-    """A job as it stands on the request queue.
+    """A job to be sent to the request queue.
 
     Attributes:
-        user_id: 1 to 128 of `A-Za-z0-9._:@-`; also the fair queue's group.
+        user_id: 1 to 128 characters from `A-Za-z0-9._:@-`; also the fair queue's group.
         job_type: the name of a configured job type.
-        input: what the type's `input_schema` asks for.
-        job_id: 1 to 128 of `A-Za-z0-9._:-`; a new UUID unless given. Choose it yourself to make a retry harmless.
-        timestamp: when the job was submitted; now unless given.
-        trace_id: a trace id of the caller's, carried through to the row.
-        deadline_seconds: how long after `timestamp` the job may still run; the module's default when None.
+        input: what the type's `input_schema` requires. It is sent as it is now: later changes to it have no effect.
+        job_id: 1 to 128 characters from `A-Za-z0-9._:-`; a new UUID by default. Pass your own to make a retry harmless.
+        timestamp: when the job was submitted; now by default.
+        trace_id: the caller's own trace id, which the row and the logs show.
+        deadline_seconds: how long after `timestamp` the job may still run; the module's default if omitted.
         input_location: `{bucket, key, bytes}` of an input that is too large for a message; `input` is then empty.
-            `send_ai_job_request` sets it by itself.
+            `send_ai_job_request` sets it when needed.
+        input_json: the JSON of `input`, written once: this text is checked, measured, stored, and sent.
 
     Raises:
-        JobError: `INVALID_MESSAGE`, naming the field that breaks its rule; `INVALID_INPUT` when the input holds what
-            JSON in UTF-8 can't express.
+        JobError: `INVALID_MESSAGE`, naming the field that breaks its rule; `INVALID_INPUT` when the input contains
+            something that JSON in UTF-8 can't express.
     """
 
     user_id: str
@@ -74,46 +81,59 @@ class AIJobMessage:
     trace_id: str | None = None
     deadline_seconds: int | None = None
     input_location: dict[str, Any] | None = None
+    input_json: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_job_id(self.job_id)
         if self.timestamp.tzinfo is None:
-            raise JobError("INVALID_MESSAGE", "timestamp names no time zone: use datetime.now(UTC)", "timestamp")
+            reason = "timestamp does not name a time zone. It must be an aware datetime. Use datetime.now(UTC)."
+            raise JobError("INVALID_MESSAGE", reason, "timestamp")
         check_user_id(self.user_id)
         checked_text(self.job_type, JOB_TYPE, "jobType", "INVALID_MESSAGE")
-        if not isinstance(self.input, dict):
-            raise JobError("INVALID_MESSAGE", "input must be a JSON object", "input")
-        check_document(self.input, "input")
-        if self.trace_id is not None:
-            checked_text(self.trace_id, TRACE_ID, "traceId", "INVALID_MESSAGE")
-        if self.deadline_seconds is not None:
-            check_deadline(self.deadline_seconds)
+        _check_is_object(self.input)
+        object.__setattr__(self, "input_json", checked_json(self.input, "input"))
+        _check_optional_fields(self.trace_id, self.deadline_seconds)
         if self.input_location is not None:
-            check_input_location(self.input_location, self.user_id)
-            check_document(self.input_location, "inputLocation")
-            if self.input:
-                raise JobError("INVALID_MESSAGE", "there are both input and inputLocation: give one of them", "input")
+            _check_location(self.input_location, self.input, self.user_id)
+            checked_json(self.input_location, "inputLocation")
 
-    def to_body(self) -> str:
-        """The message's JSON."""
-        document = {
-            "schemaVersion": SCHEMA_VERSION,
-            "jobId": self.job_id,
-            "userId": self.user_id,
-            "jobType": self.job_type,
-            "input": None if self.input_location else self.input,
-            "inputLocation": self.input_location,
-            "timestamp": timestamps.to_text(self.timestamp),
-            "traceId": self.trace_id,
-            "deadlineSeconds": self.deadline_seconds,
-        }
-        return message_json(document)
+    @property
+    def has_large_input(self) -> bool:
+        """Must the input go to the bucket, because a message has no room for it?"""
+        return not fits_in_message(self.input_json)
+
+    def to_body(self, timestamp: datetime | None = None) -> str:
+        """The message's JSON.
+
+        Args:
+            timestamp: when the job counts as submitted; `self.timestamp` by default.
+        """
+        body = message_json(self._fields(timestamp or self.timestamp))
+        return body if self.input_location else with_field(body, "input", for_sqs(self.input_json))
 
     def attributes(self) -> dict[str, str]:
         """The message attributes that go with it."""
         return without_none(
             {"JobId": self.job_id, "UserId": self.user_id, "JobType": self.job_type, "TraceId": self.trace_id}
         )
+
+    def document(self) -> dict[str, Any]:
+        """What is in the message's JSON."""
+        document = without_none(self._fields(self.timestamp))
+        return document if self.input_location else document | {"input": self.input}
+
+    def _fields(self, timestamp: datetime) -> dict[str, Any]:
+        """The fields of the message's JSON, except the input."""
+        return {
+            "schemaVersion": SCHEMA_VERSION,
+            "jobId": self.job_id,
+            "userId": self.user_id,
+            "jobType": self.job_type,
+            "inputLocation": self.input_location,
+            "timestamp": timestamps.to_text(timestamp),
+            "traceId": self.trace_id,
+            "deadlineSeconds": self.deadline_seconds,
+        }
 
 
 @dataclass(frozen=True)
@@ -122,11 +142,11 @@ class ReceivedJob:
 
     Attributes:
         document: the parsed body.
-        payload_hash: tells whether two messages with one jobId ask for the same thing.
-        sent_at: when SQS took the message.
-        first_sent_at: when SQS took the original that a delayed copy stands for; else the same.
+        payload_hash: distinguishes two messages that have the same jobId but ask for different things.
+        sent_at: when SQS accepted the message.
+        first_sent_at: when SQS accepted the original that a delayed copy stands for; otherwise the same.
         trace_header: the X-Ray trace that the message came with.
-        unreadable: what is wrong with a body that is no JSON object, of a job that its attributes alone tell of.
+        unreadable: what is wrong with a body that is not a JSON object, if only the attributes say which job it is.
     """
 
     job_id: str
@@ -150,12 +170,12 @@ class ReceivedJob:
     ) -> ReceivedJob:
         """Find out which job a message belongs to.
 
-        The id comes from the body, else the attribute `JobId`, else SQS's message id: a message
-        from `POST /jobs` has no id of its own, and a copy of it must keep the first one's. The user is the attribute
-        `UserId` before the body's: where callers bring tokens, the gateway puts there whom it has authenticated.
+        The id comes from the body, else from the attribute `JobId`, else it is SQS's message id: a message from
+        `POST /jobs` has no id of its own, and a copy of it must keep the first one's. The attribute `UserId` takes
+        precedence over the user in the body: where callers bring tokens, the gateway sets it to the authenticated user.
 
-        A body that can't be read is a job all the same when its attributes tell whose and of which type: its caller has
-        a job id from `POST /jobs`, and must be able to see why nothing comes of it.
+        A body that can't be read is still a job if the attributes say whose it is and of which type: its caller has a
+        job id from `POST /jobs`, and must be able to see why nothing comes of it.
 
         Raises:
             JobError: `NOT_A_JOB`, naming the field without which no row can be written.
@@ -182,53 +202,87 @@ class ReceivedJob:
             unreadable=unreadable.message if unreadable else None,
         )
 
+    @classmethod
+    def of(cls, message: AIJobMessage, trace_header: str | None = None) -> ReceivedJob:
+        """The job in a message that is about to be sent, exactly as `parse` will find it."""
+        document = message.document()
+        return cls(
+            job_id=message.job_id,
+            user_id=message.user_id,
+            job_type=message.job_type,
+            document=document,
+            payload_hash=_payload_hash(document, message.user_id),
+            sent_at=message.timestamp,
+            first_sent_at=message.timestamp,
+            trace_header=trace_header,
+        )
+
     @property
     def trace_id(self) -> str | None:
-        """The caller's trace id where it is usable (`validated` reports one that is not), else X-Ray's."""
+        """The caller's trace id if it is usable (`check` reports one that is not), else X-Ray's."""
         value = self.document.get("traceId", _x_ray_trace_id(self.trace_header))
         return value if isinstance(value, str) and TRACE_ID.fullmatch(value) else None
 
     @property
     def created_at(self) -> datetime:
-        """When the job was submitted: the body's timestamp, but not later than when SQS took the first message."""
+        """When the job was submitted: the body's timestamp, but no later than when SQS accepted the first message."""
         try:
             return min(check_timestamp(self.document["timestamp"]), self.first_sent_at)
         except (KeyError, JobError):
             return self.first_sent_at
 
     def deadline_seconds(self, default: int) -> int:
-        """How long the job may take: its own wish where that is usable, else `default`."""
+        """How long the job may take: the number in the message if it is usable, else `default`."""
         try:
             return check_deadline(self.document["deadlineSeconds"])
         except (KeyError, JobError):
             return default
 
-    def validated(self) -> AIJobMessage:
-        """The job, every field of it checked.
+    @property
+    def input(self) -> Any:
+        """What the job works on, a JSON object once `check` has passed; empty if it is at `input_location`."""
+        return self.document.get("input", None if self.input_location is None else {})
+
+    @property
+    def input_location(self) -> Any:
+        """`{bucket, key, bytes}` of an input in the bucket, once `check` has passed; else None."""
+        return self.document.get("inputLocation")
+
+    def check(self) -> None:
+        """Check every field of the job.
 
         Raises:
-            JobError: `INVALID_MESSAGE`, `INVALID_INPUT` or `UNSUPPORTED_SCHEMA_VERSION`, naming the field.
+            JobError: `INVALID_MESSAGE`, `INVALID_INPUT`, or `UNSUPPORTED_SCHEMA_VERSION`, naming the field.
         """
         if self.unreadable:
             raise JobError("INVALID_MESSAGE", self.unreadable)
         check_version(self.document.get("schemaVersion", SCHEMA_VERSION), "INVALID_MESSAGE")
-        check_document(self.document, "")
+        checked_json(self.document, "")
         if "timestamp" in self.document:
             check_timestamp(self.document["timestamp"])
-        return AIJobMessage(
-            user_id=self.user_id,
-            job_type=self.job_type,
-            input=self._input(),
-            job_id=self.job_id,
-            timestamp=self.created_at,
-            trace_id=self.document.get("traceId"),
-            deadline_seconds=self.document.get("deadlineSeconds"),
-            input_location=self.document.get("inputLocation"),
-        )
+        _check_is_object(self.input)
+        _check_optional_fields(self.document.get("traceId"), self.document.get("deadlineSeconds"))
+        if self.input_location is not None:
+            _check_location(self.input_location, self.input, self.user_id)
 
-    def _input(self) -> Any:
-        elsewhere = self.document.get("inputLocation") is not None
-        return self.document.get("input", {} if elsewhere else None)
+
+def _check_is_object(job_input: object) -> None:
+    if not isinstance(job_input, dict):
+        raise JobError("INVALID_MESSAGE", "input is missing or not an object. It must be a JSON object.", "input")
+
+
+def _check_optional_fields(trace_id: object, deadline_seconds: object) -> None:
+    if trace_id is not None:
+        checked_text(trace_id, TRACE_ID, "traceId", "INVALID_MESSAGE")
+    if deadline_seconds is not None:
+        check_deadline(deadline_seconds)
+
+
+def _check_location(location: object, job_input: object, user_id: str) -> None:
+    check_input_location(location, user_id)
+    if job_input:
+        reason = "The message has both an input and an inputLocation. It must have exactly one of them. Omit the other."
+        raise JobError("INVALID_MESSAGE", reason, "input")
 
 
 def _names_owner_and_type(attributes: Attributes) -> bool:
@@ -237,7 +291,7 @@ def _names_owner_and_type(attributes: Attributes) -> bool:
 
 
 def first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
-    """When SQS took the original of a message: of a delayed copy it says so itself, of any other it is `sent_at`."""
+    """When SQS accepted the original of a message: a delayed copy says so itself, for any other it is `sent_at`."""
     try:
         return min(check_timestamp(attributes.get(FIRST_SENT_AT)), sent_at)
     except JobError:
@@ -245,7 +299,7 @@ def first_sent_at(attributes: Attributes, sent_at: datetime) -> datetime:
 
 
 def denied_since(attributes: Attributes, now: datetime) -> datetime:
-    """When a message that was denied access now was first denied it: `now`, unless it is a copy that waits for it."""
+    """When a message that is denied access now was first denied it: `now`, unless it is a copy waiting for access."""
     try:
         return min(check_timestamp(attributes.get(DENIED_SINCE)), now)
     except JobError:
@@ -262,7 +316,7 @@ def _x_ray_trace_id(trace_header: str | None) -> str | None:
 
 
 def known_job_id(body: str, attributes: Attributes) -> str | None:
-    """The id that a message names, though it is no job otherwise; None when it names none that can be one."""
+    """The id that a message names, although it is not a usable job; None if it names none that can be one."""
     try:
         named = json_object(body, "NOT_A_JOB").get("jobId")
     except JobError:
@@ -272,10 +326,11 @@ def known_job_id(body: str, attributes: Attributes) -> str | None:
 
 
 def _payload_hash(document: dict[str, Any], user_id: str) -> str:
+    """A hash of what the job asks for. Key order and spaces make no difference."""
     asked = [user_id, document.get("jobType"), document.get("input")]
     if "inputLocation" in document:
         asked.append(document["inputLocation"])
     try:
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     except RecursionError:
-        raise JobError("NOT_A_JOB", "the input is nested too deeply", "input") from None
+        raise JobError("NOT_A_JOB", "The input is nested too deeply. Flatten it.", "input") from None

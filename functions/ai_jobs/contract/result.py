@@ -1,4 +1,4 @@
-"""The outcome of a job, as it stands on the response queue."""
+"""The outcome of a job, as it appears on the response queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeGuard, cast
 
 from ai_jobs.contract import documents, timestamps
 from ai_jobs.contract.body import SCHEMA_VERSION, check_version, json_object, message_json, without_none
-from ai_jobs.contract.errors import JobError, error_body
+from ai_jobs.contract.errors import JobError, error_body, shown
 from ai_jobs.contract.locations import result_owner
 from ai_jobs.contract.rules import (
     ERROR_CODE,
@@ -24,9 +24,9 @@ from ai_jobs.contract.rules import (
 )
 
 _MAX_ATTEMPT = 1_000_000_000
-
-
 _MAX_TOKENS = 10**15
+
+_NO_REASON = "The worker gave no reason."
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Usage:
 
 
 def is_usage(document: object) -> TypeGuard[dict[str, Any]]:
-    """Does it count tokens as a `usage` does? One of another producer's may be anything."""
+    """Does it count tokens as a `usage` does? Another producer's may be anything."""
     counts = (document.get(name) for name in ("inputTokens", "outputTokens")) if isinstance(document, dict) else (None,)
     return all(is_whole_number(count, 0, _MAX_TOKENS) for count in counts)
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What the model made of a job.
+    """The model's answer to a job.
 
     Attributes:
-        text: the model's words.
+        text: what the model wrote.
         model: the model id that was called.
         stop_reason: Bedrock's word for why it stopped.
-        truncated: True when it ran into `max_tokens` and the text is cut off.
-        document: the result as it came, in the client: one that is not the model's may be any object. Where it lacks
-            a field from above, that is empty.
+        truncated: True when it reached `max_tokens` and the text is cut off.
+        document: in the client, the result as it came. If it is not a model's, it may be any object, and the fields
+            above that it lacks are empty.
     """
 
     text: str
@@ -64,7 +64,7 @@ class JobResult:
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_document(self) -> dict[str, Any]:
-        """The result as it stands in messages, rows and answers."""
+        """The result as it appears in messages, rows, and responses."""
         return {
             "text": self.text,
             "model": self.model,
@@ -76,17 +76,17 @@ class JobResult:
 
 @dataclass(frozen=True)
 class AIJobResultMessage:
-    """The outcome of a job, as it stands on the response queue: the processor's, or that of a producer of your own.
+    """The outcome of a job, as it appears on the response queue: the processor's, or one from a worker of your own.
 
     Attributes:
-        attempt: which attempt it comes from; results of older attempts are dropped. None, for a producer that does not
+        attempt: the attempt that it comes from; results of older attempts are dropped. None, for a worker that does not
             know, means the latest attempt of a job that is still open.
-        result: any JSON object, when completed and small enough for a message; it is shown as it is. Its numbers must
-            be ones that DynamoDB can store.
-        result_location: `{bucket, key, bytes}` of the result document, when completed and too large. It must lie in
-            the module's bucket, under `results/user=USER/job=JOB/`.
-        error: `{code, message, field?}`, or a text that says why (its code is `JOB_FAILED`), when failed.
-        model, usage: as in the result document, when that lies elsewhere: the row shows them in any case.
+        result: of a completed job, any JSON object that is small enough for a message; it is shown unchanged. Its
+            numbers must be ones that DynamoDB can store.
+        result_location: of a completed job whose result is too large, `{bucket, key, bytes}` of the result document. It
+            must be in the module's bucket, under `results/user=USER/job=JOB/`.
+        error: of a failed job, `{code, message, field?}`, or a string that says why (its code is then `JOB_FAILED`).
+        model, usage: as in the result document, if that is in the bucket: the row shows them in any case.
         timestamp: when the outcome was reached; a moment in the future counts as now.
         processing_time: milliseconds from the claim to the outcome.
 
@@ -113,20 +113,23 @@ class AIJobResultMessage:
         checked_text(self.user_id, USER_ID, "userId", "NOT_A_RESULT")
         checked_text(self.job_type, JOB_TYPE, "jobType", "NOT_A_RESULT")
         if self.attempt is not None and not is_whole_number(self.attempt, 1, _MAX_ATTEMPT):
-            rule = f"attempt must be a whole number from 1 to {_MAX_ATTEMPT}; leave it out for the latest"
-            raise JobError("NOT_A_RESULT", rule, "attempt")
+            rule = f"It must be a whole number from 1 to {_MAX_ATTEMPT}. Omit it for the latest attempt."
+            raise JobError("NOT_A_RESULT", f"attempt is {shown(self.attempt):.100}. {rule}", "attempt")
         if self.status == "completed":
             self._check_result()
         elif self.status == "failed":
             self._check_error()
         else:
-            raise JobError("NOT_A_RESULT", f"status is {self.status!r:.100}: it must be completed or failed", "status")
+            raise JobError(
+                "NOT_A_RESULT", f"status is {shown(self.status):.100}. It must be completed or failed.", "status"
+            )
 
     def _check_result(self) -> None:
         if self.result_location is not None:
             result_owner(self.result_location, self.job_id)
         elif not isinstance(self.result, dict):
-            raise JobError("NOT_A_RESULT", "a completed job needs a result, a JSON object, or where it lies", "result")
+            rule = "A completed job needs a result, which must be a JSON object, or a resultLocation."
+            raise JobError("NOT_A_RESULT", f"result is missing or not an object. {rule}", "result")
         elif fault := documents.fault_for_table(self.result, "result"):
             raise JobError("NOT_A_RESULT", str(fault), fault.place)
 
@@ -134,23 +137,23 @@ class AIJobResultMessage:
         if isinstance(self.error, str):
             return
         if not has_text(self.error, "code"):
-            rule = "a failed job needs an error: {code, message}, or a text that says why"
-            raise JobError("NOT_A_RESULT", rule, "error")
+            rule = "A failed job needs an error: {code, message}, or a string that says why."
+            raise JobError("NOT_A_RESULT", f"error is missing or has no code. {rule}", "error")
         code = cast("dict[str, Any]", self.error)["code"]
         if not ERROR_CODE.fullmatch(code):
-            rule = f"it must match {ERROR_CODE.pattern}"
-            raise JobError("NOT_A_RESULT", f"error.code is {code[:140]!r}: {rule}", "error.code")
+            rule = f"It must match {ERROR_CODE.pattern}."
+            raise JobError("NOT_A_RESULT", f"error.code is {code[:140]!r}. {rule}", "error.code")
 
     @property
     def failure(self) -> dict[str, str] | None:
-        """The error of a failed job as its row shows it: `{code, message, field?}`."""
+        """The error of a failed job as the row shows it: `{code, message, field?}`."""
         if self.status != "failed":
             return None
         if not isinstance(self.error, dict):
             return error_body("JOB_FAILED", self.error or _NO_REASON)
         message, at = self.error.get("message"), self.error.get("field")
-        shown = message if isinstance(message, str) and message else _NO_REASON
-        return error_body(self.error["code"], shown, at if isinstance(at, str) else None)
+        reason = message if isinstance(message, str) and message else _NO_REASON
+        return error_body(self.error["code"], reason, at if isinstance(at, str) else None)
 
     def to_body(self) -> str:
         """The message's JSON."""
@@ -203,6 +206,3 @@ class AIJobResultMessage:
             model=document.get("model"),
             usage=document.get("usage"),
         )
-
-
-_NO_REASON = "whoever worked on the job gives no reason"

@@ -16,14 +16,14 @@ def to_text(moment: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """The datetime of an ISO 8601 text that names its offset.
+    """The datetime of an ISO 8601 text with an offset.
 
     Raises:
-        ValueError: when the text is no ISO 8601 date-time with an offset.
+        ValueError: when the text is not an ISO 8601 date and time with an offset.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("the offset is missing: end the timestamp with Z")
+        raise ValueError("The timestamp has no offset. End it with Z.")
     return moment.astimezone(UTC)
 
 

@@ -1,19 +1,14 @@
-"""Delayed copies: how a message waits for better times without using up a receive."""
+"""Delayed copies: how a message waits for better times without using a receive."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from datetime import datetime
 
 from ai_jobs.aws.queues import ReceivedMessage, send_message, with_more_attributes
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import DENIED_SINCE, FIRST_SENT_AT, THROTTLE_COUNT, first_sent_at
-
-_BASE_SECONDS = 10
-
-# Access comes within seconds or minutes, and jobs that wait for it should notice: their wait does not grow.
-_DENIED_SECONDS = 30
+from ai_jobs.service.retries import Jitter, denied_delay_seconds, throttle_delay_seconds
 
 
 def send_delayed_copy(
@@ -22,38 +17,37 @@ def send_delayed_copy(
     job_id: str,
     user_id: str,
     max_backoff_seconds: int,
-    jitter: Callable[[float, float], float] = random.uniform,
+    jitter: Jitter = random.uniform,
     denied_since: datetime | None = None,
 ) -> str:
-    """Put a copy of a message into its queue: same body, attributes and group (the user), with its id and its count.
+    """Put a copy of a message into its queue: same body, attributes, and group (the user), plus its id and its count.
 
-    It stays hidden for 1 s to a ceiling that doubles with each copy, from 10 s to `max_backoff_seconds` (full jitter,
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). The original may go once this returns.
+    `ai_jobs.service.retries` says how long it stays hidden. The original may be deleted once this returns.
 
     Args:
-        denied_since: for a job whose model denies access, when it first did. The ceiling is then 30 s, and the copy
-            does not count. Any other copy says nothing of an earlier denial: it is over, or may be.
+        denied_since: when the job's model first denied access, if that is what the job waits for. Such a copy does not
+            count. A copy without it says nothing about an earlier denial, which is over, or may be.
 
     Returns:
         SQS's message id of the copy.
 
     Raises:
         ValueError: when the message leaves no room for the attributes.
-        AWSError: when SQS can't be reached or refuses; the original must then stay.
+        AWSError: when SQS is unreachable or refuses; the original must then stay.
     """
     own = {name: text for name, text in message.attributes.items() if name != DENIED_SINCE}
-    identity = {
+    more = {
         "JobId": job_id,
         FIRST_SENT_AT: timestamps.to_text(first_sent_at(message.attributes, message.sent_at)),
     }
     if denied_since is None:
-        count = _copies_so_far(message) + 1
-        ceiling = _BASE_SECONDS * 2 ** min(count - 1, 10)
-        attributes = with_more_attributes(own, identity | {THROTTLE_COUNT: str(count)})
+        number = _copies_so_far(message) + 1
+        more[THROTTLE_COUNT] = str(number)
+        delay_seconds = throttle_delay_seconds(number, max_backoff_seconds, jitter)
     else:
-        ceiling = _DENIED_SECONDS
-        attributes = with_more_attributes(own, identity | {DENIED_SINCE: timestamps.to_text(denied_since)})
-    delay_seconds = int(jitter(1, max(1, min(max_backoff_seconds, ceiling))))
+        more[DENIED_SINCE] = timestamps.to_text(denied_since)
+        delay_seconds = denied_delay_seconds(max_backoff_seconds, jitter)
+    attributes = with_more_attributes(own, more)
     return send_message(queue_url, message.body, attributes, user_id, delay_seconds, message.trace_header)
 
 

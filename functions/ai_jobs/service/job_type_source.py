@@ -15,11 +15,9 @@ from ai_jobs.aws.errors import CALL_ERRORS, dependency_error
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.service import metrics
 from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.retries import JOB_TYPES_REREAD_SECONDS
 
 logger = Logger()
-
-REREAD_SECONDS = 5
-"""How long after an early read of the job types the next one may come."""
 
 
 class JobTypeSource:
@@ -65,8 +63,9 @@ class JobTypeSource:
     def reread(self) -> JobTypes:
         """The job types as they are now, however young the known ones are: those may be what is wrong.
 
-        Whoever asks while they are being read, or within `REREAD_SECONDS` afterward, gets the result of that read: a
-        model that denies a whole batch costs one read, and an AppConfig that hangs holds up each thread once.
+        Whoever asks while they are being read, or within `JOB_TYPES_REREAD_SECONDS` afterward, gets the result of
+        that read: a model that denies a whole batch costs one read, and an AppConfig that hangs holds up each thread
+        once.
 
         Raises:
             JobError: as `get` does.
@@ -78,7 +77,7 @@ class JobTypeSource:
                 try:
                     self._last_good = self._read(self._last_good)
                 finally:
-                    self._reread_from = self._clock() + REREAD_SECONDS
+                    self._reread_from = self._clock() + JOB_TYPES_REREAD_SECONDS
             return self._last_good
 
     def _read(self, last_good: JobTypes | None) -> JobTypes:
