@@ -83,6 +83,11 @@ def code_of(error: BaseException) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
+def operation_of(error: BaseException) -> str:
+    """The API operation that AWS refused, such as `GetQueueAttributes`; empty if the call did not get there."""
+    return str(error.operation_name) if isinstance(error, ClientError) else ""
+
+
 @contextmanager
 def reported_as_job_error(dependency: str) -> Iterator[None]:
     """What a call to a service that the job needs raises, such as `DynamoDB`, as a JobError."""
