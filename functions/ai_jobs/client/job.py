@@ -11,14 +11,12 @@ from typing import Any
 from ai_jobs.client.exceptions import JobCancelledError, JobFailedError, JobNotEndedError
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.result import JobResult, Usage, is_usage
-
-ENDED = frozenset({"completed", "failed", "cancelled"})
-"""The terminal states."""
+from ai_jobs.contract.row import TERMINAL, JobStatus
 
 
 @dataclass(frozen=True)
 class JobFailure:
-    """Why a job failed; the codes are those of docs/how-it-works.md."""
+    """Why a job failed; docs/how-it-works.md lists the codes."""
 
     code: str
     message: str
@@ -30,16 +28,16 @@ class JobFailure:
 
 @dataclass(frozen=True)
 class Job:
-    """A job; what it does not have (yet), or what a list does not show, is None. Times are in UTC.
+    """A job; whatever it does not have (yet), or a list does not show, is None. Times are in UTC.
 
     Attributes:
-        status: `queued`, `processing`, `completed`, `failed` or `cancelled`.
-        result: the result, when it is in the answer; `result()` of the client fetches any.
-        error_code: why the job failed, in lists too, where `error` is None.
+        status: `queued`, `processing`, `completed`, `failed`, or `cancelled`.
+        result: the result, if it is in the response; the client's `result()` fetches any result.
+        error_code: why the job failed; also in lists, where `error` is None.
         attempts: how often a worker began work on the job; waiting does not count.
         expires_at: when the service forgets the job.
-        result_url: where the result is, when it is too large for an answer; good until `result_url_expires_at`.
-        document: the API's answer as it came, with fields that this version does not know.
+        result_url: where the result is if it is too large for a response; valid until `result_url_expires_at`.
+        document: the API's response unchanged, including fields that this version does not know.
     """
 
     job_id: str
@@ -65,28 +63,28 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Is it completed, failed or cancelled?"""
-        return self.status in ENDED
+        """Is it completed, failed, or cancelled?"""
+        return self.status in TERMINAL
 
     def raise_for_status(self) -> Job:
-        """The job itself, when it completed.
+        """The job itself, if it completed.
 
         Raises:
-            JobFailedError, JobCancelledError: when it ended otherwise.
-            JobNotEndedError: when it is still open.
+            JobFailedError, JobCancelledError: if it ended otherwise.
+            JobNotEndedError: if it is still open.
         """
-        if self.status == "completed":
+        if self.status == JobStatus.COMPLETED:
             return self
         if not self.has_ended:
             raise JobNotEndedError(self)
-        raise JobCancelledError(self) if self.status == "cancelled" else JobFailedError(self)
+        raise JobCancelledError(self) if self.status == JobStatus.CANCELLED else JobFailedError(self)
 
 
 def job_of(document: Mapping[str, Any]) -> Job:
-    """The job in an answer of the API; fields that are not known here are left in `document`.
+    """The job in a response of the API; fields that this version does not know stay in `document`.
 
     Raises:
-        ValueError: when it has no id or no status, or a field is of another shape than documented.
+        ValueError: if it has no id or no status, or a field does not have its documented shape.
     """
     try:
         moments = {name: _moment(document.get(key)) for name, key in _MOMENTS.items()}
@@ -127,7 +125,7 @@ def result_of(document: object) -> JobResult:
     )
 
 
-# An infinite number, or a time before the year 1 in UTC, is an OverflowError.
+# An infinite number, or a time before the year 1 in UTC, raises OverflowError.
 _OTHER_SHAPE = (LookupError, TypeError, AttributeError, OverflowError)
 
 _MOMENTS = {
