@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from ai_jobs.client.exceptions import ClientClosedError as ClientClosedError
     from ai_jobs.client.exceptions import ConflictError as ConflictError
     from ai_jobs.client.exceptions import InvalidArgumentError as InvalidArgumentError
-    from ai_jobs.client.exceptions import JobCancelledError as JobCancelledError
-    from ai_jobs.client.exceptions import JobFailedError as JobFailedError
-    from ai_jobs.client.exceptions import JobNotEndedError as JobNotEndedError
     from ai_jobs.client.exceptions import NotAllowedError as NotAllowedError
     from ai_jobs.client.exceptions import NotFoundError as NotFoundError
     from ai_jobs.client.exceptions import ThrottledError as ThrottledError
     from ai_jobs.client.exceptions import UnavailableError as UnavailableError
     from ai_jobs.client.exceptions import UnexpectedAnswerError as UnexpectedAnswerError
-    from ai_jobs.client.exceptions import WaitTimeoutError as WaitTimeoutError
     from ai_jobs.client.job import Job as Job
+    from ai_jobs.client.job import JobCancelledError as JobCancelledError
+    from ai_jobs.client.job import JobFailedError as JobFailedError
     from ai_jobs.client.job import JobFailure as JobFailure
+    from ai_jobs.client.job import JobNotEndedError as JobNotEndedError
+    from ai_jobs.client.job import WaitTimeoutError as WaitTimeoutError
     from ai_jobs.client.sync import JobsClient as JobsClient
     from ai_jobs.contract.errors import AIJobsError as AIJobsError
     from ai_jobs.contract.errors import AWSError as AWSError
@@ -78,19 +78,19 @@ _HOMES = {
         "ClientClosedError",
         "ConflictError",
         "InvalidArgumentError",
-        "JobCancelledError",
-        "JobFailedError",
-        "JobNotEndedError",
         "NotAllowedError",
         "NotFoundError",
         "ThrottledError",
         "UnavailableError",
         "UnexpectedAnswerError",
-        "WaitTimeoutError",
     ),
     "ai_jobs.client.job": (
         "Job",
+        "JobCancelledError",
+        "JobFailedError",
         "JobFailure",
+        "JobNotEndedError",
+        "WaitTimeoutError",
     ),
     "ai_jobs.client.sync": ("JobsClient",),
     "ai_jobs.contract.errors": (

@@ -86,7 +86,7 @@ class _Reader:
         return NotAnArrayError(f"{what}, at {rest!r}" if rest else f"{what}, at its end")
 
     def _read_on(self) -> None:
-        """As much again as there is, so that a long value is not read over and over; what is done with is dropped."""
+        """Drop what was consumed, and read as much again as is left: a long value is not parsed over and over."""
         rest = self._text[self._at :]
         chunk = self._content.read(max(_CHUNK_BYTES, len(rest)))
         self._text, self._at, self._is_all = rest + self._utf_8.decode(chunk, final=not chunk), 0, not chunk

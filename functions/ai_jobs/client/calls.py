@@ -1,4 +1,4 @@
-"""Calls of the jobs API, without input or output: how a request looks, when to retry it, what a response means."""
+"""Calls of the jobs API, without input or output: what a request looks like, and when to retry it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from ai_jobs.client.arguments import HALF_A_CHARACTER, seconds_of
 from ai_jobs.client.auth import check_header
-from ai_jobs.client.exceptions import (
-    ApiConnectionError,
-    InvalidArgumentError,
-    about_another_job,
-    error_of,
-    unexpected,
-)
-from ai_jobs.client.job import Job, job_of
+from ai_jobs.client.exceptions import InvalidArgumentError
+from ai_jobs.client.job import Job
+from ai_jobs.client.responses import may_pass, success
 from ai_jobs.client.urls import is_http_url
-from ai_jobs.client.wire import Auth, NoAnswer, Outcome, Pause, Request, Response, Send, Steps
-from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.client.wire import Auth, Outcome, Pause, Request, Response, Send, Steps
 
 MAX_ATTEMPTS = 6
 RETRY_SECONDS = 60.0
@@ -29,9 +22,6 @@ RETRY_SECONDS = 60.0
 
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 10.0
-
-# Everything that the client sends can safely be sent twice, so it also retries a 500, as the AWS SDKs do.
-_MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 # Sockets don't accept an infinite timeout; more than a day is a mistake.
 _LONGEST_TIMEOUT_SECONDS = 86_400
@@ -153,59 +143,3 @@ class Calls:
 
 def _is_refused(outcome: Outcome) -> bool:
     return isinstance(outcome, Response) and outcome.status == 401
-
-
-def may_pass(outcome: Outcome) -> bool:
-    """Is this a failure that may be temporary?"""
-    if isinstance(outcome, NoAnswer):
-        return outcome.may_pass
-    if outcome.status not in _MAY_PASS:
-        return False
-    # The quota of a day or a month does not come back while the client retries.
-    return b'"QUOTA_EXCEEDED"' not in outcome.body
-
-
-def success(request: Request, outcome: Outcome) -> Response:
-    """The response, if it is a success.
-
-    Raises:
-        ApiError: the subclass that fits the response.
-        ApiConnectionError: if there is no response.
-    """
-    if isinstance(outcome, NoAnswer) or not 200 <= outcome.status < 300:
-        raise problem_of(request, outcome)
-    return outcome
-
-
-def problem_of(request: Request, outcome: Outcome) -> AIJobsError:
-    """The exception for what is not a success."""
-    if isinstance(outcome, Response):
-        return error_of(request, outcome)
-    reason = str(outcome.cause) or type(outcome.cause).__name__
-    error = ApiConnectionError(f"{request.method} {request.shown_url} got no response: {reason}", request.job_id)
-    error.__cause__ = outcome.cause
-    return error
-
-
-def document_in(request: Request, response: Response) -> dict[str, Any]:
-    """The JSON object of a response. Raises UnexpectedAnswerError if there is none."""
-    document = response.document()
-    if document is None:
-        raise unexpected(request, response, "something that is not a JSON object")
-    return document
-
-
-def job_in(request: Request, response: Response, known: Mapping[str, Any] | None = None) -> Job:
-    """The job of a response, with what is known about it already.
-
-    Raises:
-        UnexpectedAnswerError: if it is not a job, or not the one that the request is about.
-    """
-    document = document_in(request, response)
-    try:
-        job = job_of({**(known or {}), **document})
-    except ValueError as error:
-        raise unexpected(request, response, str(error)) from error
-    if job.job_id != request.job_id:
-        raise about_another_job(request, response, job.job_id)
-    return job

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ai_jobs.client.arguments import id_of, ids_of, json_of, seconds_of
-from ai_jobs.client.calls import Calls, document_in, job_in
-from ai_jobs.client.exceptions import ApiError, ConflictError, unexpected
+from ai_jobs.client.calls import Calls
+from ai_jobs.client.exceptions import ApiError, ConflictError
 from ai_jobs.client.job import Job, job_of, result_of
+from ai_jobs.client.responses import document_in, job_in, unexpected
 from ai_jobs.client.urls import is_http_url
 from ai_jobs.client.waiting import Wait
 from ai_jobs.client.wire import Auth, Emit, Steps

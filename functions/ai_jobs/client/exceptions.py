@@ -1,16 +1,13 @@
-"""What the client raises. Everything is an `AIJobsError`, so one `except` is enough if you want only one."""
+"""What the client raises. Everything is an `AIJobsError`, so one `except` is enough if you want only one.
+
+The errors that carry a job (it failed, it was cancelled, it has not ended) are in `ai_jobs.client.job`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ai_jobs.contract.errors import AIJobsError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from ai_jobs.client.job import Job
-    from ai_jobs.client.wire import Request, Response
 
 
 class InvalidArgumentError(AIJobsError, ValueError, TypeError):
@@ -98,126 +95,3 @@ class ApiConnectionError(AIJobsError):
 
     def __init__(self, message: str, job_id: str | None = None) -> None:
         super().__init__(message, "NO_ANSWER", job_id)
-
-
-class WaitTimeoutError(AIJobsError, TimeoutError):
-    """The time is up, and jobs are still open. They continue; wait again, or cancel them.
-
-    Attributes:
-        open_ids: the jobs that have not ended, in the order given.
-        jobs: by id, what was last seen of them; an id that is missing here is unknown to the service (yet).
-        problem: why the last poll failed, if it did; that exception is chained.
-        job_id: the open job, if there is only one.
-    """
-
-    def __init__(
-        self, seconds: float, open_ids: Iterable[str], jobs: Mapping[str, Job], problem: str | None = None
-    ) -> None:
-        self.seconds = seconds
-        self.open_ids = tuple(open_ids)
-        self.jobs = dict(jobs)
-        self.problem = problem
-        states = [f"{job_id} ({self._state_of(job_id)})" for job_id in self.open_ids[:10]]
-        more = f" and {len(self.open_ids) - len(states)} more" if len(self.open_ids) > len(states) else ""
-        last = f"; the last poll failed: {problem}" if problem else ""
-        only = self.open_ids[0] if len(self.open_ids) == 1 else None
-        super().__init__(f"not ended after {seconds:g} s: {', '.join(states)}{more}{last}", "WAIT_TIMEOUT", only)
-
-    def _state_of(self, job_id: str) -> str:
-        if job_id in self.jobs:
-            return self.jobs[job_id].status
-        return "not seen" if self.problem else "unknown to the service"
-
-    def __reduce__(self) -> tuple[type[WaitTimeoutError], tuple[Any, ...]]:
-        return type(self), (self.seconds, self.open_ids, self.jobs, self.problem)
-
-
-class JobNotEndedError(AIJobsError):
-    """The result of a job was requested while the job is still open. `job` is what was seen of it."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(f"job {job.job_id} is {job.status}: wait for it first", "JOB_NOT_ENDED", job.job_id)
-        self.job = job
-
-    def __reduce__(self) -> tuple[type[JobNotEndedError], tuple[Any, ...]]:
-        return type(self), (self.job,)
-
-
-class JobFailedError(AIJobsError):
-    """The job ended without a result.
-
-    Attributes:
-        job: the job; `job.error` says why.
-        code: the code of the job's error, such as `INVALID_INPUT`.
-    """
-
-    def __init__(self, job: Job) -> None:
-        code = job.error.code if job.error else job.error_code or job.status.upper()
-        reason = f": {job.error}" if job.error else ""
-        super().__init__(f"job {job.job_id} is {job.status}{reason}", code, job.job_id)
-        self.job = job
-
-    def __reduce__(self) -> tuple[type[JobFailedError], tuple[Any, ...]]:
-        return type(self), (self.job,)
-
-
-class JobCancelledError(JobFailedError):
-    """The job was cancelled."""
-
-
-_BY_STATUS: dict[int, type[ApiError]] = {
-    400: BadRequestError,
-    401: NotAllowedError,
-    403: NotAllowedError,
-    404: NotFoundError,
-    405: BadRequestError,
-    409: ConflictError,
-    413: BadRequestError,
-    415: BadRequestError,
-    429: ThrottledError,
-}
-
-
-def error_of(request: Request, response: Response) -> ApiError:
-    """The exception for a response that is not a success."""
-    error = _documented_error(response)
-    if error is None:
-        return _without_document(request, response)
-    kind = UnavailableError if response.status >= 500 else _BY_STATUS.get(response.status, ApiError)
-    return kind(response.status, *error, response.request_id, request.job_id)
-
-
-def unexpected(request: Request, response: Response, problem: str) -> UnexpectedAnswerError:
-    """The exception for a response that this API would not send; it shows the beginning."""
-    message = f"{request.method} {request.shown_url} returned {problem}: {response.text()!r}; check the API's URL"
-    return UnexpectedAnswerError(
-        response.status, "UNEXPECTED_ANSWER", message, None, response.request_id, request.job_id
-    )
-
-
-def about_another_job(request: Request, response: Response, other_id: str) -> UnexpectedAnswerError:
-    """The exception for a response about another job, which the caller must not take for their own."""
-    message = (
-        f"{request.method} {request.shown_url} returned the job {other_id!r:.140}: something on the way mixes up "
-        "responses; look for a cache or a proxy in front of the API, and for a connection that two processes share"
-    )
-    return UnexpectedAnswerError(response.status, "WRONG_JOB", message, None, response.request_id, request.job_id)
-
-
-def _documented_error(response: Response) -> tuple[str, str, str | None] | None:
-    error = (response.document() or {}).get("error")
-    if not isinstance(error, dict):
-        return None
-    code, message, field = error.get("code"), error.get("message"), error.get("field")
-    if not (isinstance(code, str) and isinstance(message, str)):
-        return None
-    return code, message, field if isinstance(field, str) else None
-
-
-def _without_document(request: Request, response: Response) -> ApiError:
-    # Whatever is in front of the API (a load balancer, a proxy) has its own words for a temporary failure.
-    if response.status >= 500 or response.status == 429:
-        kind = ThrottledError if response.status == 429 else UnavailableError
-        message = f"{request.method} {request.shown_url} got a response that is not the API's own: {response.text()!r}"
-        return kind(response.status, "UNEXPECTED_ANSWER", message, None, response.request_id, request.job_id)
-    return unexpected(request, response, f"status {response.status} and no error document")

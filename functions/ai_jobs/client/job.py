@@ -1,15 +1,15 @@
-"""A job as the API shows it."""
+"""A job as the API shows it, and the errors that carry one."""
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ai_jobs.client.exceptions import JobCancelledError, JobFailedError, JobNotEndedError
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.result import JobResult, Usage, is_usage
 from ai_jobs.contract.row import TERMINAL, JobStatus
 
@@ -78,6 +78,71 @@ class Job:
         if not self.has_ended:
             raise JobNotEndedError(self)
         raise JobCancelledError(self) if self.status == JobStatus.CANCELLED else JobFailedError(self)
+
+
+class WaitTimeoutError(AIJobsError, TimeoutError):
+    """The time is up, and jobs are still open. They continue; wait again, or cancel them.
+
+    Attributes:
+        open_ids: the jobs that have not ended, in the order given.
+        jobs: by id, what was last seen of them; an id that is missing here is unknown to the service (yet).
+        problem: why the last poll failed, if it did; that exception is chained.
+        job_id: the open job, if there is only one.
+    """
+
+    def __init__(
+        self, seconds: float, open_ids: Iterable[str], jobs: Mapping[str, Job], problem: str | None = None
+    ) -> None:
+        self.seconds = seconds
+        self.open_ids = tuple(open_ids)
+        self.jobs = dict(jobs)
+        self.problem = problem
+        states = [f"{job_id} ({self._state_of(job_id)})" for job_id in self.open_ids[:10]]
+        more = f" and {len(self.open_ids) - len(states)} more" if len(self.open_ids) > len(states) else ""
+        last = f"; the last poll failed: {problem}" if problem else ""
+        only = self.open_ids[0] if len(self.open_ids) == 1 else None
+        super().__init__(f"not ended after {seconds:g} s: {', '.join(states)}{more}{last}", "WAIT_TIMEOUT", only)
+
+    def _state_of(self, job_id: str) -> str:
+        if job_id in self.jobs:
+            return self.jobs[job_id].status
+        return "not seen" if self.problem else "unknown to the service"
+
+    def __reduce__(self) -> tuple[type[WaitTimeoutError], tuple[Any, ...]]:
+        return type(self), (self.seconds, self.open_ids, self.jobs, self.problem)
+
+
+class JobNotEndedError(AIJobsError):
+    """The result of a job was requested while the job is still open. `job` is what was seen of it."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.job_id} is {job.status}: wait for it first", "JOB_NOT_ENDED", job.job_id)
+        self.job = job
+
+    def __reduce__(self) -> tuple[type[JobNotEndedError], tuple[Any, ...]]:
+        return type(self), (self.job,)
+
+
+class JobFailedError(AIJobsError):
+    """The job ended without a result.
+
+    Attributes:
+        job: the job; `job.error` says why.
+        code: the code of the job's error, such as `INVALID_INPUT`.
+    """
+
+    def __init__(self, job: Job) -> None:
+        code = job.error.code if job.error else job.error_code or job.status.upper()
+        reason = f": {job.error}" if job.error else ""
+        super().__init__(f"job {job.job_id} is {job.status}{reason}", code, job.job_id)
+        self.job = job
+
+    def __reduce__(self) -> tuple[type[JobFailedError], tuple[Any, ...]]:
+        return type(self), (self.job,)
+
+
+class JobCancelledError(JobFailedError):
+    """The job was cancelled."""
 
 
 def job_of(document: Mapping[str, Any]) -> Job:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from ai_jobs.client.calls import Calls, job_in, may_pass, problem_of, success
-from ai_jobs.client.exceptions import NotFoundError, WaitTimeoutError
-from ai_jobs.client.job import Job
+from ai_jobs.client.calls import Calls
+from ai_jobs.client.exceptions import NotFoundError
+from ai_jobs.client.job import Job, WaitTimeoutError
+from ai_jobs.client.responses import job_in, may_pass, problem_of, success
 from ai_jobs.client.wire import Emit, Outcome, Pause, Request, Response, Steps
 from ai_jobs.contract.errors import AIJobsError
 

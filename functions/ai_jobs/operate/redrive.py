@@ -24,7 +24,7 @@ _THREADS = 10
 # What a function adds to a dead-lettered message, and what belongs to a delayed copy: a redrive starts the job over.
 _NOT_OF_THE_MESSAGE = {ERROR_CODE, ERROR_MESSAGE, "Attempts", FAILED_AT, *OF_DELAYED_COPIES}
 
-_NOT_YET = "the reconciler writes its failure within minutes; try again then (ai-jobs doctor tells whether it runs)"
+_NOT_YET = "the reconciler writes its failure within minutes; try again then (ai-jobs doctor shows whether it runs)"
 
 
 class Outcome(StrEnum):

@@ -157,7 +157,7 @@ class Watcher:
     _kept: dict[str, tuple[float, Any, list[str]]] = field(default_factory=dict, init=False)
 
     def snapshot(self) -> Snapshot:
-        """What there is to see now.
+        """The environment as it is now.
 
         Raises:
             AWSError: if no queue at all can be read. Anything else that can't be read is None, and a note says why.

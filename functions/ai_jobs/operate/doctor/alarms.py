@@ -1,4 +1,4 @@
-"""The alarms and the topics that they notify: does somebody hear of it?"""
+"""The alarms and the topics that they notify: does anyone hear about a problem?"""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def _alarm(alarm_name: str, alarm: Mapping[str, Any] | None, topics: set[str]) -
         return
     if not alarm.get("ActionsEnabled"):
         advice = f"aws cloudwatch enable-alarm-actions --alarm-names {alarm_name}"
-        yield Finding(name, State.FAILED, "its actions are disabled: nobody is notified", advice)
+        yield Finding(name, State.FAILED, "its actions are disabled: no one is notified", advice)
     if not alarm.get("AlarmActions"):
-        yield Finding(name, State.FAILED, "has no actions: nobody is notified", APPLY)
+        yield Finding(name, State.FAILED, "has no actions: no one is notified", APPLY)
     elif topics and not topics & set(alarm["AlarmActions"]):
         others = ", ".join(alarm["AlarmActions"])
         yield Finding(name, State.FAILED, f"notifies {others}, none of which is a topic of the environment", APPLY)
@@ -42,7 +42,7 @@ def _alarm(alarm_name: str, alarm: Mapping[str, Any] | None, topics: set[str]) -
 
 
 def check_topics(subject: Subject) -> Iterator[Finding]:
-    """Can CloudWatch publish to each topic, and does somebody subscribe to it?"""
+    """Can CloudWatch publish to each topic, and does anyone subscribe to it?"""
     arns = subject.outputs.get("alarm_topic_arns") or [subject.need("alarm_topic_arn")]
     for arn in arns:
         name = f"topic {arn.rpartition(':')[2]}"
@@ -53,7 +53,7 @@ def _topic(name: str, arn: str) -> Iterator[Finding]:
     client = get_sns_client()
     key = client.get_topic_attributes(TopicArn=arn)["Attributes"].get("KmsMasterKeyId", "")
     if key.endswith("alias/aws/sns"):
-        found = "is encrypted with alias/aws/sns, which CloudWatch can't use: alarms reach nobody"
+        found = "is encrypted with alias/aws/sns, which CloudWatch can't use: alarms reach no one"
         advice = "use no key, or a key of your own that allows cloudwatch.amazonaws.com"
         yield Finding(name, State.FAILED, found, advice)
     pages = client.get_paginator("list_subscriptions_by_topic")
@@ -70,4 +70,4 @@ def _unheard(name: str, arn: str, pending: int) -> Finding:
     unconfirmed = f", {pending} not confirmed" if pending else ""
     subscribe = f"aws sns subscribe --topic-arn {arn} --protocol email --notification-endpoint YOUR_ADDRESS"
     advice = "confirm the subscription that AWS sent you" if pending else subscribe
-    return Finding(name, State.WARNING, f"no confirmed subscription{unconfirmed}: alarms reach nobody", advice)
+    return Finding(name, State.WARNING, f"no confirmed subscription{unconfirmed}: alarms reach no one", advice)

@@ -94,7 +94,7 @@ def _deployment(subject: Subject, deployed: int, latest: int) -> Iterator[Findin
     newest = _deployments(subject)[0]
     state = newest["State"].lower()
     if newest["State"] in _IN_PROGRESS:
-        found = f"version {newest['ConfigurationVersion']} is on its way ({state})"
+        found = f"the deployment of version {newest['ConfigurationVersion']} is in progress ({state})"
         yield Finding(_NAME, State.WARNING, found, "check again in a minute")
     elif latest != deployed:
         found = f"version {deployed} is deployed, but version {latest} exists (last deployment: {state})"

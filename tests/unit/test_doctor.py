@@ -571,7 +571,7 @@ def test_a_deployment_on_its_way(environment):
     environment.deployments.insert(0, environment.deployment(3, 8, "DEPLOYING"))
     finding = environment.only()
     assert finding.state is State.WARNING
-    assert finding.found == "version 8 is on its way (deploying)"
+    assert finding.found == "the deployment of version 8 is in progress (deploying)"
 
 
 def test_deployments_of_another_profile_do_not_count(environment):
@@ -698,10 +698,10 @@ def test_alarms(environment):  # R-E4
         Finding(
             "alarm two",
             State.FAILED,
-            "its actions are disabled: nobody is notified",
+            "its actions are disabled: no one is notified",
             "aws cloudwatch enable-alarm-actions --alarm-names two",
         ),
-        Finding("alarm two", State.FAILED, "has no actions: nobody is notified", "run terraform apply"),
+        Finding("alarm two", State.FAILED, "has no actions: no one is notified", "run terraform apply"),
         Finding(
             "alarm unhealthy",
             State.WARNING,
@@ -729,7 +729,7 @@ def test_an_alarm_that_rings_is_a_warning_beside_the_ok(environment):
 @pytest.mark.parametrize(
     ("subscriptions", "found", "advice"),
     [
-        ([], "no confirmed subscription: alarms reach nobody", f"aws sns subscribe --topic-arn {TOPIC}"),
+        ([], "no confirmed subscription: alarms reach no one", f"aws sns subscribe --topic-arn {TOPIC}"),
         ([{"SubscriptionArn": "PendingConfirmation"}], "1 not confirmed", "confirm"),
     ],
 )
