@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from ai_jobs.client.exceptions import ThrottledError as ThrottledError
     from ai_jobs.client.exceptions import UnavailableError as UnavailableError
     from ai_jobs.client.exceptions import UnexpectedAnswerError as UnexpectedAnswerError
-    from ai_jobs.client.exceptions import WaitTimeoutError as WaitTimeoutError
     from ai_jobs.client.job import Job as Job
     from ai_jobs.client.job import JobCancelledError as JobCancelledError
     from ai_jobs.client.job import JobFailedError as JobFailedError
     from ai_jobs.client.job import JobFailure as JobFailure
     from ai_jobs.client.job import JobNotEndedError as JobNotEndedError
+    from ai_jobs.client.job import WaitTimeoutError as WaitTimeoutError
     from ai_jobs.client.sync import JobsClient as JobsClient
     from ai_jobs.contract.errors import AIJobsError as AIJobsError
     from ai_jobs.contract.errors import AWSError as AWSError
@@ -83,7 +83,6 @@ _HOMES = {
         "ThrottledError",
         "UnavailableError",
         "UnexpectedAnswerError",
-        "WaitTimeoutError",
     ),
     "ai_jobs.client.job": (
         "Job",
@@ -91,6 +90,7 @@ _HOMES = {
         "JobFailedError",
         "JobFailure",
         "JobNotEndedError",
+        "WaitTimeoutError",
     ),
     "ai_jobs.client.sync": ("JobsClient",),
     "ai_jobs.contract.errors": (

@@ -1,1 +1,1 @@
-"""The reconciler function: closes jobs that nobody works on any more."""
+"""The reconciler function: closes jobs that no one works on anymore."""

@@ -21,7 +21,7 @@ store = JobStore(settings.table_name, settings.retention_days, bucket=settings.b
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Look through both DLQs and the open jobs once; the answer counts what was done."""
+    """Go through both DLQs and the open jobs once. Returns counts of what was done."""
     ends_at = timestamps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
     done = asdict(Reconciler(settings, store, ends_at).run())
     logger.info("reconciled", extra=done)

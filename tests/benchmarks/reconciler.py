@@ -36,7 +36,8 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.job_store import JobStore, open_shard
 from ai_jobs.service.settings import ReconcilerSettings
-from reconciler.reconcile import SETTLED_AFTER, Reconciler
+from reconciler.dlq_reader import SETTLED_AFTER
+from reconciler.reconcile import Reconciler
 from scripts import local_aws
 from scripts.project import local_environment
 

@@ -38,15 +38,15 @@ def test_an_operator_mends_what_a_model_refused(cli, submit, ended, until, model
     job_id = submit(prompt, traceId="trace-1")
     assert ended(job_id)["error"]["code"] == "MODEL_NOT_FOUND"
 
-    _, letters = cli("dlq", "list", "--job-id", job_id)
-    (letter,) = letters
-    assert (letter["userId"], letter["jobType"], letter["attempts"]) == ("user-1", "echo", 1)
-    assert letter["errorCode"] == "MODEL_NOT_FOUND"
+    _, messages = cli("dlq", "list", "--job-id", job_id)
+    (message,) = messages
+    assert (message["userId"], message["jobType"], message["attempts"]) == ("user-1", "echo", 1)
+    assert message["errorCode"] == "MODEL_NOT_FOUND"
 
     code, done = cli("dlq", "retry", "--job-id", job_id, "--yes")
     assert (code, done["counts"]) == (0, {"sent": 1})
 
-    # The row says `failed` until a worker opens it again.
+    # The row says `failed` until a worker reopens it.
     until(lambda: cli("status", job_id)[1][0]["status"] == "completed", f"job {job_id}")
     job = cli("status", job_id)[1][0]
     assert (job["userId"], job["traceId"], job["attempts"]) == ("user-1", "trace-1", 1)
@@ -70,7 +70,7 @@ def test_a_retry_that_is_killed_and_run_again_loses_nothing(
     assert cli("dlq", "list", "--user", "killed")[1], "killed in the middle, not after the end"
 
     def all_completed():
-        # What it held when it was killed shows again within a minute.
+        # What it held when it was killed becomes visible again within a minute.
         cli("dlq", "retry", "--yes", "--user", "killed", "--rate", "0")
         return {job["status"] for job in cli("status", *job_ids)[1]} == {"completed"}
 

@@ -1,7 +1,7 @@
-"""Any text goes through the whole chain with its real parts: body, queue, worker, row, stream, event, command.
+"""Any text passes through the whole chain with its real parts: body, queue, worker, row, stream, event, command.
 
-Half a surrogate pair is the worst of it: it passes through JSON, but not through UTF-8. Wherever it comes in, the job
-ends with a reason, and nothing that is written holds it.
+The worst case is half a surrogate pair: JSON can carry it, UTF-8 can't. Wherever it enters, the job ends with a reason,
+and nothing that is written contains it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PLACES = ("value", "key", "extra", "answer", "error", "foreign result", "foreign
 
 
 class Chain:
-    """The service, its functions called one after the other."""
+    """The service, with its functions called one after the other."""
 
     def __init__(self, aws, worker_settings, type_document, record, cli):
         self.aws, self.record, self.cli = aws, record, cli
@@ -79,7 +79,7 @@ class Chain:
         return Worker(self.worker_settings, self.store, Budget(self.aws.table), self.source.get, ends_at, model)
 
     def work(self, model):
-        """The processor, and the result handler after it, on all that is in their queues."""
+        """Run the processor, then the result handler, on everything in their queues."""
         ends_at = timestamps.now() + timedelta(minutes=15)
         taken = self._taken(self.aws.request_queue)
         assert process_batch(taken, self.worker(ends_at, model), self.source) == []
@@ -102,8 +102,8 @@ class Chain:
 
 @pytest.fixture
 def chain(aws, settings, type_document, record, cli, monkeypatch):
-    monkeypatch.setattr("ai_jobs.operate.redrive._POLL_SECONDS", 0)
-    monkeypatch.setattr("ai_jobs.operate.redrive._PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.sweep._POLL_SECONDS", 0)
+    monkeypatch.setattr("ai_jobs.operate.sweep._PATIENCE_SECONDS", 0)
     return Chain(aws, settings, type_document, record, cli)
 
 
@@ -151,9 +151,9 @@ def _through(chain, text, place):
 
     chain.work(model) if not place.startswith("foreign") else _answered_elsewhere(chain, job_id, text, place, model)
     item = chain.item(job_id)
-    if place in ("user", "type") and item is None:  # nobody's job: it is in the DLQ
-        letters = json.loads(_printed(chain, "dlq", "list", "--json"))
-        assert any(letter["jobId"] == job_id for letter in letters)
+    if place in ("user", "type") and item is None:  # no one's job: it is in the DLQ
+        messages = json.loads(_printed(chain, "dlq", "list", "--json"))
+        assert any(message["jobId"] == job_id for message in messages)
         return
     assert item["status"]["S"] in ("completed", "failed"), item
     json.dumps(item, ensure_ascii=False).encode()
@@ -161,7 +161,7 @@ def _through(chain, text, place):
     assert publish([record], chain.event_settings) == []
     poisoned = {"error": {"M": {"code": {"S": "X"}, "message": {"S": text}}}, "status": {"S": "failed"}}
     record = {"eventName": "MODIFY", "dynamodb": {"NewImage": item | poisoned, "SequenceNumber": "2"}}
-    assert publish([record], chain.event_settings) == [], "such a row blocks no shard"
+    assert publish([record], chain.event_settings) == [], "such a row does not block its shard"
     _printed(chain, "status", job_id, "--json")
     _printed(chain, "status", job_id)
 

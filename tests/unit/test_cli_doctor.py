@@ -1,4 +1,4 @@
-"""`ai-jobs doctor`: what the checks find, printed."""
+"""`ai-jobs doctor`: how it prints what the checks find."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILED = Finding("processor's trigger", State.FAILED, "paused", "resume it: ai-j
 
 @pytest.fixture
 def run(monkeypatch):
-    """Runs `ai-jobs doctor` where the checks find this; the subject they were given is on the result."""
+    """Runs `ai-jobs doctor` with checks that find this; the result also has the subject that they were given."""
 
     def call(findings, *arguments, before=()):
         subjects = []
@@ -101,7 +101,7 @@ def test_no_environment(run, monkeypatch):
     monkeypatch.setattr("ai_jobs.cli.environment.VARIABLES", {})
     done = run([OK])
     assert done.exit_code == 1
-    assert "request_queue_url of these variables is not known" in done.stderr
+    assert "request_queue_url is not known: it is missing from the AI_JOB_ variables" in done.stderr
     assert done.subjects == []
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_environment(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run([OK], before=("--env", "nowhere"))
     assert done.exit_code == 1
-    assert "no environment 'nowhere'" in done.stderr
+    assert "there is no environment 'nowhere'" in done.stderr
     assert done.subjects == []
 
 
@@ -118,4 +118,4 @@ def test_a_file_that_holds_no_outputs(run, tmp_path):
     file.write_text("not JSON")
     done = run([OK], before=("--outputs", str(file)))
     assert done.exit_code == 1
-    assert "is no JSON" in done.stderr
+    assert "is not JSON" in done.stderr

@@ -1,4 +1,4 @@
-"""Jobs as people write them down."""
+"""Files of jobs."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def test_what_a_job_does_not_say_comes_from_the_options():
         ("[]", "is an empty array"),
         ("{\n  'no': 1}", "is not JSON: Expecting property name"),
         (json.dumps(JOB) + "\n{oops", "line 2 of"),
-        ("7", "line 1 is a JSON number: a job is an object"),
-        ("null", "line 1 is a JSON null: a job is an object"),
-        ([JOB, "x"], "job 2 is a JSON string: a job is an object"),
-        ([JOB, [JOB]], "job 2 is a JSON array: a job is an object"),
-        ([JOB, True], "job 2 is a JSON boolean: a job is an object"),
+        ("7", "line 1 is a JSON number: a job must be an object"),
+        ("null", "line 1 is a JSON null: a job must be an object"),
+        ([JOB, "x"], "job 2 is a JSON string: a job must be an object"),
+        ([JOB, [JOB]], "job 2 is a JSON array: a job must be an object"),
+        ([JOB, True], "job 2 is a JSON boolean: a job must be an object"),
         ([JOB, JOB | {"userId": "a b"}], "job 2: userId is 'a b'"),
         (json.dumps(JOB) + "\n" + json.dumps(JOB | {"jobType": "A"}), "line 2: jobType is 'A'"),
-        ([JOB | {"deadlineSecond": 5}], "job 1: unknown field 'deadlineSecond'; a job has userId, jobType, input"),
-        ([{"jobType": "greeting", "input": {}}], "userId is missing: every job needs it, in the file or --user"),
-        ([{"userId": "u", "input": {}}], "jobType is missing: every job needs it, in the file or --type"),
+        ([JOB | {"deadlineSecond": 5}], "job 1: unknown field 'deadlineSecond': a job has userId, jobType, input"),
+        ([{"jobType": "greeting", "input": {}}], "userId is missing: every job needs it, in the file or from --user"),
+        ([{"userId": "u", "input": {}}], "jobType is missing: every job needs it, in the file or from --type"),
         ([{"userId": "u", "jobType": "greeting"}], "input is missing: every job needs it"),
         ([JOB | {"input": []}], "input is missing or not an object. It must be a JSON object."),
         ([JOB | {"jobId": ""}], "jobId is ''"),
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_named(content, said):
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c", "\x1e", "\r"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_only_line_ends_end_a_line(separator, end):
-    """JSON allows some of what else str.splitlines() splits at within a string, unescaped."""
+    """JSON strings may contain some of the other characters at which str.splitlines() splits, unescaped."""
     written = separator if separator.isprintable() or separator in "\u2028\u2029\u0085" else json.dumps(separator)[1:-1]
     line = json.dumps(JOB | {"input": {"name": "Ada@Lovelace"}}).replace("@", written)
     jobs = read_jobs({"jobs.jsonl": (line + end) * 2})

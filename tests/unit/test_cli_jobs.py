@@ -1,4 +1,4 @@
-"""The commands submit, status, wait, cancel and list."""
+"""The commands submit, status, wait, cancel, and list."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import weakref
 from datetime import timedelta
 
 import boto3
+import click
 import pytest
 
 from ai_jobs import AIJobResultMessage, AWSError, get_queue_message_count, receive_messages
 from ai_jobs.aws import clients
-from ai_jobs.cli import jobs
+from ai_jobs.cli import submit
+from ai_jobs.cli.main import main
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobStatus
-from ai_jobs.operate.waiting import follow
+from ai_jobs.operate.polling import poll_until_ended
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import ClaimTerms
 
@@ -89,8 +91,8 @@ def no_pauses(monkeypatch):
 
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(
-        "ai_jobs.operate.waiting.follow",
-        lambda store, ids, timeout: follow(store, ids, timeout, clock=lambda: seconds[0], sleep=sleep),
+        "ai_jobs.operate.polling.poll_until_ended",
+        lambda store, ids, timeout: poll_until_ended(store, ids, timeout, clock=lambda: seconds[0], sleep=sleep),
     )
     return seconds
 
@@ -159,7 +161,7 @@ def test_a_file_that_is_no_text_is_named(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "name the files"),
+        ((), "pass the files"),
         (("missing.json",), "does not exist"),
         (("-", "-"), "- is named twice"),
     ],
@@ -188,15 +190,15 @@ def test_variables_of_another_environment_do_not_count(cli, file, tmp_path, aws)
 
 
 def test_a_failure_in_the_middle_says_what_was_sent_and_what_not(cli, file, aws, refusing, monkeypatch):
-    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    monkeypatch.setattr(submit, "_SENDERS", 1)
     refusing(clients.get_sqs_sending_client(), "SendMessage", after=2)
     path = file([JOB | ({"jobId": "own"} if number == 4 else {}) for number in range(5)])
     result = cli("submit", "--json", path)
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)) == 2
     assert f"3 of 5 jobs were not sent: {path}, job 3, {path}, job 4, {path}, job 5" in result.stderr
-    assert "submit only these again" in result.stderr
-    assert "these credentials may not do this" in result.stderr
+    assert "Submit only these again" in result.stderr
+    assert "these credentials do not allow this" in result.stderr
     assert get_queue_message_count(aws.request_queue).total == 2
 
 
@@ -209,18 +211,18 @@ def test_nothing_more_is_begun_after_a_failure(cli, file, monkeypatch):
             raise AWSError("SQS is down", "Unknown")
         threading.Event().wait(0.01)
 
-    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    monkeypatch.setattr(submit, "_SENDERS", 1)
     monkeypatch.setattr("ai_jobs.aws.submission.send_ai_job_request", send)
     assert cli("submit", file([JOB] * 100)).exit_code == 1
     assert len(sent) < 90
 
 
 def test_jobs_with_their_own_ids_may_be_submitted_again(cli, file, refusing, monkeypatch):
-    monkeypatch.setattr(jobs, "_SENDERS", 1)
+    monkeypatch.setattr(submit, "_SENDERS", 1)
     refusing(clients.get_sqs_sending_client(), "SendMessage", after=1)
     result = cli("submit", file([JOB | {"jobId": f"job-{number}"} for number in range(3)]))
     assert "2 of 3 jobs were not sent" in result.stderr
-    assert "submit only these again" not in result.stderr
+    assert "Submit only these again" not in result.stderr
 
 
 @pytest.fixture
@@ -267,7 +269,7 @@ def test_no_more_jobs_are_in_memory_than_can_be_sent(cli, file, monkeypatch):
     monkeypatch.setattr("ai_jobs.aws.submission.send_ai_job_request", send)
     assert cli("submit", file([JOB] * 500)).exit_code == 0
     assert len(most) == 500
-    assert max(most) <= jobs._IN_THE_AIR + jobs._SENDERS
+    assert max(most) <= submit._IN_THE_AIR + submit._SENDERS
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
@@ -286,26 +288,26 @@ def test_a_pipe_by_name_is_read_once_and_gone_through_twice(cli, tmp_path, queue
 
 def test_what_a_file_gained_after_the_check_is_not_sent(cli, file, monkeypatch, aws):
     path = file("\n".join([json.dumps(JOB)] * 3) + "\n")
-    send = jobs._send
+    send = submit._send
 
     def and_then(*args, **kwargs):
         file("\n".join([*[json.dumps(JOB)] * 3, "{oops"]), "jobs-0.json")
         return send(*args, **kwargs)
 
-    monkeypatch.setattr(jobs, "_send", and_then)
+    monkeypatch.setattr(submit, "_send", and_then)
     assert cli("submit", path).exit_code == 0
     assert get_queue_message_count(aws.request_queue).total == 3
 
 
 def test_what_became_wrong_after_the_check_ends_the_run_with_what_was_sent(cli, file, monkeypatch, aws):
     path = file("\n".join([json.dumps(JOB)] * 3) + "\n")
-    send = jobs._send
+    send = submit._send
 
     def and_then(*args, **kwargs):
         file("\n".join([json.dumps(JOB), json.dumps(JOB), "{oops"]), "jobs-0.json")
         return send(*args, **kwargs)
 
-    monkeypatch.setattr(jobs, "_send", and_then)
+    monkeypatch.setattr(submit, "_send", and_then)
     result = cli("submit", path)
     assert result.exit_code == 1
     assert len(result.stdout.splitlines()) == 3
@@ -523,8 +525,10 @@ def test_list_refuses_what_can_not_be_a_user(cli):
     assert (result.exit_code, "userId is 'a b'" in result.stderr) == (2, True)
 
 
-def test_the_states_of_the_option_are_those_of_the_store():
-    assert list(jobs.STATUSES) == [status.value for status in JobStatus]
+def test_the_states_of_the_option_are_those_of_a_row():
+    listing = main.get_command(click.Context(main), "list")
+    (option,) = [option for option in listing.params if "--status" in option.opts]
+    assert list(option.type.choices) == [status.value for status in JobStatus]
 
 
 @pytest.mark.parametrize(
@@ -536,7 +540,7 @@ def test_a_refused_table_is_explained(cli, refusing, arguments):
     result = cli(*arguments)
     assert result.exit_code == 1
     assert "operation: on cue: AccessDeniedException" in result.stderr, "AWS's own words name the permission"
-    assert "these credentials may not do this" in result.stderr
+    assert "these credentials do not allow this" in result.stderr
 
 
 def test_the_region_may_be_in_the_aws_clis_own_variable(cli, file, monkeypatch):
@@ -574,7 +578,7 @@ def test_what_could_not_be_cancelled_is_named(cli, start, end):
     end("ended")
     done = cli("cancel", "open", "ended", "nobody")
     assert done.exit_code == 1
-    assert "not cancelled, for they have ended or have no row (yet): ended, nobody" in done.stderr
+    assert "not cancelled, because they have ended or don't have a row (yet): ended, nobody" in done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
         ["open", "cancelled"],
         ["ended", "completed"],

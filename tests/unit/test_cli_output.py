@@ -1,4 +1,4 @@
-"""What the command prints: in pipes, on narrow terminals, and in any encoding."""
+"""What the command prints: into pipes, on narrow terminals, and in any encoding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(params=[20, 40, 80, 200])
 def width(request, monkeypatch):
-    """A terminal of this width, without colours."""
+    """A terminal of this width, without colors."""
     monkeypatch.setenv("COLUMNS", str(request.param))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -40,14 +40,14 @@ def width(request, monkeypatch):
 def test_an_id_stays_in_one_piece_however_narrow_the_terminal_is(width):
     lines = output.rendered(COLUMNS, [ROW] * 3).splitlines()
     assert [line.split()[0] for line in lines] == ["JOB", JOB_ID, JOB_ID, JOB_ID], (
-        "one line a job; the terminal wraps it"
+        "one line per job; the terminal wraps it"
     )
     assert all(str(cell) in lines[1] for cell in ROW[:-1])
 
 
 def test_free_text_is_folded_between_words(width):
     ids = [JOB_ID, "x" * 128]
-    text = output.rendered(("OUTCOME", "LETTERS", "REASON", "JOBS"), [("skipped", 2, FOUND, ", ".join(ids))])
+    text = output.rendered(("OUTCOME", "MESSAGES", "REASON", "JOBS"), [("skipped", 2, FOUND, ", ".join(ids))])
     assert {*ids[1:], f"{JOB_ID},", *FOUND.split()} <= set(text.split())
     assert len(text.splitlines()) > 2
 
@@ -58,23 +58,23 @@ def test_folded_text_fits_the_terminal_where_its_words_do(monkeypatch, width):
     assert text.split().count("word") == 50
 
 
-def test_colours_do_not_move_columns(monkeypatch):
+def test_colors_do_not_move_columns(monkeypatch):
     monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=Terminal()))
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("NO_COLOR", raising=False)
     rows = [("a", "failed", "x"), ("\u65e5\u672c", "completed", "y")]
-    coloured = output.rendered(("JOB", "STATUS", "TYPE"), rows)
-    assert "\x1b[31mfailed" in coloured
-    plain = re.sub("\x1b\\[[0-9;]*m", "", coloured)
+    colored = output.rendered(("JOB", "STATUS", "TYPE"), rows)
+    assert "\x1b[31mfailed" in colored
+    plain = re.sub("\x1b\\[[0-9;]*m", "", colored)
     assert plain.splitlines() == ["JOB   STATUS     TYPE", "a     failed     x", "\u65e5\u672c  completed  y"]
     monkeypatch.setenv("NO_COLOR", "1")
     assert output.rendered(("JOB", "STATUS", "TYPE"), rows) == plain
 
 
 @pytest.fixture
-def strange_letter(aws, body):
-    """A dead letter with half a surrogate pair, a control character and letters beyond ASCII in its user's input."""
+def strange_message(aws, body):
+    """A dead-lettered message whose input has half a surrogate pair, a control character, and non-ASCII characters."""
     text = body(input={"na\ud83cme": "caf\u00e9 \ud83c \x1b[2J \u2028 \U0001f600"})
     send_message(aws.request_dlq, text, {"ErrorCode": "INVALID_INPUT", "ErrorMessage": "caf\u00e9 \U0001f600"})
 
@@ -82,21 +82,21 @@ def strange_letter(aws, body):
 @pytest.mark.parametrize("charset", ["utf-8", "ascii", "latin-1", "cp1252"])
 @pytest.mark.parametrize("command", [("list",), ("show", "job-1")])
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_any_text_is_printed_in_any_encoding(cli, strange_letter, charset, command, options, monkeypatch):
-    monkeypatch.setattr("ai_jobs.operate.redrive._POLL_SECONDS", 0)
+def test_any_text_is_printed_in_any_encoding(cli, strange_message, charset, command, options, monkeypatch):
+    monkeypatch.setattr("ai_jobs.operate.sweep._POLL_SECONDS", 0)
     result = cli("dlq", *command, *options, charset=charset)
     assert result.exit_code == 0, result.output
     if options:
         document = json.loads(result.stdout)
-        letter = document["letters"][0] if "letters" in document else document[0]
-        assert letter["errorMessage"] == "caf\u00e9 \U0001f600"
+        message = document["letters"][0] if "letters" in document else document[0]
+        assert message["errorMessage"] == "caf\u00e9 \U0001f600"
     else:
         assert "caf" in result.stdout
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
 def test_half_a_surrogate_pair_does_not_end_the_command(encoding):
-    """In a process of its own, with a real standard output: the environment says its encoding."""
+    """In a process of its own, with a real standard output, whose encoding the environment determines."""
     code = (
         "from ai_jobs.cli.main import main\nfrom ai_jobs.cli import output, verify\n"
         "def printed(*_):\n"

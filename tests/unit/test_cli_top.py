@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from ai_jobs import AWSError
 from ai_jobs.aws.queues import QueueMessageCount
 from ai_jobs.cli.main import main
-from ai_jobs.operate.snapshot import JOB_METRICS, Alarm, QueueState, Snapshot, Watcher, WorkerState
+from ai_jobs.operate.cloudwatch import JOB_METRICS
+from ai_jobs.operate.snapshot import Alarm, QueueState, Snapshot, Watcher, WorkerState
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012"
 FULL = Snapshot(
@@ -34,7 +35,7 @@ FULL = Snapshot(
         "inputTokens": 12_000,
     },
     alarms=[Alarm("dlq-messages", "Threshold Crossed: 2 > 0")],
-    notes=["CloudWatch has nothing of the last 5 minutes on: result-handler"],
+    notes=["CloudWatch has no data for the last 5 minutes: result-handler"],
 )
 ONCE = """\
 QUEUE         VISIBLE  IN FLIGHT  DELAYED
@@ -55,13 +56,13 @@ model           latency p95 -, - throttles, 12,000 tokens in, - out
 IN ALARM      REASON
 dlq-messages  Threshold Crossed: 2 > 0
 
-(-) CloudWatch has nothing of the last 5 minutes on: result-handler
+(-) CloudWatch has no data for the last 5 minutes: result-handler
 """
 
 
 @pytest.fixture
 def snapshots(monkeypatch):
-    """What the watcher gives, one after the other."""
+    """What the watcher returns, one after the other."""
     queue = [FULL]
 
     def take(watcher):
@@ -145,7 +146,7 @@ def test_live_until_ctrl_c(snapshots, run, terminal):
     assert slept == [5, 5, 5]
     assert snapshots == []
     assert "interrupted" not in done.output
-    # The terminal's other screen is left, and what was seen last is printed.
+    # The terminal's other screen is gone, and the last view is printed.
     after = done.stdout.rpartition("\x1b[?1049l")[2]
     assert "CHANGE/MIN" in after
     assert "-31" in after

@@ -91,7 +91,7 @@ def test_types_that_are_not_known_before_the_apply_are_no_failure(check):
 
 def test_a_plan_without_types_is_no_failure(check):  # terraform plan -destroy
     done = check({"planned_values": {"root_module": {}}, "configuration": {"root_module": {}}})
-    assert (done.exit_code, "there are none in this plan" in done.stdout) == (0, True)
+    assert (done.exit_code, "this plan has none" in done.stdout) == (0, True)
 
 
 def test_a_plan_tells_which_attributes_terraform_drops(check, type_document):
@@ -148,7 +148,7 @@ def test_a_misspelled_attribute_of_a_tfvars_file_is_told_with_the_nearest(check)
     ]
     assert check(TFVARS.replace("max_token", "max_tokens").replace("memory", "memory_mb"), "a.tfvars").exit_code == 0
     done = check({"job_types": {"x": {"zzz": 1}}}, "a.tfvars.json")
-    assert (done.exit_code, "there are guardrail, input_schema, max_tokens" in done.stdout) == (1, True)
+    assert (done.exit_code, "it has guardrail, input_schema, max_tokens" in done.stdout) == (1, True)
 
 
 def test_the_names_in_the_package_are_those_of_the_module():
@@ -163,7 +163,7 @@ def test_the_names_in_the_package_are_those_of_the_module():
 @pytest.mark.parametrize(
     ("content", "name", "found"),
     [
-        ("PK\x03\x04", "p.tfplan", "is a saved plan: terraform show -json"),
+        ("PK\x03\x04", "p.tfplan", "is a saved plan. Run: terraform show -json"),
         ("{", "a.json", "is not JSON"),
         ("[]", "a.json", "it is not a JSON object"),
         ("{}", "a.json", "has no jobTypes"),

@@ -19,7 +19,7 @@ from ai_jobs.service.outcomes import ClaimTerms
 
 @pytest.fixture
 def worker(aws, monkeypatch):
-    """Lets a worker end the test job in this way at the command's second look at the table."""
+    """Lets a worker end the test job in this way before the command polls the table for the second time."""
     get_all = JobStore.get_all
     looks = []
 
@@ -36,7 +36,7 @@ def worker(aws, monkeypatch):
             return get_all(store, ids)
 
         monkeypatch.setattr(JobStore, "get_all", look)
-        monkeypatch.setattr("ai_jobs.operate.waiting._FIRST_PAUSE_SECONDS", 0.01)
+        monkeypatch.setattr("ai_jobs.operate.polling._FIRST_PAUSE_SECONDS", 0.01)
 
     return set_up
 
@@ -69,7 +69,7 @@ def test_the_two_queues_are_enough(cli, aws, two_variables):  # R-C4
     result = cli("verify", "--test-send")
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 3
-    assert "without table_name its end can't be seen" in result.stderr
+    assert "without table_name, the command can't see how it ends" in result.stderr
     assert get_queue_message_count(aws.request_queue).visible == 1
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from botocore.exceptions import NoCredentialsError
 from click.testing import CliRunner
 
-from ai_jobs.cli.main import COMMANDS, main
+from ai_jobs.cli.main import main
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:request"
 ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"
@@ -40,7 +38,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def worker(calls):
-    """A worker that is enabled, with 7 messages in its queue; switching takes one look."""
+    """A worker that is enabled, with 7 messages in its queue; a switch is effective immediately."""
     calls.answers["GetQueueAttributes"] = {
         "Attributes": {
             "QueueArn": QUEUE,
@@ -61,9 +59,9 @@ def test_pause_switches_the_worker_off_and_says_what_it_means(worker, run):
     done = run("pause", "request")
     assert done.exit_code == 0
     assert done.stdout == "request: processor-test is paused\nin the queue: 4 waiting, 2 in flight, 1 delayed\n"
-    assert "answers 404 for the rest" in done.stderr
-    assert "Messages wait up to 14 days" in done.stderr
-    assert "The next `terraform apply` starts it again, unless you set processor.enabled = false." in done.stderr
+    assert "returns 404 for all others" in done.stderr
+    assert "Messages wait for up to 14 days" in done.stderr
+    assert "`terraform apply` starts the worker again, unless you set processor.enabled = false." in done.stderr
     assert worker.of("UpdateEventSourceMapping") == [{"UUID": ID, "Enabled": False}]
     assert worker.of("ListEventSourceMappings") == [{"FunctionName": "processor-test", "EventSourceArn": QUEUE}]
 
@@ -129,7 +127,7 @@ def test_not_allowed(worker, run):
     done = run("pause", "request")
     assert done.exit_code == 1
     assert "lambda:UpdateEventSourceMapping" in done.stderr
-    assert "these credentials may not do this" in done.stderr
+    assert "these credentials do not allow this" in done.stderr
 
 
 def test_no_credentials(worker, run):
@@ -150,11 +148,3 @@ def test_unknown_queue(run):
     done = run("pause", "requests")
     assert done.exit_code == 2
     assert "'request', 'response'" in done.stderr
-
-
-@pytest.mark.parametrize("name", ["top", "pause", "resume", "doctor"])
-def test_help_needs_no_boto3_and_agrees_with_the_list(name):
-    module, _, attribute = COMMANDS[name][0].partition(":")
-    program = f"import sys, {module} as m; print('boto3' in sys.modules, m.{attribute}.get_short_help_str(120))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == f"False {COMMANDS[name][1]}\n"

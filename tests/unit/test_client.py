@@ -1,4 +1,4 @@
-"""Both clients over HTTP: connections, headers, authorisation, proxies. The rules are in test_client_core.py."""
+"""Both clients over HTTP: connections, headers, authorization, proxies. test_client_core.py tests the rules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ai_jobs import (
     SigV4Auth,
     WaitTimeoutError,
 )
-from ai_jobs.client import asynchronous, core, sync
+from ai_jobs.client import asynchronous, calls, sync, waiting
 from ai_jobs.client.wire import Request
 from tests.fake_jobs_api import LOST, RESULT, FakeJobsApi, answer, error, served
 from tests.forked import Child
@@ -43,9 +43,9 @@ TEXT = {"text": "hello"}
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJobsApi]:
-    monkeypatch.setattr(core, "_FIRST_BACKOFF_SECONDS", 0.001)
-    monkeypatch.setattr(core, "_FIRST_PAUSE_SECONDS", 0.001)
-    # A request that the service holds lasts longer than a connection may take, here as there (25 s and 5 s).
+    monkeypatch.setattr(calls, "_FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE_SECONDS", 0.001)
+    # A request that the service holds takes longer than a connection may, here as in production (25 s and 5 s).
     for client in (sync, asynchronous):
         monkeypatch.setattr(client, "CONNECT_TIMEOUT_SECONDS", 0.5)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
@@ -56,7 +56,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJobsApi]:
 
 
 class Blocking:
-    """The asynchronous client with the synchronous one's methods, so that one test is for both."""
+    """The asynchronous client with the synchronous one's methods, so that one test covers both."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._runner = asyncio.Runner()
@@ -108,11 +108,11 @@ def test_a_request_may_be_held_for_longer_than_a_connection_may_take(api: FakeJo
         started = time.monotonic()
         assert client.wait("x", 30).has_ended
         assert time.monotonic() - started >= 2 * 20 * api.held_second
-    assert len(api.calls) == 3, "none was given up and repeated"
+    assert len(api.calls) == 3, "none was abandoned and repeated"
 
 
 def test_times_are_the_libraries_own(api: FakeJobsApi, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five seconds for a connection; for the answer 30, and the 25 of the wait on top."""
+    """Five seconds for a connection; 30 for the response, plus the 25 of the wait."""
     import aiohttp
     import urllib3
 
@@ -201,7 +201,7 @@ def test_a_submit_that_cannot_be_authorized_says_which_job_it_was(
 
 def test_another_jobs_answer_is_never_returned(api: FakeJobsApi, make: Any) -> None:
     api.faults.append(answer(200, {"jobId": "y", "status": "completed", "result": RESULT}))
-    with make(api.url) as client, pytest.raises(AIJobsError, match="answered with the job 'y'") as raised:
+    with make(api.url) as client, pytest.raises(AIJobsError, match="returned the job 'y'") as raised:
         client.get("x")
     assert (raised.value.code, raised.value.job_id) == ("WRONG_JOB", "x")
 
@@ -246,7 +246,7 @@ def test_a_fixed_token_is_not_tried_twice(api: FakeJobsApi, make: Any) -> None:
     assert len(api.calls) == 1
 
 
-def test_any_function_can_authorise(api: FakeJobsApi, make: Any) -> None:
+def test_any_function_can_authorize(api: FakeJobsApi, make: Any) -> None:
     api.accepts = lambda headers: headers.get("x-session") == "PUT"
     with make(api.url, lambda request: {"X-Session": request.method}) as client:
         assert client.submit("echo", TEXT).user_id is None
@@ -263,7 +263,7 @@ def test_a_signature_holds_for_what_arrives(api: FakeJobsApi, make: Any) -> None
         again.context["timestamp"] = headers["x-amz-date"]
         assert headers["x-amz-security-token"] == "session"
         assert "/eu-west-1/execute-api/aws4_request" in headers["authorization"]
-        # botocore signs the parameters as they stand in the URL, in alphabetical order: what arrived is what it signed.
+        # botocore signs the URL's parameters in alphabetical order: what arrived is what it signed.
         signed = Signer(credentials, "execute-api", "eu-west-1").canonical_query_string(again)
         assert signed == "&".join(sorted(filter(None, target.partition("?")[2].split("&"))))
 
@@ -302,7 +302,7 @@ def test_temporary_credentials_are_renewed_between_tries() -> None:
             "expiry_time": "2020-01-01T00:00:00Z",
         }
 
-    # Expired at once, so that each signature asks again.
+    # Expired immediately, so that each signature asks again.
     credentials = RefreshableCredentials.create_from_metadata(
         {"access_key": "AKIAZERO", "secret_key": "s", "token": "t", "expiry_time": "2020-01-01T00:00:00Z"},
         fetch,
@@ -325,13 +325,13 @@ def test_one_client_serves_many_threads(api: FakeJobsApi) -> None:
 def test_the_environments_proxy_is_used_but_not_for_what_it_excludes(
     api: FakeJobsApi, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The fake API stands in for the proxy: what a proxy gets has the whole URL as its target.
+    # The fake API stands in for the proxy: a request to a proxy has the whole URL as its target.
     monkeypatch.setenv("http_proxy", api.url.removesuffix("/v1").replace("://", "://user:p%40ss@"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     api.add("x")
     with make("http://jobs.invalid/v1") as client:
         client.get("x")
-    # aiohttp writes the header's name in another case; "user:p@ss" in base64.
+    # aiohttp writes the header's name in another case; the value is "user:p@ss" in base64.
     assert api.headers[-1]["proxy-authorization"] == "Basic dXNlcjpwQHNz"
     assert api.calls[-1][1] == "http://jobs.invalid/v1/jobs/x"
     with make(api.url) as client:
@@ -395,7 +395,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no f
 
 
 def _use(client: JobsClient, names: list[str]) -> list[str]:
-    """Read the jobs one by one and all together; the ids that were seen."""
+    """Read the jobs one by one and all together. Returns the ids that were seen."""
     return [client.get(name).job_id for name in names] + sorted(job.job_id for job in client.iter_results(names, 10))
 
 
@@ -463,7 +463,7 @@ def test_the_asynchronous_client_makes_new_connections_in_a_child(api: FakeJobsA
     client = AsyncJobsClient(api.url)
     with asyncio.Runner() as runner:
         assert runner.run(use()) == names + sorted(names)
-        # The parent's loop lives on, and its connections are open.
+        # The parent's loop still runs, and its connections are open.
         children = [Child(lambda: asyncio.run(use())) for _ in range(2)]
         assert runner.run(use()) == names + sorted(names)
         for child in children:
@@ -502,7 +502,7 @@ def test_stopping_early_leaves_nothing_behind(api: FakeJobsApi) -> None:
         assert client.get("job-1").has_ended
 
 
-# What the extra `functions`, `cli` or `async` brings, and what only the functions have.
+# What the extras `functions`, `cli`, and `async` install.
 OPTIONAL = ("aws_lambda_powertools", "fastjsonschema", "jinja2", "click", "rich", "aiohttp")
 BLOCK = f"import sys\nfor name in {OPTIONAL!r}: sys.modules[name] = None\n"
 

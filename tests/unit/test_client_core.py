@@ -1,4 +1,4 @@
-"""The rules of the client, carried out against an API in memory with a clock that only pauses and waits move."""
+"""The rules of the client, against an API in memory, with a clock that only pauses and waits move."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ai_jobs import (
     UnexpectedAnswerError,
     WaitTimeoutError,
 )
-from ai_jobs.client import core
+from ai_jobs.client import calls, waiting
 from ai_jobs.client.core import Core
 from ai_jobs.client.job import job_of
 from ai_jobs.client.wire import Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
@@ -110,14 +110,14 @@ def test_a_lost_answer_does_not_make_a_second_job(driver: Driver, client: Core) 
     assert list(driver.api.rows) == [job.job_id]
     assert len(set(driver.api.calls)) == 1
     assert (job.status, job.user_id, job.job_type) == ("queued", "user-1", "echo")
-    assert driver.pauses == [0.5, 7 + 1.0, 2.0], "growing, and on top of what the service asks for"
+    assert driver.pauses == [0.5, 7 + 1.0, 2.0], "growing, in addition to what the service asks for"
 
 
 def test_tries_are_bounded_in_number(driver: Driver, client: Core) -> None:
     driver.api.faults.extend([error(503, "QUEUE_UNAVAILABLE")] * 20)
     with pytest.raises(UnavailableError) as raised:
         driver.run(submitted(client))
-    assert len(driver.api.calls) == core.MAX_ATTEMPTS
+    assert len(driver.api.calls) == calls.MAX_ATTEMPTS
     assert (raised.value.status, raised.value.code, raised.value.request_id) == (503, "QUEUE_UNAVAILABLE", "req-1")
 
 
@@ -125,7 +125,7 @@ def test_tries_are_bounded_in_time(driver: Driver, client: Core) -> None:
     driver.api.faults.extend([error(429, "THROTTLED", retry_after="45")] * 20)
     with pytest.raises(ThrottledError):
         driver.run(submitted(client))
-    assert driver.time <= core.RETRY_SECONDS
+    assert driver.time <= calls.RETRY_SECONDS
     assert len(driver.api.calls) == 2
 
 
@@ -138,7 +138,7 @@ def test_a_used_up_quota_is_not_asked_again(driver: Driver, client: Core) -> Non
 
 def test_no_answer_at_all_names_the_request_and_chains_the_cause(driver: Driver, client: Core) -> None:
     driver.api.faults.extend([LOST] * 20)
-    with pytest.raises(ApiConnectionError, match=r"GET https://api\.example/v1/jobs/x got no answer: cut") as raised:
+    with pytest.raises(ApiConnectionError, match=r"GET https://api\.example/v1/jobs/x got no response: cut") as raised:
         driver.run(client.get("x"))
     assert isinstance(raised.value.__cause__, OSError)
 
@@ -185,7 +185,7 @@ def test_a_refusal_is_raised_at_once_as_what_it_is(
 )
 def test_what_is_not_the_apis_answer_is_told_apart(driver: Driver, client: Core, given: Any) -> None:
     driver.api.faults.append(given)
-    with pytest.raises(UnexpectedAnswerError, match="look at the API's URL"):
+    with pytest.raises(UnexpectedAnswerError, match="check the API's URL"):
         driver.run(client.get("x"))
     assert len(driver.api.calls) == 1
 
@@ -194,7 +194,7 @@ def test_a_proxys_own_503_is_retried_too(driver: Driver, client: Core) -> None:
     driver.api.faults.extend([(503, {}, b"<html>busy</html>")] * 20)
     with pytest.raises(UnavailableError, match="not the API's own: '<html>busy</html>'"):
         driver.run(client.get("x"))
-    assert len(driver.api.calls) == core.MAX_ATTEMPTS
+    assert len(driver.api.calls) == calls.MAX_ATTEMPTS
 
 
 def test_a_new_token_is_asked_for_once(driver: Driver) -> None:
@@ -234,7 +234,7 @@ def test_cancel_answers_with_the_job_as_it_is(driver: Driver, client: Core) -> N
     driver.api.add("x")
     assert driver.run(client.cancel("x")).status == "cancelled"
     assert len(driver.api.calls) == 1
-    assert driver.run(client.cancel("x")).status == "cancelled", "again is no error"
+    assert driver.run(client.cancel("x")).status == "cancelled", "again is not an error"
 
 
 def test_a_cancel_whose_answer_was_lost_is_done(driver: Driver, client: Core) -> None:
@@ -275,7 +275,7 @@ def test_a_service_that_does_not_hold_is_not_hammered(driver: Driver, client: Co
     driver.api.add("x")
     driver.api.looks["x"] = 5
     driver.run(client.wait("x", 300))
-    # Retry-After comes with a 200; a 304 has none, and the pause grows by itself.
+    # A 200 has a Retry-After; a 304 has none, and the pause grows by itself.
     assert driver.pauses == pytest.approx([2, 0.75, 1.125, 1.6875, 2.53125])
 
 
@@ -326,7 +326,7 @@ def test_many_jobs_are_handed_out_once_each_as_they_end(driver: Driver, client: 
     driver.run(client.follow([*names, names[0]], 3000))
     assert sorted(driver.emitted_ids) == sorted(names)
     assert driver.emitted_ids[0] != "job-0", "the order is the one in which they end"
-    assert max(driver.batches) == core.CONCURRENCY
+    assert max(driver.batches) == waiting.CONCURRENCY
 
 
 def test_looks_at_very_many_jobs_are_spread(driver: Driver, client: Core) -> None:
@@ -337,7 +337,7 @@ def test_looks_at_very_many_jobs_are_spread(driver: Driver, client: Core) -> Non
         driver.api.looks[name] = 10**6
     with pytest.raises(WaitTimeoutError, match="and 390 more"):
         driver.run(client.follow(names, 100))
-    # 400 jobs at 20 a second: a look at each every 20 seconds, and a long poll between.
+    # 400 jobs at 20 a second: a poll of each every 20 seconds, and a long poll in between.
     assert 400 * 5 <= len(driver.api.calls) <= 400 * 6 + 20
     assert driver.time == pytest.approx(100)
 
@@ -363,11 +363,11 @@ def test_a_sweep_outlives_faults_but_not_an_outage(driver: Driver, client: Core)
     driver.api.add("later")
     driver.api.faults.extend([error(503, "STORE_UNAVAILABLE")] * 1000)
     started = driver.time
-    with pytest.raises(WaitTimeoutError, match=r"later \(not seen\); the last look failed: 503 STORE") as raised:
+    with pytest.raises(WaitTimeoutError, match=r"later \(not seen\); the last poll failed: 503 STORE") as raised:
         driver.run(client.follow(["late", "later"], 300))
     assert isinstance(raised.value.__cause__, UnavailableError)
     assert driver.time - started == pytest.approx(300)
-    assert len(driver.api.calls) < 120, "it asks ever more slowly"
+    assert len(driver.api.calls) < 120, "it polls at growing intervals"
 
 
 OUTAGES = {"no connection": LOST, "503": error(503, "STORE_UNAVAILABLE"), "proxy": (502, {}, b"<html>")}
@@ -380,12 +380,12 @@ def test_a_wait_goes_on_until_its_own_time_is_up(driver: Driver, client: Core, f
     for names in (["x"], ["a", "b", "c"]):
         for name in names:
             driver.api.add(name)
-        driver.api.faults.extend([fault] * 3 * core.MAX_ATTEMPTS)
+        driver.api.faults.extend([fault] * 3 * calls.MAX_ATTEMPTS)
         driver.run(client.wait("x", 1000) if len(names) == 1 else client.follow(names, 1000))
         assert not driver.api.faults
     assert sorted(driver.emitted_ids) == ["a", "b", "c"]
     driver.api.faults.extend([fault] * 10_000)
-    with pytest.raises(WaitTimeoutError, match="the last look failed") as raised:
+    with pytest.raises(WaitTimeoutError, match="the last poll failed") as raised:
         driver.run(client.wait("y", 20_000))
     again = pickle.loads(pickle.dumps(raised.value))  # noqa: S301 - our own
     assert (again.job_id, again.open_ids, str(again)) == ("y", ("y",), str(raised.value))
@@ -398,10 +398,10 @@ def test_a_long_retry_after_ends_no_wait(driver: Driver, client: Core) -> None:
     busy = error(429, "THROTTLED", retry_after="3600")
     driver.api.faults.extend([busy, busy])
     assert driver.run(client.wait("x", 300)).has_ended
-    assert driver.pauses == [60, 60], "what was wrong may be right long before"
+    assert driver.pauses == [60, 60], "what failed may work again long before"
     driver.api.faults.append(busy)
     assert driver.run(client.wait("x", 10)).has_ended
-    assert driver.pauses[2:] == [10], "a last look when the time is up"
+    assert driver.pauses[2:] == [10], "a last poll when the time is up"
     driver.api.faults.extend([busy, busy])
     driver.run(client.follow(["x", "y"], 300))
     assert sorted(driver.emitted_ids) == ["x", "y"]
@@ -409,24 +409,24 @@ def test_a_long_retry_after_ends_no_wait(driver: Driver, client: Core) -> None:
     driver.api.faults.append(busy)
     with pytest.raises(ThrottledError):
         driver.run(client.get("x"))
-    assert len(driver.api.calls) == calls + 1, "another call leaves it to the caller what to do in the meantime"
+    assert len(driver.api.calls) == calls + 1, "any other call leaves it to the caller what to do in the meantime"
 
 
 def test_a_service_that_hangs_does_not_make_a_short_sweep_a_long_one(driver: Driver, client: Core) -> None:
     names = [f"job-{number}" for number in range(200)]
 
     def hang(request: Request) -> Outcome:
-        driver.time += request.timeout_seconds / core.CONCURRENCY  # they hang together
+        driver.time += request.timeout_seconds / waiting.CONCURRENCY  # they hang together
         return NoAnswer(TimeoutError())
 
     driver._send = hang  # type: ignore[method-assign]
     with pytest.raises(WaitTimeoutError):
         driver.run(client.follow(names, 10))
-    assert driver.time <= 10 + 2 * core._LEAST_PATIENCE_SECONDS
+    assert driver.time <= 10 + 2 * waiting._LEAST_PATIENCE_SECONDS
 
 
 def test_a_fault_while_it_waits_for_news_ends_nothing(driver: Driver, client: Core) -> None:
-    """However little of the pause between two looks is left: that bounds the wait, and not the tries."""
+    """However little is left of the pause between two sweeps: that limits the long poll, not the tries."""
     driver.api.looks = {"one": 6, "two": 6}
     for name in driver.api.looks:
         driver.api.add(name)
@@ -451,8 +451,8 @@ def test_an_empty_id_is_no_wish_for_a_new_one(driver: Driver, client: Core) -> N
 
 @pytest.mark.parametrize("jobs", ["x-1", job_of({"jobId": "x-1", "status": "queued"})])
 def test_one_id_is_not_taken_for_many(client: Core, jobs: Any) -> None:
-    with pytest.raises(TypeError, match=r"give a list, such as \['x-1'\]") as raised:
-        client.follow(jobs, 300)  # at once, not with the first job
+    with pytest.raises(TypeError, match=r"pass a list, such as \['x-1'\]") as raised:
+        client.follow(jobs, 300)  # immediately, not with the first job
     assert isinstance(raised.value, AIJobsError)
 
 
@@ -487,7 +487,7 @@ def test_a_result_of_another_producer_may_be_any_object(driver: Driver, client: 
             b'{"jobId": "x", "status": "completed", "result": {"usage": {"inputTokens": 1e999, "outputTokens": 0}}}',
         )
     )
-    assert driver.run(client.get("x")).result.usage.input_tokens == 0, "a number that is not one counts nothing"
+    assert driver.run(client.get("x")).result.usage.input_tokens == 0, "a number that is not one counts as nothing"
     for nothing in ("text", [], None):
         with pytest.raises(ValueError, match="not a result as documented"):
             job_of({"jobId": "x", "status": "completed", "result": nothing})
@@ -586,10 +586,10 @@ def test_every_error_says_which_job_it_is_about(driver: Driver, client: Core, op
 
 
 def test_a_submit_that_fails_says_which_id_was_made_up(driver: Driver, client: Core) -> None:
-    driver.api.faults.extend([LOST] * core.MAX_ATTEMPTS)
+    driver.api.faults.extend([LOST] * calls.MAX_ATTEMPTS)
     with pytest.raises(ApiConnectionError) as raised:
         driver.run(submitted(client))
-    assert list(driver.api.rows) == [raised.value.job_id], "the job may be there all the same"
+    assert list(driver.api.rows) == [raised.value.job_id], "the job may exist nevertheless"
     with pytest.raises(InvalidArgumentError) as refused:
         driver.run(client.submit("echo", {"a set": {1}}, None, {}))  # type: ignore[dict-item]
     assert uuid.UUID(refused.value.job_id)
@@ -614,7 +614,7 @@ def test_errors_about_how_a_job_ended_name_it_and_a_lists_name_none(driver: Driv
 @pytest.mark.parametrize("status", ["queued", "completed", "cancelled"])
 def test_another_jobs_answer_is_never_returned(driver: Driver, client: Core, operation: Any, status: str) -> None:
     driver.api.faults.append(answer(200, {"jobId": "y", "status": status, "result": RESULT}))
-    with pytest.raises(UnexpectedAnswerError, match="answered with the job 'y'") as raised:
+    with pytest.raises(UnexpectedAnswerError, match="returned the job 'y'") as raised:
         driver.run(operation(client))
     assert raised.value.code == "WRONG_JOB"
     assert driver.emitted == []
@@ -733,6 +733,6 @@ def test_a_time_that_is_not_a_number_is_refused(driver: Driver, client: Core, se
 
 
 def test_an_api_key_that_is_not_a_header_is_refused_without_showing_it() -> None:
-    with pytest.raises(InvalidArgumentError, match="x-api-key is not one line") as raised:
+    with pytest.raises(InvalidArgumentError, match="x-api-key is not a single line") as raised:
         Core(URL, None, "secret\n", 30.0)
     assert "secret" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""The reconciler: R-E3, R-E4. It closes what nobody works on any more, and marks what SQS dead-lettered."""
+"""The reconciler: R-E3, R-E4. It closes what no one works on anymore, and marks what SQS dead-lettered."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from ai_jobs.service.dead_letters import send_to_dlq
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import ClaimTerms, Refusal
 from ai_jobs.service.settings import ReconcilerSettings
-from reconciler import reconcile
-from reconciler.reconcile import Reconciler, Summary
+from reconciler import dlq_reader, message_handling, open_jobs
+from reconciler.dead_lettered_jobs import DeadLetteredJobs
+from reconciler.reconcile import Reconciler
+from reconciler.summary import Summary
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(reconcile, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(dlq_reader, "_POLL_SECONDS", 0)
 
 
 @pytest.fixture(autouse=True)
 def _few_shards(monkeypatch):
-    """A run asks each one twice, which takes moto most of a test's time."""
+    """A run queries each one twice, which would take moto most of a test's time."""
     monkeypatch.setattr(job_store, "OPEN_SHARDS", 4)
-    monkeypatch.setattr(reconcile, "OPEN_SHARDS", 4)
+    monkeypatch.setattr(open_jobs, "OPEN_SHARDS", 4)
 
 
 @pytest.fixture
 def run(aws, store, clock):
-    """One run, with two minutes to go; `chance` decides about second looks at settled dead letters."""
+    """One run, with two minutes to go; `chance` decides about second looks at settled messages."""
     settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
 
     def reconcile(chance=0.0):
@@ -68,11 +70,13 @@ def claim(store, clock, body):
 
 
 @pytest.fixture
-def letters(aws, messages_in):
+def dead_lettered(aws, messages_in):
     return lambda: messages_in(aws.request_dlq)
 
 
-def test_a_crashed_job_is_closed_and_its_dead_letter_says_why(run, in_dlq, claim, store, clock, letters):  # R-E3 R-E4
+def test_a_crashed_job_is_closed_and_its_dead_lettered_message_says_why(
+    run, in_dlq, claim, store, clock, dead_lettered
+):  # R-E3 R-E4
     message_id = in_dlq({"UserId": "user-1", "TraceId": "t", "ThrottleCount": "2"})
     claim(message_id)
     clock.forward(minutes=15)
@@ -80,15 +84,15 @@ def test_a_crashed_job_is_closed_and_its_dead_letter_says_why(run, in_dlq, claim
     row = store.get("job-1")
     assert (row["status"], row["error"]["code"]) == ("failed", "WORKER_CRASHED")
     assert {"openShard", "dueAt", "leaseExpiresAt"}.isdisjoint(row)
-    (letter,) = letters()
-    assert letter.message_id != message_id
-    assert letter.group_id == "user-1"
-    assert letter.attributes == {
+    (message,) = dead_lettered()
+    assert message.message_id != message_id
+    assert message.group_id == "user-1"
+    assert message.attributes == {
         "UserId": "user-1",
         "TraceId": "t",
         "JobId": "job-1",
         "ErrorCode": "WORKER_CRASHED",
-        "ErrorMessage": letter.attributes["ErrorMessage"],
+        "ErrorMessage": message.attributes["ErrorMessage"],
         "Attempts": "1",
         "FailedAt": timestamps.to_text(clock()),
     }
@@ -101,38 +105,38 @@ def test_what_was_given_back_and_then_dead_lettered_is_closed_too(run, in_dlq, c
     assert store.get("job-1")["status"] == "failed"
 
 
-def test_a_job_that_never_reached_a_worker_gets_a_row(run, in_dlq, store, letters, clock):  # R-E3
+def test_a_job_that_never_reached_a_worker_gets_a_row(run, in_dlq, store, dead_lettered, clock):  # R-E3
     message_id = in_dlq(jobId=None, traceId="t", timestamp="2026-01-31T11:00:00Z")
     assert run() == Summary(closed=1, restamped=1)
     row = store.get(message_id)
     assert (row["status"], row["error"]["code"], row["attempt"]) == ("failed", "WORKER_CRASHED", 0)
     assert (row["userId"], row["jobType"], row["traceId"]) == ("user-1", "greeting", "t")
     assert row["createdAt"] == "2026-01-31T11:00:00.000Z"
-    (letter,) = letters()
-    assert letter.attributes["JobId"] == message_id, "a redrive keeps the job's identity"
+    (message,) = dead_lettered()
+    assert message.attributes["JobId"] == message_id, "a redrive keeps the job's identity"
 
 
-def test_a_redrive_of_a_closed_job_runs_it(run, in_dlq, store, claim, clock, letters, body):
+def test_a_redrive_of_a_closed_job_runs_it(run, in_dlq, store, claim, clock, dead_lettered, body):
     message_id = in_dlq(jobId=None)
     run()
-    (letter,) = letters()
+    (message,) = dead_lettered()
     clock.forward(minutes=1)
-    again = ReceivedJob.parse(letter.body, letter.attributes, "new-id", clock())
+    again = ReceivedJob.parse(message.body, message.attributes, "new-id", clock())
     assert again.job_id == message_id
     claimed = store.claim(again, "new-id", ClaimTerms(clock() + timedelta(minutes=15), 3600, 1800))
     assert claimed.attempt == 1
 
 
 @pytest.mark.parametrize("minutes", [0, 14])
-def test_a_job_that_may_still_be_worked_on_is_left_alone(run, in_dlq, claim, store, clock, letters, minutes):
+def test_a_job_that_may_still_be_worked_on_is_left_alone(run, in_dlq, claim, store, clock, dead_lettered, minutes):
     claim(in_dlq())
     clock.forward(minutes=minutes)
     assert run() == Summary()
     assert store.get("job-1")["status"] == "processing"
-    assert len(letters()) == 1, "it is shown again, for the next run"
+    assert len(dead_lettered()) == 1, "it is visible again, for the next run"
 
 
-def test_a_duplicates_dead_letter_closes_nothing(run, in_dlq, claim, store, clock):
+def test_a_duplicates_dead_lettered_message_closes_nothing(run, in_dlq, claim, store, clock):
     in_dlq()
     claim("another message")
     clock.forward(minutes=15)
@@ -148,7 +152,7 @@ def test_the_copy_that_carries_the_job_closes_it(run, in_dlq, claim, store):
 
 
 @pytest.mark.parametrize("status", ["completed", "failed"])
-def test_dead_letters_of_ended_jobs(run, in_dlq, claim, store, letters, status):
+def test_dead_lettered_messages_of_ended_jobs(run, in_dlq, claim, store, dead_lettered, status):
     claim(in_dlq())
     outcome = (
         {"result": {"text": "hi"}} if status == "completed" else {"error": {"code": "INVALID_INPUT", "message": "m"}}
@@ -157,47 +161,47 @@ def test_dead_letters_of_ended_jobs(run, in_dlq, claim, store, letters, status):
     before = store.get("job-1")
     if status == "completed":
         assert run() == Summary(dropped=1)
-        assert letters() == []
+        assert dead_lettered() == []
     else:
         assert run() == Summary(restamped=1)
-        assert letters()[0].attributes["ErrorCode"] == "INVALID_INPUT"
+        assert dead_lettered()[0].attributes["ErrorCode"] == "INVALID_INPUT"
     assert store.get("job-1") == before
 
 
-def test_another_jobs_message_under_the_same_id_is_marked_as_such(run, in_dlq, claim, store, letters):
+def test_another_jobs_message_under_the_same_id_is_marked_as_such(run, in_dlq, claim, store, dead_lettered):
     claim("m", input={"name": "Ada"})
     in_dlq(input={"name": "Bob"})
     before = store.get("job-1")
     assert run() == Summary(restamped=1)
-    assert letters()[0].attributes["ErrorCode"] == "JOB_ID_CONFLICT"
+    assert dead_lettered()[0].attributes["ErrorCode"] == "JOB_ID_CONFLICT"
     assert run() == Summary(), "once is enough"
     assert store.get("job-1") == before
 
 
 @pytest.mark.parametrize("text", ["no json", "{}", '{"userId": "a b"}'])
-def test_what_is_no_job_gets_its_reason(run, in_dlq, letters, text):
+def test_what_is_not_a_job_gets_its_reason(run, in_dlq, dead_lettered, text):
     message_id = in_dlq(text=text)
     assert run() == Summary(restamped=1)
-    (letter,) = letters()
-    assert (letter.body, letter.attributes["ErrorCode"]) == (text, "NOT_A_JOB")
-    assert letter.attributes["JobId"] == message_id
+    (message,) = dead_lettered()
+    assert (message.body, message.attributes["ErrorCode"]) == (text, "NOT_A_JOB")
+    assert message.attributes["JobId"] == message_id
 
 
-def test_an_erased_jobs_dead_letter_goes(run, in_dlq, claim, store, letters):
+def test_an_erased_jobs_dead_lettered_message_goes(run, in_dlq, claim, store, dead_lettered):
     claim(in_dlq())
     store.erase("job-1")
     assert run() == Summary(dropped=1)
-    assert letters() == []
+    assert dead_lettered() == []
 
 
-def test_a_dead_letter_that_outlived_its_row_does_not_bring_it_back(run, in_dlq, store, clock, letters):
+def test_a_dead_lettered_message_that_outlived_its_row_does_not_bring_it_back(run, in_dlq, store, clock, dead_lettered):
     in_dlq(timestamp=timestamps.to_text(clock() - timedelta(days=30)))
     assert run() == Summary(restamped=1)
     assert store.get("job-1") is None
 
 
 @pytest.mark.parametrize("reason", [None, "DEPENDENCY_REFUSED"])
-def test_a_dead_letter_with_the_result_of_an_erased_job_goes(run, aws, claim, store, messages_in, reason):
+def test_a_dead_lettered_message_with_the_result_of_an_erased_job_goes(run, aws, claim, store, messages_in, reason):
     claim()
     store.erase("job-1")
     attributes = {"JobId": "job-1"} | ({"ErrorCode": reason} if reason else {})
@@ -208,7 +212,7 @@ def test_a_dead_letter_with_the_result_of_an_erased_job_goes(run, aws, claim, st
 
 @pytest.fixture
 def given_up(aws, received, body, clock):
-    """Puts a dead letter into the request DLQ as the processor does."""
+    """Puts a message into the request DLQ as the processor does."""
 
     def put(code="MODEL_ACCESS_DENIED", text=None, **fields):
         message = received(text or body(**fields))
@@ -218,7 +222,7 @@ def given_up(aws, received, body, clock):
 
 
 def test_a_given_up_job_whose_result_was_not_sent_is_closed_with_its_reason(
-    run, given_up, claim, store, clock, letters
+    run, given_up, claim, store, clock, dead_lettered
 ):
     claim("m")
     given_up()
@@ -226,7 +230,7 @@ def test_a_given_up_job_whose_result_was_not_sent_is_closed_with_its_reason(
     clock.forward(minutes=15)
     assert run() == Summary(closed=1)
     assert store.get("job-1")["error"] == {"code": "MODEL_ACCESS_DENIED", "message": "the reason"}
-    assert len(letters()) == 1
+    assert len(dead_lettered()) == 1
 
 
 def test_a_given_up_job_without_a_row_gets_one(run, given_up, store):
@@ -236,7 +240,7 @@ def test_a_given_up_job_without_a_row_gets_one(run, given_up, store):
     assert run() == Summary()
 
 
-def test_a_dead_letter_of_an_earlier_life_closes_nothing(run, given_up, claim, store, clock):
+def test_a_dead_lettered_message_of_an_earlier_life_closes_nothing(run, given_up, claim, store, clock):
     given_up()
     clock.forward(minutes=1)
     claim("redriven")
@@ -251,12 +255,12 @@ def test_a_conflict_never_gets_a_row(run, given_up, store):
     assert store.get("job-1") is None
 
 
-def test_what_sqs_moved_once_more_is_marked_anew(run, aws, claim, in_dlq, store, clock, letters, monkeypatch):
-    """A redriven message keeps the attributes of its first dead letter; SQS's mark says that it crashed since."""
+def test_what_sqs_moved_once_more_is_marked_anew(run, aws, claim, in_dlq, store, clock, dead_lettered, monkeypatch):
+    """A redriven message keeps its first reason; SQS's mark says that its worker has crashed since."""
     message_id = in_dlq({"JobId": "job-1", "ErrorCode": "MODEL_ACCESS_DENIED", "FailedAt": "2026-01-01T00:00:00.000Z"})
     claim(message_id)
     clock.forward(minutes=15)
-    receive = reconcile.receive_messages
+    receive = dlq_reader.receive_messages
 
     def marked(*args, **kwargs):
         found = receive(*args, **kwargs)
@@ -265,22 +269,24 @@ def test_what_sqs_moved_once_more_is_marked_anew(run, aws, claim, in_dlq, store,
                 message.system_attributes["DeadLetterQueueSourceArn"] = "arn:aws:sqs:eu-west-1:1:request-queue"
         return found
 
-    monkeypatch.setattr(reconcile, "receive_messages", marked)
+    monkeypatch.setattr(dlq_reader, "receive_messages", marked)
     assert run() == Summary(closed=1, restamped=1)
-    (letter,) = letters()
-    assert letter.attributes["ErrorCode"] == "WORKER_CRASHED"
+    (message,) = dead_lettered()
+    assert message.attributes["ErrorCode"] == "WORKER_CRASHED"
 
 
-def test_a_dead_letter_without_room_for_a_reason_stays_as_it_is(run, body, in_dlq, store, letters):
+def test_a_dead_lettered_message_without_room_for_a_reason_stays_as_it_is(run, body, in_dlq, store, dead_lettered):
     empty = len(body(note=""))
     in_dlq(text=body(note="x" * (262_144 - empty)))
     assert run() == Summary(closed=1)
     assert run() == Summary()
     assert store.get("job-1")["error"]["code"] == "WORKER_CRASHED"
-    assert len(letters()) == 1
+    assert len(dead_lettered()) == 1
 
 
-def test_the_dead_letter_is_there_before_the_job_is_failed(run, in_dlq, claim, store, clock, letters, monkeypatch):
+def test_the_dead_lettered_copy_is_there_before_the_job_is_failed(
+    run, in_dlq, claim, store, clock, dead_lettered, monkeypatch
+):
     claim(in_dlq())
     clock.forward(minutes=15)
     with monkeypatch.context() as patch:
@@ -289,21 +295,21 @@ def test_the_dead_letter_is_there_before_the_job_is_failed(run, in_dlq, claim, s
     assert store.get("job-1")["status"] == "processing"
     assert run().closed == 1
     assert store.get("job-1")["status"] == "failed"
-    assert len(letters()) == 2, "one too many, but none lost"
+    assert len(dead_lettered()) == 2, "an extra one, but none lost"
 
 
-def test_a_dead_letter_that_can_not_be_copied_is_kept(run, in_dlq, letters, store, monkeypatch):
+def test_a_dead_lettered_message_that_can_not_be_copied_is_kept(run, in_dlq, dead_lettered, store, monkeypatch):
     def down(*args):
         raise AWSError("SQS is down")
 
     in_dlq()
-    monkeypatch.setattr(reconcile, "send_to_dlq", down)
+    monkeypatch.setattr(message_handling, "send_to_dlq", down)
     assert run() == Summary(failures=1)
-    assert len(letters()) == 1
+    assert len(dead_lettered()) == 1
     assert store.get("job-1") is None
 
 
-def test_one_bad_dead_letter_does_not_keep_the_others_waiting(run, in_dlq, store, monkeypatch):
+def test_one_bad_message_does_not_keep_the_others_waiting(run, in_dlq, store, monkeypatch):
     for number in range(25):
         in_dlq(jobId=f"job-{number}")
     create = store.create_failed
@@ -329,14 +335,14 @@ def test_rows_that_can_not_be_read_do_not_end_the_run(run, in_dlq, store, monkey
             raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB could not be reached (ReadTimeoutError)")
         return find_all(ids)
 
-    monkeypatch.setattr(reconcile, "_ROUND", 10)
+    monkeypatch.setattr(dlq_reader, "_ROUND", 10)
     monkeypatch.setattr(store, "find_all", slow_once)
     assert run() == Summary(closed=15, restamped=15, failures=10)
 
 
 @pytest.fixture
 def many_given_up(aws, body, clock):
-    """Fills the request DLQ with dead letters that have their reason."""
+    """Fills the request DLQ with messages that have their reason."""
 
     def fill(number, age):
         attributes = {
@@ -356,27 +362,27 @@ def many_given_up(aws, body, clock):
 
 
 def test_a_crashed_job_is_closed_however_much_lies_before_it(run, many_given_up, in_dlq, claim, store, clock):  # R-S2
-    many_given_up(250, reconcile.SETTLED_AFTER * 2)
+    many_given_up(250, dlq_reader.SETTLED_AFTER * 2)
     claim(in_dlq())
     clock.forward(minutes=15)
     assert run(chance=1.0) == Summary(closed=1, restamped=1)
     assert store.get("job-1")["errorCode"] == "WORKER_CRASHED"
 
 
-def test_of_a_settled_dead_letter_no_row_is_read(run, many_given_up, store, aws, monkeypatch):  # R-S2
+def test_of_a_settled_message_no_row_is_read(run, many_given_up, store, aws, monkeypatch):  # R-S2
     """100,000 consistent reads every five minutes are not free."""
-    many_given_up(30, reconcile.SETTLED_AFTER + timedelta(seconds=1))
+    many_given_up(30, dlq_reader.SETTLED_AFTER + timedelta(seconds=1))
     read = []
     find_all = store.find_all
     monkeypatch.setattr(store, "find_all", lambda ids: find_all([read.append(job_id) or job_id for job_id in ids]))
     assert run(chance=1.0) == Summary()
     assert read == []
     assert get_queue_message_count(aws.request_dlq).visible == 30
-    assert run(chance=0.0) == Summary(closed=30), "whatever the runs before had no chance to do is done at last"
+    assert run(chance=0.0) == Summary(closed=30), "whatever earlier runs could not do is done at last"
     assert len(read) == 30
 
 
-def test_a_young_dead_letter_is_never_taken_for_settled(run, given_up, claim, store, clock):  # R-E3
+def test_a_young_message_is_never_taken_for_settled(run, given_up, claim, store, clock):  # R-E3
     """Its worker may have died before it reported the failure."""
     claim("m")
     given_up()
@@ -385,21 +391,21 @@ def test_a_young_dead_letter_is_never_taken_for_settled(run, given_up, claim, st
 
 
 def test_a_run_has_a_share_of_its_time_for_each_part(in_dlq, claim, aws, store, clock, monkeypatch):  # R-S2
-    """However full the first queue is, overdue jobs are closed too; and what was hidden is shown again."""
+    """However full the first queue is, overdue jobs are closed too, and hidden messages become visible again."""
     claim("another message", jobId="overdue", deadline_seconds=1)
     clock.forward(hours=1)
     for number in range(30):
         in_dlq(jobId=f"job-{number}")
-    looked_at = reconcile.Reconciler._look_at_request
+    handle = DeadLetteredJobs.handle
 
     def slowly(self, message, row):
         clock.forward(seconds=20)
-        return looked_at(self, message, row)
+        return handle(self, message, row)
 
-    monkeypatch.setattr(reconcile, "_ROUND", 1)
-    monkeypatch.setattr(reconcile.Reconciler, "_look_at_request", slowly)
+    monkeypatch.setattr(dlq_reader, "_ROUND", 1)
+    monkeypatch.setattr(DeadLetteredJobs, "handle", slowly)
     settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
-    monkeypatch.setattr(reconcile, "_LANES", 1)
+    monkeypatch.setattr(dlq_reader, "LANES", 1)
     done = Reconciler(settings, store, clock() + timedelta(minutes=4), clock).run()
     assert done.restamped < 30
     assert store.get("overdue")["errorCode"] == "JOB_STALLED"
@@ -407,13 +413,11 @@ def test_a_run_has_a_share_of_its_time_for_each_part(in_dlq, claim, aws, store, 
 
 
 def test_no_more_is_hidden_than_sqs_allows(run, in_dlq, aws, monkeypatch):
-    monkeypatch.setattr(reconcile, "MAX_HELD", 20)
-    monkeypatch.setattr(reconcile, "_ROUND", 10)
+    monkeypatch.setattr(dlq_reader, "MAX_HELD", 20)
+    monkeypatch.setattr(dlq_reader, "_ROUND", 10)
     seen = []
-    monkeypatch.setattr(
-        reconcile.Reconciler, "_look_at_request", lambda self, message, row: seen.append(1) or reconcile._LEFT
-    )
-    monkeypatch.setattr(reconcile, "_LANES", 1)
+    monkeypatch.setattr(DeadLetteredJobs, "handle", lambda self, message, row: seen.append(1) or message_handling.LEFT)
+    monkeypatch.setattr(dlq_reader, "LANES", 1)
     for number in range(45):
         in_dlq(jobId=f"job-{number}")
     run()
@@ -421,8 +425,10 @@ def test_no_more_is_hidden_than_sqs_allows(run, in_dlq, aws, monkeypatch):
     assert get_queue_message_count(aws.request_dlq).visible == 45
 
 
-def test_a_dead_letter_and_its_row_name_the_same_moment(aws, in_dlq, claim, store, clock, letters):  # R-E4
-    """Or a redrive that is sent between the two is taken for a duplicate."""
+def test_a_dead_lettered_message_and_its_row_name_the_same_moment(
+    aws, in_dlq, claim, store, clock, dead_lettered
+):  # R-E4
+    """Otherwise, a redrive that is sent between the two is taken for a duplicate."""
 
     def ticking():
         clock.forward(milliseconds=3)
@@ -441,11 +447,11 @@ def test_a_dead_letter_and_its_row_name_the_same_moment(aws, in_dlq, claim, stor
     settings = ReconcilerSettings(aws.request_dlq, aws.response_dlq, aws.table, aws.bucket, retention_days=30)
     store = JobStore(aws.table, clock=ticking)
     Reconciler(settings, store, clock() + timedelta(minutes=2), ticking).run()
-    found = {letter.attributes.get("JobId", "given-up"): letter.attributes["FailedAt"] for letter in letters()}
+    found = {message.attributes.get("JobId", "given-up"): message.attributes["FailedAt"] for message in dead_lettered()}
     assert found == {job_id: store.get(job_id)["completedAt"] for job_id in ("given-up", "crashed", "unseen", "failed")}
 
 
-def test_a_redrive_between_the_dead_letter_and_the_close_is_not_lost(run, in_dlq, claim, store, clock, body):  # R-E4
+def test_a_redrive_between_the_copy_and_the_close_is_not_lost(run, in_dlq, claim, store, clock, body):  # R-E4
     claim(in_dlq())
     clock.forward(minutes=15)
     close, sent = store.close, []
@@ -463,7 +469,7 @@ def test_a_redrive_between_the_dead_letter_and_the_close_is_not_lost(run, in_dlq
     assert (again.attempt, again.calls) == (1, 1)
 
 
-def test_looks_at_a_dead_letter_are_no_attempts(run, in_dlq, claim, clock, letters):
+def test_looks_at_a_message_are_not_attempts(run, in_dlq, claim, clock, dead_lettered):
     message_id = in_dlq()
     claim(message_id)
     for _ in range(4):
@@ -472,7 +478,7 @@ def test_looks_at_a_dead_letter_are_no_attempts(run, in_dlq, claim, clock, lette
     claim(message_id)
     clock.forward(minutes=15)
     run()
-    assert letters()[0].attributes["Attempts"] == "2", "a worker had it twice"
+    assert dead_lettered()[0].attributes["Attempts"] == "2", "a worker had it twice"
 
 
 def test_a_run_ends_before_its_function_does(in_dlq, aws, store, clock):
@@ -511,11 +517,11 @@ def test_a_result_that_can_not_be_written_gets_its_reason(run, aws, messages_in,
     send_message(aws.response_dlq, text, {"JobId": "job-1"})
     assert run() == Summary(restamped=1)
     assert run() == Summary()
-    (letter,) = messages_in(aws.response_dlq)
-    assert (letter.attributes["ErrorCode"], letter.attributes["JobId"]) == (code, "job-1")
+    (message,) = messages_in(aws.response_dlq)
+    assert (message.attributes["ErrorCode"], message.attributes["JobId"]) == (code, "job-1")
 
 
-def test_a_result_that_waits_for_an_operator_is_left_to_him(run, aws, claim, store, received, clock, messages_in):
+def test_a_result_that_waits_for_an_operator_is_left_to_them(run, aws, claim, store, received, clock, messages_in):
     claim()
     error = JobError("DEPENDENCY_REFUSED", "no permission")
     send_to_dlq(aws.response_dlq, received(a_result().to_body()), "job-1", error, clock())
@@ -555,7 +561,7 @@ def test_an_overdue_job_in_a_workers_hands_is_left_to_it(run, claim, store, cloc
 
 
 def test_a_queued_row_whose_message_never_arrived(run, aws, store, clock, body):
-    """As a submit leaves it that wrote the row first and then could not reach SQS."""
+    """What remains of a submit that wrote the row and then could not reach SQS."""
     job = ReceivedJob.parse(body(), {}, "m", clock())
     boto3.client("dynamodb").put_item(
         TableName=aws.table,
@@ -575,7 +581,7 @@ def test_a_queued_row_whose_message_never_arrived(run, aws, store, clock, body):
     assert run() == Summary(closed=1)
     assert store.get("job-1")["error"]["code"] == "ENQUEUE_FAILED"
     claimed = store.claim(job, "m", ClaimTerms(clock() + timedelta(minutes=15), 60, 60))
-    assert claimed.attempt == 1, "a message that arrives after all may still claim it"
+    assert claimed.attempt == 1, "a message that arrives after all can still claim it"
 
 
 def test_no_number_of_overdue_jobs_in_workers_hands_hides_one_that_is_stalled(run, claim, clock, store, monkeypatch):
@@ -602,26 +608,26 @@ def test_every_shard_is_looked_at(run, claim, clock):
 def test_a_part_that_fails_as_a_whole_does_not_stop_the_rest(run, claim, store, clock, monkeypatch, aws):
     claim(deadline_seconds=1)
     clock.forward(hours=1)
-    receive = reconcile.receive_messages
+    receive = dlq_reader.receive_messages
 
     def half_down(url, **kwargs):
         if url == aws.request_dlq:
             raise AWSError("SQS is down")
         return receive(url, **kwargs)
 
-    monkeypatch.setattr(reconcile, "receive_messages", half_down)
+    monkeypatch.setattr(dlq_reader, "receive_messages", half_down)
     with pytest.raises(AIJobsError):
         run()
     assert store.get("job-1")["error"]["code"] == "JOB_STALLED"
 
 
-def test_two_runs_at_once_do_no_harm(run, in_dlq, claim, store, clock, letters):
+def test_two_runs_at_once_do_no_harm(run, in_dlq, claim, store, clock, dead_lettered):
     claim(in_dlq())
     clock.forward(minutes=15)
     in_the_middle = store.close
 
     def close(*args):
-        run()  # the other run, between this one's dead letter and its close
+        run()  # the other run, between this one's copy and its close
         return in_the_middle(*args)
 
     store.close = close
@@ -630,7 +636,7 @@ def test_two_runs_at_once_do_no_harm(run, in_dlq, claim, store, clock, letters):
     finally:
         store.close = in_the_middle
     assert store.get("job-1")["status"] == "failed"
-    assert {letter.attributes["ErrorCode"] for letter in letters()} == {"WORKER_CRASHED"}
+    assert {message.attributes["ErrorCode"] for message in dead_lettered()} == {"WORKER_CRASHED"}
 
 
 def test_the_handler_answers_with_what_was_done(aws, in_dlq, monkeypatch):
@@ -672,7 +678,7 @@ def test_what_a_run_measures(run, claim, store, clock, measured):
     measured()
     run()
     found = measured()
-    # The zeros keep the series alive that alarms compute with.
+    # The zeros keep the series alive with which alarms compute.
     assert found == {"OldestOpenJobAge": [420], "JobsCompleted": [0], "JobsFailed": [0], "JobsStalled": [0]}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_jobs.client import core
+from ai_jobs.client import calls, waiting
 from scripts import demo, local_stack
 from scripts.local_api import Api
 from scripts.project import Failure
@@ -21,8 +21,8 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJobsApi
     (tmp_path / "post.json").write_text(json.dumps(body))
     monkeypatch.setattr(demo, "ROOT", tmp_path)
     monkeypatch.setattr(demo, "JOBS", tmp_path)
-    monkeypatch.setattr(core, "_FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(core, "_FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(calls, "_FIRST_BACKOFF_SECONDS", 0.001)
     monkeypatch.setattr(local_stack, "up", lambda: None)
     with served(FakeJobsApi()) as running:
         monkeypatch.setattr(local_stack, "outputs", lambda: {"api_url": running.url})

@@ -1,4 +1,4 @@
-"""What `ai-jobs top` shows: read from the services, as often as it makes sense, with a note for what is missing."""
+"""What `ai-jobs top` shows: read from the services as often as it makes sense, with a note for what is missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OUTPUTS = {
 
 
 class Environment:
-    """An environment by what its services answer; a test changes what it needs."""
+    """An environment, as its services describe it; a test changes what it needs."""
 
     def __init__(self, calls):
         self.calls = calls
@@ -141,7 +141,7 @@ def test_the_metrics_are_asked_for_in_one_call(environment):
         for query in call["MetricDataQueries"]
     }
     assert ("ours", "JobsCompleted", "Sum", ("ai-jobs",), 60) in asked
-    # Percentiles of minutes can't be put together to one of five minutes.
+    # Percentiles of single minutes can't be combined into one of five minutes.
     assert ("ours", "TotalTime", "p95", ("ai-jobs",), 300) in asked
     assert ("AWS/Lambda", "Throttles", "Sum", ("result-handler-test",), 60) in asked
     assert call["EndTime"] == datetime(2026, 1, 31, 12, 8, tzinfo=UTC)
@@ -186,7 +186,7 @@ def test_no_data_is_not_zero_and_has_a_note(environment):
     snapshot = environment.watcher().snapshot()
     assert set(snapshot.jobs.values()) == {None}
     assert snapshot.workers[0].errors is None
-    assert snapshot.notes == ["CloudWatch has nothing of the last 5 minutes on: jobs, processor, result-handler"]
+    assert snapshot.notes == ["CloudWatch has no data for the last 5 minutes: jobs, processor, result-handler"]
 
 
 def test_zero_is_data(environment):

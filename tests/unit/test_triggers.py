@@ -1,4 +1,4 @@
-"""The queue triggers: found, switched, and waited for."""
+"""Triggers: finding one, switching it, and waiting for the switch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def switch(trigger, enabled, timeout_seconds=60):
 
 
 def states(*names):
-    """Answers with these states, the last one for ever."""
+    """Answers with these states, the last one forever."""
     left = itertools.chain(names, itertools.repeat(names[-1]))
     return lambda parameters: mapping(next(left))
 

@@ -114,6 +114,11 @@ def reported_as_aws_error(action: str, target: str) -> Iterator[None]:
         raise AWSError(f"Cannot {action} {target}: {error}", code_of(error)) from error
 
 
+def operation_of(error: BaseException) -> str:
+    """The API operation that AWS refused, such as `GetQueueAttributes`; empty if the call did not get there."""
+    return str(error.operation_name) if isinstance(error, ClientError) else ""
+
+
 @contextmanager
 def reported_as_job_error(dependency: str) -> Iterator[None]:
     """Raise whatever a call to a service that the job needs, such as `DynamoDB`, raises as a JobError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ai_jobs.contract import variables
 from ai_jobs.contract.errors import ConfigurationError
 
 LOCAL_ENDPOINT_URL = "http://localhost:4566"
@@ -57,17 +58,17 @@ def flag(name: str, environment: Mapping[str, str] = os.environ) -> bool:
 
 def bucket(environment: Mapping[str, str] = os.environ) -> str | None:
     """The bucket for inputs that are too large for a message, from `AI_JOB_BUCKET`; None if that is unset."""
-    return environment.get("AI_JOB_BUCKET", "").strip() or None
+    return environment.get(variables.BUCKET, "").strip() or None
 
 
 def request_queue_url() -> str:
     """The URL of the request queue, from `AI_JOB_REQUEST_QUEUE_URL`. Raises ConfigurationError if that is unset."""
-    return required("AI_JOB_REQUEST_QUEUE_URL")
+    return required(variables.REQUEST_QUEUE_URL)
 
 
 def response_queue_url() -> str:
     """The URL of the response queue, from `AI_JOB_RESPONSE_QUEUE_URL`. Raises ConfigurationError if that is unset."""
-    return required("AI_JOB_RESPONSE_QUEUE_URL")
+    return required(variables.RESPONSE_QUEUE_URL)
 
 
 def endpoint_url(environment: Mapping[str, str] = os.environ) -> str | None:

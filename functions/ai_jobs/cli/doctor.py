@@ -1,4 +1,4 @@
-"""`ai-jobs doctor`: checks an environment from the outside."""
+"""`ai-jobs doctor`: checks an environment from the outside, and says what to do."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from ai_jobs.operate.doctor.findings import Finding
 
 
-@click.command(short_help="Check an environment from the outside, and say what to do.")
+@click.command
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Check queues, redrive, functions, triggers, table, bucket, job types, models and alarms; change nothing.
+    """Check queues, redrive, functions, triggers, table, bucket, job types, models, and alarms; change nothing.
 
-    Each finding is ok, a warning, or failed; what can't be checked is a warning that names the permission or output it
-    lacks. The exit code is 1 when something failed. No model is called.
+    Each finding is ok, a warning, or failed. A check that can't be made is a warning that names the missing permission
+    or output. The command exits with 1 if something failed. It does not call a model.
     """
-    # Imported here: the help needs no boto3.
+    # Imported here: the help does not need boto3.
     from ai_jobs.operate.doctor.checks import examine
     from ai_jobs.operate.doctor.findings import State, Subject
 
     source: Source = ctx.obj
     environment = source.load()
-    # Without it nothing at all is known.
+    # Without it, nothing at all is known.
     environment.need("request_queue_url")
     subject = Subject(environment.values, _command(source), named=bool(source.env or source.outputs))
-    # Shown only on a terminal: the checks take some seconds, more where a service does not answer.
+    # Shown only on a terminal: the checks take some seconds, and longer if a service does not respond.
     with Console(stderr=True).status("checking ..."):
         findings = list(examine(subject))
     counts = {state.value: sum(finding.state is state for finding in findings) for state in State}
@@ -63,7 +63,7 @@ def _print(findings: list[Finding], counts: dict[str, int]) -> None:
     if advice:
         click.echo("\nWhat to do:")
     for what, checks in advice.items():
-        # Not in the table: a command must not be broken into lines.
+        # Not in the table, which would break a command into lines.
         click.echo(f"- {', '.join(dict.fromkeys(checks))}: {what}")
     warnings = "1 warning" if counts["warning"] == 1 else f"{counts['warning']} warnings"
     click.echo(f"\n{counts['ok']} ok, {warnings}, {counts['failed']} failed")

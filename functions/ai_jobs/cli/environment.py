@@ -1,4 +1,4 @@
-"""The environment that a command works on: a root's Terraform outputs, or variables."""
+"""The environment that a command works on: the Terraform outputs of a root, or variables."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai_jobs.cli.exits import Problem
+from ai_jobs.contract import variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARIABLES = {
-    "request_queue_url": "AI_JOB_REQUEST_QUEUE_URL",
-    "response_queue_url": "AI_JOB_RESPONSE_QUEUE_URL",
-    "request_dlq_url": "AI_JOB_REQUEST_DLQ_URL",
-    "response_dlq_url": "AI_JOB_RESPONSE_DLQ_URL",
-    "table_name": "AI_JOB_TABLE_NAME",
-    "bucket_name": "AI_JOB_BUCKET",
+    "request_queue_url": variables.REQUEST_QUEUE_URL,
+    "response_queue_url": variables.RESPONSE_QUEUE_URL,
+    "request_dlq_url": variables.REQUEST_DLQ_URL,
+    "response_dlq_url": variables.RESPONSE_DLQ_URL,
+    "table_name": variables.TABLE_NAME,
+    "bucket_name": variables.BUCKET,
     "processor_function_name": "AI_JOB_PROCESSOR_FUNCTION_NAME",
     "result_handler_function_name": "AI_JOB_RESULT_HANDLER_FUNCTION_NAME",
     "reconciler_function_name": "AI_JOB_RECONCILER_FUNCTION_NAME",
     "metrics_namespace": "AI_JOB_METRICS_NAMESPACE",
 }
-"""What may stand in for an output when neither --env nor --outputs names an environment."""
+"""The variable for each output that is used if neither --env nor --outputs specifies an environment."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +35,31 @@ class Environment:
     """An environment's outputs by name.
 
     Attributes:
-        name: what the caller called it, for messages.
+        name: what the caller calls it, for messages.
     """
 
     name: str
     values: Mapping[str, Any]
 
     def get(self, output: str) -> Any:
-        """The output, or None when it is not known."""
+        """The output, or None if it is not known."""
         return self.values.get(output) or None
 
     def need(self, output: str) -> str:
-        """The output. Raises Problem when it is not known, and says where it would come from."""
+        """The output. Raises a Problem that says where it would come from if it is not known."""
         value = self.get(output)
         if value is None:
             raise Problem(self.missing(output))
         return str(value)
 
     def missing(self, output: str) -> str:
-        """What to say of an output that is not known: where it would come from."""
+        """What to say about an output that is not known: where it would come from."""
         variable = VARIABLES.get(output)
         other = f", or set {variable}" if variable else ""
-        return f"{output} of {self.name} is not known: name an environment with --env or --outputs{other}"
+        return (
+            f"{output} is not known: it is missing from {self.name}. "
+            f"Specify an environment with --env or --outputs{other}."
+        )
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,12 @@ class Source:
     outputs: Path | None
 
     def load(self) -> Environment:
-        """Read the outputs, and point this process at their region (and endpoint, where they name one).
+        """Read the outputs, and point this process at their region (and at their endpoint, if they name one).
 
-        With --env or --outputs no AI_JOB_ variable counts: a mixture of two environments must not be possible.
+        With --env or --outputs, no AI_JOB_ variable counts: it must not be possible to mix two environments.
 
         Raises:
-            Problem: when there is no such environment, or its outputs can't be read.
+            Problem: if the environment does not exist, or its outputs can't be read.
         """
         if self.env:
             folder = _folder_of(self.env)
@@ -85,9 +89,10 @@ class Source:
             _point_at(values)
             return Environment(str(self.outputs), values)
         if region := os.environ.get("AWS_REGION"):
-            os.environ["AWS_DEFAULT_REGION"] = region  # boto3 does not know the other
+            os.environ["AWS_DEFAULT_REGION"] = region  # boto3 does not read the other one
         return Environment(
-            "these variables", {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()}
+            "the AI_JOB_ variables",
+            {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()},
         )
 
 
@@ -100,9 +105,11 @@ def _folder_of(env: str) -> Path:
     found = next((place / "environments" for place in (here, *here.parents) if (place / "environments").is_dir()), None)
     known = ", ".join(sorted(path.name for path in found.iterdir() if path.is_dir())) if found else ""
     hint = (
-        f"there are {known}" if known else "there is no folder environments/ here or above; --outputs FILE needs none"
+        f"the folder environments/ has {known}"
+        if known
+        else "there is no folder environments/ here or in a parent folder; --outputs FILE works without it"
     )
-    raise Problem(f"no environment {env!r}: {hint}")
+    raise Problem(f"there is no environment {env!r}: {hint}")
 
 
 def _terraform_output(folder: Path) -> str:
@@ -112,10 +119,11 @@ def _terraform_output(folder: Path) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
         raise Problem(
-            f"cannot run {command[0]}: {error.strerror}; save `terraform output -json`, use --outputs"
+            f"cannot run {command[0]}: {error.strerror}; save the output of `terraform output -json` elsewhere, and "
+            "pass it with --outputs"
         ) from error
     if done.returncode:
-        raise Problem(f"terraform output failed in {folder}; was it initialised?\n{done.stderr.strip()}")
+        raise Problem(f"terraform output failed in {folder}; has terraform init been run there?\n{done.stderr.strip()}")
     return done.stdout
 
 
@@ -123,10 +131,12 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise Problem(f"{origin} is no JSON ({error}): it must be what `terraform output -json` prints") from None
+        raise Problem(f"{origin} is not JSON ({error}): it must be what `terraform output -json` prints") from None
     if not isinstance(document, dict) or not document:
-        raise Problem(f"{origin} has no outputs: apply the environment, and see that its root passes the module's on")
-    # `terraform output -json` wraps each value; a file may also hold the values alone.
+        raise Problem(
+            f"{origin} has no outputs: apply the environment, and check that its root has the module's outputs"
+        )
+    # `terraform output -json` wraps each value; a file may also contain the bare values.
     return {
         name: output["value"] if isinstance(output, dict) and "value" in output else output
         for name, output in document.items()
@@ -134,7 +144,7 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
 
 
 def _forget_variables() -> None:
-    # The library falls back on them, as for the bucket of large inputs.
+    # The library falls back on them, for example for the bucket of large inputs.
     for name in (*VARIABLES.values(), "USE_LOCAL_AWS"):
         os.environ.pop(name, None)
 
@@ -142,7 +152,7 @@ def _forget_variables() -> None:
 def _point_at(values: Mapping[str, Any], folder: Path | None = None) -> None:
     credentials = folder / "credentials.env" if folder else None
     if values.get("endpoint_url") and credentials and credentials.is_file():
-        # A local AWS with keys of its own. Nothing of the caller's may come along: see scripts/project.py.
+        # A local AWS with keys of its own. None of the caller's variables may interfere: see scripts/project.py.
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
         lines = (line.strip() for line in credentials.read_text(encoding="utf-8").splitlines())

@@ -1,4 +1,4 @@
-"""How a command fails: one message that says what was wrong and the way out, and an exit code."""
+"""How a command fails: one message that says what was wrong and what to do, and an exit code."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ai_jobs.contract.errors import JobError
-
 FAILED = 1
-"""Exit code: something failed, or was found wrong."""
+"""Exit code: something failed, or a check found a problem."""
 
 TIMED_OUT = 3
-"""Exit code: what was waited for did not come in time."""
+"""Exit code: what the command waited for did not come in time."""
 
 INTERRUPTED = 130
-"""Exit code: ended by Ctrl-C, as shells count it."""
+"""Exit code: ended by Ctrl-C, by the convention of shells."""
+
+_EXPIRED = "your credentials have expired: log in again (for example: aws sso login)"
+_UNKNOWN_KEY = "AWS does not know these credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID"
+_NOT_ALLOWED = "these credentials do not allow this: the message names the permission"
+_WHERE = "in this account and region: check the environment, AWS_PROFILE, and AWS_REGION"
+_UNREACHABLE = "nothing responds there: check the network, AWS_REGION, and AWS_ENDPOINT_URL"
 
 _HINTS = {
-    "ExpiredToken": "your credentials have expired: log in again (for instance: aws sso login)",
-    "ExpiredTokenException": "your credentials have expired: log in again (for instance: aws sso login)",
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
     "RequestExpired": "your credentials have expired, or this machine's clock is wrong",
-    "InvalidClientTokenId": "AWS does not know these credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID",
-    "UnrecognizedClientException": "AWS does not know these credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID",
-    "AccessDenied": "these credentials may not do this: the message names the permission",
-    "AccessDeniedException": "these credentials may not do this: the message names the permission",
-    "AWS.SimpleQueueService.NonExistentQueue": "there is no such queue in this account and region: "
-    "check the environment, AWS_PROFILE and AWS_REGION",
-    "QueueDoesNotExist": "there is no such queue in this account and region: "
-    "check the environment, AWS_PROFILE and AWS_REGION",
-    "ResourceNotFoundException": "there is no such thing in this account and region: "
-    "check the environment, AWS_PROFILE and AWS_REGION",
-    "NoCredentialsError": "there are no AWS credentials: set AWS_PROFILE, or log in (for instance: aws sso login)",
+    "InvalidClientTokenId": _UNKNOWN_KEY,
+    "UnrecognizedClientException": _UNKNOWN_KEY,
+    "AccessDenied": _NOT_ALLOWED,
+    "AccessDeniedException": _NOT_ALLOWED,
+    "AWS.SimpleQueueService.NonExistentQueue": f"there is no such queue {_WHERE}",
+    "QueueDoesNotExist": f"there is no such queue {_WHERE}",
+    "ResourceNotFoundException": f"it does not exist {_WHERE}",
+    "NoCredentialsError": "there are no AWS credentials: set AWS_PROFILE, or log in (for example: aws sso login)",
     "TokenRetrievalError": "your login has expired: aws sso login",
     "UnauthorizedSSOTokenError": "your login has expired: aws sso login",
-    "NoRegionError": "no region is configured: set AWS_REGION, or name an environment with --env or --outputs",
-    "EndpointConnectionError": "nothing answers there: check the network, AWS_REGION and AWS_ENDPOINT_URL",
-    "ConnectTimeoutError": "nothing answers there: check the network, AWS_REGION and AWS_ENDPOINT_URL",
+    "NoRegionError": "no region is configured: set AWS_REGION, or specify an environment with --env or --outputs",
+    "EndpointConnectionError": _UNREACHABLE,
+    "ConnectTimeoutError": _UNREACHABLE,
 }
 
 
@@ -52,7 +53,7 @@ class Problem(click.ClickException):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what the library and botocore raise into a Problem with the way out; a bug keeps its traceback."""
+    """Turn what the library and AWS raise into a Problem that says what to do; a bug keeps its traceback."""
     try:
         yield
     except KeyboardInterrupt:
@@ -68,34 +69,24 @@ def explained() -> Iterator[None]:
 
 
 def explain(error: Exception) -> Problem | None:
-    """The Problem for what the library or botocore raised, with the way out where one is known; None for a bug."""
+    """The Problem for what the library or AWS raised, with what to do if that is known; None for a bug."""
     # Imported here: the help needs neither boto3 nor its exceptions.
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    from ai_jobs.aws.errors import CALL_ERRORS, code_of, was_refused
     from ai_jobs.contract.errors import AIJobsError, ConfigurationError, JobError
 
-    if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-    elif isinstance(error, BotoCoreError):
-        code = type(error).__name__
-    elif isinstance(error, ConfigurationError):
-        return Problem(f"{error}, or name an environment with --env or --outputs")
-    elif isinstance(error, JobError):
-        code = _code_of_cause(error) or error.code
+    words: BaseException = error
+    cause = error.__cause__
+    if isinstance(error, ConfigurationError):
+        return Problem(f"{error}, or specify an environment with --env or --outputs")
+    if isinstance(error, CALL_ERRORS):
+        code = code_of(error)
+    elif isinstance(error, JobError) and cause:
+        code = code_of(cause)
+        # AWS's own words name the permission or the resource; a JobError's are for whoever submitted the job.
+        words = cause if was_refused(cause) else error
     elif isinstance(error, AIJobsError):
         code = error.code
     else:
         return None
-    # AWS's own words name the permission or the resource; those of a JobError are for whoever submitted the job.
-    words = error.__cause__ if isinstance(error.__cause__, ClientError) and isinstance(error, JobError) else error
     hint = _HINTS.get(code)
     return Problem(f"{words}\n{hint}" if hint else str(words))
-
-
-def _code_of_cause(error: JobError) -> str | None:
-    from botocore.exceptions import ClientError
-
-    cause = error.__cause__
-    if isinstance(cause, ClientError):
-        return str(cause.response["Error"]["Code"])
-    return type(cause).__name__ if cause else None

@@ -1,4 +1,4 @@
-"""Jobs as people write them down: a JSON object, an array of them, or one a line."""
+"""Files of jobs: a JSON object, an array of objects, or one object per line."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BLANKS = " \t\r\n"
 
 @dataclass(frozen=True)
 class WrittenJob:
-    """A job and where it was written.
+    """A job, and where it is in the files.
 
     Attributes:
         place: such as `jobs.jsonl, job 3`.
-        has_own_id: whether it says its jobId, so that submitting it twice is harmless.
+        has_own_id: whether it has its own jobId, so that submitting it twice is harmless.
     """
 
     place: str
@@ -44,11 +44,11 @@ class WrittenJob:
 
 
 class WrittenJobs:
-    """All jobs of all files. They are read anew, one by one, each time this is gone through: never all in memory.
+    """All jobs in all files. Each iteration reads them again, one by one: they are never all in memory.
 
     Args:
-        files: by name; they can be read from the start again.
-        user_id, job_type: for jobs that do not say.
+        files: by name; they must be seekable.
+        user_id, job_type: for jobs that omit them.
     """
 
     def __init__(self, files: Mapping[str, BinaryIO], user_id: str | None = None, job_type: str | None = None) -> None:
@@ -57,7 +57,7 @@ class WrittenJobs:
         self._defaults = {name: value for name, value in defaults.items() if value is not None}
 
     def __iter__(self) -> Iterator[WrittenJob]:
-        """Each job, checked. Raises Problem, naming the file, the job and the field, at the first that is wrong."""
+        """Each job, checked. Raises a Problem that names the file, the job, and the field at the first wrong one."""
         numbers: dict[str, int] = {}
         for number, job in enumerate(self._jobs()):
             if job.has_own_id:
@@ -65,7 +65,7 @@ class WrittenJobs:
                 if first != number:
                     place = next(itertools.islice(self._jobs(), first, None)).place
                     raise Problem(
-                        f"{job.place} has the same jobId as {place} ({job.message.job_id}): give each its own"
+                        f"{job.place} has the same jobId as {place} ({job.message.job_id}): give each job its own"
                     )
             yield job
 
@@ -78,13 +78,13 @@ class WrittenJobs:
 def _documents(name: str, content: BinaryIO) -> Iterator[tuple[str, Any]]:
     first = _first_byte(content)
     if not first:
-        raise Problem(f"{name} is empty: there is no job in it")
+        raise Problem(f"{name} is empty: it must contain at least one job")
     _rewind(content)
     yield from _array(name, content) if first == b"[" else _lines(name, content)
 
 
 def _first_byte(content: BinaryIO) -> bytes:
-    """The first that is not blank; empty when there is none."""
+    """The first byte that is not blank; empty if there is none."""
     _rewind(content)
     while (byte := content.read(1)) and byte in _BLANKS.encode():
         pass
@@ -92,7 +92,7 @@ def _first_byte(content: BinaryIO) -> bytes:
 
 
 def _rewind(content: BinaryIO) -> None:
-    """To the start, and past a byte order mark."""
+    """Go to the start, past a byte order mark."""
     content.seek(0)
     if content.read(len(BOM_UTF8)) != BOM_UTF8:
         content.seek(0)
@@ -108,13 +108,13 @@ def _array(name: str, content: BinaryIO) -> Iterator[tuple[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise Problem(f"{name} is not JSON, after job {number}: {_why(error)}") from None
     if not number:
-        raise Problem(f"{name} is an empty array: there is no job in it")
+        raise Problem(f"{name} is an empty array: it must contain at least one job")
 
 
 def _lines(name: str, content: BinaryIO) -> Iterator[tuple[str, Any]]:
-    """A job a line; or one job, over as many lines as it takes."""
+    """A job per line; or a single job, on as many lines as it takes."""
     is_first = True
-    # Lines end with \n and nothing else: in a string, JSON allows U+2028 and others that str.splitlines() splits at.
+    # Lines end with \n and nothing else: JSON strings may contain U+2028 and others at which str.splitlines() splits.
     for number, line in enumerate(content, start=1):
         text = _text(line, f"line {number} of {name}")
         if not text.strip(_BLANKS):
@@ -148,20 +148,21 @@ def _text(part: bytes, place: str) -> str:
 def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    # What is left is a number with more digits than Python takes (sys.get_int_max_str_digits).
+    # The only other error is a number with more digits than Python accepts (sys.get_int_max_str_digits).
     known = isinstance(error, NotAnArrayError | json.JSONDecodeError)
     return str(error) if known else "it has a number with too many digits"
 
 
 def _job(place: str, document: Any, defaults: dict[str, str]) -> WrittenJob:
     if not isinstance(document, dict):
-        raise Problem(f"{place} is a JSON {json_kind(document)}: a job is an object")
+        raise Problem(f"{place} is a JSON {json_kind(document)}: a job must be an object")
     if unknown := sorted(document.keys() - _FIELDS.keys()):
-        raise Problem(f"{place}: unknown field {unknown[0]!r}; a job has {', '.join(_FIELDS)}")
+        raise Problem(f"{place}: unknown field {unknown[0]!r}: a job has {', '.join(_FIELDS)}")
     given = defaults | {name: value for name, value in document.items() if value is not None}
-    for name, option in (("userId", " or --user"), ("jobType", " or --type"), ("input", "")):
+    for name, option in (("userId", "--user"), ("jobType", "--type"), ("input", None)):
         if name not in given:
-            raise Problem(f"{place}: {name} is missing: every job needs it{option and f', in the file{option}'}")
+            where = f", in the file or from {option}" if option else ""
+            raise Problem(f"{place}: {name} is missing: every job needs it{where}")
     try:
         message = AIJobMessage(**{_FIELDS[name]: value for name, value in given.items()})
     except JobError as error:

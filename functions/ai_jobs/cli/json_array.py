@@ -1,4 +1,4 @@
-"""The elements of a JSON array one after another, from a file that may be larger than memory."""
+"""The elements of a JSON array, one after another, from a file that may be larger than memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class NotAnArrayError(ValueError):
 
 
 def elements(content: BinaryIO) -> Iterator[Any]:
-    """The elements of the array that begins here. At most one of them, and a chunk of the file, are in memory.
+    """The elements of the array that begins here. Only one of them and a chunk of the file are in memory.
 
     Raises:
-        NotAnArrayError: when the elements read so far are followed by what does not belong there.
-        RecursionError: when an element is nested too deeply.
-        UnicodeDecodeError: when the file is not UTF-8 text.
+        NotAnArrayError: if something follows the elements read so far that does not belong there.
+        RecursionError: if an element is nested too deeply.
+        UnicodeDecodeError: if the file is not UTF-8 text.
     """
     reader = _Reader(content)
     reader.take("[")
@@ -51,7 +51,7 @@ class _Reader:
         self._is_all = False
 
     def next_character(self) -> str:
-        """The next one that is not blank; empty at the end of the file."""
+        """The next character that is not blank; empty at the end of the file."""
         while True:
             self._at = _BLANKS.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches nothing, too
             if self._at < len(self._text) or self._is_all:
@@ -59,7 +59,7 @@ class _Reader:
             self._read_on()
 
     def take(self, character: str) -> None:
-        """Go past this character."""
+        """Move past this character."""
         if self.next_character() != character:
             raise self.wrong(f"a {character} is missing")
         self._at += 1
@@ -86,7 +86,7 @@ class _Reader:
         return NotAnArrayError(f"{what}, at {rest!r}" if rest else f"{what}, at its end")
 
     def _read_on(self) -> None:
-        """As much again as there is, so that a long value is not read over and over; what is done with is dropped."""
+        """Drop what was consumed, and read as much again as is left: a long value is not parsed over and over."""
         rest = self._text[self._at :]
         chunk = self._content.read(max(_CHUNK_BYTES, len(rest)))
         self._text, self._at, self._is_all = rest + self._utf_8.decode(chunk, final=not chunk), 0, not chunk

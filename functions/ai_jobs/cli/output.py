@@ -1,7 +1,7 @@
-"""What commands print: JSON or tables on standard output; words and progress on standard error.
+"""What commands print: JSON or tables on standard output; messages and progress bars on standard error.
 
-Into a pipe goes plain text: no escape codes, no wrapped lines, nothing cut off. On a terminal only free text is folded,
-and only between words: an id stays in one piece, however narrow the window is.
+A pipe gets plain text: no escape codes, no wrapped lines, nothing cut off. On a terminal, only free text is folded, and
+only between words: an id stays in one piece, however narrow the window is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-# Columns of free text, which a terminal's width may fold.
+# Columns of free text, which are folded to fit the terminal.
 _TEXTS = frozenset({"FOUND", "JOBS", "MESSAGE", "REASON", ""})
 
 _GAP = "  "
@@ -39,19 +39,19 @@ _STYLES = {
 
 
 def console() -> Console:
-    """Standard output, as it is now."""
+    """Standard output as it is now."""
     return Console(file=sys.stdout, highlight=False)
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal, on standard error."""
+    """Print a line on standard error, for the person at the terminal."""
     click.echo(whole(text), err=True)
 
 
 def print_json(document: Any) -> None:
-    """The document on standard output, indented."""
+    """Print the document on standard output, indented."""
     text = whole(json.dumps(document, indent=2, ensure_ascii=False, default=str))
-    # On a terminal everything beyond ASCII is escaped: among it are characters that terminals take for instructions.
+    # On a terminal, escape everything beyond ASCII: terminals take some of these characters for instructions.
     if sys.stdout.isatty() or not _can_be_encoded(text):
         text = json.dumps(json.loads(text), indent=2)
     click.echo(text)
@@ -66,13 +66,13 @@ def _can_be_encoded(text: str) -> bool:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; status words have their colour on a terminal."""
+    """Print a table; on a terminal, status words have their color."""
     for line in _table_lines(columns, rows):
         click.echo(line)
 
 
 def rendered(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The table as text for standard output, each line without trailing blanks."""
+    """The table as text for standard output, without trailing blanks."""
     return "".join(f"{line}\n" for line in _table_lines(columns, rows))
 
 
@@ -85,7 +85,7 @@ def _table_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> It
         widths = _folded_widths(columns, cells, widths, out.width)
         styled = out.color_system is not None and not out.no_color
     yield from _row_lines(columns, columns, widths, {name: {"bold": True} for name in columns} if styled else {})
-    styles = {word: {"fg": colour} for word, colour in _STYLES.items()} if styled else {}
+    styles = {word: {"fg": color} for word, color in _STYLES.items()} if styled else {}
     for row in cells:
         yield from _row_lines(columns, row, widths, styles)
 
@@ -93,7 +93,7 @@ def _table_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> It
 def _folded_widths(
     columns: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], terminal_width: int
 ) -> list[int]:
-    """The widths, those of free text cut to what the others leave of the terminal; but no word is ever cut."""
+    """The widths; free text gets what the other columns leave of the terminal, but no word is ever cut."""
     texts = [index for index, name in enumerate(columns) if name in _TEXTS]
     others = sum(width for index, width in enumerate(widths) if index not in texts)
     room = terminal_width - others - len(_GAP) * (len(columns) - 1)
@@ -107,13 +107,13 @@ def _folded_widths(
 def _row_lines(
     columns: Sequence[str], row: Sequence[str], widths: Sequence[int], styles: Mapping[str, dict[str, Any]]
 ) -> Iterator[str]:
-    """A row on one line, or more where a text is folded."""
+    """A row on one line, or on several if a text is folded."""
     parts = [
         _fold(text, width) if name in _TEXTS else [text] for name, text, width in zip(columns, row, widths, strict=True)
     ]
     for number in range(max(map(len, parts))):
         line = [part[number] if number < len(part) else "" for part in parts]
-        # Padded beside the style, whose codes have no width.
+        # Padded outside the style, whose codes have no width.
         padded = (
             _styled(text, styles) + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)
         )
@@ -131,7 +131,7 @@ def _styled(text: str, styles: Mapping[str, dict[str, Any]]) -> str:
 
 
 def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
-    """Names and values, one pair a line, and a longer text below them."""
+    """Print names and values, one pair per line, and a longer text below them."""
     width = max(map(len, fields))
     for name, value in fields.items():
         click.echo(f"{name:{width}}  {_printable(str(value))}")
@@ -140,7 +140,7 @@ def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: what a job or a model says must not be taken for instructions to the terminal."""
+    """The text without control characters: a terminal must not take a job's or a model's words for instructions."""
     if text.isprintable():
         return text
     kept = (character if character.isprintable() else " " * character.isspace() for character in whole(text))
@@ -152,7 +152,7 @@ def _cell(value: object) -> str:
 
 
 def progress() -> Progress:
-    """A progress bar on standard error, shown only where that is a terminal."""
+    """A progress bar on standard error, shown only if that is a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

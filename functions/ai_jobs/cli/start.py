@@ -1,4 +1,4 @@
-"""What the console script calls: the command, or what to install where it is missing."""
+"""What the console script calls: the command, or a message that says what to install for it."""
 
 from __future__ import annotations
 

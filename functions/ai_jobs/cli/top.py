@@ -1,4 +1,4 @@
-"""`ai-jobs top`: what an environment does at the moment."""
+"""`ai-jobs top`: what an environment is doing at the moment."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from ai_jobs.operate.snapshot import Snapshot
 
 
-@click.command(short_help="Live view of queues, workers and throughput.")
+@click.command
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.5),
     default=2,
     show_default=True,
     metavar="SECONDS",
-    help="How often the queues are read.",
+    help="How often to read the queues.",
 )
-@click.option("--once", is_flag=True, help="Print one view and end; so it is without a terminal.")
+@click.option("--once", is_flag=True, help="Print a single view and exit (the default without a terminal).")
 @json_option
 @click.pass_obj
 def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
-    """Show the queues, the workers, throughput, waits, the model and the alarms until Ctrl-C.
+    """Show queues, workers, throughput, waits, the model, and alarms until Ctrl-C.
 
-    The queues are read every --interval seconds, the workers' state every 10 seconds. CloudWatch is asked every 30
-    seconds at most; its figures are of the last five minutes, and lag by a minute or two. CHANGE/MIN is what a queue
-    gained less what it lost: a queue that is filled as fast as it is emptied stays at 0.
+    The queues are read every --interval seconds, and the state of the workers every 10 seconds. CloudWatch is asked at
+    most every 30 seconds; its figures cover the last five minutes and lag by a minute or two. CHANGE/MIN is what came
+    into a queue minus what went out: a queue that fills as fast as it drains stays at 0.
     """
-    # Imported here: the help needs no boto3.
+    # Imported here: the help does not need boto3.
     from ai_jobs.contract.errors import AWSError
     from ai_jobs.operate.snapshot import Watcher
 
     environment = source.load()
-    # Without it nothing at all is known.
+    # Without it, nothing at all is known.
     environment.need("request_queue_url")
     watcher = Watcher(environment.values)
     snapshot = watcher.snapshot()
@@ -60,17 +60,17 @@ def top(source: Source, interval: float, once: bool, as_json: bool) -> None:
                 try:
                     page, trouble = _page(watcher.snapshot(), environment.name, live=True), ""
                 except AWSError as error:
-                    # The network may come back; until then the last view stays, and says how old it is.
+                    # The network may come back; until then, the last view stays, and shows how old it is.
                     trouble = f"\nnot refreshed: {error}\n"
                 live.update(Text.from_ansi(page + trouble), refresh=True)
     except KeyboardInterrupt:
-        # What was seen last stays in the terminal.
+        # The last view stays in the terminal.
         click.echo(page + trouble, nl=False)
 
 
 def _page(snapshot: Snapshot, name: str, *, live: bool) -> str:
     parts = [
-        f"{name}, {snapshot.at:%Y-%m-%d %H:%M:%S} UTC{' (Ctrl-C ends)' if live else ''}\n",
+        f"{name}, {snapshot.at:%Y-%m-%d %H:%M:%S} UTC{' (Ctrl-C to quit)' if live else ''}\n",
         _queues(snapshot, live=live),
         _workers(snapshot),
         _jobs(snapshot),
@@ -90,7 +90,7 @@ def _queues(snapshot: Snapshot, *, live: bool) -> str:
         for queue in snapshot.queues
     ]
     if live:
-        # One view has nothing to compare with.
+        # A single view has nothing to compare with.
         columns.append("CHANGE/MIN")
         for queue, row in zip(snapshot.queues, rows, strict=True):
             row.append(_change(queue.change_per_minute))

@@ -1,4 +1,4 @@
-"""`ai-jobs types`: job types, checked before they take effect."""
+"""`ai-jobs types`: checks job types before they take effect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _VERSION = "aws_appconfig_hosted_configuration_version"
 
 
-@click.group(short_help="Check job types before they take effect.")
+@click.group
 def types() -> None:
     """Check job types before they take effect."""
 
@@ -32,12 +32,12 @@ def types() -> None:
 @json_option
 @click.pass_context
 def check(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Compile the schemas and prompts of job types exactly as the workers do, and change nothing.
+    """Compile the schemas and prompts of job types exactly as the workers do; change nothing.
 
-    A FILE is what `terraform show -json PLANFILE` printed (its planned job types are checked, and the attributes that
-    are given to the module), a job type document (the module's output), or a *.tfvars file (its attributes are checked:
-    Terraform drops a misspelled one without a word). - is standard input. Without a FILE, the deployed job types
-    of the environment are checked. The exit code is 1 when something is wrong.
+    A FILE is the output of `terraform show -json PLANFILE` (the command checks its planned job types, and the
+    attributes that are passed to the module), a job type document (the module's output), or a *.tfvars file (the
+    command checks its attributes: Terraform silently drops a misspelled one). - is standard input. Without a FILE, the
+    command checks the deployed job types of the environment. It exits with 1 if it finds an error.
     """
     rows = [row for file in files for row in _of_file(file)] if files else list(_of_environment(ctx.obj.load()))
     if as_json:
@@ -59,9 +59,9 @@ def _of_file(file: Path) -> Iterator[_Row]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise Problem(f"{file} is not JSON ({error}). Give what `terraform show -json PLANFILE` prints.") from None
+        raise Problem(f"{file} is not JSON ({error}). Pass the output of `terraform show -json PLANFILE`.") from None
     if not isinstance(document, dict):
-        raise Problem(f"{file} is not a plan, and not a job type document: it is not a JSON object.")
+        raise Problem(f"{file} is neither a plan nor a job type document: it is not a JSON object.")
     if file.name.endswith(".tfvars.json"):
         yield from _attributes(document, str(file))
     elif "jobTypes" in document:
@@ -70,14 +70,14 @@ def _of_file(file: Path) -> Iterator[_Row]:
         yield from _of_plan(document)
     else:
         raise Problem(
-            f"{file} has no jobTypes. Give what `terraform show -json PLANFILE` prints, or a job type document."
+            f"{file} has no jobTypes. Pass the output of `terraform show -json PLANFILE`, or a job type document."
         )
 
 
 def _text_of(file: Path) -> str:
     content = file.read_bytes()
     if content.startswith(b"PK"):
-        raise Problem(f"{file} is a saved plan: terraform show -json {file} | ai-jobs types check -")
+        raise Problem(f"{file} is a saved plan. Run: terraform show -json {file} | ai-jobs types check -")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -85,7 +85,7 @@ def _text_of(file: Path) -> str:
 
 
 def _of_environment(environment: Environment) -> Iterator[_Row]:
-    """The document that the workers get, from where they get it."""
+    """The document that the workers read, from where they read it."""
     from ai_jobs.aws.clients import get_appconfigdata_client
 
     client = get_appconfigdata_client()
@@ -96,7 +96,7 @@ def _of_environment(environment: Environment) -> Iterator[_Row]:
     )["InitialConfigurationToken"]
     content = client.get_latest_configuration(ConfigurationToken=token)["Configuration"].read()
     if not content:
-        raise Problem(f"{environment.name} has no job types: nothing is deployed yet. terraform apply deploys them.")
+        raise Problem(f"{environment.name} has no job types: nothing is deployed yet. Run terraform apply.")
     yield from _compiled(content)
 
 
@@ -116,19 +116,19 @@ def _compiled(content: str | bytes) -> Iterator[_Row]:
 
 
 def _of_plan(plan: Mapping[str, Any]) -> Iterator[_Row]:
-    """What is wrong in a plan (or state) as `terraform show -json` prints it; sensitive values stand in it."""
+    """What is wrong in a plan (or a state) as `terraform show -json` prints it, sensitive values included."""
     root = plan.get("planned_values", plan.get("values", {})).get("root_module", {})
     found = False
     for resource in _versions(root):
         content = resource["values"].get("content")
         if content is None:
             found = True
-            yield (resource["address"], "warning", "its job types are not known before the apply: check them after it")
+            yield (resource["address"], "warning", "its job types are not known before the apply: check them afterward")
         elif '"jobTypes"' in content:
             found = True
             yield from _compiled(content)
     if not found:
-        yield ("job types", "ok", "there are none in this plan")
+        yield ("job types", "ok", "this plan has none")
     calls = {address.split(".")[1] for address in _addresses(root) if address.startswith("module.")}
     for name, call in plan.get("configuration", {}).get("root_module", {}).get("module_calls", {}).items():
         if name in calls:
@@ -146,10 +146,11 @@ def _addresses(root: Mapping[str, Any]) -> set[str]:
 
 
 def _given_to(call: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a module call as far as a plan has them: constants, and variables passed on as they are.
+    """The arguments of a module call as far as a plan shows them: constants, and variables passed on unchanged.
 
-    A plan names only what an expression refers to, so that `{ cors = var.cors }` looks like `var.cors`. A variable of
-    another name than the argument's counts if it has at least one attribute of the argument; else nothing is said.
+    A plan only names what an expression refers to, so `{ cors = var.cors }` looks like `var.cors`. A variable whose
+    name differs from the argument's counts if it has at least one of the argument's attributes; otherwise, nothing can
+    be said about it.
     """
     given: dict[str, Any] = {}
     known = _known_attributes()
@@ -176,13 +177,13 @@ def _shares_attribute(value: Any, known: Mapping[str, Any] | None) -> bool:
 
 
 def _attributes(given: Mapping[str, Any], origin: str, *, ok: bool = True) -> Iterator[_Row]:
-    """The attributes of objects that Terraform drops, because the module's variables do not have them."""
+    """The attributes of objects that Terraform drops, because the module's variables don't have them."""
     known = _known_attributes()
     wrong = [row for name in given if name in known for row in _unknown(given[name], known[name], name)]
     for path, advice in wrong:
         yield (origin, "failed", f"{path} is not an attribute of the module, and Terraform drops it: {advice}")
     if ok and not wrong:
-        yield (origin, "ok", "has no attribute that the module does not have")
+        yield (origin, "ok", "every attribute is one of the module's")
 
 
 def _unknown(value: Any, known: Mapping[str, Any] | None, path: str) -> Iterator[tuple[str, str]]:
@@ -196,26 +197,26 @@ def _unknown(value: Any, known: Mapping[str, Any] | None, path: str) -> Iterator
         elif isinstance(value, dict):
             close = get_close_matches(name, known, n=1)
             names = ", ".join(sorted(known))
-            yield (f"{path}.{name}", f"did you mean {close[0]}?" if close else f"there are {names}.")
+            yield (f"{path}.{name}", f"did you mean {close[0]}?" if close else f"it has {names}.")
 
 
 def _parsed_hcl(text: str, file: Path) -> dict[str, Any]:
-    # A second of imports, for these files only.
+    # This import takes a second, and only these files need it.
     import hcl2
 
     try:
-        # No comments, no escapes: only the names of the attributes are looked at.
+        # Without comments and escapes: only the names of the attributes matter.
         document: dict[str, Any] = _unquoted(hcl2.loads(text))
     except Exception as error:
-        # Its errors are those of the parser generator below it; all that they say is where.
+        # Its errors come from its parser generator; all that they say is where.
         raise Problem(
-            f"{file} can't be parsed ({type(error).__name__}): terraform fmt says what is wrong in it."
+            f"{file} can't be parsed ({type(error).__name__}). Run terraform fmt, which says what is wrong with it."
         ) from error
     return document
 
 
 def _unquoted(value: Any) -> Any:
-    """Names that stand in quotes come with them."""
+    """The same without the quotes that the parser leaves around quoted names."""
     if isinstance(value, dict):
         return {str(name).strip('"'): _unquoted(inner) for name, inner in value.items()}
     return [_unquoted(inner) for inner in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The command `verify`: are the queues there, and does a job get through?"""
+"""`ai-jobs verify`: do the queues exist, and does a job get through?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ai_jobs.contract.row import JobRow
 
 TEST_JOB_TYPE = "connection-test"
-"""No environment has this job type, so that the test job ends before any model is called."""
+"""No environment has this job type, so the test job ends before any model is called."""
 
 _EXPECTED = "UNKNOWN_JOB_TYPE"
 
@@ -26,8 +26,8 @@ _QUEUES = (
 )
 
 
-@click.command(short_help="Check that both queues can be reached; --test-send tries the whole path.")
-@click.option("--test-send", is_flag=True, help="Send a job through all of it; it ends before any model is called.")
+@click.command
+@click.option("--test-send", is_flag=True, help="Send a job along the whole path; it ends before any model is called.")
 @click.option(
     "--timeout",
     "timeout_seconds",
@@ -40,17 +40,17 @@ _QUEUES = (
 @json_option
 @click.pass_obj
 def verify(source: Source, test_send: bool, timeout_seconds: float, as_json: bool) -> None:
-    """Check that the queues can be reached, and count their messages. Two variables are enough for it:
+    """Check that the queues can be reached, and count their messages. Two variables are enough:
     AI_JOB_REQUEST_QUEUE_URL and AI_JOB_RESPONSE_QUEUE_URL.
 
-    --test-send sends a job of the type connection-test, which no environment has. It goes through both queues and both
-    workers and is expected to end as failed with UNKNOWN_JOB_TYPE, without a model call. It counts as an invalid job in
-    the metrics. Where the table is known, the command waits for that end.
+    --test-send sends a job of the type connection-test, which no environment has. It passes through both queues and
+    both workers, and is expected to end as failed with UNKNOWN_JOB_TYPE, without a model call. The metrics count it as
+    an invalid job. If the table is known, the command waits for that end.
     """
     environment = source.load()
     environment.need("request_queue_url")
     environment.need("response_queue_url")
-    queues = [_look_at(name, environment.get(output)) for name, output in _QUEUES if environment.get(output)]
+    queues = [_counted(name, environment.get(output)) for name, output in _QUEUES if environment.get(output)]
     if not as_json:
         columns = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "STATE")
         names = ("queue", "visible", "inFlight", "delayed", "state")
@@ -68,7 +68,7 @@ def verify(source: Source, test_send: bool, timeout_seconds: float, as_json: boo
     raise click.exceptions.Exit(code)
 
 
-def _look_at(name: str, url: str) -> dict[str, Any]:
+def _counted(name: str, url: str) -> dict[str, Any]:
     from ai_jobs.aws.queues import get_queue_message_count
     from ai_jobs.contract.errors import AWSError
 
@@ -81,25 +81,25 @@ def _look_at(name: str, url: str) -> dict[str, Any]:
 
 
 def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, Any], int]:
-    """Send the test job and, where the table is known, wait for its end: what came of it, and the exit code."""
+    """Send the test job and, if the table is known, wait for its end. Returns what became of it, and the exit code."""
     from ai_jobs.aws.submission import send_ai_job_request
     from ai_jobs.contract import timestamps
     from ai_jobs.contract.request import AIJobMessage
 
     if TEST_JOB_TYPE in (environment.get("job_types") or ()):
         raise Problem(
-            f"{environment.name} has a job type {TEST_JOB_TYPE}: the test job would call its model; rename it"
+            f"{environment.name} has a job type {TEST_JOB_TYPE}, and the test job would call its model: rename it"
         )
     job = AIJobMessage(TEST_JOB_TYPE, TEST_JOB_TYPE, {})
     send_ai_job_request(job, queue_url=environment.need("request_queue_url"))
     test: dict[str, Any] = {"jobId": job.job_id}
     if not environment.get("table_name"):
-        return test | {"message": f"sent job {job.job_id}; without table_name its end can't be seen"}, 0
+        return test | {"message": f"sent job {job.job_id}; without table_name, the command can't see how it ends"}, 0
     row = _end_of(environment.need("table_name"), job.job_id, timeout_seconds)
     if row is None:
         message = (
             f"job {job.job_id} has not ended after {timeout_seconds:g} s: "
-            "is a worker paused, or the queue long? see: ai-jobs doctor"
+            "is a worker paused, or is the queue long? Run ai-jobs doctor"
         )
         return test | {"message": message}, TIMED_OUT
     code = row.get("error", {}).get("code")
@@ -116,13 +116,13 @@ def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, A
 
 def _end_of(table_name: str, job_id: str, timeout_seconds: float) -> JobRow | None:
     from ai_jobs.contract.row import has_ended
-    from ai_jobs.operate.waiting import follow
+    from ai_jobs.operate.polling import poll_until_ended
     from ai_jobs.service.job_store import JobStore
 
     row = None
     with progress() as bar:
         task = bar.add_task("waiting for the test job", total=1)
-        for rows in follow(JobStore(table_name), [job_id], timeout_seconds):
+        for rows in poll_until_ended(JobStore(table_name), [job_id], timeout_seconds):
             row = rows.get(job_id)
             bar.update(task, completed=int(row is not None and has_ended(row)))
     return row if row and has_ended(row) else None

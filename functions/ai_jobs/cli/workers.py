@@ -1,4 +1,4 @@
-"""`ai-jobs pause` and `ai-jobs resume`: a queue's worker is switched off and on again."""
+"""`ai-jobs pause` and `ai-jobs resume`: switch a queue's worker off and on again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
-class Worker:
-    """A queue's worker: which outputs name it, which variable switches it, and what its absence means to users."""
+class QueueWorker:
+    """A queue's worker: the outputs that name it, the variable that switches it, and what pausing it means to users."""
 
     queue: str
     url_output: str
@@ -29,24 +29,24 @@ class Worker:
 
 
 _WORKERS = {
-    "request": Worker(
+    "request": QueueWorker(
         queue="request",
         url_output="request_queue_url",
         function_output="processor_function_name",
         variable="processor.enabled",
-        while_paused="New jobs are accepted and wait; GET shows what came by PUT as queued, and answers 404 for the "
-        "rest until a worker has seen it. What runs now is finished.\n"
-        "Deadlines run on: a job whose deadline passes in the meantime fails (DEADLINE_EXCEEDED).",
-        once_resumed="The jobs that waited are worked on now, those past their deadline fail.",
+        while_paused="New jobs are accepted and wait. GET shows jobs from PUT as queued, and returns 404 for all "
+        "others until a worker has seen them. Jobs that are running finish.\n"
+        "Deadlines keep running: a job whose deadline passes in the meantime fails (DEADLINE_EXCEEDED).",
+        once_resumed="The worker now runs the jobs that waited; the ones past their deadline fail.",
     ),
-    "response": Worker(
+    "response": QueueWorker(
         queue="response",
         url_output="response_queue_url",
         function_output="result_handler_function_name",
         variable="result_handler.enabled",
-        while_paused="Jobs are worked on, and cost what they cost, but their results wait: GET shows them as "
-        "processing.\nA job long past its deadline is shown as failed (JOB_STALLED) until its result is written.",
-        once_resumed="The results that waited are written now.",
+        while_paused="Jobs run, and cost what they cost, but their results wait: GET shows them as processing.\n"
+        "A job long past its deadline is shown as failed (JOB_STALLED) until its result is written.",
+        once_resumed="The worker now writes the results that waited.",
     ),
 }
 
@@ -58,25 +58,25 @@ timeout_option = click.option(
     default=120,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for Lambda to switch.",
+    help="How long to wait for Lambda to switch it.",
 )
 
 
-@click.command(short_help="Stop a queue's worker; messages wait.")
+@click.command
 @queue_argument
 @timeout_option
 @json_option
 @click.pass_obj
 def pause(source: Source, queue: str, timeout_seconds: float, as_json: bool) -> None:
-    """Stop the worker of QUEUE: nothing is taken from it any more, and nothing is lost.
+    """Stop the worker of QUEUE: it receives no more messages, and nothing is lost.
 
-    Messages wait up to the queue's retention. `ai-jobs resume` starts the worker again, and so does the next
+    Messages wait for up to the queue's retention period. `ai-jobs resume` starts the worker again, and so does the next
     `terraform apply`, unless processor.enabled (or result_handler.enabled) is false.
     """
     _switch(source.load(), _WORKERS[queue], enabled=False, timeout_seconds=timeout_seconds, as_json=as_json)
 
 
-@click.command(short_help="Start a queue's worker again.")
+@click.command
 @queue_argument
 @timeout_option
 @json_option
@@ -86,8 +86,10 @@ def resume(source: Source, queue: str, timeout_seconds: float, as_json: bool) ->
     _switch(source.load(), _WORKERS[queue], enabled=True, timeout_seconds=timeout_seconds, as_json=as_json)
 
 
-def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_seconds: float, as_json: bool) -> None:
-    # Imported here: the help needs no boto3.
+def _switch(
+    environment: Environment, worker: QueueWorker, *, enabled: bool, timeout_seconds: float, as_json: bool
+) -> None:
+    # Imported here: the help does not need boto3.
     from ai_jobs.aws.queues import get_queue_attributes, get_queue_message_count
     from ai_jobs.operate.triggers import ENABLED, PAUSED, find_trigger, switch_trigger
 
@@ -97,7 +99,7 @@ def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_
     if trigger is None:
         raise Problem(
             f"{function} has no trigger on {attributes['QueueArn'].rpartition(':')[2]}, so there is nothing to switch: "
-            "check the environment; terraform apply creates the trigger"
+            "check the environment, or run terraform apply to create the trigger"
         )
     changed = trigger.state != (ENABLED if enabled else PAUSED)
     if changed:
@@ -105,7 +107,7 @@ def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_
         try:
             trigger = switch_trigger(trigger, enabled=enabled, timeout_seconds=timeout_seconds)
         except TimeoutError as error:
-            say(f"Error: {error}. Lambda may still get there: see `ai-jobs top`, or run this once more")
+            say(f"Error: {error}. Lambda may still finish the switch: watch `ai-jobs top`, or run this again.")
             raise click.exceptions.Exit(TIMED_OUT) from None
     count = get_queue_message_count(url)
     document = {
@@ -123,7 +125,7 @@ def _switch(environment: Environment, worker: Worker, *, enabled: bool, timeout_
         _tell(document, worker)
 
 
-def _tell(document: dict[str, Any], worker: Worker) -> None:
+def _tell(document: dict[str, Any], worker: QueueWorker) -> None:
     messages = document["messages"]
     already = "" if document["changed"] else " already"
     click.echo(f"{worker.queue}: {document['function']} is{already} {document['state']}")
@@ -134,8 +136,8 @@ def _tell(document: dict[str, Any], worker: Worker) -> None:
         days = document["retentionSeconds"] / _DAY_SECONDS
         say(
             f"{worker.while_paused}\n"
-            f"Messages wait up to {days:g} days, counted from when they were sent.\n"
-            f"The next `terraform apply` starts it again, unless you set {worker.variable} = false."
+            f"Messages wait for up to {days:g} days, counted from when they were sent.\n"
+            f"The next `terraform apply` starts the worker again, unless you set {worker.variable} = false."
         )
     elif document["changed"]:
         say(worker.once_resumed)

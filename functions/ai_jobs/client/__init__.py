@@ -1,1 +1,1 @@
-"""The client of the jobs API. Not part of the Lambda zips; `ai_jobs` itself exports its names."""
+"""The client of the jobs API. It is not part of the Lambda zips; `ai_jobs` itself exports its names."""

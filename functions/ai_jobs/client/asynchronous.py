@@ -1,4 +1,4 @@
-"""The client for asyncio: aiohttp under the rules of the core."""
+"""The client for asyncio: it carries out the core's steps with aiohttp."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _MOST_CONNECTIONS = 100
 
 
 class AsyncJobsClient:
-    """`JobsClient` for asyncio: the same arguments, methods, rules and errors. Use it as an async context manager.
+    """`JobsClient` for asyncio: the same arguments, methods, rules, and errors. Use it as an async context manager.
 
-    Proxies are those of the environment. `auth` is called in a thread, since it may have to fetch credentials.
+    Proxies are those of the environment. `auth` is called in a thread, because it may have to fetch credentials.
 
-    Its connections belong to one event loop. When that loop is over, or the process is a forked child, the next request
-    makes new ones; while it still runs, a request from another loop raises an `AIJobsError` (`WRONG_EVENT_LOOP`).
+    Its connections belong to one event loop. When that loop has ended, or in a forked child, the next request creates
+    new ones; while it still runs, a request from another loop raises an `AIJobsError` (`WRONG_EVENT_LOOP`).
     """
 
     def __init__(
@@ -60,20 +60,20 @@ class AsyncJobsClient:
         deadline_seconds: int | None = None,
         delay_seconds: int | None = None,
     ) -> Job:
-        """As `JobsClient.submit`."""
+        """Like `JobsClient.submit`."""
         options = submit_options(user_id, trace_id, deadline_seconds, delay_seconds)
         return await self._run(self._core.submit(job_type, input, job_id, options))
 
     async def get(self, job: Job | str | UUID) -> Job:
-        """As `JobsClient.get`."""
+        """Like `JobsClient.get`."""
         return await self._run(self._core.get(job))
 
     async def wait(self, job: Job | str | UUID, timeout_seconds: float = 300.0) -> Job:
-        """As `JobsClient.wait`."""
+        """Like `JobsClient.wait`."""
         return await self._run(self._core.wait(job, timeout_seconds))
 
     def iter_results(self, jobs: Iterable[Job | str | UUID], timeout_seconds: float = 300.0) -> AsyncIterator[Job]:
-        """As `JobsClient.iter_results`, for `async for`."""
+        """Like `JobsClient.iter_results`, for `async for`."""
         return self._iterate(self._core.follow(jobs, timeout_seconds))
 
     def list(
@@ -84,19 +84,19 @@ class AsyncJobsClient:
         job_type: str | None = None,
         page_size: int | None = None,
     ) -> AsyncIterator[Job]:
-        """As `JobsClient.list`, for `async for`."""
+        """Like `JobsClient.list`, for `async for`."""
         return self._iterate(self._core.list_jobs(list_filters(user_id, status, job_type, page_size)))
 
     async def cancel(self, job: Job | str | UUID) -> Job:
-        """As `JobsClient.cancel`."""
+        """Like `JobsClient.cancel`."""
         return await self._run(self._core.cancel(job))
 
     async def result(self, job: Job | str | UUID) -> JobResult:
-        """As `JobsClient.result`."""
+        """Like `JobsClient.result`."""
         return await self._run(self._core.result(job))
 
     async def close(self) -> None:
-        """As `JobsClient.close`."""
+        """Like `JobsClient.close`."""
         await self._transport.close()
 
     async def __aenter__(self) -> AsyncJobsClient:
@@ -137,7 +137,7 @@ class AsyncJobsClient:
         return await self._transport.send(command.requests)
 
 
-# The sessions that a forked child has of its parent. To close one, or to let it be collected, would reach into the
+# The sessions that a forked child has from its parent. Closing one, or letting it be collected, would reach into the
 # parent's event loop, whose epoll object the two processes share.
 _sessions_of_the_parent: list[aiohttp.ClientSession] = []
 
@@ -153,7 +153,7 @@ class _Transport:
         forks.start(self)
 
     def start_afresh(self) -> None:
-        """Have no session yet."""
+        """Start without a session."""
         if self._session:
             _sessions_of_the_parent.append(self._session)
         self._session = self._loop = None
@@ -181,13 +181,13 @@ class _Transport:
         proxy = proxy_for(request.url, request.job_id)
         session = await self._session_of_this_loop(request)
         timeout = aiohttp.ClientTimeout(
-            # How long it may take until a connection is free, or is there.
+            # How long it may take until a connection is free, or established.
             connect=request.timeout_seconds + CONNECT_TIMEOUT_SECONDS,
             sock_connect=min(CONNECT_TIMEOUT_SECONDS, request.timeout_seconds),
             sock_read=request.timeout_seconds,
         )
         try:
-            # `encoded`: what was signed is what is sent.
+            # `encoded`: the URL that was signed is the one that is sent.
             async with session.request(
                 request.method,
                 yarl.URL(request.url, encoded=True),
@@ -196,21 +196,21 @@ class _Transport:
                 proxy=proxy or None,
                 timeout=timeout,
                 allow_redirects=False,
-            ) as answer:
-                body = await answer.read()
+            ) as response:
+                body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             return NoAnswer(error, may_pass=not isinstance(error, aiohttp.ClientConnectorCertificateError))
-        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+        return Response(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
 
     async def _session_of_this_loop(self, request: Request) -> aiohttp.ClientSession:
-        self.check_open(request.job_id)  # `auth` may have taken its time
+        self.check_open(request.job_id)  # `auth` may have taken a while
         loop, old = asyncio.get_running_loop(), None
         if self._session and self._loop is not loop:
             self._check_loop(request.job_id)
             old, self._session = self._session, None
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=_MOST_CONNECTIONS)
-            # Without `trust_env`: that would also put a password of ~/.netrc in the place of the signature.
+            # Without `trust_env`, which would also replace the signature with a password from ~/.netrc.
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
             self._loop = loop
         session = self._session
@@ -219,11 +219,11 @@ class _Transport:
         return session
 
     def _check_loop(self, job_id: str | None = None) -> None:
-        """Raise when the session's event loop is another one, and may still be using it."""
+        """Raise if the session belongs to another event loop that may still be using it."""
         if self._loop and self._loop is not asyncio.get_running_loop() and not self._loop.is_closed():
             raise AIJobsError(
-                "this client's connections belong to another event loop, which is not closed: use one AsyncJobsClient "
-                "in each event loop",
+                "this client's connections belong to another event loop that is not closed: use one AsyncJobsClient "
+                "per event loop",
                 "WRONG_EVENT_LOOP",
                 job_id,
             )

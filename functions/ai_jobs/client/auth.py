@@ -1,4 +1,9 @@
-"""Who the client is: a signature, a token, or what the caller's own function says."""
+"""Who the caller is: a signature, a token, or whatever the caller's own function returns.
+
+This is the only module outside `ai_jobs.aws` that uses botocore, for its signer and its search for credentials: the
+client imports nothing but `ai_jobs.contract`. botocore is imported with the first signature, because a client with
+another `auth` never needs it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
     from ai_jobs.client.wire import Auth, Request
 
-# What http.client and aiohttp can put into a header.
+# What http.client and aiohttp can send in a header.
 _HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
@@ -31,7 +36,7 @@ def authorized_headers(auth: Auth, request: Request) -> dict[str, str]:
     """The request's headers with those of `auth`, for both clients.
 
     Raises:
-        AuthError: when there are none; or the `AIJobsError` that `auth` raised. Both name the job.
+        AuthError: if `auth` fails; or the `AIJobsError` that `auth` raised. Both name the job.
     """
     try:
         added = dict(auth(request))
@@ -48,25 +53,25 @@ def authorized_headers(auth: Auth, request: Request) -> dict[str, str]:
 
 
 def check_header(name: str, value: object, job_id: str | None = None) -> None:
-    """Raise InvalidArgumentError for what no HTTP library sends. The value is a secret, so it is not shown."""
+    """Raise InvalidArgumentError for a value that no HTTP library sends. It is a secret, so it is not shown."""
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
         raise InvalidArgumentError(
-            f"the value of the header {name} is not one line of Latin-1 text: remove what does not belong there, such "
-            "as the line break at the end of a file",
+            f"the value of the header {name} is not a single line of Latin-1 text: remove what does not belong there, "
+            "such as the line break at the end of a file",
             job_id,
         )
 
 
 class SigV4Auth:
-    """Signs each request with AWS credentials (`AWS_IAM`, the default of the API). botocore does the signing.
+    """Signs each request with AWS credentials (`AWS_IAM`, the API's default). botocore does the signing.
 
     Args:
-        region: by default the one in the API's host name, else that of the AWS configuration (a custom domain).
-        credentials: by default those that boto3 would find. They are asked each time, so that temporary ones renew.
-        service: what the signature is for.
+        region: by default, the one in the API's host name, or the AWS configuration's (for a custom domain).
+        credentials: by default, those that boto3 would find. They are read for each request, so temporary ones renew.
+        service: the service that the signature is for.
 
     Raises:
-        AuthError: when a request is to be signed and there are no credentials or no region.
+        AuthError: if there are no credentials or no region to sign a request with.
     """
 
     def __init__(
@@ -78,13 +83,13 @@ class SigV4Auth:
         forks.start(self)
 
     def start_afresh(self) -> None:
-        """Find credentials and region anew: in a child, the parent's may be locked by a thread that refreshes them."""
+        """Look up credentials and region again: in a child, a thread of the parent may have locked them to refresh."""
         self._credentials = self._given_credentials
         self._session: Any = None
         self._finding = threading.Lock()
 
     def __call__(self, request: Request) -> Mapping[str, str]:
-        """The headers with the signature, which holds for the URL, the body and the headers of this request."""
+        """The headers with the signature, which is valid for this request's URL, body, and headers."""
         from botocore.auth import SigV4Auth as Signer
         from botocore.awsrequest import AWSRequest
 
@@ -101,13 +106,13 @@ class SigV4Auth:
         return self._session
 
     def _found_credentials(self) -> Credentials:
-        # botocore's session is not made for several threads; the credentials that it finds are.
+        # botocore's session is not thread-safe; the credentials that it finds are.
         with self._finding:
             self._credentials = self._credentials or self._aws_session().get_credentials()
         if self._credentials is None:
             raise AuthError(
-                "there are no AWS credentials to sign with: set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or give SigV4Auth(credentials=...)",
+                "there are no AWS credentials to sign with: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or pass SigV4Auth(credentials=...)",
                 "NO_CREDENTIALS",
             )
         return self._credentials
@@ -116,11 +121,11 @@ class SigV4Auth:
         host = urlsplit(request.url).hostname or ""
         named = _REGION_IN_HOST.search(host)
         with self._finding:
-            # boto3 reads AWS_DEFAULT_REGION only; Lambda and many shells set the other one.
+            # boto3 only reads AWS_DEFAULT_REGION; Lambda and many shells set the other one.
             region = self._region or (named[1] if named else _configured_region(self._aws_session()))
         if region is None:
             raise AuthError(
-                f"the host {host} does not tell the region to sign for: set AWS_REGION or give SigV4Auth(region=...)",
+                f"the host {host} does not name the region to sign for: set AWS_REGION, or pass SigV4Auth(region=...)",
                 "NO_REGION",
             )
         return region
@@ -135,7 +140,8 @@ class BearerAuth:
     """Sends a token (`COGNITO_USER_POOLS`, or a Lambda authorizer that reads `Authorization`).
 
     Args:
-        token: the token; or a function that gets one, which is called at first and once more after a 401.
+        token: the token; or a function that returns one, which is called before the first request, and once more after
+            a 401.
     """
 
     def __init__(self, token: str | Callable[[], str]) -> None:
@@ -144,7 +150,7 @@ class BearerAuth:
         forks.start(self)
 
     def start_afresh(self) -> None:
-        """Take a new lock; the token is as good in a child."""
+        """Create a new lock; the token is just as valid in a child."""
         self._asking = threading.Lock()
 
     def __call__(self, _request: Request) -> Mapping[str, str]:
@@ -155,9 +161,9 @@ class BearerAuth:
             return {"Authorization": f"Bearer {self._token}"}
 
     def renew(self) -> bool:
-        """Forget the token; True when there is a function to ask for another."""
+        """Forget the token; True if there is a function to ask for another one."""
         if isinstance(self._source, str):
             return False
-        # Without the lock: whoever holds it may be waiting for a token, and this is called on an event loop.
+        # Without the lock: its holder may be waiting for a token, and this is called on an event loop.
         self._token = None
         return True

@@ -11,18 +11,18 @@ class Holder(Protocol):
     """Something that has connections, threads, or locks."""
 
     def start_afresh(self) -> None:
-        """Take new ones. In a child, this leaves the parent's alone: they must not be closed or waited for."""
+        """Create new ones. In a child, this leaves the parent's alone: it must not close them or wait for them."""
 
 
-# By id, since a holder need not be hashable.
+# By id, because a holder does not have to be hashable.
 _holders: weakref.WeakValueDictionary[int, Holder] = weakref.WeakValueDictionary()
 
 
 def start(holder: Holder) -> None:
     """Start a holder, and start it afresh in each child that this process forks (gunicorn with `--preload` does).
 
-    Two processes that read one connection get each other's answers, the parent's threads do not exist in the child, and
-    a lock that one of them held at the moment of the fork is never released there.
+    Two processes that read one connection get each other's responses, the parent's threads do not exist in the child,
+    and a lock that one of them held at the moment of the fork is never released there.
     """
     holder.start_afresh()
     _holders[id(holder)] = holder

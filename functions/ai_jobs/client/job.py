@@ -1,9 +1,9 @@
-"""A job as the API shows it, and what it raises when it has no result."""
+"""A job as the API shows it, and the errors that carry one."""
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,12 @@ from typing import Any
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.result import JobResult, Usage, is_usage
-
-ENDED = frozenset({"completed", "failed", "cancelled"})
-"""The terminal states."""
+from ai_jobs.contract.row import TERMINAL, JobStatus
 
 
 @dataclass(frozen=True)
 class JobFailure:
-    """Why a job failed; the codes are those of docs/how-it-works.md."""
+    """Why a job failed; docs/how-it-works.md lists the codes."""
 
     code: str
     message: str
@@ -30,16 +28,16 @@ class JobFailure:
 
 @dataclass(frozen=True)
 class Job:
-    """A job; what it does not have (yet), or what a list does not show, is None. Times are in UTC.
+    """A job; whatever it does not have (yet), or a list does not show, is None. Times are in UTC.
 
     Attributes:
-        status: `queued`, `processing`, `completed`, `failed` or `cancelled`.
-        result: the result, when it is in the answer; `result()` of the client fetches any.
-        error_code: why the job failed, in lists too, where `error` is None.
+        status: `queued`, `processing`, `completed`, `failed`, or `cancelled`.
+        result: the result, if it is in the response; the client's `result()` fetches any result.
+        error_code: why the job failed; also in lists, where `error` is None.
         attempts: how often a worker began work on the job; waiting does not count.
         expires_at: when the service forgets the job.
-        result_url: where the result is, when it is too large for an answer; good until `result_url_expires_at`.
-        document: the API's answer as it came, with fields that this version does not know.
+        result_url: where the result is if it is too large for a response; valid until `result_url_expires_at`.
+        document: the API's response unchanged, including fields that this version does not know.
     """
 
     job_id: str
@@ -65,25 +63,57 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Is it completed, failed or cancelled?"""
-        return self.status in ENDED
+        """Is it completed, failed, or cancelled?"""
+        return self.status in TERMINAL
 
     def raise_for_status(self) -> Job:
-        """The job itself, when it completed.
+        """The job itself, if it completed.
 
         Raises:
-            JobFailedError, JobCancelledError: when it ended otherwise.
-            JobNotEndedError: when it is still open.
+            JobFailedError, JobCancelledError: if it ended otherwise.
+            JobNotEndedError: if it is still open.
         """
-        if self.status == "completed":
+        if self.status == JobStatus.COMPLETED:
             return self
         if not self.has_ended:
             raise JobNotEndedError(self)
-        raise JobCancelledError(self) if self.status == "cancelled" else JobFailedError(self)
+        raise JobCancelledError(self) if self.status == JobStatus.CANCELLED else JobFailedError(self)
+
+
+class WaitTimeoutError(AIJobsError, TimeoutError):
+    """The time is up, and jobs are still open. They continue; wait again, or cancel them.
+
+    Attributes:
+        open_ids: the jobs that have not ended, in the order given.
+        jobs: by id, what was last seen of them; an id that is missing here is unknown to the service (yet).
+        problem: why the last poll failed, if it did; that exception is chained.
+        job_id: the open job, if there is only one.
+    """
+
+    def __init__(
+        self, seconds: float, open_ids: Iterable[str], jobs: Mapping[str, Job], problem: str | None = None
+    ) -> None:
+        self.seconds = seconds
+        self.open_ids = tuple(open_ids)
+        self.jobs = dict(jobs)
+        self.problem = problem
+        states = [f"{job_id} ({self._state_of(job_id)})" for job_id in self.open_ids[:10]]
+        more = f" and {len(self.open_ids) - len(states)} more" if len(self.open_ids) > len(states) else ""
+        last = f"; the last poll failed: {problem}" if problem else ""
+        only = self.open_ids[0] if len(self.open_ids) == 1 else None
+        super().__init__(f"not ended after {seconds:g} s: {', '.join(states)}{more}{last}", "WAIT_TIMEOUT", only)
+
+    def _state_of(self, job_id: str) -> str:
+        if job_id in self.jobs:
+            return self.jobs[job_id].status
+        return "not seen" if self.problem else "unknown to the service"
+
+    def __reduce__(self) -> tuple[type[WaitTimeoutError], tuple[Any, ...]]:
+        return type(self), (self.seconds, self.open_ids, self.jobs, self.problem)
 
 
 class JobNotEndedError(AIJobsError):
-    """A result was asked of a job that is still open. `job` is what was seen of it."""
+    """The result of a job was requested while the job is still open. `job` is what was seen of it."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(f"job {job.job_id} is {job.status}: wait for it first", "JOB_NOT_ENDED", job.job_id)
@@ -116,10 +146,10 @@ class JobCancelledError(JobFailedError):
 
 
 def job_of(document: Mapping[str, Any]) -> Job:
-    """The job in an answer of the API; fields that are not known here are left in `document`.
+    """The job in a response of the API; fields that this version does not know stay in `document`.
 
     Raises:
-        ValueError: when it has no id or no status, or a field is of another shape than documented.
+        ValueError: if it has no id or no status, or a field does not have its documented shape.
     """
     try:
         moments = {name: _moment(document.get(key)) for name, key in _MOMENTS.items()}
@@ -160,7 +190,7 @@ def result_of(document: object) -> JobResult:
     )
 
 
-# An infinite number, or a time before the year 1 in UTC, is an OverflowError.
+# An infinite number, or a time before the year 1 in UTC, raises OverflowError.
 _OTHER_SHAPE = (LookupError, TypeError, AttributeError, OverflowError)
 
 _MOMENTS = {

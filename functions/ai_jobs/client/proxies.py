@@ -1,4 +1,4 @@
-"""The proxy that the environment names, for both clients alike."""
+"""The proxy that the environment names, for both clients."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ai_jobs.client.urls import is_http_url
 
 
 def proxy_for(url: str, job_id: str | None = None) -> str:
-    """The proxy for a URL (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY); empty when there is none.
+    """The proxy for a URL (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY); empty if there is none.
 
     Raises:
-        InvalidArgumentError: when it is not one that both HTTP libraries speak to; it names the job.
+        InvalidArgumentError: if it is not one that both HTTP libraries support; it names the job.
     """
     from urllib.request import getproxies, proxy_bypass
 
@@ -25,8 +25,8 @@ def proxy_for(url: str, job_id: str | None = None) -> str:
     if not is_http_url(named):
         shown = named.rpartition("@")[2]  # without a password
         raise InvalidArgumentError(
-            f"the environment's proxy is {shown!r}: it must be an http:// or https:// URL; correct HTTPS_PROXY, or put "
-            "the API's host into NO_PROXY",
+            f"the environment's proxy is {shown!r}: it must be an http:// or https:// URL; correct HTTPS_PROXY, or add "
+            "the API's host to NO_PROXY",
             job_id,
         )
     return named

@@ -1,4 +1,4 @@
-"""The client for threads: urllib3 under the rules of the core."""
+"""The client for threads: it carries out the core's steps with urllib3."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from ai_jobs.client import forks
 from ai_jobs.client.auth import authorized_headers
-from ai_jobs.client.core import CONCURRENCY, Core, list_filters, submit_options
+from ai_jobs.client.core import Core, list_filters, submit_options
 from ai_jobs.client.exceptions import ClientClosedError
 from ai_jobs.client.proxies import proxy_for
+from ai_jobs.client.waiting import CONCURRENCY
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 
 if TYPE_CHECKING:
@@ -27,29 +28,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Connections that are kept: several threads may use one client.
+# Connections that are kept open: several threads may use one client.
 _KEPT_CONNECTIONS = 4 * CONCURRENCY
 
 
 class JobsClient:
-    """The jobs API over HTTP. One client may be used by many threads; close it, or use it as a context manager.
+    """The jobs API over HTTP. Many threads can use one client; close it, or use it as a context manager.
 
     Args:
         api_url: the API with its stage, such as `https://x.execute-api.eu-west-1.amazonaws.com/v1` (output `api_url`).
-        auth: `SigV4Auth()`, `BearerAuth(token)`, or a function from a request to the headers that authorise it.
+        auth: `SigV4Auth()`, `BearerAuth(token)`, or a function from a request to the headers that authorize it.
         api_key: a usage plan's key. It counts requests; it does not say who you are.
-        timeout_seconds: how long an answer may take, on top of a wait that was asked for. (A large one may take longer
-            as a whole: it is how long the client waits for the next part.)
+        timeout_seconds: how long a response may take, in addition to a wait that was asked for. (A large response may
+            take longer in total: this is how long the client waits for each further part.)
 
-    Every method retries what may pass (no connection, 429, 5xx) up to six times within a minute, as everything that it
-    sends may be sent twice; `wait` and `iter_results` do so until their own time is up. What is left then, and what no
-    retry mends, is raised as an `AIJobsError` whose `job_id` says which job it is about: see
-    `ai_jobs.client.exceptions` and `ai_jobs.client.job`.
+    Every method retries failures that may be temporary (no connection, 429, 5xx) up to six times within a minute: it is
+    safe to send each request twice. `wait` and `iter_results` retry until their own time is up. Other failures, and
+    those that remain, are raised as an `AIJobsError` whose `job_id` says which job it is about: see
+    `ai_jobs.client.exceptions`.
 
-    Connections and threads belong to one process: a forked child makes its own.
+    Connections and threads belong to one process: a forked child creates its own.
 
     Raises:
-        InvalidArgumentError: when `api_url` or another argument can't be one.
+        InvalidArgumentError: if `api_url` or another argument is invalid.
     """
 
     def __init__(
@@ -69,19 +70,19 @@ class JobsClient:
         deadline_seconds: int | None = None,
         delay_seconds: int | None = None,
     ) -> Job:
-        """Submit a job, once: however often the request has to be sent, it is one job.
+        """Submit a job once: however often the request has to be sent, it is one job.
 
         Args:
-            user_id: whose job it is. Not where a token says that (the API refuses it then).
-            job_id: a UUID of your own, in lower case; then submitting again, even from another process, is harmless.
-            deadline_seconds: after so long the job fails rather than waits on.
-            delay_seconds: the job starts so much later.
+            user_id: whose job it is. Omit it when a token identifies the user; the API then rejects it.
+            job_id: a UUID of your own, in lower case; then it is harmless to submit again, even from another process.
+            deadline_seconds: fails the job if it waits for longer than this.
+            delay_seconds: delays the start by this many seconds.
 
         Returns:
-            The job as accepted (`queued`); its id is what the other methods take.
+            The job as accepted (`queued`); the other methods take it, or its id.
 
         Raises:
-            AIJobsError: `job_id` says under which id it was, or may have been, submitted.
+            AIJobsError: `job_id` says under which id the job was, or may have been, submitted.
             BadRequestError: the job breaks a rule; `field` says where.
             ConflictError: `job_id` belongs to another job.
         """
@@ -89,26 +90,26 @@ class JobsClient:
         return self._run(self._core.submit(job_type, input, job_id, options))
 
     def get(self, job: Job | str | UUID) -> Job:
-        """The job as it is now. Raises NotFoundError when there is none, or it is someone else's."""
+        """The job as it is now. Raises NotFoundError if it does not exist, or is another user's."""
         return self._run(self._core.get(job))
 
     def wait(self, job: Job | str | UUID, timeout_seconds: float = 300.0) -> Job:
-        """The job once it has ended, however it ended: `raise_for_status()` of it tells.
+        """The job once it has ended, however it ended; its `raise_for_status()` raises if it did not complete.
 
-        A job that nobody knows is waited for too: one that was POSTed is unknown until a worker picks it up.
+        This also waits for an unknown job: a job that was POSTed is unknown until a worker picks it up.
 
         Raises:
-            WaitTimeoutError: it is still open after so many seconds; or the service has failed for all that time, which
+            WaitTimeoutError: the job is still open after this many seconds; or the service failed all that time, which
                 the error then says.
         """
         return self._run(self._core.wait(job, timeout_seconds))
 
     def iter_results(self, jobs: Iterable[Job | str | UUID], timeout_seconds: float = 300.0) -> Iterator[Job]:
-        """The jobs as they end, each once, in the order in which that is seen (and not in the order given).
+        """The jobs as they end, each once, in the order in which the client sees that (not in the order given).
 
         Raises:
-            WaitTimeoutError: jobs are still open after so many seconds; it names them. All others were handed out.
-            ApiError: the API refuses to show a job. A failure that may pass is waited out, as long as there is time.
+            WaitTimeoutError: jobs are still open after this many seconds; it names them. All others were yielded.
+            ApiError: the API refuses to show a job. A failure that may be temporary is retried while there is time.
         """
         return self._iterate(self._core.follow(jobs, timeout_seconds))
 
@@ -120,27 +121,27 @@ class JobsClient:
         job_type: str | None = None,
         page_size: int | None = None,
     ) -> Iterator[Job]:
-        """A user's jobs, the newest first, without results and errors. The pages are fetched as you go.
+        """A user's jobs, newest first, without results and errors. Pages are fetched as you iterate.
 
         Args:
-            user_id: whose. Not where a token says that.
-            page_size: how many jobs a request brings, 1 to 100 (50 by default).
+            user_id: whose jobs. Omit it when a token identifies the user; the API then rejects it.
+            page_size: how many jobs each request returns, 1 to 100 (50 by default).
         """
         return self._iterate(self._core.list_jobs(list_filters(user_id, status, job_type, page_size)))
 
     def cancel(self, job: Job | str | UUID) -> Job:
-        """Cancel a job. A queued one never starts; of a running one the result is discarded when it comes.
+        """Cancel a job. A queued job never starts; the result of a running one is discarded when it arrives.
 
-        To cancel one that is cancelled already is no error.
+        It is not an error to cancel a job that is already cancelled.
 
         Raises:
-            ConflictError: `JOB_ENDED`, it has completed or failed already.
-            NotFoundError: there is no such job, or it is someone else's.
+            ConflictError: `JOB_ENDED`: the job has already completed or failed.
+            NotFoundError: the job does not exist, or is another user's.
         """
         return self._run(self._core.cancel(job))
 
     def result(self, job: Job | str | UUID) -> JobResult:
-        """The result of a completed job, also a large one (which is downloaded from its `result_url`).
+        """The result of a completed job, even a large one (which is downloaded from its `result_url`).
 
         Raises:
             JobNotEndedError, JobFailedError, JobCancelledError: there is no result.
@@ -148,7 +149,7 @@ class JobsClient:
         return self._run(self._core.result(job))
 
     def close(self) -> None:
-        """Close the connections. What is called afterward raises ClientClosedError; closing again does nothing."""
+        """Close the connections. Later calls raise ClientClosedError; closing again does nothing."""
         self._transport.close()
 
     def __enter__(self) -> JobsClient:
@@ -190,7 +191,7 @@ class JobsClient:
 
 
 class _Transport:
-    """Sends requests with urllib3, several at once with threads that live as long as the client, in one process."""
+    """Sends requests with urllib3; several at once, in threads that live as long as the client, in one process."""
 
     def __init__(self, auth: Auth | None) -> None:
         self._auth = auth
@@ -198,7 +199,7 @@ class _Transport:
         forks.start(self)
 
     def start_afresh(self) -> None:
-        """Have no connections and no threads yet."""
+        """Start without connections and threads."""
         self._lock = threading.Lock()
         self._managers: dict[str, urllib3.PoolManager] = {}
         self._threads: ThreadPoolExecutor | None = None
@@ -224,7 +225,7 @@ class _Transport:
             managers, self._managers = self._managers, {}
             threads, self._threads = self._threads, None
         if threads:
-            threads.shutdown(wait=False)  # a request under way may take as long as its time-out
+            threads.shutdown(wait=False)  # a request in flight may take as long as its timeout
         for manager in managers.values():
             manager.clear()
 
@@ -236,7 +237,7 @@ class _Transport:
         connect_seconds = min(CONNECT_TIMEOUT_SECONDS, request.timeout_seconds)
         manager = self._manager_for(request)
         try:
-            answer = manager.request(
+            response = manager.request(
                 *(request.method, request.url),
                 body=request.body,
                 headers=headers,
@@ -246,10 +247,12 @@ class _Transport:
             )
         except urllib3.exceptions.HTTPError as error:
             return NoAnswer(error, may_pass=not _is_untrusted(error))
-        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+        return Response(
+            response.status, {name.lower(): value for name, value in response.headers.items()}, response.data
+        )
 
     def _manager_for(self, request: Request) -> urllib3.PoolManager:
-        """The connections that lead there, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY)."""
+        """The connections for this request, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY)."""
         import urllib3
 
         proxy = proxy_for(request.url, request.job_id)

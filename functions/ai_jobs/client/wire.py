@@ -1,8 +1,8 @@
-"""Requests and answers as the core of the client sees them, and what it asks of whoever drives it.
+"""Requests and responses as the core of the client sees them, and what it asks its driver to do.
 
-The core (`ai_jobs.client.core`) does no input or output: it is generators that yield commands. A driver carries them
-out, with threads (`ai_jobs.client.sync`) or with asyncio (`ai_jobs.client.asynchronous`), so that the rules are
-written once.
+The core (`ai_jobs.client.core`) does no input or output: its operations are generators that yield commands. A driver
+carries them out, with threads (`ai_jobs.client.sync`) or with asyncio (`ai_jobs.client.asynchronous`), so the rules are
+written only once.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Request:
     """One HTTP request, without the headers that `auth` adds.
 
     Attributes:
-        url: with the query; everything is percent-encoded already and is sent as it is.
-        timeout_seconds: how long the client waits for the answer, and then for each next part of it.
-        signed: False for a URL that carries its own signature: it gets neither `auth` nor the API key.
-        job_id: the job that it is about, which every error names and every answer must be about; None for a list.
+        url: with the query; everything is already percent-encoded, and is sent unchanged.
+        timeout_seconds: how long the client waits for the response, and then for each further part of it.
+        signed: False for a URL that contains its own signature: it gets neither `auth` nor the API key.
+        job_id: the job that it is about, which every error names and every response must be about; None for a list.
     """
 
     method: str
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One answer; the headers' names are in lower case."""
+    """One response; the headers' names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,12 +57,12 @@ class Response:
 
     @property
     def request_id(self) -> str | None:
-        """What API Gateway calls this request."""
+        """API Gateway's id of the request."""
         return self.headers.get("x-amzn-requestid")
 
     @property
     def retry_after_seconds(self) -> float:
-        """What `Retry-After` asks for; 0 where it is missing or a date."""
+        """What `Retry-After` asks for; 0 if it is missing or a date."""
         text = self.headers.get("retry-after", "")
         return float(text) if text.isascii() and text.isdigit() else 0.0
 
@@ -71,7 +71,7 @@ class Response:
         return self.body[: 4 * _SHOWN_CHARACTERS].decode(errors="replace")[:_SHOWN_CHARACTERS]
 
     def document(self) -> dict[str, Any] | None:
-        """The JSON object of the body; None when it is none, or is nested more deeply than Python can read."""
+        """The JSON object of the body; None if it is not one, or is nested more deeply than Python can read."""
         try:
             document = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ class NoAnswer:
     """The request was sent, or not even that, and nothing came back.
 
     Attributes:
-        may_pass: False when another try would fail the same way (a certificate that is not trusted).
+        may_pass: False if another try would fail the same way (a certificate that is not trusted).
     """
 
     cause: Exception
@@ -96,14 +96,14 @@ Outcome = Response | NoAnswer
 
 @dataclass(frozen=True)
 class Send:
-    """Send these requests, all at once. The driver gives back a list of `Outcome`, in the same order."""
+    """Send these requests all at once. The driver returns a list of `Outcome`, in the same order."""
 
     requests: tuple[Request, ...]
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Let so many seconds pass."""
+    """Let this many seconds pass."""
 
     seconds: float
 
@@ -116,10 +116,10 @@ class Emit:
 
 
 Steps = Generator[Send | Pause | Emit, Any, T]
-"""The steps of one operation, and what it returns in the end."""
+"""The steps of one operation, and what it returns at the end."""
 
 Auth = Callable[[Request], Mapping[str, str]]
-"""Gives the headers that authorise a request; called for each try. It may block: the async client gives it a thread.
+"""Returns the headers that authorize a request; called for each try. It may block: the async client uses a thread.
 
-One that has a method `renew() -> bool` is asked by that, once after a 401, whether another try is worth it.
+If it has a method `renew() -> bool`, that is called once after a 401, and says whether another try is worth it.
 """

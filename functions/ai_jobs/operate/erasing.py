@@ -1,4 +1,4 @@
-"""Erasing everything that is kept of one user."""
+"""Erasing everything that the service keeps about one user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ai_jobs.aws import objects, settings
-from ai_jobs.contract import timestamps
+from ai_jobs.contract import timestamps, variables
 from ai_jobs.contract.rules import check_user_id
 from ai_jobs.service.budget import counter_key
 from ai_jobs.service.job_store import JobStore
@@ -22,28 +22,29 @@ class Erased:
 
 
 def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | None = None) -> Erased:
-    """Erase a user's jobs: the rows, the stored inputs and results, the token counters.
+    """Erase a user's jobs: the rows, the stored inputs and results, and the token counters.
 
-    A job that is still open ends here: its row becomes one that says nothing about the user, so that its message, when
-    it comes up, is dropped, and so is the result of a worker that is busy with it. Such rows expire after 30 days.
+    An open job ends with it: what remains of its row says nothing about the user, and makes the service drop the job's
+    message when it arrives, and the result of a worker that is running the job. Such rows expire after 30 days.
 
-    Run it again after a failure: it goes on with what is left. Run it once more when the user may have had open jobs:
-    one that no worker has claimed yet has no row to find, and a busy worker (15 minutes at most) may still store a
-    result. Stop the user's submissions first; once the queue has nothing of theirs, a run that finds 0 jobs and 0
-    objects leaves nothing. The reconciler drops what lies in the dead-letter queues as it finds the erased rows.
+    If a run fails, run it again: it continues with what is left. If the user may have had open jobs, also run it once
+    more later: a job that no worker has claimed yet does not have a row, and a running worker (15 minutes at most) may
+    still store a result. Stop the user's submissions first. Once the queue holds none of their messages, a run that
+    finds 0 jobs and 0 objects leaves nothing behind. The reconciler drops the messages in the dead-letter queues when
+    it finds the erased rows.
 
     Args:
-        table_name: the jobs table, `AI_JOB_TABLE_NAME` by default.
-        bucket: the bucket of large inputs and results, `AI_JOB_BUCKET` by default.
+        table_name: the jobs table, by default `AI_JOB_TABLE_NAME`.
+        bucket: the bucket for large inputs and results, by default `AI_JOB_BUCKET`.
 
     Raises:
-        ConfigurationError: when a name is neither given nor set.
-        JobError: `INVALID_MESSAGE` when the id can't be one; `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` when
+        ConfigurationError: if a name is neither passed nor set.
+        JobError: `INVALID_MESSAGE` if the id can't be a user's; `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED` if
             DynamoDB or S3 fails.
     """
     check_user_id(user_id)
-    table = table_name or settings.required("AI_JOB_TABLE_NAME")
-    objects_in = bucket or settings.required("AI_JOB_BUCKET")
+    table = table_name or settings.required(variables.TABLE_NAME)
+    objects_in = bucket or settings.required(variables.BUCKET)
     store = JobStore(table)
     jobs = 0
     for job_id in store.listing.ids_of(user_id):

@@ -1,4 +1,4 @@
-"""The triggers (Lambda event source mappings): what makes a function work on a queue or a stream, and its switch."""
+"""Triggers (Lambda event source mappings), which run a function on a queue or a stream: find one, switch it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from ai_jobs.aws.clients import get_lambda_client
+from ai_jobs.aws.errors import CALL_ERRORS, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,25 +17,24 @@ ENABLED = "enabled"
 PAUSED = "paused"
 
 POLL_SECONDS = 2.0
-"""How often a trigger that changes is looked at."""
+"""How often to poll a trigger that is changing."""
 
 # Lambda's words (https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html#lambda-GetEventSourceMapping-response-State)
-# and ours; the others are on their way and keep their name.
+# and ours; the other states are transitions and keep their names.
 _STATES = {"Enabled": ENABLED, "Disabled": PAUSED}
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """What makes a function work on a queue, or on the stream of the jobs table.
+    """What runs a function on a queue, or on the stream of the jobs table.
 
     Attributes:
         id: the mapping's UUID.
-        state: `enabled`, `paused`, or what it is on the way from or to: `creating`, `enabling`, `disabling`,
-            `updating`, `deleting`.
-        reports_failures: whether the function names the messages that failed (`ReportBatchItemFailures`).
-        last_result: what Lambda says about the last batch; empty when it says nothing.
-        maximum_concurrency: how many invocations at once a queue may cause; None when only the account limits it.
-        on_failure_arn: where a stream's trigger sends what it gives up; None when nowhere.
+        state: `enabled`, `paused`, or a transition: `creating`, `enabling`, `disabling`, `updating`, `deleting`.
+        reports_failures: whether the function reports which messages failed (`ReportBatchItemFailures`).
+        last_result: what Lambda says about the last batch; empty if it says nothing.
+        maximum_concurrency: how many concurrent invocations a queue may cause; None if only the account limits it.
+        on_failure_arn: where a stream's trigger sends what it gives up on; None if nowhere.
     """
 
     id: str
@@ -49,15 +47,15 @@ class Trigger:
 
     @property
     def settled(self) -> bool:
-        """Whether the state stays until somebody changes it."""
+        """Whether the state stays until someone changes it."""
         return self.state in (ENABLED, PAUSED)
 
 
 def find_trigger(function_name: str, source_arn: str) -> Trigger | None:
-    """The trigger by which the queue, or the table's stream, runs the function; None when there is none.
+    """The trigger that runs the function on the queue or the table's stream; None if there is none.
 
     Raises:
-        botocore.exceptions.ClientError: when Lambda refuses; `ResourceNotFoundException`: there is no such function.
+        ai_jobs.aws.errors.CALL_ERRORS: if the call fails; `ResourceNotFoundException` if the function does not exist.
     """
     pages = get_lambda_client().get_paginator("list_event_source_mappings")
     for page in pages.paginate(FunctionName=function_name, EventSourceArn=source_arn):
@@ -74,19 +72,19 @@ def switch_trigger(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Trigger:
-    """Switch the trigger on or off, and wait until Lambda says that it is.
+    """Switch the trigger on or off, and wait until Lambda reports that it is.
 
-    A trigger that is changing takes no other change: that is waited for first.
+    Lambda accepts no change to a trigger that is changing already, so this waits for that change to end first.
 
     Args:
-        timeout_seconds: how long to wait, all in all.
+        timeout_seconds: how long to wait in total.
 
     Returns:
-        The trigger as it is then.
+        The trigger in its new state.
 
     Raises:
-        TimeoutError: when it isn't there in time; the switch may still happen.
-        botocore.exceptions.ClientError: when Lambda refuses; `ResourceNotFoundException` when the trigger was deleted.
+        TimeoutError: if it does not get there in time; Lambda may still finish the switch.
+        ai_jobs.aws.errors.CALL_ERRORS: if a call fails; `ResourceNotFoundException` if the trigger was deleted.
     """
     client = get_lambda_client()
     wanted = ENABLED if enabled else PAUSED
@@ -98,9 +96,9 @@ def switch_trigger(
                 trigger = _trigger(client.update_event_source_mapping(UUID=trigger.id, Enabled=enabled))
                 asked = True
                 continue
-            except ClientError as error:
-                # Somebody else changes it at this moment.
-                if error.response["Error"]["Code"] != "ResourceInUseException":
+            except CALL_ERRORS as error:
+                # Someone else is changing it at this moment.
+                if code_of(error) != "ResourceInUseException":
                     raise
         if clock() >= deadline:
             raise TimeoutError(f"after {timeout_seconds:g} s the trigger is still {trigger.state}, not {wanted}")

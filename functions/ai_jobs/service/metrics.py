@@ -16,8 +16,6 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import ErrorClass
 
@@ -43,29 +41,29 @@ OLDEST_OPEN_JOB_AGE = "OldestOpenJobAge"
 REQUEST_TIME = "RequestTime"
 WAITS_REFUSED = "WaitsRefused"
 
-BY_TYPE: dict[str, MetricUnit] = {
-    JOBS_COMPLETED: MetricUnit.Count,
-    JOBS_FAILED: MetricUnit.Count,
-    JOBS_CANCELLED: MetricUnit.Count,
-    QUEUE_WAIT: MetricUnit.Milliseconds,
-    MODEL_LATENCY: MetricUnit.Milliseconds,
-    TOTAL_TIME: MetricUnit.Milliseconds,
-    ATTEMPTS: MetricUnit.Count,
-    INPUT_TOKENS: MetricUnit.Count,
-    OUTPUT_TOKENS: MetricUnit.Count,
-    ESTIMATED_COST: MetricUnit.NoUnit,  # US dollars
+BY_TYPE: dict[str, str] = {
+    JOBS_COMPLETED: "Count",
+    JOBS_FAILED: "Count",
+    JOBS_CANCELLED: "Count",
+    QUEUE_WAIT: "Milliseconds",
+    MODEL_LATENCY: "Milliseconds",
+    TOTAL_TIME: "Milliseconds",
+    ATTEMPTS: "Count",
+    INPUT_TOKENS: "Count",
+    OUTPUT_TOKENS: "Count",
+    ESTIMATED_COST: "None",  # US dollars
 }
 """Metrics of a job: by `service`, and by `service` and `JobType`."""
 
-OVERALL: dict[str, MetricUnit] = {
-    JOBS_STALLED: MetricUnit.Count,
-    MODEL_THROTTLES: MetricUnit.Count,
-    BUDGET_WAITS: MetricUnit.Count,
-    OLDEST_OPEN_JOB_AGE: MetricUnit.Seconds,
-    REQUEST_TIME: MetricUnit.Milliseconds,
-    WAITS_REFUSED: MetricUnit.Count,
-} | {error_class.metric_name: MetricUnit.Count for error_class in ErrorClass}
-"""Metrics of the service: by `service` only."""
+OVERALL: dict[str, str] = {
+    JOBS_STALLED: "Count",
+    MODEL_THROTTLES: "Count",
+    BUDGET_WAITS: "Count",
+    OLDEST_OPEN_JOB_AGE: "Seconds",
+    REQUEST_TIME: "Milliseconds",
+    WAITS_REFUSED: "Count",
+} | {error_class.metric_name: "Count" for error_class in ErrorClass}
+"""Metrics of the service, by `service` alone."""
 
 # One line at a time: several jobs report concurrently, and CloudWatch can't parse two lines that are mixed.
 _writing = threading.Lock()
@@ -80,6 +78,10 @@ def emit(values: Mapping[str, float], job_type: str | None = None, job_id: str |
         job_type: also count them by this type; every name must then be in `BY_TYPE`.
         job_id: goes into the line, for searching the log; it is not a dimension.
     """
+    # Imported here: the command `ai-jobs` reads these names, and comes without this library. To the functions it is
+    # free: the library's logger, which each of them has, imports it too.
+    from aws_lambda_powertools.metrics import EphemeralMetrics
+
     namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ai-jobs"
     # A new object each time: Powertools' Metrics object is not thread-safe.
     metrics = EphemeralMetrics(namespace=namespace, service=SERVICE)

@@ -8,13 +8,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from ai_jobs.contract import variables
 from ai_jobs.contract.errors import AIJobsError
 
 
 def function_logger() -> Logger:
     """The logger of a function. Each of its lines, from any module, names the build that wrote it (`AI_JOB_BUILD`)."""
     logger = Logger()
-    logger.append_keys(build=os.environ.get("AI_JOB_BUILD", "unknown"))
+    logger.append_keys(build=os.environ.get(variables.BUILD, "unknown"))
     return logger
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ai_jobs.aws.settings import flag, integer, optional_integer, required
+from ai_jobs.contract import variables
 from ai_jobs.contract.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -76,17 +77,17 @@ class ProcessorSettings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ProcessorSettings:
         """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
         return cls(
-            request_queue_url=required("AI_JOB_REQUEST_QUEUE_URL", environment),
-            request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
-            response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
-            table_name=required("AI_JOB_TABLE_NAME", environment),
-            bucket=required("AI_JOB_BUCKET", environment),
+            request_queue_url=required(variables.REQUEST_QUEUE_URL, environment),
+            request_dlq_url=required(variables.REQUEST_DLQ_URL, environment),
+            response_queue_url=required(variables.RESPONSE_QUEUE_URL, environment),
+            table_name=required(variables.TABLE_NAME, environment),
+            bucket=required(variables.BUCKET, environment),
             config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
             config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
             config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
             config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
-            visibility_timeout_seconds=integer("AI_JOB_VISIBILITY_TIMEOUT_SECONDS", 1, 43_200, environment),
-            max_receive_count=integer("AI_JOB_MAX_RECEIVE_COUNT", 1, 1000, environment),
+            visibility_timeout_seconds=integer(variables.VISIBILITY_TIMEOUT_SECONDS, 1, 43_200, environment),
+            max_receive_count=integer(variables.MAX_RECEIVE_COUNT, 1, 1000, environment),
             default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
             max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
             model_access_wait_seconds=integer("AI_JOB_MODEL_ACCESS_WAIT_SECONDS", 0, 3600, environment),
@@ -111,10 +112,10 @@ class ResultHandlerSettings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ResultHandlerSettings:
         """Read every variable. Raises ConfigurationError at the first one that is missing or wrong."""
         return cls(
-            response_queue_url=required("AI_JOB_RESPONSE_QUEUE_URL", environment),
-            response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
-            table_name=required("AI_JOB_TABLE_NAME", environment),
-            bucket=required("AI_JOB_BUCKET", environment),
+            response_queue_url=required(variables.RESPONSE_QUEUE_URL, environment),
+            response_dlq_url=required(variables.RESPONSE_DLQ_URL, environment),
+            table_name=required(variables.TABLE_NAME, environment),
+            bucket=required(variables.BUCKET, environment),
             max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
         )
 
@@ -162,19 +163,19 @@ class JobsApiSettings:
             problem = f"is {authorization!r}. It must be one of {', '.join(AUTHORIZATION_MODES)}."
             raise ConfigurationError("AI_JOB_AUTHORIZATION", problem)
         return cls(
-            table_name=required("AI_JOB_TABLE_NAME", environment),
-            bucket=required("AI_JOB_BUCKET", environment),
-            request_queue_url=required("AI_JOB_REQUEST_QUEUE_URL", environment),
+            table_name=required(variables.TABLE_NAME, environment),
+            bucket=required(variables.BUCKET, environment),
+            request_queue_url=required(variables.REQUEST_QUEUE_URL, environment),
             config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
             config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
             config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
             config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
             default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
-            visibility_timeout_seconds=integer("AI_JOB_VISIBILITY_TIMEOUT_SECONDS", 1, 43_200, environment),
+            visibility_timeout_seconds=integer(variables.VISIBILITY_TIMEOUT_SECONDS, 1, 43_200, environment),
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
-            max_wait_seconds=integer("AI_JOB_MAX_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, environment),
+            max_wait_seconds=integer(variables.MAX_WAIT_SECONDS, 0, MAX_WAIT_SECONDS, environment),
             authorization=authorization,
-            max_concurrent_waits=optional_integer("AI_JOB_MAX_CONCURRENT_WAITS", 1, 10_000, environment),
+            max_concurrent_waits=optional_integer(variables.MAX_CONCURRENT_WAITS, 1, 10_000, environment),
             cors_allow_origins=tuple(environment.get("AI_JOB_CORS_ALLOW_ORIGINS", "").split()),
         )
 
@@ -193,10 +194,10 @@ class ReconcilerSettings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ReconcilerSettings:
         """Read every variable. Raises ConfigurationError at the first that is missing or wrong."""
         return cls(
-            request_dlq_url=required("AI_JOB_REQUEST_DLQ_URL", environment),
-            response_dlq_url=required("AI_JOB_RESPONSE_DLQ_URL", environment),
-            table_name=required("AI_JOB_TABLE_NAME", environment),
-            bucket=required("AI_JOB_BUCKET", environment),
+            request_dlq_url=required(variables.REQUEST_DLQ_URL, environment),
+            response_dlq_url=required(variables.RESPONSE_DLQ_URL, environment),
+            table_name=required(variables.TABLE_NAME, environment),
+            bucket=required(variables.BUCKET, environment),
             retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
         )
 

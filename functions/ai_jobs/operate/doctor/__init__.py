@@ -1,1 +1,1 @@
-"""The checks of `ai-jobs doctor`."""
+"""The checks of `ai-jobs doctor`, one module for each subject. None changes anything, and none calls a model."""

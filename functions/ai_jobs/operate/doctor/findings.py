@@ -1,7 +1,7 @@
-"""How an environment is checked from the outside: findings, and checks that stand by themselves.
+"""What a check reads and reports, and how a check that can't be made becomes a finding.
 
-A check that can't be made (a permission is missing, an output is not known, a service does not answer) is a warning
-that says so; it never ends the others. The checks themselves are in `ai_jobs.operate.doctor.checks`.
+A check that can't be made (a permission is missing, an output is unknown, a service does not respond) becomes a warning
+that says so. It never stops the other checks.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ai_jobs.aws.clients import get_lambda_client
-from ai_jobs.aws.errors import code_of
+from ai_jobs.aws.errors import CALL_ERRORS, code_of, operation_of, was_refused
 from ai_jobs.aws.queues import get_queue_attributes
 from ai_jobs.contract.errors import AIJobsError, AWSError
 
 T = TypeVar("T")
+
+APPLY = "run terraform apply"
+"""The advice for whatever Terraform restores."""
 
 PERMISSIONS = {
     "GetQueueAttributes": "sqs:GetQueueAttributes",
@@ -44,7 +45,7 @@ PERMISSIONS = {
     "GetTopicAttributes": "sns:GetTopicAttributes",
     "ListSubscriptionsByTopic": "sns:ListSubscriptionsByTopic",
 }
-"""Every call that the checks make, and the IAM action that allows it (sts:GetCallerIdentity needs none)."""
+"""Every call that the checks make, and the IAM action that it needs (sts:GetCallerIdentity needs none)."""
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403"}
 NOT_THERE = {
@@ -61,7 +62,7 @@ NOT_THERE = {
 
 
 class State(StrEnum):
-    """How bad a finding is."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -73,8 +74,8 @@ class Finding:
     """What a check found.
 
     Attributes:
-        check: what was looked at.
-        advice: what to do about it; empty when there is nothing to do.
+        check: what was checked.
+        advice: what to do about it; empty if there is nothing to do.
     """
 
     check: str
@@ -102,8 +103,8 @@ class Subject:
 
     Args:
         outputs: its Terraform outputs by name.
-        command: how `ai-jobs` is called for it, for advice: `ai-jobs --env production`.
-        named: whether the outputs are those of an environment, and not a few variables.
+        command: how to call `ai-jobs` for it, for advice: `ai-jobs --env production`.
+        named: whether the outputs belong to an environment, as opposed to a few variables.
     """
 
     outputs: Mapping[str, Any]
@@ -112,13 +113,13 @@ class Subject:
     _read: dict[str, Any] = field(default_factory=dict, init=False)
 
     def need(self, output: str) -> Any:
-        """The output. Raises NotCheckedError when it is not known."""
+        """The output. Raises NotCheckedError if it is unknown."""
         value = self.outputs.get(output)
         if not value:
             advice = (
-                f"pass the module's output {output} on in the environment's root, and terraform apply"
+                f"add the module's output {output} to the environment's root, and run terraform apply"
                 if self.named
-                else "name the environment with --env or --outputs"
+                else "specify the environment with --env or --outputs"
             )
             raise NotCheckedError(f"the output {output} is not known", advice)
         return value
@@ -126,7 +127,7 @@ class Subject:
     def once(self, name: str, read: Callable[[], T]) -> T:
         """What `read` returns, read once for all checks.
 
-        What could not be read is told by the first check that wanted it; for the others this raises NotCheckedError.
+        The first check that wants it reports why it can't be read; for the others, this raises NotCheckedError.
         """
         if name not in self._read:
             try:
@@ -136,50 +137,56 @@ class Subject:
                 raise
         found = self._read[name]
         if isinstance(found, Exception):
-            raise NotCheckedError(f"{name} can't be read, see there")
+            raise NotCheckedError(f"{name} could not be read (see that finding)")
         result: T = found
         return result
 
     def queue(self, name: str) -> dict[str, str]:
-        """The attributes of a queue, by the name that findings have for it: `request queue`, `request DLQ`."""
-        output = f"{name.lower().replace(' ', '_')}_url"
-        return self.once(name, lambda: get_queue_attributes(self.need(output)))
+        """The attributes of a queue, by its name in findings: `request queue`, `request DLQ`."""
+        return self.once(name, lambda: get_queue_attributes(self.need(f"{_in_outputs(name)}_url")))
+
+    def function_name(self, name: str) -> str:
+        """The name in Lambda of a function, such as `processor` or `jobs API`."""
+        return str(self.need(f"{_in_outputs(name)}_function_name"))
 
     def function(self, name: str) -> dict[str, Any]:
-        """The configuration of a function, such as `processor` or `jobs API`."""
-        output = f"{name.lower().replace(' ', '_')}_function_name"
+        """The configuration of a function."""
         return self.once(
             name,
-            lambda: dict(get_lambda_client().get_function_configuration(FunctionName=self.need(output))),
+            lambda: dict(get_lambda_client().get_function_configuration(FunctionName=self.function_name(name))),
         )
+
+
+def _in_outputs(name: str) -> str:
+    return name.lower().replace(" ", "_")
 
 
 Check = Callable[[Subject], Iterator[Finding]]
 
 
 def made(name: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """A check's findings as it makes them; what keeps it from going on, or isn't there, is one of them."""
+    """A check's findings as it makes them; whatever stops it becomes the last one."""
     try:
         yield from findings
     except NotCheckedError as error:
         yield Finding(name, State.WARNING, f"not checked: {error}", error.advice)
-    except (AWSError, BotoCoreError, ClientError) as error:
+    except (AWSError, *CALL_ERRORS) as error:
         yield _from_error(name, error)
 
 
-def _from_error(name: str, error: AWSError | BotoCoreError | ClientError) -> Finding:
+def _from_error(name: str, error: Exception) -> Finding:
     cause = error.__cause__ if isinstance(error, AWSError) and error.__cause__ else error
-    code = code_of(cause)
-    if isinstance(cause, ClientError) and code in NOT_THERE:
-        return Finding(
-            name,
-            State.FAILED,
-            f"does not exist ({cause})",
-            "check AWS_PROFILE and the region; if it was deleted, terraform apply creates it again",
-        )
-    if isinstance(cause, ClientError) and code in _DENIED:
-        permission = PERMISSIONS[cause.operation_name]
-        return Finding(
-            name, State.WARNING, f"not checked: you may not call {permission}", f"have {permission} allowed to you"
-        )
+    refusal = code_of(cause) if was_refused(cause) else None
+    if refusal in NOT_THERE:
+        advice = "check AWS_PROFILE and the region; if it was deleted, run terraform apply to create it again"
+        return Finding(name, State.FAILED, f"does not exist ({cause})", advice)
+    if refusal in _DENIED:
+        permission = PERMISSIONS[operation_of(cause)]
+        found = f"not checked: your credentials do not allow {permission}"
+        return Finding(name, State.WARNING, found, f"ask for the permission {permission}")
     return Finding(name, State.WARNING, f"not checked: {cause}", "try again; the message names what failed")
+
+
+def plural(number: int, word: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

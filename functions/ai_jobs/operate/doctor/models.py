@@ -1,4 +1,4 @@
-"""The checks of `ai-jobs doctor` on models and guardrails: does Bedrock know them, and may the processor use them?"""
+"""The models and guardrails of the job types: does Bedrock have them, and can the processor use them?"""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ai_jobs.aws.clients import get_bedrock_control_client, get_iam_client
-from ai_jobs.aws.errors import code_of
+from ai_jobs.aws.errors import CALL_ERRORS, code_of
 from ai_jobs.operate.doctor.findings import NOT_THERE, Finding, NotCheckedError, State, Subject, made
+from ai_jobs.operate.doctor.job_types import usable_types
 
 # A cross-region inference profile's id starts with its geography (modules/ai-jobs/models.tf).
 _PROFILE_ID = re.compile(r"^(global|apac|us-gov|[a-z]{2})\.")
@@ -19,14 +18,14 @@ _INVOKE = "bedrock:InvokeModel"
 _APPLY_GUARDRAIL = "bedrock:ApplyGuardrail"
 
 
-def check_models(subject: Subject, types: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Each model of these job types, as the deployed document has them: known, accessible, allowed to the processor."""
+def check_models(subject: Subject) -> Iterator[Finding]:
+    """Do the models of the job types exist, does the account have access to them, and can the processor call them?
+
+    The same for their guardrails, in the versions that the job types name.
+    """
+    types = usable_types(subject)
     for model_id, names in _by(types, lambda job_type: job_type["modelId"]):
         yield from made(f"model {model_id}", _model(subject, model_id, names))
-
-
-def check_guardrails(subject: Subject, types: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Each guardrail of these job types: there in this version, and allowed to the processor."""
     with_guardrail = {name: job_type for name, job_type in types.items() if job_type.get("guardrail")}
     for guardrail, names in _by(with_guardrail, lambda job_type: job_type["guardrail"]):
         name = f"guardrail {guardrail['id']}"
@@ -34,7 +33,7 @@ def check_guardrails(subject: Subject, types: Mapping[str, Mapping[str, Any]]) -
 
 
 def _by(types: Mapping[str, Mapping[str, Any]], of: Any) -> list[tuple[Any, str]]:
-    """What job types use, and which of them use it, as text for messages."""
+    """What job types use, each with the names of those that use it, as text for messages."""
     users: dict[str, tuple[Any, list[str]]] = {}
     for name, job_type in types.items():
         used = of(job_type)
@@ -51,23 +50,23 @@ def _model(subject: Subject, model_id: str, used_by: str) -> Iterator[Finding]:
             raise NotCheckedError("it is neither a foundation model nor an inference profile")
         else:
             finding, arns = _foundation_model(name, model_id)
-    except ClientError as error:
+    except CALL_ERRORS as error:
         if code_of(error) not in (*NOT_THERE, "ValidationException"):
             raise
         advice = f"set another model_id for {used_by} (or default_model_id), and run terraform apply"
-        yield Finding(name, State.FAILED, f"Bedrock does not know it in this region: {error}", advice)
+        yield Finding(name, State.FAILED, f"Bedrock does not have it in this region: {error}", advice)
         return
     yield finding
     yield from _permission(subject, name, _INVOKE, arns)
 
 
 def _profile(name: str, model_id: str) -> tuple[Finding, list[str]]:
-    """What Bedrock says of an inference profile, and the ARNs that a call through it is authorized on."""
+    """What Bedrock says about an inference profile, and the ARNs on which a call through it is authorized."""
     profile = get_bedrock_control_client().get_inference_profile(inferenceProfileIdentifier=model_id)
     models = [model["modelArn"] for model in profile.get("models", [])]
     if not models:
-        raise NotCheckedError("Bedrock's answer names no model behind the profile")
-    # The model is asked for by its id: in this region, whatever the regions that the profile leads to.
+        raise NotCheckedError("Bedrock's response does not name a model behind the profile")
+    # By its id, the model is looked up in this region, whichever regions the profile leads to.
     behind = models[0].rpartition("/")[2]
     finding = _legacy(name, behind) or _access(name, behind, through_profile=True)
     return finding, [profile["inferenceProfileArn"], *models]
@@ -78,8 +77,8 @@ def _foundation_model(name: str, model_id: str) -> tuple[Finding, list[str]]:
     behind = model_id.rpartition("/")[2]
     arns = [details["modelArn"]]
     if "ON_DEMAND" not in details.get("inferenceTypesSupported", ["ON_DEMAND"]):
-        found = "can be called through an inference profile only"
-        advice = f"put the geography in front, for instance eu.{behind}, and run terraform apply"
+        found = "can be called only through an inference profile"
+        advice = f"put the geography in front, for example eu.{behind}, and run terraform apply"
         return Finding(name, State.FAILED, found, advice), arns
     return _legacy(name, model_id) or _access(name, behind, through_profile=False), arns
 
@@ -93,23 +92,25 @@ def _legacy(name: str, model_id: str) -> Finding | None:
     # https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
     if _details(model_id).get("modelLifecycle", {}).get("status") != "LEGACY":
         return None
-    found = "is LEGACY: its provider retires it, and an account that has not used it cannot start to"
+    found = "is LEGACY: its provider is retiring it, and an account that has not used it can't start now"
     return Finding(name, State.WARNING, found, "move to a newer model before its end of life")
 
 
 def _access(name: str, model_id: str, *, through_profile: bool) -> Finding:
     answer = get_bedrock_control_client().get_foundation_model_availability(modelId=model_id)
-    authorised, entitled = answer.get("authorizationStatus"), answer.get("entitlementAvailability")
-    if not authorised or not entitled:
-        raise NotCheckedError("Bedrock's answer does not say whether the account has access")
+    authorized, entitled = answer.get("authorizationStatus"), answer.get("entitlementAvailability")
+    if not authorized or not entitled:
+        raise NotCheckedError("Bedrock's response does not say whether the account has access")
     if not through_profile and answer.get("regionAvailability") == "NOT_AVAILABLE":
-        return Finding(name, State.FAILED, "is not in this region", "use an inference profile, or another model_id")
-    if authorised != "AUTHORIZED" or entitled != "AVAILABLE":
-        found = f"the account has no access (authorization {authorised}, entitlement {entitled})"
-        return Finding(name, State.FAILED, found, "ask for access: Bedrock's console, Model access")
+        return Finding(
+            name, State.FAILED, "is not available in this region", "use an inference profile, or another model_id"
+        )
+    if authorized != "AUTHORIZED" or entitled != "AVAILABLE":
+        found = f"the account does not have access (authorization {authorized}, entitlement {entitled})"
+        return Finding(name, State.FAILED, found, "request access in the Bedrock console: Model access")
     agreement = answer.get("agreementAvailability", {}).get("status", "AVAILABLE")
     if agreement != "AVAILABLE":
-        advice = "accept it once: Bedrock's console, Model access; or call the model once with Marketplace permissions"
+        advice = "accept it in the Bedrock console (Model access), or call the model once with Marketplace permissions"
         return Finding(name, State.WARNING, f"the provider's agreement is {agreement}", advice)
     return Finding(name, State.OK, "the account has access")
 
@@ -119,7 +120,7 @@ def _guardrail(subject: Subject, name: str, guardrail: Mapping[str, str], used_b
         answer: Any = get_bedrock_control_client().get_guardrail(
             guardrailIdentifier=guardrail["id"], guardrailVersion=str(guardrail["version"])
         )
-    except ClientError as error:
+    except CALL_ERRORS as error:
         if code_of(error) not in (*NOT_THERE, "ValidationException"):
             raise
         advice = f"set another guardrail for {used_by}, and run terraform apply"
@@ -128,7 +129,7 @@ def _guardrail(subject: Subject, name: str, guardrail: Mapping[str, str], used_b
     if answer["status"] == "READY":
         yield Finding(name, State.OK, f"version {answer['version']} is ready")
     else:
-        yield Finding(name, State.FAILED, f"is {answer['status']}", "look at it in Bedrock's console, Guardrails")
+        yield Finding(name, State.FAILED, f"is {answer['status']}", "look at it in the Bedrock console: Guardrails")
     yield from _permission(subject, name, _APPLY_GUARDRAIL, [answer["guardrailArn"]])
 
 
@@ -138,7 +139,7 @@ def _permission(subject: Subject, of: str, action: str, arns: list[str]) -> Iter
 
 
 def _simulated(subject: Subject, name: str, action: str, arns: list[str]) -> Iterator[Finding]:
-    """Whether the processor's role may take this action, by IAM's own simulation of its policies."""
+    """Whether IAM's simulation of the role's policies allows the processor this action."""
     role = subject.function("processor")["Role"]
     answer = get_iam_client().simulate_principal_policy(
         PolicySourceArn=role,
@@ -156,15 +157,15 @@ def _simulated(subject: Subject, name: str, action: str, arns: list[str]) -> Ite
     denied = _denied(answer["EvaluationResults"])
     role_name = role.rpartition("/")[2]
     if denied:
-        found = f"the processor's role {role_name} may not {action} on {', '.join(denied)}: every such job fails"
+        found = f"the processor's role {role_name} does not allow {action} on {', '.join(denied)}: every such job fails"
         advice = "run terraform apply; then look for a permissions boundary or an organization's policy that denies it"
         yield Finding(name, State.FAILED, found, advice)
     else:
-        yield Finding(name, State.OK, f"the processor's role may {action}")
+        yield Finding(name, State.OK, f"the processor's role allows {action}")
 
 
 def _denied(results: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The resources that a simulation does not allow. IAM gives one result per resource, or one with all in it."""
+    """The resources that a simulation does not allow. IAM returns a result for each, or one that contains them all."""
     denied: list[str] = []
     for result in results:
         each = result.get("ResourceSpecificResults") or []

@@ -1,18 +1,18 @@
-"""Waiting for jobs."""
+"""Polling until jobs have ended."""
 
 from __future__ import annotations
 
 import pytest
 
 from ai_jobs import JobError
-from ai_jobs.operate.waiting import follow
+from ai_jobs.operate.polling import poll_until_ended
 
 BUSY = JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB throttles")
 REFUSED = JobError("DEPENDENCY_REFUSED", "no permission")
 
 
 class Store:
-    """Answers look after look with what it was given: statuses by job id, or an error."""
+    """Answers poll after poll with what it was given: statuses by job id, or an error."""
 
     def __init__(self, *looks):
         self._looks = list(looks)
@@ -28,11 +28,11 @@ class Store:
 
 @pytest.fixture
 def waited():
-    """Runs `follow` in a time that passes only in pauses; gives the last rows and the pauses."""
+    """Runs `poll_until_ended` in a time that passes only in pauses; gives the last rows and the pauses."""
 
     def run(store, ids, timeout=100):
         pauses = []
-        looks = list(follow(store, ids, timeout, clock=lambda: sum(pauses), sleep=pauses.append))
+        looks = list(poll_until_ended(store, ids, timeout, clock=lambda: sum(pauses), sleep=pauses.append))
         return {job_id: row["status"] for job_id, row in looks[-1].items()}, pauses
 
     return run

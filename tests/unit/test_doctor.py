@@ -1,4 +1,4 @@
-"""The checks of `ai-jobs doctor`: what is right is ok, each thing that can be wrong is found, nothing ends the rest."""
+"""The checks of `ai-jobs doctor`: whatever is right is ok, each fault is found, and none stops the other checks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ OUTPUTS = {
 JOB_TYPE = {"modelId": MODEL, "prompt": "Hi", "maxTokens": 100, "timeoutSeconds": 60, "inputSchema": {}}
 
 OPTIONAL = {"request_queue_arn", "job_types", "service_alarm_name", "builds", "events_enabled"}
-"""Outputs without which a check says less, and nothing is amiss."""
+"""Outputs without which a check says less, and nothing is wrong."""
 GUARDED = {"guardrail": {"id": "abc", "version": "1"}}
 
 
@@ -77,7 +77,7 @@ def profile_over(*model_arns):
 
 
 class Healthy:
-    """An environment in which all is well, by what its services answer; a test breaks one thing."""
+    """An environment in which all is well, as its services describe it; a test breaks one thing."""
 
     def __init__(self, calls):
         self.calls = calls
@@ -371,8 +371,10 @@ def test_a_queue_that_is_gone(environment):
     wrong = environment.wrong()
     assert [finding.check for finding in wrong if finding.state is State.FAILED] == ["request queue"]
     assert "does not exist" in wrong[0].found
-    # What needs it says so once more in a word, and does not fail by itself.
-    assert {finding.found for finding in wrong[1:]} == {"not checked: request queue can't be read, see there"}
+    # Each check that needs it says so briefly, and does not fail by itself.
+    assert {finding.found for finding in wrong[1:]} == {
+        "not checked: request queue could not be read (see that finding)"
+    }
     assert (
         len([call for call in environment.calls.of("GetQueueAttributes") if call["QueueUrl"].endswith("request")]) == 1
     )
@@ -412,7 +414,7 @@ def test_a_queue_that_is_gone(environment):
             "MessageRetentionPeriod",
             "345600",
             "warning",
-            "keeps messages 345600 s, its queue 1209600 s",
+            "keeps messages for 345600 s, its queue for 1209600 s",
             "response_queue.dlq_message_retention_seconds = 1209600",
         ),
         (
@@ -480,7 +482,7 @@ def test_a_paused_worker(environment):
     environment.queues["request"]["ApproximateNumberOfMessages"] = "3"
     request, response = environment.wrong()
     assert (request.check, request.state) == ("request queue's trigger", State.FAILED)
-    assert request.found == "paused: the processor does not work, 3 messages waiting"
+    assert request.found == "paused: the processor is stopped, 3 messages waiting"
     assert request.advice == "resume it: ai-jobs --env test resume request"
     assert response.advice == "resume it: ai-jobs --env test resume response"
 
@@ -506,9 +508,12 @@ def test_no_trigger(environment):
     environment.calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": []}
     failed = [finding.check for finding in environment.wrong() if finding.state is State.FAILED]
     assert failed == ["request queue's trigger", "response queue's trigger", "event publisher's trigger"]
-    # What the workers may use at once is not known then.
+    # Then the workers' concurrency is not known.
     (other,) = [finding for finding in environment.wrong() if finding.state is State.WARNING]
-    assert (other.check, other.found) == ("concurrency", "not checked: the request queue has no trigger, see there")
+    assert (other.check, other.found) == (
+        "concurrency",
+        "not checked: the request queue has no trigger (see that finding)",
+    )
 
 
 def test_lambda_takes_delayed_copies_for_a_loop(environment):
@@ -539,7 +544,7 @@ def test_the_table(environment):
     assert [(finding.check, finding.state, finding.found) for finding in environment.wrong()] == [
         ("table", State.WARNING, "index by-user is CREATING"),
         ("table", State.FAILED, "index open-jobs is missing"),
-        ("table", State.FAILED, "expiry by expiresAt is off: jobs are kept for ever"),
+        ("table", State.FAILED, "expiry by expiresAt is off: jobs are kept forever"),
     ]
 
 
@@ -558,7 +563,7 @@ def test_a_configuration_that_is_not_deployed(environment):
     environment.versions = [8, 7]
     finding = environment.only()
     assert (finding.check, finding.state) == ("job types", State.FAILED)
-    assert "version 7 is deployed, but 8 is there" in finding.found
+    assert "version 7 is deployed, but version 8 exists" in finding.found
 
 
 def test_a_deployment_on_its_way(environment):
@@ -566,7 +571,7 @@ def test_a_deployment_on_its_way(environment):
     environment.deployments.insert(0, environment.deployment(3, 8, "DEPLOYING"))
     finding = environment.only()
     assert finding.state is State.WARNING
-    assert finding.found == "version 8 is on its way (deploying)"
+    assert finding.found == "the deployment of version 8 is in progress (deploying)"
 
 
 def test_deployments_of_another_profile_do_not_count(environment):
@@ -578,7 +583,7 @@ def test_nothing_is_deployed(environment):
     environment.deployments = []
     job_types, models = environment.wrong()
     assert job_types.found == "not checked: nothing is deployed yet"
-    assert models.found == "not checked: job types can't be read, see there"
+    assert models.found == "not checked: job types could not be read (see that finding)"
 
 
 @pytest.mark.parametrize(
@@ -630,11 +635,11 @@ def test_job_types_that_are_not_those_of_terraform(environment):
 @pytest.mark.parametrize(
     ("model", "access", "state", "found"),
     [
-        ({}, {"authorizationStatus": "NOT_AUTHORIZED"}, "failed", "no access"),
-        ({}, {"entitlementAvailability": "NOT_AVAILABLE"}, "failed", "no access"),
-        ({}, {"regionAvailability": "NOT_AVAILABLE"}, "failed", "not in this region"),
+        ({}, {"authorizationStatus": "NOT_AUTHORIZED"}, "failed", "does not have access"),
+        ({}, {"entitlementAvailability": "NOT_AVAILABLE"}, "failed", "does not have access"),
+        ({}, {"regionAvailability": "NOT_AVAILABLE"}, "failed", "not available in this region"),
         ({}, {"agreementAvailability": {"status": "PENDING"}}, "warning", "agreement is PENDING"),
-        ({"inferenceTypesSupported": ["INFERENCE_PROFILE"]}, {}, "failed", "through an inference profile only"),
+        ({"inferenceTypesSupported": ["INFERENCE_PROFILE"]}, {}, "failed", "only through an inference profile"),
         ({"modelLifecycle": {"status": "LEGACY"}}, {}, "warning", "LEGACY"),
     ],
 )
@@ -689,14 +694,14 @@ def test_alarms(environment):  # R-E4
         "AlarmDescription": "See docs/runbooks.md, service unhealthy.",
     }
     assert environment.wrong() == [
-        Finding("alarm one", State.FAILED, "does not exist", "terraform apply puts it right"),
+        Finding("alarm one", State.FAILED, "does not exist", "run terraform apply"),
         Finding(
             "alarm two",
             State.FAILED,
-            "its actions are switched off: nobody is told",
+            "its actions are disabled: no one is notified",
             "aws cloudwatch enable-alarm-actions --alarm-names two",
         ),
-        Finding("alarm two", State.FAILED, "has no actions: nobody is told", "terraform apply puts it right"),
+        Finding("alarm two", State.FAILED, "has no actions: no one is notified", "run terraform apply"),
         Finding(
             "alarm unhealthy",
             State.WARNING,
@@ -724,7 +729,7 @@ def test_an_alarm_that_rings_is_a_warning_beside_the_ok(environment):
 @pytest.mark.parametrize(
     ("subscriptions", "found", "advice"),
     [
-        ([], "no confirmed subscription: alarms reach nobody", f"aws sns subscribe --topic-arn {TOPIC}"),
+        ([], "no confirmed subscription: alarms reach no one", f"aws sns subscribe --topic-arn {TOPIC}"),
         ([{"SubscriptionArn": "PendingConfirmation"}], "1 not confirmed", "confirm"),
     ],
 )
@@ -759,7 +764,7 @@ def test_a_missing_permission_is_a_warning_that_names_it(environment, operation)
     wrong = environment.wrong()
     assert {finding.state for finding in wrong} == {State.WARNING}
     assert any(PERMISSIONS[operation] in finding.found for finding in wrong)
-    # Everything that does not need it was checked all the same.
+    # Everything that does not need it was checked regardless.
     assert environment.findings()[-1].check in ("topic alarms", "topics")
 
 
@@ -785,7 +790,7 @@ def test_variables_alone_are_told_to_name_an_environment(environment):
     del environment.outputs["alarm_names"]
     findings = list(examine(Subject(environment.outputs, "ai-jobs", named=False)))
     (advice,) = [finding.advice for finding in findings if finding.check == "alarms"]
-    assert advice == "name the environment with --env or --outputs"
+    assert advice == "specify the environment with --env or --outputs"
 
 
 # Is every job failing although all resources are there?
@@ -795,8 +800,9 @@ def test_a_role_that_may_not_call_its_model(environment):
     environment.denied = {("bedrock:InvokeModel", f"arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}")}
     finding = environment.only()
     assert (finding.check, finding.state) == (f"model {MODEL}'s permission", State.FAILED)
-    assert f"role processor may not bedrock:InvokeModel on arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}" in (
-        finding.found
+    assert (
+        f"role processor does not allow bedrock:InvokeModel on arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}"
+        in (finding.found)
     )
     assert "terraform apply" in finding.advice
 
@@ -847,7 +853,7 @@ def test_a_legacy_model_is_found_behind_its_profile_too(environment):
     environment.model["modelLifecycle"] = {"status": "LEGACY"}
     finding = environment.only()
     assert (finding.check, finding.state) == (f"model {PROFILE}", State.WARNING)
-    assert "an account that has not used it cannot start to" in finding.found
+    assert "an account that has not used it can't start now" in finding.found
 
 
 def test_guardrails(environment):
@@ -855,7 +861,7 @@ def test_guardrails(environment):
     assert environment.only().found == "is FAILED"
     environment.guardrail["status"] = "READY"
     environment.denied = {("bedrock:ApplyGuardrail", GUARDRAIL)}
-    assert f"may not bedrock:ApplyGuardrail on {GUARDRAIL}" in environment.only().found
+    assert f"does not allow bedrock:ApplyGuardrail on {GUARDRAIL}" in environment.only().found
     environment.calls.refuse("GetGuardrail", "ResourceNotFoundException")
     assert "version 1 does not exist" in environment.only().found
     assert "set another guardrail for poem" in environment.only().advice
@@ -865,7 +871,7 @@ def test_code_that_terraform_did_not_deploy(environment):
     environment.functions["processor-test"]["CodeSha256"] = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
     finding = environment.only()
     assert (finding.check, finding.state) == ("processor", State.WARNING)
-    assert "somebody replaced it by hand" in finding.found
+    assert "someone replaced it by hand" in finding.found
 
 
 def test_another_build_than_terraforms(environment):
@@ -916,10 +922,10 @@ def test_where_nobody_may_wait_only_the_workers_count(environment):
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ({"State": "Disabled"}, "jobs end without an event, and are lost for good after 24 hours"),
+        ({"State": "Disabled"}, "jobs end without an event, and after 24 hours the events are lost for good"),
         ({"FunctionResponseTypes": []}, "ReportBatchItemFailures is off"),
         ({"DestinationConfig": {}}, "has no on-failure queue"),
-        ({"DestinationConfig": {"OnFailure": {"Destination": f"{ARN}:x"}}}, f"gives events up to {ARN}:x"),
+        ({"DestinationConfig": {"OnFailure": {"Destination": f"{ARN}:x"}}}, f"sends what it gives up on to {ARN}:x"),
     ],
 )
 def test_the_publishers_trigger(environment, fields, found):
