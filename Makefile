@@ -22,7 +22,7 @@ test: test-unit ## Run all tests
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)
 
-test-terraform: $(READY) ## Run the Terraform tests of the modules (plans only), the order of an apply, the alarms over made-up data, and the policies against AWS's list of actions
+test-terraform: $(READY) ## Run the Terraform tests (plans only): leaves, composition, environments, the order of an apply, alarms over made-up data, policies against AWS's list of actions
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
 	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/alarms tests/terraform $(PYTEST_ARGS)

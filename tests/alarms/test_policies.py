@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alarms.plan import Plan
 from tests.alarms.policies import faults, listed, statements
+from tests.plans import Plan
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:jobs"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs"
@@ -17,8 +17,8 @@ def statement(action: str, resource: str, **conditions: dict[str, str]) -> dict[
 
 
 @pytest.fixture(scope="module")
-def every_policy(all_plans: dict[str, Plan]) -> Plan:
-    return all_plans["every_policy_there_is"]
+def every_policy(plans: dict[str, Plan]) -> Plan:
+    return plans["every_policy"]
 
 
 def test_every_action_resource_and_condition_key_of_the_plan_is_known_to_aws(every_policy: Plan):  # R-P8

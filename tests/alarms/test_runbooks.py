@@ -10,7 +10,7 @@ import pytest
 
 from ai_jobs.cli.main import main
 from tests.alarms.conftest import Service
-from tests.alarms.plan import ROOT, Plan
+from tests.plans import ROOT, Plan
 
 RUNBOOKS = ROOT.joinpath("docs/runbooks.md").read_text()
 ANCHORS = set(re.findall(r'<a id="([^"]+)">', RUNBOOKS)) | {

@@ -1,6 +1,6 @@
 # Every rule of the composition refuses what breaks it. A run breaks one rule of each variable in expect_failures, so
 # that no rule hides behind another; variables whose rules do not look at each other share a run, because a run costs a
-# second. What is just allowed is in ai_jobs.tftest.hcl (settings_given).
+# second. What is just allowed is in plans/ai_jobs.tftest.hcl (settings_given).
 
 mock_provider "aws" {
   mock_data "aws_region" {
@@ -1177,6 +1177,20 @@ run "input_schemas_that_work" {
     condition     = length(output.job_types) == 9
     error_message = "A schema that the workers take is refused at plan, or left out."
   }
+}
+
+run "a_bus_by_name_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    events = { event_bus = { arn = "platform" } }
+  }
+
+  expect_failures = [var.events]
 }
 
 run "a_vpc_without_subnets" {

@@ -232,14 +232,3 @@ run "a_changed_type_has_another_version" {
     error_message = "The profile must have the given name."
   }
 }
-
-# The module with a validator of 33,000 characters: AppConfig would refuse it in the middle of an apply.
-run "a_validator_that_is_too_long_is_refused" {
-  command = plan
-
-  module {
-    source = "./fixtures/long_validator"
-  }
-
-  expect_failures = [aws_appconfig_configuration_profile.this]
-}
