@@ -4,13 +4,14 @@
 
 The widgets are those of the dashboard that Terraform made. The local AWS has no CloudWatch to ask, so the numbers come
 from where CloudWatch has them from: the functions' logs (embedded metrics, and Lambda's REPORT lines), the queues'
-counts, and the answers of the API. What it can't give (ages of messages, DynamoDB's metrics, alarms) is left out. A
-point stands for two seconds.
+counts, and the answers of the API. How old the oldest request is follows from when the jobs came and ended. What it
+can't give (the age of results, DynamoDB's metrics, the alarms' states) is left out. A point stands for two seconds.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import threading
@@ -26,6 +27,7 @@ import boto3
 from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.operate.triggers import find_trigger, switch_trigger
 from scripts import local_stack
+from scripts.dashboard_drawing import draw
 from scripts.local_api import Api
 from scripts.project import ROOT, Failure, local_environment, run
 
@@ -37,9 +39,6 @@ PAUSED = (20, 45)
 """The worker stands still in these seconds, so that there is a backlog to see."""
 
 _REPORT = re.compile(r"REPORT RequestId: \S+\tDuration: ([\d.]+) ms")
-
-# As CloudWatch's, roughly; red and green are left to what is good and bad.
-_COLORS = ("#1f77b4", "#ff7f0e", "#9467bd", "#17becf", "#8c564b", "#e377c2", "#bcbd22", "#7f7f7f")
 
 Line = tuple[str, ...]
 """A metric as a widget names it: namespace, name, dimension, value, ..."""
@@ -54,14 +53,14 @@ class Samples:
     def add(self, metric: Line, moment: float, value: float) -> None:
         self.by_metric[metric].append((moment, value))
 
-    def series(self, metric: Line, statistic: str, start: float) -> tuple[list[float], list[float]]:
-        """Seconds since `start`, and the statistic of each point's samples."""
+    def series(self, metric: Line, statistic: str, start: float) -> dict[float, float]:
+        """The statistic of each point's samples, by the seconds since `start`."""
         points: dict[int, list[float]] = defaultdict(list)
         for moment, value in self.by_metric.get(metric, []):
             points[int((moment - start) // POINT_SECONDS)].append(value)
         last = SECONDS // POINT_SECONDS
         indexes = [index for index in range(last) if points.get(index) or (points and statistic == "Sum")]
-        return [index * POINT_SECONDS for index in indexes], [_STATISTICS[statistic](points[i]) for i in indexes]
+        return {float(index * POINT_SECONDS): _STATISTICS[statistic](points[index]) for index in indexes}
 
 
 def _percentile(share: float) -> Callable[[list[float]], float]:
@@ -159,7 +158,7 @@ class Run:
         return str(self._outputs["table_name"]).replace("ai-jobs", middle)
 
     def _sample_queues(self, done: threading.Event) -> None:
-        names = ("request_queue", "request_dlq", "response_queue", "response_dlq")
+        names = ("request_queue", "request_dlq", "response_queue", "response_dlq", "events_dlq")
         urls = [self._outputs[f"{name}_url"] for name in names]
         while not done.wait(0.5):
             for url in urls:
@@ -178,7 +177,7 @@ class Run:
         switch_trigger(trigger, enabled=enabled, timeout_seconds=30)
 
     def _read_logs(self) -> None:
-        for output in ("processor", "result_handler", "jobs_api", "reconciler"):
+        for output in ("processor", "result_handler", "jobs_api", "reconciler", "event_publisher"):
             function = self._outputs[f"{output}_function_name"]
             ends: list[tuple[float, float]] = []
             for moment, text in _log_lines(f"/aws/lambda/{function}", self.start):
@@ -187,6 +186,7 @@ class Run:
                 elif found := _REPORT.match(text):
                     ends.append((moment, float(found[1])))
             self._add_function(function, ends)
+        self._add_ages()
 
     def _add_embedded(self, document: dict[str, Any]) -> None:
         moment = document["_aws"]["Timestamp"] / 1000
@@ -196,6 +196,16 @@ class Run:
             for metric in directive["Metrics"]:
                 for value in document[metric["Name"]]:
                     self.samples.add((directive["Namespace"], metric["Name"], *dimensions), moment, value)
+
+    def _add_ages(self) -> None:
+        """SQS counts a message's age until it is deleted, which is when its job has ended."""
+        total_times = self.samples.by_metric[self._outputs["metrics_namespace"], "TotalTime", "service", "ai-jobs"]
+        jobs = [(end - took / 1000, end) for end, took in total_times]
+        queue = self._outputs["request_queue_url"].rpartition("/")[2]
+        for second in range(SECONDS):
+            moment = self.start + second
+            oldest = max((moment - came for came, end in jobs if came <= moment < end), default=0.0)
+            self.samples.add(("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue), moment, oldest)
 
     def _add_function(self, function: str, ends: list[tuple[float, float]]) -> None:
         for end, duration in ends:
@@ -212,67 +222,20 @@ def _log_lines(group: str, start: float) -> Iterator[tuple[float, str]]:
             yield from ((event["timestamp"] / 1000, line) for line in event["message"].splitlines())
 
 
-def draw(body: dict[str, Any], samples: Samples, start: float) -> None:
-    """The widgets in their places, with the samples."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    plt.rcParams.update({"font.size": 7, "axes.titlesize": 8, "axes.titleweight": "bold", "lines.linewidth": 1.2})
-    charts = [widget for widget in body["widgets"] if widget["type"] == "metric"]
-    rows = max(widget["y"] + widget["height"] for widget in charts)
-    figure = plt.figure(figsize=(16, rows * 0.37))
-    grid = figure.add_gridspec(rows, 24, hspace=5, wspace=9, left=0.025, right=0.97, top=0.945, bottom=0.02)
-    paused = f"the worker paused from {PAUSED[0]} s to {PAUSED[1]} s"
-    figure.suptitle(f"The dashboard with the numbers of a local run: {SECONDS} s, {paused}", fontsize=11, y=0.985)
-    for widget in charts:
-        # Room for the titles and the time axis within the widget's place.
-        place = grid[widget["y"] : widget["y"] + widget["height"] - 1, widget["x"] : widget["x"] + widget["width"]]
-        _chart(figure.add_subplot(place), widget["properties"], samples, start)
-    figure.savefig(PICTURE, dpi=110)
-
-
-def _chart(left: Any, properties: dict[str, Any], samples: Samples, start: float) -> None:
-    right = left.twinx()
-    silent = []
-    for number, line in enumerate(properties["metrics"]):
-        *metric, options = line
-        seconds, values = samples.series(tuple(metric), options["stat"], start)
-        axis = right if options.get("yAxis") == "right" else left
-        if not seconds:
-            silent.append(options["label"])
-            continue
-        color = options.get("color", _COLORS[number])
-        axis.plot(seconds, values, color=color, marker=".", markersize=3)
-        left.plot([], [], color=color, label=options["label"])
-    # Within the chart: beside it stands the next one.
-    right.tick_params(axis="y", direction="in", pad=-3)
-    for label in right.get_yticklabels():
-        label.set_horizontalalignment("right")
-    if not right.lines:
-        right.set_axis_off()
-    for axis in (left, right):
-        axis.set_ylim(bottom=0)
-        axis.set_xlim(0, SECONDS)
-        axis.spines["top"].set_visible(False)
-    left.set_title(properties["title"], loc="left")
-    left.grid(alpha=0.3)
-    if left.get_legend_handles_labels()[0]:
-        left.legend(fontsize=5.5, loc="upper right", framealpha=0.7)
-    if silent:
-        left.text(0.01, 0.9, f"no data: {', '.join(silent)}", transform=left.transAxes, fontsize=5, color="grey")
-
-
 def main() -> None:
-    import os
-
     instance = local_stack.up()
     os.environ.update(local_environment(instance.endpoint_url))
     outputs = local_stack.outputs()
     measured = Run(outputs)
     measured.measure()
-    draw(json.loads(outputs["dashboard_body"]), measured.samples, measured.start)
+    paused = f"the worker paused from {PAUSED[0]} s to {PAUSED[1]} s"
+    draw(
+        json.loads(outputs["dashboard_body"]),
+        lambda metric, statistic: measured.samples.series(metric, statistic, measured.start),
+        SECONDS,
+        f"The dashboard with the numbers of a local run: {SECONDS} s, {paused} (grey: no data)",
+        PICTURE,
+    )
     print(f"drew {PICTURE.relative_to(ROOT)}")
 
 

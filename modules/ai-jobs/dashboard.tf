@@ -24,7 +24,13 @@ module "dashboard" {
   api               = { name = module.api.name, stage_name = module.api.stage_name }
   table_name        = module.store.name
   events            = one([for publisher in module.event_publisher : { function_name = publisher.name, queue_name = publisher.failure_queue_name }])
+  paging_alarm_arns = module.alarms.paging_alarm_arns
   alarm_arns        = concat([module.alarms.service_alarm_arn], values(module.alarms.alarm_arns))
+
+  age_limits = {
+    oldest_message_seconds  = var.alarms.thresholds.oldest_message_age_seconds
+    oldest_open_job_seconds = var.alarms.thresholds.oldest_open_job_seconds
+  }
 
   saved_queries = var.logs.saved_queries
   log_group_names = merge({ for publisher in module.event_publisher : "event_publisher" => publisher.log_group_name }, {

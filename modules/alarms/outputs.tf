@@ -32,3 +32,11 @@ output "service_alarm_arn" {
   description = "ARN of the composite alarm that pages."
   value       = aws_cloudwatch_composite_alarm.service_unhealthy.arn
 }
+
+output "paging_alarm_arns" {
+  description = "ARNs of the composite alarm that pages, and of the alarms that set it off."
+  value = concat(
+    [aws_cloudwatch_composite_alarm.service_unhealthy.arn],
+    [for key in concat(local.paging, ["oldest-open-job"]) : aws_cloudwatch_metric_alarm.this[key].arn],
+  )
+}

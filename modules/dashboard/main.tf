@@ -15,25 +15,45 @@ locals {
 
   api = { for name in ["Count", "4XXError", "5XXError", "Latency"] : name => ["AWS/ApiGateway", name, "ApiName", var.api.name, "Stage", var.api.stage_name] }
 
-  golden_signals = [
+  # The first row: is it healthy? What is broken now, do jobs end well, does any wait too long, were any given up.
+  health = [
     {
       title = "Jobs ended"
       metrics = [
-        concat(local.own.JobsCompleted, [{ label = "completed", stat = "Sum", color = "#2ca02c" }]),
-        concat(local.own.JobsFailed, [{ label = "failed", stat = "Sum", color = "#d62728" }]),
+        concat(local.own.JobsCompleted, [{ id = "completed", label = "completed", stat = "Sum", color = "#2ca02c" }]),
+        concat(local.own.JobsFailed, [{ id = "failed", label = "failed", stat = "Sum", color = "#d62728" }]),
         concat(local.own.JobsCancelled, [{ label = "cancelled", stat = "Sum", color = "#9467bd" }]),
-        concat(local.own.Attempts, [{ label = "attempts, average (right)", stat = "Average", yAxis = "right", color = "#7f7f7f" }]),
+        # Where no job ended there is no share, and no point.
+        [{ expression = "100 * FILL(completed, 0) / (FILL(completed, 0) + FILL(failed, 0))", label = "completed, % (right)", yAxis = "right", color = "#7f7f7f" }],
+      ]
+      right_axis = { min = 0, max = 100 }
+    },
+    {
+      title = "Oldest job and its limits, s"
+      metrics = [
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queues.request, { label = "in its queue", stat = "Maximum" }],
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queues.response, { label = "result", stat = "Maximum" }],
+        concat(local.own.OldestOpenJobAge, [{ label = "begun (right)", stat = "Maximum", yAxis = "right" }]),
+      ]
+      limits = [
+        { label = "limit", value = var.age_limits.oldest_message_seconds, yAxis = "left", color = "#d62728" },
+        { label = "limit (right)", value = var.age_limits.oldest_open_job_seconds, yAxis = "right", color = "#ff9896" },
       ]
     },
     {
-      title = "Wait and total time, ms"
-      metrics = [
-        concat(local.own.QueueWait, [{ label = "wait p50", stat = "p50" }]),
-        concat(local.own.QueueWait, [{ label = "wait p95", stat = "p95" }]),
-        concat(local.own.TotalTime, [{ label = "total p50", stat = "p50" }]),
-        concat(local.own.TotalTime, [{ label = "total p95", stat = "p95" }]),
-      ]
+      title = "Dead-lettered messages"
+      metrics = concat(
+        [
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queues.request_dlq, { label = "jobs", stat = "Maximum", color = "#d62728" }],
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queues.response_dlq, { label = "results", stat = "Maximum", color = "#ff7f0e" }],
+        ],
+        [for events in var.events[*] : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", events.queue_name, { label = "events", stat = "Maximum", color = "#9467bd" }]],
+      )
     },
+  ]
+
+  # The second row: why is it not?
+  causes = [
     {
       title = "Failures by class"
       metrics = concat(
@@ -50,9 +70,26 @@ locals {
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queues.request, { label = "jobs waiting", stat = "Maximum" }],
         ["AWS/SQS", "ApproximateNumberOfMessagesDelayed", "QueueName", var.queues.request, { label = "jobs delayed", stat = "Maximum" }],
         ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", var.processor_name, { label = "processors (right)", stat = "Maximum", yAxis = "right" }],
-        concat(local.own.OldestOpenJobAge, [{ label = "oldest open job, s", stat = "Maximum" }]),
       ]
-      right_line = { label = "limit of processors", value = var.concurrency_limit }
+      limits = [{ label = "limit of processors", value = var.concurrency_limit, yAxis = "right" }]
+    },
+    {
+      title = "Wait and total time, ms"
+      metrics = [
+        concat(local.own.QueueWait, [{ label = "wait p50", stat = "p50" }]),
+        concat(local.own.QueueWait, [{ label = "wait p95", stat = "p95" }]),
+        concat(local.own.TotalTime, [{ label = "total p50", stat = "p50" }]),
+        concat(local.own.TotalTime, [{ label = "total p95", stat = "p95" }]),
+      ]
+    },
+    {
+      title = "Model throttles and waits"
+      metrics = [
+        concat(local.own.ModelThrottles, [{ label = "throttled by the model", stat = "Sum" }]),
+        concat(local.own.BudgetWaits, [{ label = "over the token budget", stat = "Sum" }]),
+        concat(local.own.JobsStalled, [{ label = "stalled", stat = "Sum" }]),
+        concat(local.own.Attempts, [{ label = "attempts, average (right)", stat = "Average", yAxis = "right", color = "#7f7f7f" }]),
+      ]
     },
   ]
 
@@ -92,14 +129,6 @@ locals {
         concat(local.own.ModelLatency, [{ label = "p50", stat = "p50" }]),
         concat(local.own.ModelLatency, [{ label = "p95", stat = "p95" }]),
         concat(local.own.ModelLatency, [{ label = "longest", stat = "Maximum" }]),
-      ]
-    },
-    {
-      title = "Model throttles and waits"
-      metrics = [
-        concat(local.own.ModelThrottles, [{ label = "throttled by the model", stat = "Sum" }]),
-        concat(local.own.BudgetWaits, [{ label = "over the token budget", stat = "Sum" }]),
-        concat(local.own.JobsStalled, [{ label = "stalled", stat = "Sum" }]),
       ]
     },
     {
@@ -169,44 +198,54 @@ locals {
     ]
   }]
 
-  rows = [for row in [local.golden_signals, local.queues, local.functions, local.model, local.by_type, concat(local.access, local.events)] : row if length(row) > 0]
-
-  charts = flatten([
-    for index, row in local.rows : [
-      for place, widget in row : {
-        type   = "metric"
-        x      = place * floor(24 / length(row))
-        y      = 6 * index
-        width  = floor(24 / length(row))
-        height = 6
+  charts = {
+    for name, row in {
+      health    = local.health, causes = local.causes, queues = local.queues, access = concat(local.access, local.events),
+      functions = local.functions, model = local.model, by_type = local.by_type,
+      } : name => [
+      for chart in row : {
+        type = "metric"
         properties = merge(
           {
-            title   = widget.title
+            title   = chart.title
             region  = data.aws_region.current.id
             view    = "timeSeries"
             stacked = false
             period  = 60
-            metrics = widget.metrics
-            yAxis   = { left = { min = 0 }, right = { min = 0 } }
+            metrics = chart.metrics
+            yAxis   = { left = { min = 0 }, right = try(chart.right_axis, { min = 0 }) }
           },
-          try(widget.right_line, null) == null ? {} : { annotations = { horizontal = [merge(widget.right_line, { yAxis = "right" })] } },
+          [for limits in try([chart.limits], []) : { annotations = { horizontal = limits } }]...
         )
       }
     ]
-  ])
-
-  alarms = {
-    type       = "alarm"
-    x          = 0
-    y          = 6 * length(local.rows)
-    width      = 24
-    height     = 6
-    properties = { title = "Alarms", alarms = var.alarm_arns }
   }
+
+  paging_alarms = { type = "alarm", properties = { title = "Alarms that page", alarms = var.paging_alarm_arns } }
+  all_alarms    = { type = "alarm", properties = { title = "All alarms", alarms = var.alarm_arns } }
+
+  # In the order of use.
+  rows = [
+    for row in [
+      concat([local.paging_alarms], local.charts.health), local.charts.causes, local.charts.queues, local.charts.access,
+      local.charts.functions, local.charts.model, local.charts.by_type, [local.all_alarms],
+    ] : row if length(row) > 0
+  ]
+
+  widgets = flatten([
+    for index, row in local.rows : [
+      for place, widget in row : merge(widget, {
+        x      = place * floor(24 / length(row))
+        y      = 6 * index
+        width  = floor(24 / length(row))
+        height = 6
+      })
+    ]
+  ])
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name
 
-  dashboard_body = jsonencode({ widgets = concat(local.charts, [local.alarms]) })
+  dashboard_body = jsonencode({ widgets = local.widgets })
 }

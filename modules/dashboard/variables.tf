@@ -72,6 +72,21 @@ variable "table_name" {
   nullable    = false
 }
 
+variable "age_limits" {
+  description = "How old a message of the main queues, and a job that a worker has begun, may become before an alarm fires."
+  type = object({
+    oldest_message_seconds  = number
+    oldest_open_job_seconds = number
+  })
+  nullable = false
+}
+
+variable "paging_alarm_arns" {
+  description = "ARNs of the alarms that page, the composite one first."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "alarm_arns" {
   description = "ARNs of the alarms to show, most important first."
   type        = list(string)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -66,10 +67,10 @@ def widgets(plan: Plan) -> list[dict[str, Any]]:
 
 
 def shown(widgets: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every line of every chart."""
+    """Namespace, name and dimensions of every line of every chart but those that are computed from others."""
     lines = [line for widget in widgets for line in widget["properties"].get("metrics", [])]
     found = []
-    for namespace, name, *rest in lines:
+    for namespace, name, *rest in (line for line in lines if isinstance(line[0], str)):
         assert isinstance(rest[-1], dict), (name, "has no options")
         texts = rest[:-1]
         found.append((namespace, name, dict(zip(texts[::2], texts[1::2], strict=True))))
@@ -91,6 +92,37 @@ def test_every_alarm_looks_at_a_metric_that_is_written(plan: Plan):
             known = {frozenset(names): found for names, found in OF_AWS[metric["namespace"]].items()}
             assert metric["metric_name"] in known[frozenset(dimensions)], (alarm["alarm_name"], metric["metric_name"])
             assert dimensions.get("service", metrics.SERVICE) == metrics.SERVICE
+
+
+def test_a_computed_line_is_computed_from_lines_of_its_chart(widgets):
+    charts = [[line[-1] for line in widget["properties"].get("metrics", [])] for widget in widgets]
+    computed = [(chart, options["expression"]) for chart in charts for options in chart if "expression" in options]
+    assert computed
+    for chart, expression in computed:
+        assert set(re.findall(r"\b[a-z]\w*", expression)) <= {options.get("id") for options in chart}, expression
+
+
+def test_the_first_widget_shows_the_composite_alarm_and_what_sets_it_off(plan: Plan, widgets):
+    (composite,) = plan.of_type("aws_cloudwatch_composite_alarm")
+    pages = re.findall(r'(?<!NOT )ALARM\("([^"]+)"\)', composite["alarm_rule"])
+    arns = {alarm["alarm_name"]: alarm["arn"] for alarm in plan.of_type("aws_cloudwatch_metric_alarm")}
+    assert len(set(arns.values())) == len(arns)
+    shown_first = widgets[0]["properties"]["alarms"]
+    assert shown_first[0] == composite["arn"]
+    assert sorted(shown_first[1:]) == sorted(arns[name] for name in pages)
+
+
+def test_the_last_widget_shows_every_alarm(plan: Plan, widgets):
+    alarms = plan.of_type("aws_cloudwatch_composite_alarm") + plan.of_type("aws_cloudwatch_metric_alarm")
+    assert sorted(widgets[-1]["properties"]["alarms"]) == sorted(alarm["arn"] for alarm in alarms)
+
+
+def test_the_limits_of_the_oldest_job_are_those_of_the_alarms(plan: Plan, widgets):
+    (oldest,) = (widget["properties"] for widget in widgets if widget["properties"]["title"].startswith("Oldest job"))
+    limits = {limit["yAxis"]: limit["value"] for limit in oldest["annotations"]["horizontal"]}
+    queues = {plan.alarm(f"{queue}-queue-age")["threshold"] for queue in ("request", "response")}
+    assert queues == {limits["left"]}
+    assert plan.alarm("oldest-open-job")["threshold"] == limits["right"]
 
 
 def test_everything_that_the_functions_write_is_shown(widgets):

@@ -6,6 +6,10 @@ mock_provider "aws" {
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:own" }
   }
+  # Known, and another for each alarm.
+  mock_resource "aws_cloudwatch_metric_alarm" {
+    defaults = {}
+  }
 }
 
 override_resource {
@@ -270,6 +274,14 @@ run "alarms" {
       output.service_alarm_name == "acme-ai-job-service-unhealthy-test" && output.service_alarm_arn == aws_cloudwatch_composite_alarm.service_unhealthy.arn
     )
     error_message = "The outputs must be the topics' ARNs, and the names and ARNs of the alarms."
+  }
+
+  assert {
+    condition = output.paging_alarm_arns == concat([aws_cloudwatch_composite_alarm.service_unhealthy.arn], [
+      for key in ["api-errors", "post-errors", "service-failures", "stalled-jobs", "standstill", "oldest-open-job"] :
+      aws_cloudwatch_metric_alarm.this[key].arn
+    ])
+    error_message = "The alarms that page are not the composite one and those that set it off."
   }
 }
 

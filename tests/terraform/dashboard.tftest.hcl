@@ -18,7 +18,9 @@ variables {
   concurrency_limit = 10
   api               = { name = "api", stage_name = "v1" }
   table_name        = "jobs"
-  alarm_arns        = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a"]
+  age_limits        = { oldest_message_seconds = 300, oldest_open_job_seconds = 3600 }
+  paging_alarm_arns = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:page"]
+  alarm_arns        = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:page", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a"]
   log_group_names   = { processor = "/aws/lambda/processor", jobs_api = "/aws/lambda/jobs-api" }
   saved_queries     = true
 }
@@ -63,12 +65,12 @@ run "dashboard" {
   assert {
     condition = [
       for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.title if widget.y == 0
-    ] == ["Jobs ended", "Wait and total time, ms", "Failures by class", "Backlog and workers"]
-    error_message = "The first row must be the golden signals."
+    ] == ["Alarms that page", "Jobs ended", "Oldest job and its limits, s", "Dead-lettered messages"]
+    error_message = "The first row must say whether the service is healthy."
   }
   assert {
-    condition     = flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.alarms if widget.type == "alarm"]) == flatten(var.alarm_arns)
-    error_message = "The dashboard does not show the alarms."
+    condition     = jsonencode([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.alarms if widget.type == "alarm"]) == jsonencode([var.paging_alarm_arns, var.alarm_arns])
+    error_message = "The dashboard does not show the alarms that page first, and all of them last."
   }
 
   assert {
