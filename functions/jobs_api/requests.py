@@ -11,10 +11,11 @@ from typing import Any
 from ai_jobs.contract.api_errors import RequestError, of_job_error
 from ai_jobs.contract.body import json_object
 from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.rules import check_job_id, check_user_id
 from ai_jobs.service.settings import TOKEN_MODES
 
-MAX_BODY_BYTES = 4_000_000
+MAX_BODY_BYTES = LIMITS["put_body_bytes"].max
 """The size limit of a body. A function accepts 6 MB, and a body travels inside a JSON string, where it grows."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

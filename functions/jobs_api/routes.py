@@ -23,6 +23,7 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RETRY_AFTER_SECONDS, RequestError, of_job_error
 from ai_jobs.contract.errors import JOB_ID_TAKEN, AWSError, ErrorClass, JobError, shown
 from ai_jobs.contract.job_view import job_view
+from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
 from ai_jobs.service import metrics, retries
@@ -36,8 +37,7 @@ from jobs_api.requests import Request, checked_user, whole_number
 
 logger = Logger()
 
-MAX_PAGE = 100
-DEFAULT_PAGE = 50
+_PAGE_SIZE = LIMITS["page_size"]
 
 _JOB_FIELDS = ("jobType", "input", "traceId", "deadlineSeconds", "delaySeconds")
 
@@ -276,7 +276,7 @@ class JobsApi:
             raise RequestError("BAD_REQUEST", f"status is {status[:100]!r}. {rule}", "status")
         page = self._store.listing.page_of(
             user_id,
-            limit=whole_number(query.get("limit", str(DEFAULT_PAGE)), "limit", 1, MAX_PAGE),
+            limit=whole_number(query.get("limit", str(_PAGE_SIZE.default)), "limit", _PAGE_SIZE.min, _PAGE_SIZE.max),
             after=_position(query["cursor"]) if "cursor" in query else None,
             status=status,
             job_type=query.get("jobType"),

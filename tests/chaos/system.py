@@ -18,6 +18,7 @@ import boto3
 from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages
 from ai_jobs.aws.queues import change_visibility_of_all, to_message_attributes
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.limits import LIMITS
 from scripts.local_api import Api
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
 from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over
@@ -82,7 +83,7 @@ class System:
             "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": str(VISIBILITY_SECONDS),
             "AI_JOB_MAX_BACKOFF_SECONDS": str(BACKOFF_SECONDS),
             "AI_JOB_DEFAULT_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
-            "AI_JOB_CONFIG_MAX_AGE_SECONDS": "1",
+            "AI_JOB_CONFIG_MAX_AGE_SECONDS": str(LIMITS["config_max_age_seconds"].min),
             # Longer than the outages that a job may have to sit out between two denials.
             "AI_JOB_MODEL_ACCESS_WAIT_SECONDS": "30",
         }

@@ -90,10 +90,12 @@ def test_an_empty_variable_counts_as_missing(text):
         required("AI_JOB_TABLE_NAME", {"AI_JOB_TABLE_NAME": text})
 
 
-@pytest.mark.parametrize(("text", "problem"), [("many", "whole number"), ("0", "from 1 to 5"), ("6", "from 1 to 5")])
+@pytest.mark.parametrize(
+    ("text", "problem"), [("many", "whole number"), ("0", "from 1 to 1000"), ("1001", "from 1 to 1000")]
+)
 def test_a_number_is_checked(text, problem):
     with pytest.raises(ConfigurationError, match=problem):
-        integer("COUNT", 1, 5, {"COUNT": text})
+        integer("COUNT", "max_receive_count", {"COUNT": text})
 
 
 def test_a_missing_queue_url_names_its_variable(monkeypatch):  # R-C3

@@ -10,7 +10,9 @@ from typing import Any
 import hcl2
 import pytest
 
+from ai_jobs.cli import environment
 from scripts.module_docs import blocks
+from scripts.package import BUNDLES
 from tests import contract
 
 ROOT = Path(__file__).parents[2]
@@ -237,3 +239,49 @@ def test_terraform_refers_to_what_the_file_holds(text):
         and not re.match(r"\s*(#|description|error_message)", line)
     ]
     assert repeated == []
+
+
+# ---------------------------------------------------------------------------------------------------
+# Python
+# ---------------------------------------------------------------------------------------------------
+
+
+def python_sources() -> dict[Path, str]:
+    return {path: path.read_text("utf-8") for path in sorted((ROOT / "functions").rglob("*.py"))}
+
+
+@pytest.mark.parametrize("text", [*PATTERNS.values(), *CONTRACT["bucket"].values()])
+def test_python_does_not_repeat_what_the_file_holds(text):
+    repeated = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path, source in python_sources().items()
+        for number, line in enumerate(source.splitlines(), 1)
+        if re.search(rf"""["']\^?{re.escape(text)}""", line)
+    ]
+    assert repeated == []
+
+
+def test_every_shared_limit_is_used_by_python():
+    sources = "\n".join(source for path, source in python_sources().items() if path.name != "limits.py")
+    assert [name for name in LIMITS if f'"{name}"' not in sources] == []
+
+
+def test_the_functions_are_the_packages_that_are_bundled():
+    packages = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+    assert sorted(CONTRACT["functions"]) == packages == sorted(bundle.name for bundle in BUNDLES)
+
+
+def test_terraform_sets_the_variables_that_the_functions_read():
+    read = {name for source in python_sources().values() for name in re.findall(r'"(AI_JOB_[A-Z_]+)"', source)}
+    written = {
+        name
+        for path in sorted((ROOT / "modules").glob("*/*.tf"))
+        for name in re.findall(r"\b(AI_JOB_[A-Z_]+) += ", path.read_text("utf-8"))
+    }
+    # The command is told of an environment by variables of its own, where it has no outputs.
+    assert read - (set(environment.VARIABLES.values()) - written) == written
+
+
+def test_the_command_reads_the_outputs_of_the_module():
+    outputs = {block.name for block in blocks((MODULE / "outputs.tf").read_text("utf-8")) if block.kind == "output"}
+    assert set(environment.VARIABLES) <= outputs

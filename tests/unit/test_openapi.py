@@ -12,6 +12,7 @@ from ai_jobs.aws.queues import MAX_DELAY_SECONDS
 from ai_jobs.contract import job_view, rules, timestamps
 from ai_jobs.contract.api_errors import API_CODES
 from ai_jobs.contract.errors import CODES, ErrorClass, error_body
+from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.contract.row import JobStatus
 from ai_jobs.contract.rules import MAX_DEADLINE_SECONDS
@@ -149,7 +150,10 @@ def test_limits_are_those_of_the_code():
         for p in map(contract.resolved, o.get("parameters", []))
     }
     assert parameters["wait"]["maximum"] == MAX_WAIT_SECONDS
-    assert (parameters["limit"]["maximum"], parameters["limit"]["default"]) == (routes.MAX_PAGE, routes.DEFAULT_PAGE)
+    assert (parameters["limit"]["maximum"], parameters["limit"]["default"]) == (
+        LIMITS["page_size"].max,
+        LIMITS["page_size"].default,
+    )
     put = SCHEMAS["JobPut"]["properties"]
     assert put["delaySeconds"]["maximum"] == MAX_DELAY_SECONDS
     assert put["deadlineSeconds"]["maximum"] == SCHEMAS["DeadlineSeconds"]["maximum"] == MAX_DEADLINE_SECONDS

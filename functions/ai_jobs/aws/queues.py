@@ -13,16 +13,17 @@ from ai_jobs.aws.clients import get_sqs_client, get_sqs_sending_client
 from ai_jobs.aws.errors import reported_as_aws_error
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import AIJobsError
+from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.rules import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
-MAX_DELAY_SECONDS = 900
+MAX_DELAY_SECONDS = LIMITS["delay_seconds"].max
 """The longest delay of one SQS message."""
 
-_MAX_VISIBILITY_SECONDS = 43_200
+_MAX_VISIBILITY_SECONDS = LIMITS["visibility_timeout_seconds"].max
 _BATCH_LIMIT = 10
 _ATTRIBUTE_LIMIT = 10
 

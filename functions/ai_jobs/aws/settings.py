@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ai_jobs.contract import variables
 from ai_jobs.contract.errors import ConfigurationError
+from ai_jobs.contract.limits import LIMITS
 
 LOCAL_ENDPOINT_URL = "http://localhost:4566"
 
@@ -23,25 +24,26 @@ def required(name: str, environment: Mapping[str, str] = os.environ) -> str:
     return value
 
 
-def integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str] = os.environ) -> int:
-    """The variable as a whole number from `minimum` to `maximum`.
+def integer(name: str, limit: str, environment: Mapping[str, str] = os.environ) -> int:
+    """The variable as a whole number within a limit, by the limit's name in `ai_jobs.contract.limits`.
 
     Raises:
         ConfigurationError: if it is unset, not a whole number, or out of range.
     """
-    text = required(name, environment)
+    text, bounds = required(name, environment), LIMITS[limit]
+    rule = f"It must be a whole number from {bounds.min} to {bounds.max}."
     try:
         value = int(text)
     except ValueError:
-        raise ConfigurationError(name, f"is {text!r}. It must be a whole number from {minimum} to {maximum}.") from None
-    if not minimum <= value <= maximum:
-        raise ConfigurationError(name, f"is {value}. It must be a whole number from {minimum} to {maximum}.")
+        raise ConfigurationError(name, f"is {text!r}. {rule}") from None
+    if not bounds.min <= value <= bounds.max:
+        raise ConfigurationError(name, f"is {value}. {rule}")
     return value
 
 
-def optional_integer(name: str, minimum: int, maximum: int, environment: Mapping[str, str] = os.environ) -> int | None:
+def optional_integer(name: str, limit: str, environment: Mapping[str, str] = os.environ) -> int | None:
     """Like `integer`, but None if the variable is unset or empty."""
-    return integer(name, minimum, maximum, environment) if environment.get(name, "").strip() else None
+    return integer(name, limit, environment) if environment.get(name, "").strip() else None
 
 
 def flag(name: str, environment: Mapping[str, str] = os.environ) -> bool:

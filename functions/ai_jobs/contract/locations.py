@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ai_jobs.contract.errors import JobError, shown
+from ai_jobs.contract.limits import BUCKET
 from ai_jobs.contract.rules import MAX_INPUT_BYTES, has_text, is_whole_number
 
 # The largest object that S3 stores.
@@ -13,7 +14,7 @@ _MAX_RESULT_BYTES = 50 * 1024**4
 
 def result_prefix(user_id: str) -> str:
     """Where the bucket keeps a user's results. (`user=` keeps a user named `..` from being a path step.)"""
-    return f"results/user={user_id}/"
+    return f"{BUCKET['results_prefix']}user={user_id}/"
 
 
 def job_result_prefix(user_id: str, job_id: str) -> str:
@@ -23,7 +24,7 @@ def job_result_prefix(user_id: str, job_id: str) -> str:
 
 def input_prefix(user_id: str) -> str:
     """Where the bucket keeps a user's inputs. (`user=` keeps a user named `..` from being a path step.)"""
-    return f"inputs/user={user_id}/"
+    return f"{BUCKET['inputs_prefix']}user={user_id}/"
 
 
 def check_input_location(value: object, user_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeGuard, cast
 from ai_jobs.contract import documents, timestamps
 from ai_jobs.contract.body import SCHEMA_VERSION, check_version, json_object, message_json, without_none
 from ai_jobs.contract.errors import JobError, error_body, shown
+from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.locations import result_owner
 from ai_jobs.contract.rules import (
     ERROR_CODE,
@@ -24,7 +25,7 @@ from ai_jobs.contract.rules import (
 )
 
 _MAX_ATTEMPT = 1_000_000_000
-_MAX_TOKENS = 10**15
+_MAX_TOKENS = LIMITS["daily_tokens"].max
 
 _NO_REASON = "The worker gave no reason."
 

@@ -8,28 +8,25 @@ from typing import cast
 
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError, shown
+from ai_jobs.contract.limits import LIMITS, PATTERNS
 
-MAX_DEADLINE_SECONDS = 1_209_600
+MAX_DEADLINE_SECONDS = LIMITS["deadline_seconds"].max
 """14 days, the longest that SQS keeps a message."""
 
-MAX_MESSAGE_BYTES = 262_144
+MAX_MESSAGE_BYTES = LIMITS["message_bytes"].max
 """The size limit of an SQS message, body and attributes together (`max_message_size` of the queues)."""
 
-INLINE_LIMIT_BYTES = 200_000
+INLINE_LIMIT_BYTES = LIMITS["inline_bytes"].max
 """Larger inputs and results go to S3: the rest of a message, and its attributes, need room too."""
 
-MAX_INPUT_BYTES = 10_000_000
+MAX_INPUT_BYTES = LIMITS["input_bytes"].max
 """The largest input that a worker reads from S3: several times what fits into any model's context."""
 
-JOB_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-USER_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
-
-JOB_TYPE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
-TRACE_ID = re.compile(r"[A-Za-z0-9._:=;-]{1,256}")
-
-ERROR_CODE = re.compile(r"[A-Z][A-Z_]{0,63}")
+JOB_ID = re.compile(PATTERNS["job_id"])
+USER_ID = re.compile(PATTERNS["user_id"])
+JOB_TYPE = re.compile(PATTERNS["job_type"])
+TRACE_ID = re.compile(PATTERNS["trace_id"])
+ERROR_CODE = re.compile(PATTERNS["error_code"])
 
 _TIMESTAMP_RULE = "It must be an ISO 8601 UTC time such as 2026-01-31T12:00:00.000Z"
 

@@ -11,8 +11,9 @@ from urllib.parse import quote, unquote
 import fastjsonschema
 
 from ai_jobs.contract.errors import MisconfiguredError, shown
+from ai_jobs.contract.limits import LIMITS
 
-MAX_DEPTH = 150
+MAX_DEPTH = LIMITS["input_schema_depth"].max
 """How deeply the JSON of a schema may be nested. The plan rejects what is certain to exceed it (modules/ai-jobs)."""
 
 _DRAFT_04 = "http://json-schema.org/draft-04/schema#"

@@ -12,11 +12,12 @@ import fastjsonschema
 from jinja2 import Template
 
 from ai_jobs.contract.errors import JobError, MisconfiguredError, shown
+from ai_jobs.contract.limits import LIMITS
 from ai_jobs.service.input_schemas import compile_schema
 from ai_jobs.service.prompts import compile_prompt, render
 
-MAX_TOKENS = 2**31 - 1
-MAX_TIMEOUT_SECONDS = 900
+MAX_TOKENS = LIMITS["model_max_tokens"].max
+MAX_TIMEOUT_SECONDS = LIMITS["model_timeout_seconds"].max
 
 OTHER_FIELDS = "other_fields"
 """The name, in prompts, of the fields of an input that the schema's `properties` do not have."""
@@ -219,8 +220,10 @@ def _temperature(document: Mapping[str, Any]) -> float | None:
     value = document.get("temperature")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        problem = f"It is {shown(value)}. It must be a number from 0 to 1. Omit it to use the model's default."
+    limit = LIMITS["model_temperature"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not limit.min <= value <= limit.max:
+        rule = f"It must be a number from {limit.min} to {limit.max}."
+        problem = f"It is {shown(value)}. {rule} Omit it to use the model's default."
         raise MisconfiguredError("temperature", problem)
     return value
 

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from ai_jobs.aws.settings import flag, integer, optional_integer, required
 from ai_jobs.contract import variables
 from ai_jobs.contract.errors import ConfigurationError
+from ai_jobs.contract.limits import LIMITS, USER_FROM_REQUEST, USER_FROM_TOKEN
 
 if TYPE_CHECKING:
     from ai_jobs.contract.result import Usage
-
-# Far beyond any bill, and far below the largest number that DynamoDB stores exactly.
-_MAX_TOKENS = 10**15
 
 
 @dataclass(frozen=True)
@@ -85,15 +83,19 @@ class ProcessorSettings:
             config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
             config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
             config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
-            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
-            visibility_timeout_seconds=integer(variables.VISIBILITY_TIMEOUT_SECONDS, 1, 43_200, environment),
-            max_receive_count=integer(variables.MAX_RECEIVE_COUNT, 1, 1000, environment),
-            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
-            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
-            model_access_wait_seconds=integer("AI_JOB_MODEL_ACCESS_WAIT_SECONDS", 0, 3600, environment),
-            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
-            daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", 1, _MAX_TOKENS, environment),
-            daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", 1, _MAX_TOKENS, environment),
+            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", "config_max_age_seconds", environment),
+            visibility_timeout_seconds=integer(
+                variables.VISIBILITY_TIMEOUT_SECONDS, "visibility_timeout_seconds", environment
+            ),
+            max_receive_count=integer(variables.MAX_RECEIVE_COUNT, "max_receive_count", environment),
+            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", "deadline_seconds", environment),
+            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", "max_backoff_seconds", environment),
+            model_access_wait_seconds=integer(
+                "AI_JOB_MODEL_ACCESS_WAIT_SECONDS", "model_access_wait_seconds", environment
+            ),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", "retention_days", environment),
+            daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", "daily_tokens", environment),
+            daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", "daily_tokens", environment),
             prices=model_prices(environment),
         )
 
@@ -116,17 +118,17 @@ class ResultHandlerSettings:
             response_dlq_url=required(variables.RESPONSE_DLQ_URL, environment),
             table_name=required(variables.TABLE_NAME, environment),
             bucket=required(variables.BUCKET, environment),
-            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", 1, 900, environment),
+            max_backoff_seconds=integer("AI_JOB_MAX_BACKOFF_SECONDS", "max_backoff_seconds", environment),
         )
 
 
-MAX_WAIT_SECONDS = 25
+MAX_WAIT_SECONDS = LIMITS["wait_seconds"].max
 """The longest wait that `GET /jobs/{jobId}?wait=` may ask for: API Gateway gives up after 29 s."""
 
-TOKEN_MODES = ("COGNITO_USER_POOLS", "CUSTOM")
+TOKEN_MODES = USER_FROM_TOKEN
 """The authorization modes in which the gateway determines the user; in the others, the caller names the user."""
 
-AUTHORIZATION_MODES = ("AWS_IAM", "NONE", *TOKEN_MODES)
+AUTHORIZATION_MODES = (*USER_FROM_REQUEST, *USER_FROM_TOKEN)
 
 
 @dataclass(frozen=True)
@@ -169,13 +171,15 @@ class JobsApiSettings:
             config_application=required("AI_JOB_CONFIG_APPLICATION", environment),
             config_environment=required("AI_JOB_CONFIG_ENVIRONMENT", environment),
             config_profile=required("AI_JOB_CONFIG_PROFILE", environment),
-            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", 1, 86_400, environment),
-            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", 1, 1_209_600, environment),
-            visibility_timeout_seconds=integer(variables.VISIBILITY_TIMEOUT_SECONDS, 1, 43_200, environment),
-            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
-            max_wait_seconds=integer(variables.MAX_WAIT_SECONDS, 0, MAX_WAIT_SECONDS, environment),
+            config_max_age_seconds=integer("AI_JOB_CONFIG_MAX_AGE_SECONDS", "config_max_age_seconds", environment),
+            default_deadline_seconds=integer("AI_JOB_DEFAULT_DEADLINE_SECONDS", "deadline_seconds", environment),
+            visibility_timeout_seconds=integer(
+                variables.VISIBILITY_TIMEOUT_SECONDS, "visibility_timeout_seconds", environment
+            ),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", "retention_days", environment),
+            max_wait_seconds=integer(variables.MAX_WAIT_SECONDS, "wait_seconds", environment),
             authorization=authorization,
-            max_concurrent_waits=optional_integer(variables.MAX_CONCURRENT_WAITS, 1, 10_000, environment),
+            max_concurrent_waits=optional_integer(variables.MAX_CONCURRENT_WAITS, "concurrent_waits", environment),
             cors_allow_origins=tuple(environment.get("AI_JOB_CORS_ALLOW_ORIGINS", "").split()),
         )
 
@@ -198,7 +202,7 @@ class ReconcilerSettings:
             response_dlq_url=required(variables.RESPONSE_DLQ_URL, environment),
             table_name=required(variables.TABLE_NAME, environment),
             bucket=required(variables.BUCKET, environment),
-            retention_days=integer("AI_JOB_RETENTION_DAYS", 1, 3650, environment),
+            retention_days=integer("AI_JOB_RETENTION_DAYS", "retention_days", environment),
         )
 
 

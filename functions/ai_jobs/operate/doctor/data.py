@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from ai_jobs.aws.clients import get_dynamodb_client, get_s3_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of
+from ai_jobs.contract.limits import TABLE
 from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject
 from ai_jobs.service.lifecycle import INDEXES
 
-_TTL_ATTRIBUTE = "expiresAt"
+_TTL_ATTRIBUTE = TABLE["ttl_attribute"]
 _PUBLIC_ACCESS_BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from ai_jobs.aws.clients import get_bedrock_control_client, get_iam_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of
+from ai_jobs.contract.limits import PATTERNS
 from ai_jobs.operate.doctor.findings import NOT_THERE, Finding, NotCheckedError, State, Subject, made
 from ai_jobs.operate.doctor.job_types import usable_types
 
 # A cross-region inference profile's id starts with its geography (modules/ai-jobs/models.tf).
-_PROFILE_ID = re.compile(r"^(global|apac|us-gov|[a-z]{2})\.")
+_PROFILE_ID = re.compile(PATTERNS["inference_profile_prefix"])
 
 _INVOKE = "bedrock:InvokeModel"
 _APPLY_GUARDRAIL = "bedrock:ApplyGuardrail"
