@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from typing import Any
 
 import boto3
 import pytest
@@ -211,10 +212,15 @@ def test_the_reconciler_has_its_schedule(outputs):
     assert schedule["State"] == "ENABLED"
 
 
-def test_the_processor_logged_its_jobs_and_could_extend_their_visibility(submit, ended, text, logged):
+def test_the_processor_logged_its_jobs_and_could_extend_their_visibility(submit, ended, until, text, logged):
     job_id = submit(text())
     ended(job_id)
-    (line,) = [line for line in logged("job completed") if line["jobId"] == job_id]
+
+    def completed() -> list[dict[str, Any]]:
+        return [line for line in logged("job completed") if line["jobId"] == job_id]
+
+    # The log appears when the invocation ends, which may be after the result has been applied.
+    (line,) = until(completed, "the log of the job")
     assert (line["userId"], line["jobType"]) == ("user-1", "echo")
     assert logged("visibility could not be extended") == []
 

@@ -54,6 +54,13 @@ def test_the_bucket_may_come_from_the_environment(aws, sent, monkeypatch):
     assert "inputLocation" in json.loads(sent().body)
 
 
+def test_fields_that_are_null_count_too(aws, sent, stored):
+    nulls = {f"field-{number}": None for number in range(15_000)}
+    job = AIJobMessage("user-1", "greeting", nulls)
+    send_ai_job_request(job, queue_url=aws.request_queue, bucket=aws.bucket)
+    assert stored(json.loads(sent().body)["inputLocation"]["key"]) == nulls
+
+
 def test_an_ordinary_input_stays_in_the_message(aws, sent):
     job = AIJobMessage("user-1", "greeting", {"name": "x" * 199_000})
     send_ai_job_request(job, queue_url=aws.request_queue, bucket=aws.bucket)
