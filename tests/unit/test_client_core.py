@@ -33,6 +33,7 @@ from ai_jobs.client import calls, waiting
 from ai_jobs.client.core import Core
 from ai_jobs.client.job import job_of
 from ai_jobs.client.wire import Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
+from ai_jobs.contract.row import TERMINAL, JobStatus
 from tests.fake_jobs_api import LOST, MOMENT, RESULT, FakeJobsApi, answer, error
 
 URL = "https://api.example/v1"
@@ -512,6 +513,11 @@ def test_a_job_without_a_result_says_why(driver: Driver, client: Core) -> None:
     driver.api.add("gone", "cancelled")
     with pytest.raises(JobCancelledError, match="job gone is cancelled"):
         driver.run(client.result("gone"))
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_a_job_has_ended_in_the_terminal_states_and_no_others(status: JobStatus) -> None:
+    assert job_of({"jobId": "x", "status": status.value}).has_ended == (status in TERMINAL)
 
 
 def test_a_newer_service_may_say_more() -> None:

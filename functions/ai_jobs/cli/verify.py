@@ -8,6 +8,7 @@ import click
 
 from ai_jobs.cli.exits import FAILED, TIMED_OUT, Problem, explain
 from ai_jobs.cli.output import json_option, print_json, print_table, progress, say
+from ai_jobs.contract.row import has_ended
 
 if TYPE_CHECKING:
     from ai_jobs.cli.environment import Environment, Source
@@ -99,7 +100,7 @@ def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, A
     if row is None:
         message = (
             f"job {job.job_id} has not ended after {timeout_seconds:g} s: "
-            "is a worker paused, or is the queue long? Run ai-jobs doctor"
+            "is a worker paused, or is the queue long? Run ai-jobs doctor."
         )
         return test | {"message": message}, TIMED_OUT
     code = row.get("error", {}).get("code")
@@ -115,7 +116,6 @@ def _test(environment: Environment, timeout_seconds: float) -> tuple[dict[str, A
 
 
 def _end_of(table_name: str, job_id: str, timeout_seconds: float) -> JobRow | None:
-    from ai_jobs.contract.row import has_ended
     from ai_jobs.operate.polling import poll_until_ended
     from ai_jobs.service.job_store import JobStore
 
