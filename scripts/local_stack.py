@@ -15,14 +15,13 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from scripts import local_aws, package
 from scripts.project import DIST, LOCAL, LOCAL_ENVIRONMENT, ROOT, TERRAFORM, Failure, local_environment, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from scripts.local_aws import Instance
 
 STATE = LOCAL_ENVIRONMENT / "terraform.tfstate"
@@ -30,6 +29,7 @@ STATE = LOCAL_ENVIRONMENT / "terraform.tfstate"
 APPLIED = LOCAL / "applied.json"
 LOG = LOCAL / "terraform.log"
 PLAN = LOCAL / "terraform.plan"
+COMMAND = Path(sys.executable).with_name("ai-jobs")
 _LOG_LINES = 20
 
 
@@ -139,12 +139,22 @@ def _plan(instance: Instance) -> bool:
     shown = _terraform(instance, "show", "-json", str(PLAN))
     if shown.returncode:
         raise Failure(f"terraform show failed: {_unchanged()}\n{shown.stderr}")
+    _check_job_types(shown.stdout)
     changes = json.loads(shown.stdout).get("resource_changes", [])
     # A deployment that is only created replaces none.
     return any(
         change["type"] == "aws_appconfig_deployment" and {"update", "delete"} & set(change["change"]["actions"])
         for change in changes
     )
+
+
+def _check_job_types(plan: str) -> None:
+    """Refuse a plan whose job types the workers could not use, as `make plan` does for the environments on AWS."""
+    command = [str(COMMAND), "types", "check", "-"]
+    done = subprocess.run(command, input=plan, env=local_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        found = f"{done.stdout}{done.stderr}".rstrip()
+        raise Failure(f"ai-jobs types check found errors in the plan: {_unchanged()} Fix them and run it again.\n{found}")
 
 
 def _unchanged() -> str:

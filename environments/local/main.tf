@@ -14,6 +14,9 @@ module "ai_jobs" {
   table  = merge({ deletion_protection = false, point_in_time_recovery = false }, var.table)
   bucket = merge({ force_destroy = true }, var.bucket)
 
+  # With deletion protection turned on, a refused destroy leaves these in place too.
+  protected_with = values(aws_iam_role_policy.emulator)[*].id
+
   # Jobs are worked on as they come: nobody waits for a batch on one machine.
   processor = merge({ batching_window_seconds = 0 }, var.processor)
 

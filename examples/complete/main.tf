@@ -49,6 +49,9 @@ module "ai_jobs" {
 
   # The alarms' descriptions link to this page.
   alarms = { runbook_url = "https://wiki.example.com/ai-jobs-runbooks" }
+
+  # What depends on the module's outputs: a terraform destroy that the module refuses leaves it in place too.
+  protected_with = [aws_iam_policy.use_ai_jobs.id, aws_sns_topic_subscription.on_call.id]
 }
 
 resource "aws_cloudwatch_event_bus" "platform" {

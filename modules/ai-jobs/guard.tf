@@ -1,6 +1,8 @@
 # Terraform destroys dependents before what they depend on. The guard depends on everything in the module, so it is destroyed
 # first. Where AWS would refuse to delete the table, or the bucket with its contents, the guard refuses in their place, while the
 # queues still hold their jobs. This covers terraform destroy and a change of names, which is a destroy too.
+# A caller's resource that depends on an output of the module would still go before the guard, unless protected_with has its id:
+# then the guard depends on it as well. That makes no cycle, because nothing in the module depends on the guard.
 # (Removing the module block from the configuration removes the guard with it: Terraform then does not run the provisioner.)
 
 locals {
@@ -11,8 +13,10 @@ locals {
 
   # One line without quotes or other special characters, because both sh and cmd must understand it.
   refusal = join(" ", [
-    "echo Nothing was destroyed: ${var.name} is protected in ${var.environment}.",
+    "echo ${var.name} is protected in ${var.environment}, and nothing in the module ai-jobs was destroyed.",
     "To destroy it with all of its jobs, set ${join(" and ", local.protections)}, run terraform apply, and destroy it again.",
+    "To keep it, run terraform apply with the names as they were. That also restores what was destroyed outside the module,",
+    "where protected_with does not list it.",
     "&& exit 1",
   ])
 }
@@ -32,5 +36,6 @@ resource "terraform_data" "guard" {
   depends_on = [
     module.alarms, module.api, module.bucket, module.dashboard, module.event_publisher, module.job_types, module.jobs_api,
     module.processor, module.reconciler, module.request_queue, module.response_queue, module.result_handler, module.store,
+    var.protected_with,
   ]
 }

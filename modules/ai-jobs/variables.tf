@@ -129,6 +129,17 @@ variable "iam" {
   }
 }
 
+variable "protected_with" {
+  description = <<-EOT
+    Ids of your resources that depend on the module's outputs, e.g. [aws_iam_policy.use_ai_jobs.id]. Terraform destroys such a resource
+    before the module; in this list, it stays when the module refuses a terraform destroy. Refer to the resources themselves: ids
+    written as text have no effect.
+  EOT
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 # --- Queues ---
 #
 # AWS recommends a visibility timeout of six times the function's timeout plus the batching window. The module does not enforce
@@ -433,7 +444,7 @@ variable "events" {
 }
 
 variable "table" {
-  description = "The jobs table. Before the environment can be destroyed, deletion_protection must be turned off and the change applied; until then terraform destroy refuses before it destroys anything."
+  description = "The jobs table. Before the environment can be destroyed, deletion_protection must be turned off and the change applied; until then terraform destroy refuses before it destroys anything in the module."
   type        = object({ deletion_protection = optional(bool, true), point_in_time_recovery = optional(bool, true) })
   default     = {}
   nullable    = false

@@ -28,9 +28,37 @@ variable "bucket" {
   type    = object({ force_destroy = optional(bool, false) })
   default = {}
 }
+variable "protected_with" {
+  type    = list(string)
+  default = []
+}
 locals {
   keys  = ["request_queue", "request_dlq", "response_queue", "response_dlq", "events_dlq", "table", "bucket"]
   names = { for key in local.keys : key => "${var.name}-${key}" }
+}
+"""
+# A root with resources that depend on what the module hands out, one of which the module knows of.
+BESIDE = """
+variable "table" {
+  type    = any
+  default = {}
+}
+variable "bucket" {
+  type    = any
+  default = {}
+}
+module "ai_jobs" {
+  source         = "./ai_jobs"
+  table          = var.table
+  bucket         = var.bucket
+  protected_with = values(terraform_data.listed)[*].id
+}
+resource "terraform_data" "listed" {
+  for_each = toset(["one", "two"])
+  input    = module.ai_jobs.api_id
+}
+resource "terraform_data" "forgotten" {
+  input = module.ai_jobs.api_id
 }
 """
 UNPROTECTED = {"TF_VAR_table": "{ deletion_protection = false }", "TF_VAR_bucket": "{ force_destroy = true }"}
@@ -41,14 +69,38 @@ class Terraform:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @classmethod
+    def of_the_module(cls, folder: Path) -> Terraform:
+        cls._write_module(folder)
+        return cls(folder)._applied()
+
+    @classmethod
+    def of_a_root(cls, folder: Path) -> Terraform:
+        (folder / "ai_jobs").mkdir()
+        cls._write_module(folder / "ai_jobs")
+        (folder / "main.tf").write_text(BESIDE, encoding="utf-8")
+        return cls(folder)._applied()
+
+    @staticmethod
+    def _write_module(folder: Path) -> None:
         leaf = folder / "leaf"
         leaf.mkdir()
         (leaf / "main.tf").write_text(
-            'variable "name" {}\nresource "terraform_data" "this" { triggers_replace = var.name }\n', encoding="utf-8"
+            'variable "name" {}\nresource "terraform_data" "this" { triggers_replace = var.name }\n'
+            'output "id" { value = terraform_data.this.id }\n',
+            encoding="utf-8",
         )
         calls = "".join(f'module "{name}" {{\n  source = "./leaf"\n  name = var.name\n}}\n' for name in sorted(MODULES))
-        (folder / "main.tf").write_text(STAND_INS + calls, encoding="utf-8")
+        outputs = 'output "api_id" { value = module.api.id }\n'
+        (folder / "main.tf").write_text(STAND_INS + calls + outputs, encoding="utf-8")
         (folder / "guard.tf").write_text(GUARD, encoding="utf-8")
+
+    def _applied(self) -> Terraform:
+        for arguments in (("init",), ("apply", "-auto-approve")):
+            done = self(*arguments, "-input=false")
+            assert done.returncode == 0, done.stdout + done.stderr
+        return self
 
     def __call__(self, *arguments: str, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         command = [str(ROOT / "scripts/terraform"), f"-chdir={self.folder}", *arguments]
@@ -63,11 +115,11 @@ class Terraform:
 
 @pytest.fixture
 def terraform(tmp_path: Path) -> Terraform:
-    terraform = Terraform(tmp_path)
-    for arguments in (("init",), ("apply", "-auto-approve")):
-        done = terraform(*arguments, "-input=false")
-        assert done.returncode == 0, done.stdout + done.stderr
-    return terraform
+    return Terraform.of_the_module(tmp_path)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    return re.sub(r"[│\s]+", " ", done.stdout + done.stderr)
 
 
 def test_a_refused_destroy_destroys_nothing_and_says_how_to_go_on(terraform: Terraform) -> None:
@@ -76,9 +128,10 @@ def test_a_refused_destroy_destroys_nothing_and_says_how_to_go_on(terraform: Ter
 
     refused = terraform("destroy", "-auto-approve")
     assert refused.returncode != 0
-    said = re.sub(r"[│\s]+", " ", refused.stdout + refused.stderr)
-    assert "Nothing was destroyed: acme is protected in production." in said
-    assert "set table.deletion_protection to false and bucket.force_destroy to true, run terraform apply" in said
+    assert "acme is protected in production, and nothing in the module ai-jobs was destroyed." in said(refused)
+    assert "set table.deletion_protection to false and bucket.force_destroy to true, run terraform apply" in said(
+        refused
+    )
     assert terraform.resources() == before
 
     # A part of it is no way around.
@@ -110,8 +163,33 @@ def test_either_protection_is_enough(terraform: Terraform, given: dict[str, str]
     before = terraform.resources()
     refused = terraform("destroy", "-auto-approve", variables=given)
     assert refused.returncode != 0
-    assert asked in re.sub(r"[│\s]+", " ", refused.stdout + refused.stderr)
+    assert asked in said(refused)
     assert terraform.resources() == before
+
+
+def test_a_refused_destroy_also_spares_what_protected_with_lists(tmp_path: Path) -> None:
+    """Resources of the root that depend on the module are what Terraform destroys first of all."""
+    terraform = Terraform.of_a_root(tmp_path)
+    before = terraform.resources()
+    assert len(before) == len(MODULES) + 4
+
+    refused = terraform("destroy", "-auto-approve")
+    assert refused.returncode != 0
+    # What the message says about everything else is true: it may go, and an apply restores it.
+    left = terraform.resources()
+    assert before.keys() - left.keys() == {"terraform_data.forgotten"}
+    assert left.items() <= before.items()
+    assert "To keep it, run terraform apply with the names as they were." in said(refused)
+    assert "restores what was destroyed outside the module, where protected_with does not list it." in said(refused)
+    assert terraform("apply", "-auto-approve").returncode == 0
+    assert terraform.resources().keys() == before.keys()
+
+    # A part is not a way around, and what is listed does not keep an allowed destroy from finishing.
+    assert terraform("destroy", "-auto-approve", '-target=terraform_data.listed["one"]').returncode != 0
+    assert terraform.resources().keys() == before.keys()
+    assert terraform("apply", "-auto-approve", variables=UNPROTECTED).returncode == 0
+    assert terraform("destroy", "-auto-approve", variables=UNPROTECTED).returncode == 0
+    assert terraform.resources() == {}
 
 
 def test_the_guard_depends_on_everything() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import subprocess
 import sys
@@ -405,9 +406,10 @@ def test_a_forked_child_shares_neither_connections_nor_threads(api: FakeJobsApi)
     names = [[f"{child}-{number}" for number in range(50)] for child in range(4)]
     for name in (name for some in names for name in some):
         api.add(name)
-    with JobsClient(api.url, SigV4Auth("eu-west-1", Credentials("AKIAEXAMPLE", "secret"))) as client:
+    auth = SigV4Auth("eu-west-1", Credentials("AKIAEXAMPLE", "secret"))
+    with JobsClient(api.url, auth) as client, contextlib.ExitStack() as stack:
         list(client.iter_results(names[0][:8]))  # connections and threads
-        children = [Child(lambda some=some: _use(client, some)) for some in names[1:]]
+        children = [stack.enter_context(Child(lambda some=some: _use(client, some))) for some in names[1:]]
         assert _use(client, names[0]) == names[0] + sorted(names[0])
         for child, some in zip(children, names[1:], strict=True):
             assert child.result() == some + sorted(some)
@@ -433,9 +435,9 @@ def test_a_forked_child_does_not_wait_for_the_parents_locks(api: FakeJobsApi, mo
         with JobsClient(api.url, auth) as client, concurrent.futures.ThreadPoolExecutor(1) as threads:
             in_parent = threads.submit(client.get, "x")
             assert asked.wait(10)
-            child = Child(lambda client=client: client.get("x").job_id)
             try:
-                assert child.result(10) == "x"
+                with Child(lambda client=client: client.get("x").job_id) as child:
+                    assert child.result(10) == "x"
             finally:
                 go_on.set()
             assert in_parent.result(10).job_id == "x"
@@ -445,8 +447,8 @@ def test_a_forked_child_does_not_wait_for_the_parents_locks(api: FakeJobsApi, mo
 def test_a_closed_client_is_closed_in_a_child_too(api: FakeJobsApi) -> None:
     client = JobsClient(api.url)
     client.close()
-    with pytest.raises(ClientClosedError):
-        Child(lambda: client.get("x")).result()
+    with Child(lambda: client.get("x")) as child, pytest.raises(ClientClosedError):
+        child.result()
 
 
 @forks
@@ -461,10 +463,10 @@ def test_the_asynchronous_client_makes_new_connections_in_a_child(api: FakeJobsA
         return [job.job_id for job in jobs] + sorted([job.job_id async for job in client.iter_results(names, 10)])
 
     client = AsyncJobsClient(api.url)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, contextlib.ExitStack() as stack:
         assert runner.run(use()) == names + sorted(names)
         # The parent's loop still runs, and its connections are open.
-        children = [Child(lambda: asyncio.run(use())) for _ in range(2)]
+        children = [stack.enter_context(Child(lambda: asyncio.run(use()))) for _ in range(2)]
         assert runner.run(use()) == names + sorted(names)
         for child in children:
             assert child.result() == names + sorted(names)

@@ -413,6 +413,16 @@ def test_a_long_retry_after_ends_no_wait(driver: Driver, client: Core) -> None:
     assert len(driver.api.calls) == calls + 1, "any other call leaves it to the caller what to do in the meantime"
 
 
+def test_a_long_retry_after_of_an_open_job_ends_no_wait(driver: Driver, client: Core) -> None:
+    """A proxy or a cache adds it to a response that is not an error."""
+    driver.api.add("x")
+    driver.api.looks["x"] = 0
+    still_open = answer(200, driver.api.rows["x"] | {"status": "processing"}, retry_after="3600")
+    driver.api.faults.extend([still_open, still_open])
+    assert driver.run(client.wait("x", 300)).status == "completed"
+    assert driver.pauses == [60, 60]
+
+
 def test_a_service_that_hangs_does_not_make_a_short_sweep_a_long_one(driver: Driver, client: Core) -> None:
     names = [f"job-{number}" for number in range(200)]
 

@@ -136,7 +136,8 @@ def test_what_fails_says_which_job_it_was_about(aws, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_does_not_share_the_parents_connections(aws):
     parents = get_sqs_client()
-    with clients._creation:  # as a thread of the parent would, at the moment of the fork
-        child = Child(lambda: get_sqs_client() is parents)
-    assert child.result() is False
+    with contextlib.ExitStack() as stack:
+        with clients._creation:  # as a thread of the parent would, at the moment of the fork
+            child = stack.enter_context(Child(lambda: get_sqs_client() is parents))
+        assert child.result() is False
     assert get_sqs_client() is parents

@@ -26,6 +26,7 @@ ZIPS = {"processor", "result_handler", "jobs_api", "reconciler", "event_publishe
 FIXED = {
     "environment": "the root is the environment",
     "require_tls": "AWS speaks TLS, and the local emulator does not",
+    "protected_with": "it protects only what the root's own expression refers to",
 }
 
 
@@ -68,6 +69,21 @@ def test_an_environment_leaves_types_and_defaults_to_the_module(root: Path) -> N
     """A copy of an object type drops what the module's own learns later, and says nothing."""
     copied = {name for name, block in variables(root).items() if "object(" in str(block["type"])}
     assert not copied & MODULE_VARIABLES.keys()
+
+
+@pytest.mark.parametrize("root", [*ENVIRONMENTS, *EXAMPLES], ids=lambda path: path.name)
+def test_a_refused_destroy_spares_what_the_root_owns_beside_the_module(root: Path) -> None:
+    """Terraform destroys what depends on the module before the module, unless the module knows of it."""
+    resources = {
+        f"{kind}.{label}".replace('"', ""): body
+        for path in root.glob("*.tf")
+        for block in hcl2.loads(path.read_text("utf-8")).get("resource", [])
+        for kind, labeled in block.items()
+        for label, body in labeled.items()
+    }
+    dependents = {address for address, body in resources.items() if "module.ai_jobs" in str(body)}
+    listed = str(call_of((root / "main.tf").read_text("utf-8")).get("protected_with", ""))
+    assert {address for address in resources if re.search(rf"\b{re.escape(address)}\b", listed)} == dependents
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -187,7 +188,8 @@ echo "$*" >> "$LOG_OF_CALLS"
 case "$*" in
   *" $FAILS "*) echo "Error: Invalid value for variable" >&2; exit 1 ;;
   *" show "*) printf '{"resource_changes": [{"type": "aws_sqs_queue", "change": {"actions": ["update"]}},
-    {"type": "aws_appconfig_deployment", "change": {"actions": [%s]}}]}' "$ACTIONS" ;;
+    {"type": "aws_appconfig_deployment", "change": {"actions": [%s]}}],
+    "planned_values": {"root_module": %s}}' "$ACTIONS" "$ROOT_MODULE" ;;
 esac
 """
 
@@ -206,6 +208,7 @@ def terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], l
     monkeypatch.setenv("LOG_OF_CALLS", str(calls))
     monkeypatch.setenv("FAILS", "nothing")
     monkeypatch.setenv("ACTIONS", '"create"')
+    monkeypatch.setenv("ROOT_MODULE", "{}")
     return lambda: [call.split()[1] for call in calls.read_text().splitlines()]
 
 
@@ -242,6 +245,25 @@ def test_a_plan_that_fails_says_that_nothing_was_applied(
     assert "Invalid value for variable" in str(raised.value)
     assert "The running stack is unchanged." in str(raised.value)
     assert "apply" not in terraform()
+
+
+def test_broken_job_types_are_refused_before_the_apply(
+    terraform: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, type_document: dict[str, object]
+) -> None:
+    """With the messages of `ai-jobs types check`, which make plan and make apply run."""
+    schema = {"type": "object", "properties": {"name": {"pattern": r"^\p{L}+$"}}}
+    broken = {"good": type_document, "broken": type_document | {"inputSchema": schema}}
+    version = {
+        "address": "aws_appconfig_hosted_configuration_version.this",
+        "type": "aws_appconfig_hosted_configuration_version",
+        "values": {"content": json.dumps({"version": "0123456789ab", "jobTypes": broken})},
+    }
+    monkeypatch.setenv("ROOT_MODULE", json.dumps({"resources": [version]}))
+    with pytest.raises(Failure, match="ai-jobs types check found errors in the plan: nothing was applied") as raised:
+        local_stack._plan(RUNNING)
+    assert re.search(r"job type broken +failed +.*inputSchema\.properties\.name\.pattern: ", str(raised.value))
+    assert re.search(r"job type good +ok", str(raised.value))
+    assert terraform() == ["init", "plan", "show"]
 
 
 def test_an_apply_that_fails_says_that_the_next_one_starts_over(
