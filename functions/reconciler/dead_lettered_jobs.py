@@ -8,7 +8,7 @@ from functools import partial
 
 from ai_jobs.aws.queues import ReceivedMessage
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.errors import CODES, ErrorClass, JobError
+from ai_jobs.contract.errors import CODES, JOB_ID_TAKEN, ErrorClass, JobError
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.row import JobRow, JobStatus, is_erased
 from ai_jobs.service.dead_letters import failed_at, reason_of, was_moved_by_sqs
@@ -19,7 +19,6 @@ _CRASHED = (
     "it was received the maximum number of times and not finished: its worker was killed, ran out of memory or time, "
     "or could not send the outcome; see the processor's log"
 )
-_CONFLICT = "another job has this jobId: choose a new one"
 
 
 class DeadLetteredJobs:
@@ -45,7 +44,7 @@ class DeadLetteredJobs:
         if is_erased(row):
             return drop(self.dlq_url, message)
         if row.get("payloadHash") != job.payload_hash:
-            return self._restamp(message, job, JobError("JOB_ID_CONFLICT", _CONFLICT, "jobId"), now)
+            return self._restamp(message, job, JobError("JOB_ID_CONFLICT", JOB_ID_TAKEN, "jobId"), now)
         if row["status"] in (JobStatus.COMPLETED, JobStatus.CANCELLED):
             return drop(self.dlq_url, message)
         if row["status"] == JobStatus.FAILED:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ai_jobs.aws.queues import ReceivedMessage, delete_message
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import NO_ROW, JobError
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.row import JobRow, is_erased
 from ai_jobs.service import metrics
@@ -15,8 +15,6 @@ from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import Applied
 from reconciler.message_handling import LEFT, Handled, calls_of, drop, restamp
 from reconciler.summary import Summary
-
-_UNKNOWN = "there is no row for this job: it expired or was never claimed"
 
 
 class DeadLetteredResults:
@@ -48,7 +46,7 @@ class DeadLetteredResults:
                 raise
             return self._restamp(message, result, error)
         if outcome.applied is Applied.UNKNOWN_JOB:
-            return self._restamp(message, result, JobError("JOB_UNKNOWN", _UNKNOWN, "jobId"))
+            return self._restamp(message, result, JobError("JOB_UNKNOWN", NO_ROW, "jobId"))
         if outcome.row is None:
             return drop(self.dlq_url, message)
         metrics.count_result(outcome.row)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.limits import MARGINS
 
-MARGIN_SECONDS = 15
+MARGIN_SECONDS = MARGINS["reconciler"]["end_seconds"]
 """What a run keeps in reserve for its last messages; a long poll and a few calls take about half of it."""
 
 _LAST_CALL_SECONDS = 5  # for the function to end in

@@ -13,6 +13,7 @@ from ai_jobs.aws.queues import send_message
 from ai_jobs.cli import verify
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.service import retries
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import ClaimTerms
 
@@ -36,7 +37,7 @@ def worker(aws, monkeypatch):
             return get_all(store, ids)
 
         monkeypatch.setattr(JobStore, "get_all", look)
-        monkeypatch.setattr("ai_jobs.operate.polling._FIRST_PAUSE_SECONDS", 0.01)
+        monkeypatch.setattr(retries, "PAUSES_OF_A_COMMAND", [0.01] * 1000)
 
     return set_up
 

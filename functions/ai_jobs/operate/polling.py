@@ -7,11 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.contract.row import JobRow, has_ended
+from ai_jobs.service import retries
 from ai_jobs.service.job_store import JobStore
-
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 5.0
-_PAUSE_GROWTH = 1.5
 
 # Polls in a row that may fail because the table is busy.
 _MOST_FAILURES = 4
@@ -37,7 +34,7 @@ def poll_until_ended(
     ends_at = clock() + timeout_seconds
     open_ids = list(dict.fromkeys(job_ids))
     rows: dict[str, JobRow] = {}
-    failures, pause = _MOST_FAILURES, _FIRST_PAUSE_SECONDS  # none of the first poll's may pass
+    failures, pauses = _MOST_FAILURES, iter(retries.PAUSES_OF_A_COMMAND)  # the first poll must not fail
     while True:
         try:
             rows |= store.get_all(open_ids)
@@ -50,5 +47,4 @@ def poll_until_ended(
         open_ids = [job_id for job_id in open_ids if job_id not in rows or not has_ended(rows[job_id])]
         if not open_ids or clock() >= ends_at:
             return
-        sleep(max(0.0, min(pause, ends_at - clock())))
-        pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
+        sleep(max(0.0, min(next(pauses), ends_at - clock())))
