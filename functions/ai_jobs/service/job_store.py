@@ -17,14 +17,6 @@ from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.result import AIJobResultMessage
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended, is_erased
 from ai_jobs.service import lifecycle
-from ai_jobs.service.fields import (
-    at_fields,
-    created_fields,
-    due_fields,
-    identity_fields,
-    outcome_fields,
-    schedule_fields,
-)
 from ai_jobs.service.lifecycle import Transition
 from ai_jobs.service.listing import Listing
 from ai_jobs.service.outcomes import (
@@ -37,6 +29,14 @@ from ai_jobs.service.outcomes import (
     Running,
     Submission,
     Submitted,
+)
+from ai_jobs.service.row_fields import (
+    at_fields,
+    created_fields,
+    due_fields,
+    identity_fields,
+    outcome_fields,
+    schedule_fields,
 )
 from ai_jobs.service.table import JobsTable, RefusedError
 
