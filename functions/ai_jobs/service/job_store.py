@@ -1,4 +1,4 @@
-"""What callers do with jobs, each as transitions of the job's row (ai_jobs.service.lifecycle)."""
+"""What callers do with jobs: each operation is one or more transitions of a row (ai_jobs.service.lifecycle)."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ from ai_jobs.service.table import JobsTable, RefusedError
 OPEN_SHARDS: int = TABLE["open_shards"]
 """Partitions of the index of open jobs: one constant key would be a hot partition."""
 
-# As long as a message can live: 14 days in its queue, and as many in the DLQ from where it may be redriven.
+# As long as a message can exist: 14 days in its queue, and 14 more in the DLQ, from which it may be redriven.
 _TOMBSTONE_LIFE = timedelta(days=30)
 
 
 def open_shard(job_id: str) -> int:
-    """The job's partition of the index of open jobs. A checksum rather than hash(): the same one in every process."""
+    """The job's partition of the index of open jobs. A checksum, because hash() differs between processes."""
     return zlib.crc32(job_id.encode()) % OPEN_SHARDS
 
 
 class JobStore:
     """The jobs of one table.
 
-    Every method raises JobError `DEPENDENCY_UNAVAILABLE` when DynamoDB is down or throttles, `DEPENDENCY_REFUSED` when
-    it refuses (permissions, a missing table).
+    Every method raises JobError `DEPENDENCY_UNAVAILABLE` if DynamoDB is down or throttles, `DEPENDENCY_REFUSED` if it
+    refuses (permissions, a missing table).
 
     Args:
         table_name: the jobs table.
-        retention_days: how long after its last claim a row is kept.
-        clock: gives the current time.
-        bucket: where results may lie that are too large for a row; without one, nowhere.
+        retention_days: how long a row is kept after its last claim.
+        clock: returns the current time.
+        bucket: the only bucket in which a result may be stored; None rejects every result that is in a bucket.
 
     Attributes:
         listing: lists of the same jobs.
@@ -84,46 +84,47 @@ class JobStore:
     # Reading
 
     def get(self, job_id: str) -> JobRow | None:
-        """The row, read consistently; None when there is none, it was erased or expired (TTL deletes it days later)."""
+        """The row, read consistently; None if it does not exist, was erased, or has expired."""
         row = self.find(job_id)
         return None if row is None or is_erased(row) else row
 
     def find(self, job_id: str) -> JobRow | None:
-        """As `get`, but an erased job's row is found too: `is_erased` tells."""
+        """Like `get`, but also returns the row of an erased job (see `is_erased`)."""
         return self._table.get(job_id)
 
     def get_all(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
-        """The rows of these jobs by id, each as `get` reads one; jobs without a row are left out."""
+        """The rows of these jobs by id, each as `get` returns it; jobs without a row are omitted."""
         return {job_id: row for job_id, row in self.find_all(job_ids).items() if not is_erased(row)}
 
     def find_all(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
-        """As `get_all`, but an erased job's row is found too: `is_erased` tells."""
+        """Like `get_all`, but also returns the rows of erased jobs (see `is_erased`)."""
         return self._table.get_all(job_ids)
 
     def is_job(self, job: ReceivedJob) -> bool:
-        """Is this the job that has this id?"""
+        """Whether the row with this id belongs to this job."""
         row = self.get(job.job_id)
         return row is not None and row.get("payloadHash") == job.payload_hash
 
     # Submitting
 
     def submit(self, job: ReceivedJob, deadline_seconds: int, grace_seconds: int, delay_seconds: int = 0) -> Submitted:
-        """Write the `queued` row of a job whose message is sent next: one conditional write, a repeat takes two.
+        """Write the `queued` row of a job whose message is sent next. One conditional write; a repeated call takes two.
 
-        A repeat is ACCEPTED as long as no worker has had the job, for its message may never have been sent; one too
-        many does no harm. So is one of a job that was closed because its message never came: it begins anew.
+        A repeated call is ACCEPTED until a worker claims the job, because the message may never have been sent; an
+        extra message is harmless. A job that was closed because its message never arrived is ACCEPTED too, and starts
+        over.
 
         Args:
             deadline_seconds: how long the job may take from now on.
             grace_seconds: how long after its deadline an open job counts as stalled.
-            delay_seconds: how much later it may begin; in a repeat it changes nothing.
+            delay_seconds: delays the start by this many seconds. A repeated call does not change the delay.
         """
         now = self._clock()
         not_before = now + timedelta(seconds=delay_seconds)
         deadline_at = now + timedelta(seconds=deadline_seconds)
         row = identity_fields(job, now) | created_fields(job.job_id, now) | due_fields(deadline_at, grace_seconds)
         row |= {"openShard": open_shard(job.job_id), "attempt": 0, "calls": 0}
-        # However long it waits, it is shown until then.
+        # The row must outlive the job, however long the job waits.
         row["expiresAt"] = self._expires_at(deadline_at + timedelta(seconds=grace_seconds))
         if delay_seconds:
             row["notBefore"] = timestamps.to_text(not_before)
@@ -149,7 +150,7 @@ class JobStore:
     def expect_message_until(self, job_id: str, due_at: datetime, submitted: Submitted) -> bool:
         """Let a queued job whose message may be missing count as overdue from `due_at`.
 
-        False when its message has come, or it was submitted once more since.
+        Returns False if the message has arrived or the job was submitted again.
         """
         due, given = {"dueAt": timestamps.to_text(due_at)}, {"updatedAt": timestamps.to_text(submitted.updated_at)}
         return self._is_made(lifecycle.EXPECT_MESSAGE, job_id, due, given)
@@ -157,7 +158,7 @@ class JobStore:
     # Working
 
     def claim(self, job: ReceivedJob, message_id: str, terms: ClaimTerms) -> Claimed | Running | Refusal:
-        """Take the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
+        """Claim the job for this worker: one conditional write, and a second only for a redrive or an expired row."""
         now = self._clock()
         holding = self._holding(job, message_id, terms, now)
         origin = created_fields(job.job_id, job.created_at)
@@ -169,13 +170,13 @@ class JobStore:
             found = refused.row
             held = {"status": JobStatus.PROCESSING.value} | holding
             if found is not None and held.items() <= found.items():
-                return Claimed.of(found)  # it was written, but the answer was lost and the client tried again
+                return Claimed.of(found)  # the write succeeded, but the response was lost and the client retried
             expired = found is not None and self._table.is_expired(found)
             if found is None or not (expired or _reopens(job, found)):
                 return self._refusal(job, found)
-            # The first message of a job whose time has been running since its submission is no redrive.
+            # The first message of a job is not a redrive: the job's time has been running since it was submitted.
             since = now if expired or _is_redrive(job, found) else job.created_at
-            if not expired:  # it is the same job still
+            if not expired:  # it is still the same job
                 origin = {name: value for name, value in origin.items() if name not in found}
             again = holding | origin | schedule_fields(since, now, terms) | {"attempt": 1, "calls": 1}
             return self._reopen(job, found, again)
@@ -190,7 +191,7 @@ class JobStore:
             return self._refusal(job, refused.row)
 
     def _refusal(self, job: ReceivedJob, found: JobRow | None) -> Running | Refusal:
-        if found is None:  # deleted in this very moment: the next receive will claim it
+        if found is None:  # just deleted: the next receive claims it
             return Running(self._clock())
         if is_erased(found):
             return Refusal.FINISHED
@@ -198,7 +199,7 @@ class JobStore:
             return Refusal.CONFLICT
         if has_ended(found):
             return Refusal.FINISHED
-        # Without a lease it was released in this very moment: the next receive will claim it too.
+        # Without a lease, it was just released: the next receive claims it.
         return Running(timestamps.from_text(found["leaseExpiresAt"]) if "leaseExpiresAt" in found else self._clock())
 
     def _holding(self, job: ReceivedJob, message_id: str, terms: ClaimTerms, now: datetime) -> dict[str, Any]:
@@ -211,33 +212,33 @@ class JobStore:
         return fields | ({"configVersion": terms.config_version} if terms.config_version else {})
 
     def _give_all_its_time(self, row: JobRow, terms: ClaimTerms) -> None:
-        """Undo `expect_message_until`: the message has come."""
+        """Undo `expect_message_until`: the message has arrived."""
         due = due_fields(timestamps.from_text(row["deadlineAt"]), terms.grace_seconds)
         if due["dueAt"] != row["dueAt"]:
-            # Neither is fatal: another worker has it by now; or it counts as overdue from its deadline on.
+            # Neither is fatal: another worker has claimed the job, or the job counts as overdue at its deadline.
             with suppress(RefusedError, JobError):
                 self._table.execute(lifecycle.RESCHEDULE, row["jobId"], due, {"attempt": row["attempt"]})
 
     def release(self, job_id: str, attempt: int, message_id: str | None = None, *, work_began: bool = True) -> bool:
-        """Give the job back to the queue: no lease, `queued`, same attempt number. False when it is no longer ours.
+        """Return the job to the queue: `queued`, no lease, same attempt. Returns False if the job is no longer ours.
 
         Args:
-            message_id: the copy that carries the job from now on; None when its message itself comes back.
-            work_began: False when the attempt was nothing but a wait. Its claim counted it in `calls`, which callers
-                see as `attempts`; the same write takes that back.
+            message_id: the delayed copy that carries the job from now on; None if the message itself returns.
+            work_began: False if the attempt only waited. Its claim counted it in `calls`, which callers
+                see as `attempts`; the same write subtracts it again.
         """
         fields = {"updatedAt": timestamps.to_text(self._clock())} | ({"messageId": message_id} if message_id else {})
         add = {} if work_began else {"calls": -1}
         return self._is_made(lifecycle.RELEASE, job_id, fields, {"attempt": attempt}, add)
 
     def apply_result(self, message: AIJobResultMessage) -> ResultOutcome:
-        """Write the outcome of an attempt to its row, if that attempt is still the job's latest.
+        """Write the outcome of an attempt to the row, if the attempt is still the job's latest.
 
-        A terminal state is final, but for `JOB_STALLED` and `WORKER_CRASHED`, which a late result of the same attempt
-        replaces: it has been paid for.
+        Terminal states are final, except that a late result of the same attempt replaces `JOB_STALLED` and
+        `WORKER_CRASHED`: it has already been paid for.
 
         Raises:
-            JobError: also `NOT_A_RESULT`, when the result is said to lie where the job's results do not.
+            JobError: also `NOT_A_RESULT`, if `resultLocation` is not one of the job's own.
         """
         now = self._clock()
         transition, given = _end_reported_by(message)
@@ -254,28 +255,28 @@ class JobStore:
         if found is None:
             return ResultOutcome(Applied.UNKNOWN_JOB)
         if owner is not None and not is_erased(found) and found.get("userId") != owner:
-            raise _misplaced("the job is another user's", "key") from None
+            raise _misplaced("the job belongs to another user", "key") from None
         latest = found.get("attempt")
         repeated = latest is not None and message.attempt in (None, latest)
         return ResultOutcome(Applied.REPEATED if repeated else Applied.SUPERSEDED)
 
     def _owner_of_location(self, message: AIJobResultMessage) -> str | None:
-        """Whose the job must be for its result to lie there; None when it lies in the message."""
+        """The user that the location of a result belongs to; None if the result is in the message."""
         if message.status != "completed" or message.result_location is None:
             return None
         if message.result_location["bucket"] != self._bucket:
-            raise _misplaced(f"results lie in {self._bucket or 'no bucket here'}", "bucket")
+            raise _misplaced(f"results are stored in {self._bucket or 'no bucket here'}", "bucket")
         return result_owner(message.result_location, message.job_id)
 
     # Ending otherwise
 
     def cancel(self, job_id: str, user_id: str | None = None) -> Cancellation:
-        """Set an open job to `cancelled`: a worker can't claim it any more, and a busy one's result is dropped.
+        """Set an open job to `cancelled`: no worker can claim it anymore, and the result of a busy one is dropped.
 
-        One that was closed because its message never came is as good as open, for the message may still come.
+        A job that was closed because its message never arrived counts as open: the message may still arrive.
 
         Args:
-            user_id: whose job it must be; None for anyone's.
+            user_id: the user that the job must belong to; None allows any user.
         """
         now = self._clock()
         text = timestamps.to_text(now)
@@ -290,26 +291,26 @@ class JobStore:
                 return Cancellation(None)
             if user_id not in (None, found.get("userId")):
                 return Cancellation(None)
-            # Its own cancellation: it was written, but the answer was lost and the client tried again.
+            # This cancellation: the write succeeded, but the response was lost and the client retried.
             own = found["status"] == JobStatus.CANCELLED and found.get("completedAt") == text
             return Cancellation(found, done=own)
         return Cancellation(row, done=True)
 
     def close_stalled(self, job_id: str, error: JobError, *, started: bool) -> bool:
-        """Set a job to `failed` that is open past its `dueAt` and in nobody's hands; False when it is not so.
+        """Set a job to `failed` if it is open past its `dueAt` and no worker holds it; otherwise return False.
 
         Args:
-            started: whether a worker ever had it; the row must agree.
+            started: whether a worker ever claimed it; the row must agree.
         """
         transition = lifecycle.STALL if started else lifecycle.GIVE_UP_WAITING
         return self._is_made(transition, job_id, self._failure(error), at_fields(self._clock()))
 
     def close(self, found: JobRow, error: JobError, failed_at: datetime | None = None) -> bool:
-        """Set an open job to `failed`, if its row is still as it was found and it is in nobody's hands.
+        """Set an open job to `failed` if its row has not changed since it was read and no worker holds it.
 
         Args:
-            failed_at: what its dead letter says; now by default. A redrive may have been sent since, and a message that
-                is older than the failure counts as a duplicate.
+            failed_at: the `FailedAt` of its dead-lettered message; now by default. A redrive may have been sent since
+                then, and a message that is older than the failure counts as a duplicate.
         """
         given = at_fields(self._clock()) | {"updatedAt": found["updatedAt"]}
         return self._is_made(lifecycle.CLOSE, found["jobId"], self._failure(error, failed_at), given)
@@ -317,10 +318,10 @@ class JobStore:
     def create_failed(
         self, job: ReceivedJob, message_id: str, error: JobError, failed_at: datetime | None = None
     ) -> bool:
-        """Write the row of a job that no worker ever claimed, as `failed`; False when there is a row by now.
+        """Write the row of a job that no worker ever claimed as `failed`; return False if there is a row by now.
 
         Args:
-            failed_at: as in `close`.
+            failed_at: see `close`.
         """
         now = self._clock()
         row = identity_fields(job, now) | created_fields(job.job_id, job.created_at) | self._failure(error, failed_at)
@@ -328,7 +329,7 @@ class JobStore:
         return self._is_made(lifecycle.RECORD_FAILURE, job.job_id, row, at_fields(now))
 
     def erase(self, job_id: str) -> None:
-        """Replace a row by one that says nothing about the user and keeps the job from running again."""
+        """Replace a row with one that says nothing about the user and keeps the job from running again."""
         now = self._clock()
         text = timestamps.to_text(now)
         tombstone = {"updatedAt": text, "erasedAt": text, "expiresAt": int((now + _TOMBSTONE_LIFE).timestamp())}
@@ -362,10 +363,10 @@ class JobStore:
 
 
 def _reopens(job: ReceivedJob, found: JobRow) -> bool:
-    """A redrive: the row failed, and the message was sent after that. A late first message heals ENQUEUE_FAILED.
+    """A redrive: the message was sent after the job failed. A late first message reopens `ENQUEUE_FAILED`.
 
-    What counts for a delayed copy is when its original was sent: a duplicate that waited out an outage of the table
-    as a copy is no redrive.
+    For a delayed copy, the time at which its original was sent counts: a duplicate that waited as a copy during an
+    outage of the table is not a redrive.
     """
     if found["status"] != JobStatus.FAILED or found.get("payloadHash") != job.payload_hash:
         return False
@@ -377,7 +378,7 @@ def _is_redrive(job: ReceivedJob, found: JobRow) -> bool:
 
 
 def _end_reported_by(message: AIJobResultMessage) -> tuple[Transition, dict[str, Any]]:
-    """The transition that a result asks for, and what its condition names."""
+    """The transition that a result calls for, and the values for its condition."""
     failed = message.status == "failed"
     if message.attempt is None:
         return lifecycle.FAIL_OPEN if failed else lifecycle.COMPLETE_OPEN, {}
@@ -387,4 +388,4 @@ def _end_reported_by(message: AIJobResultMessage) -> tuple[Transition, dict[str,
 
 def _misplaced(why: str, part: str) -> JobError:
     field_name = f"resultLocation.{part}"
-    return JobError("NOT_A_RESULT", f"{field_name} names a place that is not the job's own: {why}", field_name)
+    return JobError("NOT_A_RESULT", f"{field_name} is not a location of the job's own: {why}", field_name)

@@ -1,4 +1,4 @@
-"""Lists of jobs, from the table's indexes. An index lags behind: a row that was written this second may be missing."""
+"""Lists of jobs, from the indexes of the table. An index lags behind: a row written just now may be missing."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _OF_SHARD = "openShard = :shard AND dueAt <= :until"
 _EVER = "9999"
 
 Position = tuple[str, str]
-"""A place in the list of a user's jobs: the index's range key and the job id of the last row before it."""
+"""A position in the list of a user's jobs: the sort key and the job id of the last row before it."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some of a user's jobs, the newest first; `after` is where the next page begins, None when there is none."""
+    """Some of a user's jobs, newest first; `after` is where the next page starts, None on the last page."""
 
     rows: list[JobRow]
     after: Position | None
 
 
 class Listing:
-    """Lists the jobs of users, and those that are open. Raises as `JobsTable` does.
+    """Lists the jobs of a user, and the open jobs. Raises what `JobsTable` raises.
 
     Args:
-        clock: gives the current time.
+        clock: returns the current time.
     """
 
     def __init__(self, table: JobsTable, clock: Callable[[], datetime] = timestamps.now) -> None:
@@ -45,12 +45,12 @@ class Listing:
         self._clock = clock
 
     def ids_of(self, user_id: str) -> Iterator[str]:
-        """The ids of a user's jobs, those of expired rows too."""
+        """The ids of a user's jobs, including those of expired rows."""
         rows = self._table.query(BY_USER.name, _OF_USER, {":user": user_id}, ProjectionExpression="jobId")
         return (row["jobId"] for row in rows)
 
     def history_of(self, user_id: str) -> Iterator[JobRow]:
-        """A user's jobs, the newest first, without their results and error texts."""
+        """A user's jobs, newest first, without their results and error messages."""
         return self._table.query(BY_USER.name, _OF_USER, {":user": user_id}, ScanIndexForward=False, Limit=_PAGE_ROWS)
 
     def page_of(
@@ -63,7 +63,7 @@ class Listing:
     ) -> Page:
         """A page of `history_of`: up to `limit` jobs that match.
 
-        It is shorter when too many rows that don't match lie between; an empty page is not the end of the list.
+        A page is shorter if too many rows in between do not match; an empty page is not the end of the list.
         """
         filtered = status is not None or job_type is not None
         rows: list[JobRow] = []
@@ -86,11 +86,11 @@ class Listing:
         return rows, (last["createdAt#jobId"], last["jobId"]) if last else None
 
     def open_jobs_past_due(self, shard: int) -> Iterator[JobRow]:
-        """The open jobs of one shard whose `dueAt` has passed, the oldest first, read as they are asked for."""
+        """The open jobs of one shard whose `dueAt` has passed, oldest first, read lazily."""
         return self._open_jobs(shard, timestamps.to_text(self._clock()), _PAGE_ROWS)
 
     def oldest_open_jobs(self, shard: int, limit: int) -> list[JobRow]:
-        """Up to `limit` open jobs of one shard, those that are due first."""
+        """Up to `limit` open jobs of one shard, those due first."""
         return list(islice(self._open_jobs(shard, _EVER, limit), limit))
 
     def _open_jobs(self, shard: int, due_until: str, page_rows: int) -> Iterator[JobRow]:

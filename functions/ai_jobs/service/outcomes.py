@@ -1,4 +1,4 @@
-"""What `JobStore` is asked for, and what it says became of a job."""
+"""What callers of `JobStore` ask for, and what they get back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ai_jobs.contract.row import JobRow
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """What a worker asks for when it claims a job.
+    """The terms of a claim.
 
     Attributes:
-        lease_expires_at: when another worker may take the job over: the end of this invocation.
-        deadline_seconds: how long the job may take, counted from its submission or its redrive.
+        lease_expires_at: when another worker may take over: the end of this invocation.
+        deadline_seconds: how long the job may take, from its submission or its redrive.
         grace_seconds: how long after its deadline an open job counts as stalled.
-        config_version: the job type configuration in force, if it is known.
+        config_version: the version of the job types in use, if it is known.
     """
 
     lease_expires_at: datetime
@@ -32,9 +32,9 @@ class Claimed:
     """The job is this worker's until its lease ends.
 
     Attributes:
-        attempt: the number of this attempt; it goes with every later write, so that a late one is told apart.
-        deadline_at: until when the job may run.
-        calls: how many attempts began work, this one included; callers see it as `attempts`.
+        attempt: the number of this attempt. Every later write carries it, so that a late write can be identified.
+        deadline_at: when the job's time is up.
+        calls: how many attempts began work, including this one; callers see it as `attempts`.
     """
 
     attempt: int
@@ -43,7 +43,7 @@ class Claimed:
 
     @classmethod
     def of(cls, row: JobRow) -> Claimed:
-        """The claim that the row shows."""
+        """The claim in the row."""
         return cls(row["attempt"], timestamps.from_text(row["deadlineAt"]), row["calls"])
 
 
@@ -55,14 +55,14 @@ class Running:
 
 
 class Refusal(Enum):
-    """Why a job can't be claimed, other than that it is running."""
+    """Why a job can't be claimed (other than because it is running)."""
 
     FINISHED = "finished"
     CONFLICT = "conflict"
 
 
 class Applied(Enum):
-    """What became of a result."""
+    """The effect of a result."""
 
     APPLIED = "applied"
     REPEATED = "repeated"
@@ -72,33 +72,33 @@ class Applied(Enum):
 
 @dataclass(frozen=True)
 class ResultOutcome:
-    """What became of a result, and the job's row as it is now (None unless it was applied)."""
+    """The effect of a result, and the row after it (None unless the result was applied)."""
 
     applied: Applied
     row: JobRow | None = None
 
 
 class Submission(Enum):
-    """What a submission finds under its job id."""
+    """What a submission found under its job id."""
 
     ACCEPTED = "accepted"
-    """The row is `queued`, and a message has to be sent: there was no such job, or its message may be missing."""
+    """The row is `queued` and a message must be sent: the job is new, or its message may be missing."""
 
     REPEATED = "repeated"
-    """The job is there already and has its message; nothing is left to do."""
+    """The job exists and has its message; there is nothing left to do."""
 
     CONFLICT = "conflict"
-    """The id is taken by another job."""
+    """Another job has this id."""
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """What became of a submission.
+    """The effect of a submission.
 
     Attributes:
         created_at: when the job was first submitted.
-        not_before: when it may begin: then, or after the delay that it was first submitted with.
-        updated_at: when its row was written; `expect_message_until` wants it.
+        not_before: when the job may start: at submission, or after the delay of the first submission.
+        updated_at: when the row was written; `expect_message_until` needs it.
     """
 
     submission: Submission
@@ -109,11 +109,11 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """What became of a cancellation.
+    """The effect of a cancellation.
 
     Attributes:
-        row: the job as it is now; None when there is no such job (for this user).
-        done: whether this call cancelled it, rather than found it ended.
+        row: the job's row after it; None if the job does not exist (for this user).
+        done: whether this call cancelled the job; False if it had already ended.
     """
 
     row: JobRow | None

@@ -1,4 +1,4 @@
-"""The fields that transitions set, from what callers know."""
+"""The fields of a row that transitions set, computed from what callers know."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai_jobs.service.outcomes import ClaimTerms
 
 
 def at_fields(now: datetime) -> dict[str, Any]:
-    """The moment, in both of the forms in which conditions name it."""
+    """The current time, in the two forms that conditions use."""
     return {"now": timestamps.to_text(now), "seconds": int(now.timestamp())}
 
 
@@ -29,13 +29,13 @@ def identity_fields(job: ReceivedJob, now: datetime) -> dict[str, Any]:
 
 
 def created_fields(job_id: str, moment: datetime) -> dict[str, Any]:
-    """When the job was submitted, and its place in the list of its user."""
+    """When the job was submitted, and its position in its user's list."""
     created_at = timestamps.to_text(moment)
     return {"createdAt": created_at, "createdAt#jobId": f"{created_at}#{job_id}"}
 
 
 def due_fields(deadline_at: datetime, grace_seconds: int) -> dict[str, Any]:
-    """Until when the job may run, and from when on it counts as stalled."""
+    """When the job's time is up, and when it counts as stalled."""
     return {
         "deadlineAt": timestamps.to_text(deadline_at),
         "dueAt": timestamps.to_text(deadline_at + timedelta(seconds=grace_seconds)),
@@ -43,13 +43,13 @@ def due_fields(deadline_at: datetime, grace_seconds: int) -> dict[str, Any]:
 
 
 def schedule_fields(since: datetime, now: datetime, terms: ClaimTerms) -> dict[str, Any]:
-    """When work began, and what follows from it."""
+    """When work on the job began, and when its time is up."""
     deadline_at = since + timedelta(seconds=terms.deadline_seconds)
     return {"startedAt": timestamps.to_text(now)} | due_fields(deadline_at, terms.grace_seconds)
 
 
 def outcome_fields(message: AIJobResultMessage, now: datetime) -> dict[str, Any]:
-    """How an attempt ended, as its result says."""
+    """How an attempt ended, according to its result."""
     ended = {"completedAt": timestamps.to_text(min(message.timestamp, now))}
     if message.failure is not None:
         return ended | {"error": message.failure, "errorCode": message.failure["code"]}

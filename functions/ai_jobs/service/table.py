@@ -1,4 +1,4 @@
-"""The jobs table: reads rows, executes transitions, runs queries. It knows nothing about jobs."""
+"""The jobs table: reads rows, executes transitions, and runs queries. It knows nothing about jobs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _BATCH_GET_LIMIT = 100
 
 
 class RefusedError(AIJobsError):
-    """The condition of a transition did not hold; `row` is what stood there instead (None: no row)."""
+    """The condition of a transition was false; `row` is the row at that time (None if there was none)."""
 
     def __init__(self, row: JobRow | None) -> None:
-        super().__init__("the condition did not hold", "REFUSED")
+        super().__init__("the condition was false", "REFUSED")
         self.row = row
 
 
 class JobsTable:
     """One DynamoDB table.
 
-    Every method raises JobError `DEPENDENCY_UNAVAILABLE` when DynamoDB is down or throttles, `DEPENDENCY_REFUSED` when
-    it refuses (permissions, a missing table).
+    Every method raises JobError `DEPENDENCY_UNAVAILABLE` if DynamoDB is down or throttles, `DEPENDENCY_REFUSED` if it
+    refuses (permissions, a missing table).
 
     Args:
-        clock: gives the current time; a row past its `expiresAt` counts as gone (TTL deletes it days later).
+        clock: returns the current time. A row past its `expiresAt` counts as gone (TTL deletes it days later).
     """
 
     def __init__(self, name: str, clock: Callable[[], datetime] = timestamps.now) -> None:
@@ -41,7 +41,7 @@ class JobsTable:
         self._clock = clock
 
     def get(self, job_id: str) -> JobRow | None:
-        """The row, read consistently; None when there is none."""
+        """The row, read consistently; None if it does not exist."""
         with reported_as_job_error("DynamoDB"):
             answer = get_dynamodb_client().get_item(
                 TableName=self._name, Key=to_item({"jobId": job_id}), ConsistentRead=True
@@ -50,7 +50,7 @@ class JobsTable:
         return None if row is None or self.is_expired(row) else row
 
     def get_all(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
-        """The rows by job id, each as `get` reads one; jobs without a row are left out."""
+        """The rows by job id, each as `get` returns it; jobs without a row are omitted."""
         keys = [to_item({"jobId": job_id}) for job_id in dict.fromkeys(job_ids)]
         found: list[JobRow] = []
         while keys:
@@ -72,18 +72,18 @@ class JobsTable:
         given: Mapping[str, Any] | None = None,
         add: Mapping[str, int] | None = None,
     ) -> JobRow:
-        """Make the transition: one conditional write.
+        """Execute a transition: one conditional write.
 
         Args:
-            values: the fields to set, all of them among those that the transition sets or keeps.
-            given: the values that its condition names.
-            add: what to add to its counters, from 0 where there is none yet.
+            values: the fields to set; the transition must declare each of them.
+            given: the values for the placeholders in its condition.
+            add: what to add to its counters; a missing counter starts at 0.
 
         Returns:
-            The row as it is now.
+            The row after the transition.
 
         Raises:
-            RefusedError: when the condition does not hold.
+            RefusedError: if the condition is false.
         """
         values = {"status": transition.target.value} | dict(values)
         if transition.replaces:
@@ -117,7 +117,7 @@ class JobsTable:
     def query_page(
         self, index: str, condition: str, values: Mapping[str, Any], after: Mapping[str, Any] | None, **options: Any
     ) -> tuple[list[JobRow], dict[str, Any] | None]:
-        """One page of a query of an index, without expired rows, and the key that the next page begins after."""
+        """One page of a query of an index, without expired rows, and the key after which the next page starts."""
         if after:
             options["ExclusiveStartKey"] = to_item(after)
         with reported_as_job_error("DynamoDB"):
@@ -133,7 +133,7 @@ class JobsTable:
         return [row for row in rows if not self.is_expired(row)], from_item(last) if last else None
 
     def query(self, index: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[JobRow]:
-        """All rows of a query of an index, read as they are asked for; an index lags behind the table."""
+        """All rows of a query of an index, read lazily. An index lags behind the table."""
         after: dict[str, Any] | None = None
         while True:
             rows, after = self.query_page(index, condition, values, after, **options)
@@ -142,7 +142,7 @@ class JobsTable:
                 return
 
     def is_expired(self, row: JobRow) -> bool:
-        """Does the row count as gone?"""
+        """Whether the row counts as gone."""
         return "expiresAt" in row and row["expiresAt"] <= self._clock().timestamp()
 
 
@@ -153,10 +153,10 @@ def _row(item: Mapping[str, Any] | None) -> JobRow | None:
 def update_arguments(
     transition: Transition, values: Mapping[str, Any], given: Mapping[str, Any], add: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The arguments of UpdateItem. DynamoDB refuses a declared name or value that no expression uses.
+    """The arguments of UpdateItem. DynamoDB rejects a declared name or value that no expression uses.
 
     Raises:
-        ValueError: when a field is given that the transition does not declare.
+        ValueError: if the transition does not declare a field.
     """
     foreign = {*values, *add} - {"status", *transition.sets, *transition.keeps, *transition.adds}
     if foreign:
