@@ -94,7 +94,7 @@ def test_a_bearer_token_where_signatures_are_asked_for_is_told_what_to_do_instea
     for method, path, body in (("POST", "/jobs", json.dumps(GOOD).encode()), ("GET", "/jobs/some-id", None)):
         status, _, answer = plain.request(method, path, body, {"Authorization": "Bearer abc.def.ghi"})
         assert (status, answer["error"]["code"]) == (403, "FORBIDDEN")
-        assert "takes signed requests and not tokens" in answer["error"]["message"]
+        assert "accepts signed requests, not tokens" in answer["error"]["message"]
         assert "execute-api" in answer["error"]["message"]
 
 
