@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_jobs.contract.api_errors import RequestError, of_job_error
 from ai_jobs.contract.body import json_object
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, shown
 from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.rules import check_job_id, check_user_id
 from ai_jobs.service.settings import TOKEN_MODES
@@ -91,7 +91,7 @@ class Request:
         job_id = self.path_parameters.get("jobId", "")
         if not _UUID.fullmatch(job_id):
             rule = "It must be a UUID in lower case, such as 3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c."
-            raise RequestError("INVALID_JOB_ID", f"jobId is {job_id[:140]!r}. {rule}")
+            raise RequestError("INVALID_JOB_ID", f"jobId is {shown(job_id)}. {rule}")
         return job_id
 
     def parameters(self, *allowed: str) -> dict[str, str]:
@@ -99,7 +99,7 @@ class Request:
         for name, values in self.query.items():
             if name not in allowed:
                 rule = f"It accepts: {', '.join(allowed)}." if allowed else "It accepts none."
-                raise RequestError("BAD_REQUEST", f"{name[:100]!r} is not a query parameter of this path. {rule}")
+                raise RequestError("BAD_REQUEST", f"{shown(name, 100)} is not a query parameter of this path. {rule}")
             if len(values) != 1:
                 raise RequestError("BAD_REQUEST", f"{name} is passed {len(values)} times. Pass it once.", name)
         return {name: values[0] for name, values in self.query.items()}
@@ -127,7 +127,7 @@ class Request:
         for name, value in document.items():
             if name not in allowed:
                 rule = f"A job has: {', '.join(allowed)}."
-                raise RequestError("BAD_REQUEST", f"{name[:100]!r} is not a field of a job. {rule}", name)
+                raise RequestError("BAD_REQUEST", f"{shown(name, 100)} is not a field of a job. {rule}", name)
             if value is None:
                 raise RequestError("BAD_REQUEST", f"{name} is null. Give it a value, or omit it.", name)
         return document
@@ -137,7 +137,7 @@ def whole_number(text: str, name: str, minimum: int, maximum: int) -> int:
     """A query parameter's number. Raises RequestError `BAD_REQUEST` when it is not a number, or out of range."""
     if not _WHOLE_NUMBER.fullmatch(text) or not minimum <= int(text) <= maximum:
         rule = f"It must be a whole number from {minimum} to {maximum}."
-        raise RequestError("BAD_REQUEST", f"{name} is {text[:100]!r}. {rule}", name)
+        raise RequestError("BAD_REQUEST", f"{name} is {shown(text, 100)}. {rule}", name)
     return int(text)
 
 

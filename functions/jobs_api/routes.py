@@ -273,7 +273,7 @@ class JobsApi:
         status = query.get("status")
         if status is not None and status not in list(JobStatus):
             rule = f"It must be one of: {', '.join(JobStatus)}."
-            raise RequestError("BAD_REQUEST", f"status is {status[:100]!r}. {rule}", "status")
+            raise RequestError("BAD_REQUEST", f"status is {shown(status, 100)}. {rule}", "status")
         page = self._store.listing.page_of(
             user_id,
             limit=whole_number(query.get("limit", str(_PAGE_SIZE.default)), "limit", _PAGE_SIZE.min, _PAGE_SIZE.max),

@@ -140,7 +140,7 @@ def test_options_fill_in_what_a_job_does_not_say(cli, file, queued):
 def test_all_jobs_are_checked_before_the_first_is_sent(cli, file, aws):
     result = cli("submit", file([JOB]), file([JOB, JOB | {"userId": "a b"}], "bad.json"))
     assert result.exit_code == 1
-    assert "bad.json, job 2: userId is 'a b'" in result.stderr
+    assert 'bad.json, job 2: userId is "a b"' in result.stderr
     assert result.stdout == ""
     assert get_queue_message_count(aws.request_queue).total == 0
 
@@ -412,7 +412,7 @@ def test_status_of_nobody_is_an_empty_list(cli):
 @pytest.mark.parametrize("command", ["status", "wait"])
 def test_an_id_that_can_be_none_is_wrong_usage(cli, command):
     result = cli(command, "a b")
-    assert (result.exit_code, "jobId is 'a b'" in result.stderr) == (2, True)
+    assert (result.exit_code, 'jobId is "a b"' in result.stderr) == (2, True)
 
 
 def test_wait_sees_all_jobs_end(cli, end, start, no_pauses, monkeypatch, rows):
@@ -522,7 +522,7 @@ def test_list_of_nobody_is_empty(cli):
 
 def test_list_refuses_what_can_not_be_a_user(cli):
     result = cli("list", "--user", "a b")
-    assert (result.exit_code, "userId is 'a b'" in result.stderr) == (2, True)
+    assert (result.exit_code, 'userId is "a b"' in result.stderr) == (2, True)
 
 
 def test_the_states_of_the_option_are_those_of_a_row():

@@ -70,7 +70,7 @@ def test_the_types_of_a_document_are_compiled(check, type_document):
     good, poem = json.loads(done.stdout)["findings"]
     assert good == {"check": "job type good", "state": "ok", "found": "compiles"}
     assert (poem["check"], poem["state"]) == ("job type poem", "failed")
-    assert r"inputSchema.properties.name.pattern: '^\\p{L}+$' is not a Python regular expression" in poem["found"]
+    assert r'inputSchema.properties.name.pattern: "^\p{L}+$" is not a Python regular expression' in poem["found"]
     assert check(document(good=type_document)).exit_code == 0
 
 

@@ -606,12 +606,12 @@ def test_a_configuration_that_can_not_be_used(environment, document, found):
 @pytest.mark.parametrize(
     ("broken", "found"),
     [
-        (JOB_TYPE | {"maxTokens": "many"}, "maxTokens: It is 'many'"),
+        (JOB_TYPE | {"maxTokens": "many"}, 'maxTokens: It is "many"'),
         (1, "jobTypes.poem: It is 1. It must be a JSON object."),
         (JOB_TYPE | {"prompt": "{{"}, "prompt, line 1"),
         (
             JOB_TYPE | {"inputSchema": {"properties": {"name": {"pattern": r"^\p{L}+$"}}}},
-            r"inputSchema.properties.name.pattern: '^\\p{L}+$' is not a Python regular expression",
+            r'inputSchema.properties.name.pattern: "^\p{L}+$" is not a Python regular expression',
         ),
     ],
 )

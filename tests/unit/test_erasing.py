@@ -84,7 +84,7 @@ def test_a_run_that_broke_off_is_taken_up_again(store, claim, erase, monkeypatch
 
 
 def test_a_user_id_that_can_be_none_is_refused(erase):
-    with pytest.raises(JobError, match="userId is 'a b'"):
+    with pytest.raises(JobError, match='userId is "a b"'):
         erase("a b")
 
 

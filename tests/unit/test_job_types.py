@@ -167,10 +167,10 @@ def nested(levels):
     ("broken", "place"),
     [
         # What re.PatternError, RecursionError, SyntaxError, OverflowError and URLError came from.
-        (schema_of_name(type="string", pattern=r"^\p{L}+$"), "inputSchema.properties.name.pattern: '^\\\\p{L}+$'"),
+        (schema_of_name(type="string", pattern=r"^\p{L}+$"), r'inputSchema.properties.name.pattern: "^\p{L}+$"'),
         (schema_of_name(items={"pattern": "(?<year>[0-9]+)"}), "inputSchema.properties.name.items.pattern: "),
         (schema_of_name(pattern="a{99999999999999999999}"), "inputSchema.properties.name.pattern: "),
-        ({"inputSchema": {"patternProperties": {"([a-z": {}}}}, "inputSchema.patternProperties: '([a-z'"),
+        ({"inputSchema": {"patternProperties": {"([a-z": {}}}}, 'inputSchema.patternProperties: "([a-z"'),
         (
             {
                 "inputSchema": {
@@ -184,17 +184,17 @@ def nested(levels):
         ({"inputSchema": nested(90)}, "nested 150 levels deep or more"),
         ({"inputSchema": nested(60)}, "nested too deeply"),
         ({"inputSchema": {"$ref": "#"}}, "inputSchema.$ref: It is nested too deeply, or refers to itself"),
-        ({"inputSchema": {"type": "array"}}, "inputSchema.type: It is 'array'"),
+        ({"inputSchema": {"type": "array"}}, 'inputSchema.type: It is "array"'),
         ({"inputSchema": {"$schema": 4}}, "inputSchema.$schema: It is 4"),
-        ({"inputSchema": None}, "inputSchema: It is None"),
-        (schema_of_name(maximum=float("inf")), "inputSchema.properties.name.maximum: It is inf"),
-        ({"maxTokens": float("inf")}, "maxTokens: It is inf"),
+        ({"inputSchema": None}, "inputSchema: It is null"),
+        (schema_of_name(maximum=float("inf")), "inputSchema.properties.name.maximum: It is Infinity"),
+        ({"maxTokens": float("inf")}, "maxTokens: It is Infinity"),
         ({"maxTokens": 10**400}, "maxTokens: It is 1000"),
-        ({"maxTokens": True}, "maxTokens: It is True"),
+        ({"maxTokens": True}, "maxTokens: It is true"),
         ({"timeoutSeconds": 901}, "timeoutSeconds: It is 901"),
-        ({"temperature": float("nan")}, "temperature: It is nan"),
-        ({"modelId": ""}, "modelId: It is ''"),
-        ({"guardrail": {"id": "g"}}, "guardrail.version: It is None"),
+        ({"temperature": float("nan")}, "temperature: It is NaN"),
+        ({"modelId": ""}, 'modelId: It is ""'),
+        ({"guardrail": {"id": "g"}}, "guardrail.version: It is null"),
         ({"prompt": "one\ntwo {{ 1 +"}, "prompt, line 2: "),
         ({"prompt": "{{ name | shout }}"}, "prompt, line 1: No filter named 'shout'"),
         ({"prompt": "{{ " + "(" * 500 + "1" + ")" * 500 + " }}"}, "prompt: It can't be compiled"),
@@ -208,9 +208,16 @@ def test_a_broken_type_is_told_with_the_place_of_the_fault(type_document, broken
     assert types.get("good").prepare({"name": "Ada"}).user == "Greet Ada."
     error = failure(types.get, "bad")
     assert error.code == "INVALID_CONFIGURATION"
-    assert error.message.startswith("Job type 'bad' is misconfigured. ")
+    assert error.message.startswith('Job type "bad" is misconfigured. ')
     assert place in error.message
     assert types.broken == {"bad": types._by_name["bad"]}
+
+
+def test_the_values_that_a_field_may_have_are_shown_as_json_has_them(type_document):
+    types = catalog(good=type_document | schema_of_name(enum=["formal", None, True]))
+    error = failure(types.get("good").prepare, {"name": "casual"})
+    assert error.message == 'input.name must be one of ["formal", null, true].'
+    assert error.field == "input.name"
 
 
 def test_a_long_place_is_cut_in_the_middle(type_document):

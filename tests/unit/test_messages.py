@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ai_jobs import AIJobMessage, AIJobResultMessage, JobError
+from ai_jobs.contract.errors import shown
 from ai_jobs.contract.request import ReceivedJob
 
 SENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -240,7 +241,7 @@ def test_the_user_on_the_message_wins_over_its_body():
     assert one.user_id == "token"
     assert one.payload_hash == two.payload_hash == parse(rest | {"userId": "token"}).payload_hash
     assert parse(rest | named).payload_hash != one.payload_hash
-    with pytest.raises(JobError, match=r"userId is 'auth0\|7'"):
+    with pytest.raises(JobError, match=r'userId is "auth0\|7"'):
         parse(rest | named, {"UserId": "auth0|7"})
 
 
@@ -430,3 +431,37 @@ def test_halves_of_characters_are_replaced_in_what_is_written():
     assert AIJobResultMessage.from_body(raw + '"result": {"\\ud83c": "\\udf89"}}').result == {"\ufffd": "\ufffd"}
     error = JobError("INVALID_INPUT", "it says \ud83c", "input.\ud83c")
     assert error.to_body() == {"code": "INVALID_INPUT", "message": "it says \ufffd", "field": "input.\ufffd"}
+
+
+def nested(levels: int) -> list[object]:
+    document: list[object] = []
+    for _ in range(levels):
+        document = [document]
+    return document
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (1.5, "1.5"),
+        ("text", '"text"'),
+        (r"^\p{L}+$", r'"^\p{L}+$"'),
+        ('Ana\'s "é"', '"Ana\'s "é""'),
+        ("two\nlines\x1b\u2028", r'"two\nlines\u001b\u2028"'),
+        ("half \ud83c", '"half \ufffd"'),
+        ({"a": [None, "x", False]}, '{"a": [null, "x", false]}'),
+        ({"\ud83c": "\udc00"}, '{"\ufffd": "\ufffd"}'),
+        ("x" * 1_000_000, '"' + "x" * 197 + '…"'),
+        ([1] * 1_000, "[" + "1, " * 66 + "…"),
+        pytest.param(10**5000, "too large to show", id="digits"),
+        pytest.param(nested(100_000), "too large to show", id="levels"),
+        ({1, 2}, "{1, 2}"),
+    ],
+)
+def test_a_message_shows_a_value_as_json_has_it(value: object, expected: str) -> None:
+    """Whoever wrote the document does not need to know Python; a text stays as it was written."""
+    assert shown(value) == expected
+    assert shown(value).isprintable()
+    shown(value).encode()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ai_jobs.cli.exits import Problem
 from ai_jobs.cli.json_array import NotAnArrayError, elements
 from ai_jobs.contract.body import json_kind
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, shown
 from ai_jobs.contract.request import AIJobMessage
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _job(place: str, document: Any, defaults: dict[str, str]) -> WrittenJob:
     if not isinstance(document, dict):
         raise Problem(f"{place} is a JSON {json_kind(document)}: a job must be an object")
     if unknown := sorted(document.keys() - _FIELDS.keys()):
-        raise Problem(f"{place}: unknown field {unknown[0]!r}: a job has {', '.join(_FIELDS)}")
+        raise Problem(f"{place}: unknown field {shown(unknown[0])}: a job has {', '.join(_FIELDS)}")
     given = defaults | {name: value for name, value in document.items() if value is not None}
     for name, option in (("userId", "--user"), ("jobType", "--type"), ("input", None)):
         if name not in given:

@@ -193,7 +193,7 @@ def _value_fault(part: _Part) -> Fault | None:
 
 
 def _half_problem(half: str) -> str:
-    found = f"contains half a surrogate pair ({half!r}), as happens when an emoji is cut in two"
+    found = f"contains half a surrogate pair ({json.dumps(half)}), as happens when an emoji is cut in two"
     return f"{found}. Text must be valid Unicode. Send whole characters."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 
 from ai_jobs.contract.documents import whole
@@ -94,13 +95,24 @@ def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def shown(value: object) -> str:
-    """A value as messages quote it, cut to a length that leaves room for the rest."""
+def shown(value: object, limit: int = _VALUE_LIMIT) -> str:
+    """A value as messages quote it: in JSON's notation, cut to a length that leaves room for the rest.
+
+    A text keeps its backslashes and quotes as they are: a pattern must look like the one that its author wrote.
+    """
+    if isinstance(value, str):
+        return f'"{_shortened(_printable(value[: limit + 1]), limit - 2)}"'
     try:
-        text = repr(value)
+        text = json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        text = repr(value)  # only a caller in Python can pass what JSON does not have
     except (RecursionError, ValueError):  # nested too deeply, or an integer with more digits than Python writes
-        text = f"a very large {type(value).__name__}"
-    return _shortened(text, _VALUE_LIMIT)
+        text = "too large to show"
+    return _shortened(_printable(text), limit)
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in whole(text))
 
 
 def error_body(code: str, message: str, field: str | None = None) -> dict[str, str]:

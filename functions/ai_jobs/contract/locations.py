@@ -52,14 +52,14 @@ def result_owner(location: object, job_id: str) -> str:
         raise JobError("NOT_A_RESULT", _not_a_location("resultLocation"), "resultLocation")
     if not is_whole_number(location.get("bytes"), 0, _MAX_RESULT_BYTES):
         rule = f"It must be a whole number from 0 to {_MAX_RESULT_BYTES}."
-        message = f"resultLocation.bytes is {shown(location.get('bytes')):.100}. {rule}"
+        message = f"resultLocation.bytes is {shown(location.get('bytes'), 100)}. {rule}"
         raise JobError("NOT_A_RESULT", message, "resultLocation.bytes")
     key = location["key"]
     owner = key.partition("/user=")[2].partition("/")[0]
     prefix = job_result_prefix(owner, job_id)
     if not key.startswith(prefix) or {"", ".", ".."} & set(key.removeprefix(prefix).split("/")):
         rule = f"It must be the key of an object under {job_result_prefix('USER', job_id)}."
-        raise JobError("NOT_A_RESULT", f"resultLocation.key is {key[:140]!r}. {rule}", "resultLocation.key")
+        raise JobError("NOT_A_RESULT", f"resultLocation.key is {shown(key)}. {rule}", "resultLocation.key")
     return str(owner)
 
 

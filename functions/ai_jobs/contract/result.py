@@ -115,14 +115,14 @@ class AIJobResultMessage:
         checked_text(self.job_type, JOB_TYPE, "jobType", "NOT_A_RESULT")
         if self.attempt is not None and not is_whole_number(self.attempt, 1, _MAX_ATTEMPT):
             rule = f"It must be a whole number from 1 to {_MAX_ATTEMPT}. Omit it for the latest attempt."
-            raise JobError("NOT_A_RESULT", f"attempt is {shown(self.attempt):.100}. {rule}", "attempt")
+            raise JobError("NOT_A_RESULT", f"attempt is {shown(self.attempt, 100)}. {rule}", "attempt")
         if self.status == "completed":
             self._check_result()
         elif self.status == "failed":
             self._check_error()
         else:
             raise JobError(
-                "NOT_A_RESULT", f"status is {shown(self.status):.100}. It must be completed or failed.", "status"
+                "NOT_A_RESULT", f"status is {shown(self.status, 100)}. It must be completed or failed.", "status"
             )
 
     def _check_result(self) -> None:
@@ -143,7 +143,7 @@ class AIJobResultMessage:
         code = cast("dict[str, Any]", self.error)["code"]
         if not ERROR_CODE.fullmatch(code):
             rule = f"It must match {ERROR_CODE.pattern}."
-            raise JobError("NOT_A_RESULT", f"error.code is {code[:140]!r}. {rule}", "error.code")
+            raise JobError("NOT_A_RESULT", f"error.code is {shown(code)}. {rule}", "error.code")
 
     @property
     def failure(self) -> dict[str, str] | None:

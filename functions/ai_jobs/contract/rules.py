@@ -37,7 +37,7 @@ def checked_text(value: object, rule: re.Pattern[str], name: str, code: str) -> 
         reason = f"{name} is missing or not a string. It must be a string that matches {rule.pattern}."
         raise JobError(code, reason, name)
     if not rule.fullmatch(value):
-        raise JobError(code, f"{name} is {value[:140]!r}. It must match {rule.pattern}.", name)
+        raise JobError(code, f"{name} is {shown(value)}. It must match {rule.pattern}.", name)
     return value
 
 
@@ -81,7 +81,7 @@ def checked_moment(value: object, error_code: str) -> datetime:
 
 
 def _not_a_timestamp(value: object) -> str:
-    return f"timestamp is {'missing' if value is None else shown(value)[:100]}. {_TIMESTAMP_RULE}."
+    return f"timestamp is {'missing' if value is None else shown(value, 100)}. {_TIMESTAMP_RULE}."
 
 
 def has_text(document: object, name: str) -> bool:

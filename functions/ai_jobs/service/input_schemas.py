@@ -88,7 +88,7 @@ def _check_values(schema: dict[str, Any], place: str) -> None:
             problem = f"It is nested {MAX_DEPTH} levels deep or more. Nest it less deeply."
             raise MisconfiguredError(_dotted(place, path), problem)
         if isinstance(value, float) and not math.isfinite(value):
-            raise MisconfiguredError(_dotted(place, path), f"It is {value}. It must be a finite number.")
+            raise MisconfiguredError(_dotted(place, path), f"It is {shown(value)}. It must be a finite number.")
 
 
 def _values(document: Any) -> Iterator[tuple[_Path, Any]]:
@@ -175,7 +175,7 @@ def _reason(error: Exception, value: Any = None) -> str:
     if isinstance(error, re.error):
         # Not the error's own pattern: fastjsonschema has replaced the dollar signs in it.
         pattern = value if isinstance(value, str) else error.pattern
-        return f"{pattern!r} is not a Python regular expression: {error}."
+        return f"{shown(pattern)} is not a Python regular expression: {error}."
     if isinstance(error, RecursionError | SyntaxError):
         return f"It is nested too deeply, or refers to itself ({type(error).__name__})."
     if isinstance(error, ValueError):

@@ -92,7 +92,7 @@ class JobType:
         except Exception as error:  # noqa: BLE001  # generated code can raise anything
             raise JobError(
                 "INVALID_CONFIGURATION",
-                f"The input schema of job type {self.name!r} can't be applied ({type(error).__name__}).",
+                f"The input schema of job type {shown(self.name)} can't be applied ({type(error).__name__}).",
             ) from None
         return values
 
@@ -114,6 +114,10 @@ def _invalid_input(error: fastjsonschema.JsonSchemaValueException, parent: str) 
         needed = [" and ".join(one["required"]) for one in error.rule_definition]
         message = f"{parent} must have at least one of these: {', '.join(needed)}."
         return JobError("INVALID_INPUT", message, f"{parent}.{error.rule_definition[0]['required'][0]}")
+    if error.rule == "enum":
+        # The error's own message has the values in Python's notation.
+        message = f"{error.name} must be one of {shown(error.rule_definition)}."
+        return JobError("INVALID_INPUT", message, parent)
     return JobError("INVALID_INPUT", f"{error.message}.", parent)
 
 
@@ -136,7 +140,7 @@ class JobTypes:
         """
         found = self._by_name.get(name)
         if found is None:
-            problem = f"jobType {name!r} is not configured. Use one of: {', '.join(self.names)}."
+            problem = f"jobType {shown(name)} is not configured. Use one of: {', '.join(self.names)}."
             raise JobError("UNKNOWN_JOB_TYPE", problem, "jobType")
         if isinstance(found, JobError):
             raise JobError(found.code, found.message)
@@ -180,7 +184,7 @@ def _read_or_error(name: str, document: Any) -> JobType | JobError:
         reason = str(error)
     except Exception as error:  # noqa: BLE001  # the other types must keep working
         reason = f"{type(error).__name__}: {error}."
-    return JobError("INVALID_CONFIGURATION", f"Job type {name!r} is misconfigured. {reason}")
+    return JobError("INVALID_CONFIGURATION", f"Job type {shown(name)} is misconfigured. {reason}")
 
 
 def _read(name: str, document: Any) -> JobType:

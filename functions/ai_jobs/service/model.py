@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_jobs.aws.clients import get_bedrock_client
 from ai_jobs.aws.errors import malformed_model_answer, reported_as_model_error
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, shown
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.job_types import JobType, Prompt
 
@@ -62,5 +62,5 @@ def _read(answer: Mapping[str, Any], model_id: str) -> JobResult:
     except (KeyError, TypeError, ValueError) as error:
         raise malformed_model_answer(model_id, type(error).__name__) from None
     if not text or stop_reason not in (*_FINISHED, *_CUT_OFF):
-        raise malformed_model_answer(model_id, f"no text, stopReason {stop_reason!r}")
+        raise malformed_model_answer(model_id, f"no text, stopReason {shown(stop_reason)}")
     return JobResult(text=text, model=model_id, usage=usage, stop_reason=stop_reason, truncated=stop_reason in _CUT_OFF)

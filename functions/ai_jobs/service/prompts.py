@@ -176,14 +176,16 @@ def render(template: Template, values: Mapping[str, Any], job_type: str) -> str:
         name = (names.group(1) or names.group(2)) if names else None
         raise JobError(
             "UNDEFINED_FIELD",
-            f"The prompt of job type {job_type!r} uses a field that the input does not have: {name or 'unknown'}.",
+            f"The prompt of job type {shown(job_type)} uses a field that the input does not have: {name or 'unknown'}.",
             f"input.{name}" if name else "input",
         ) from None
     except _TooLargeError as error:
-        raise JobError("INVALID_PROMPT", f"The prompt of job type {job_type!r} can't be rendered. {error}") from None
+        raise JobError(
+            "INVALID_PROMPT", f"The prompt of job type {shown(job_type)} can't be rendered. {error}"
+        ) from None
     except Exception as error:  # noqa: BLE001  # a template can raise whatever its expressions raise
         raise JobError(
-            "INVALID_PROMPT", f"The prompt of job type {job_type!r} can't be rendered ({type(error).__name__})."
+            "INVALID_PROMPT", f"The prompt of job type {shown(job_type)} can't be rendered ({type(error).__name__})."
         ) from None
 
 
@@ -192,10 +194,7 @@ def _joined(template: Template, values: Mapping[str, Any], job_type: str) -> str
     for part in template.generate(values):
         size += len(part)
         if size > MAX_PROMPT_CHARACTERS:
-            raise JobError(
-                "INPUT_TOO_LONG",
-                f"The prompt of job type {job_type!r} has over {MAX_PROMPT_CHARACTERS} characters with this input.",
-                "input",
-            )
+            problem = f"has over {MAX_PROMPT_CHARACTERS} characters with this input"
+            raise JobError("INPUT_TOO_LONG", f"The prompt of job type {shown(job_type)} {problem}.", "input")
         parts.append(part)
     return "".join(parts)
