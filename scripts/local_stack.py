@@ -154,9 +154,8 @@ def _check_job_types(plan: str) -> None:
     done = subprocess.run(command, input=plan, env=local_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         found = f"{done.stdout}{done.stderr}".rstrip()
-        raise Failure(
-            f"ai-jobs types check found errors in the plan: {_unchanged()} Fix them and run it again.\n{found}"
-        )
+        problem = "ai-jobs types check found errors in the plan"
+        raise Failure(f"{problem}: {_unchanged()} Fix them and run it again.\n{found}")
 
 
 def _unchanged() -> str:

@@ -103,7 +103,9 @@ variable "job_types" {
   description = <<-EOT
     Job types by name, in addition to the built-in ones; a type with the name of a built-in one replaces it as a whole. prompt and
     system_prompt are Jinja2 templates over the fields of the job's input: {{ field }}. input_schema is a JSON Schema (draft-04)
-    as a JSON string: jsonencode({...}) or file("..."). temperature = null leaves it to the model; some models reject the parameter.
+    as a JSON string: jsonencode({...}) or file("..."). Nothing limits the time of its patterns, and one that repeats a repetition,
+    such as ^(a+)+$, can keep a worker busy until its timeout: avoid those, and put a maxLength of at most 1000 beside every pattern,
+    which is checked first. temperature = null leaves it to the model; some models reject the parameter.
   EOT
   type = map(object({
     model_id        = optional(string)

@@ -220,6 +220,15 @@ def test_the_values_that_a_field_may_have_are_shown_as_json_has_them(type_docume
     assert error.field == "input.name"
 
 
+@pytest.mark.parametrize("names", [("pattern", "maxLength"), ("maxLength", "pattern")])
+def test_a_maximum_length_is_checked_before_the_pattern_beside_it(type_document, names):
+    """The docs recommend it against patterns that backtrack: this one would take seconds for this text."""
+    rules = {"pattern": "^(a+)+$", "maxLength": 20}
+    types = catalog(good=type_document | schema_of_name(**{name: rules[name] for name in names}))
+    error = failure(types.get("good").prepare, {"name": "a" * 25 + "!"})
+    assert error.message == "input.name must be shorter than or equal to 20 characters."
+
+
 def test_a_long_place_is_cut_in_the_middle(type_document):
     message = catalog(bad=type_document | {"inputSchema": nested(60)}).broken["bad"].message
     assert len(message) < 400
