@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.service.safe_logging import function_logger
-from ai_jobs.service.settings import EventPublisherSettings
 from event_publisher.publish import publish
+from event_publisher.settings import EventPublisherSettings
 
 logger = function_logger()
 settings = EventPublisherSettings.from_environment()

@@ -19,7 +19,7 @@ from ai_jobs.contract.errors import AWSError
 from ai_jobs.service.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT
 from ai_jobs.service.events import JobEvent, Sent, event_of, has_just_ended, in_calls, put, row_of_image
 from ai_jobs.service.safe_logging import describe
-from ai_jobs.service.settings import EventPublisherSettings
+from event_publisher.settings import EventPublisherSettings
 
 logger = Logger()
 

@@ -12,11 +12,11 @@ from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.safe_logging import describe, function_logger
-from ai_jobs.service.settings import JobsApiSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api import cors
 from jobs_api.requests import Request
 from jobs_api.routes import Answer, JobsApi
+from jobs_api.settings import JobsApiSettings
 
 logger = function_logger()
 settings = JobsApiSettings.from_environment()

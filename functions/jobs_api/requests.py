@@ -13,7 +13,7 @@ from ai_jobs.contract.body import json_object
 from ai_jobs.contract.errors import JobError, shown
 from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.rules import check_job_id, check_user_id
-from ai_jobs.service.settings import TOKEN_MODES
+from jobs_api.settings import TOKEN_MODES
 
 MAX_BODY_BYTES = LIMITS["put_body_bytes"].max
 """The size limit of a body. A function accepts 6 MB, and a body travels inside a JSON string, where it grows."""
@@ -52,7 +52,7 @@ class Request:
         """Read the event.
 
         Args:
-            authorization: how the API authorizes its callers (`ai_jobs.service.settings.AUTHORIZATION_MODES`).
+            authorization: how the API authorizes its callers (`jobs_api.settings.AUTHORIZATION_MODES`).
 
         Raises:
             RequestError: `FORBIDDEN` when the token does not name a possible user, or comes in a mode without tokens;

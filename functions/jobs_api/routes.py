@@ -31,9 +31,9 @@ from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.listing import Position
 from ai_jobs.service.outcomes import Submission, Submitted
-from ai_jobs.service.settings import MAX_WAIT_SECONDS, JobsApiSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api.requests import Request, checked_user, whole_number
+from jobs_api.settings import MAX_WAIT_SECONDS, JobsApiSettings
 
 logger = Logger()
 

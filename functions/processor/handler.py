@@ -12,8 +12,8 @@ from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.safe_logging import function_logger
-from ai_jobs.service.settings import ProcessorSettings
 from processor.batch import process_batch
+from processor.settings import ProcessorSettings
 from processor.worker import Worker
 
 logger = function_logger()

@@ -21,7 +21,7 @@ from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_types import JobType, JobTypes, Prompt
 from ai_jobs.service.model import call_model
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS
-from ai_jobs.service.settings import ProcessorSettings
+from processor.settings import ProcessorSettings
 
 logger = Logger()
 

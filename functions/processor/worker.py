@@ -29,8 +29,8 @@ from ai_jobs.service.model import call_model
 from ai_jobs.service.outcomes import Claimed, ClaimTerms, Refusal, Running
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS, Jitter, lease_wait_seconds, transient_backoff_seconds
 from ai_jobs.service.safe_logging import describe
-from ai_jobs.service.settings import ProcessorSettings
 from processor.model_calls import ModelCalls
+from processor.settings import ProcessorSettings
 
 logger = Logger()
 

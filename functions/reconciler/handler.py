@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from ai_jobs.contract import timestamps
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.safe_logging import function_logger
-from ai_jobs.service.settings import ReconcilerSettings
 from reconciler.reconcile import Reconciler
+from reconciler.settings import ReconcilerSettings
 
 logger = function_logger()
 settings = ReconcilerSettings.from_environment()

@@ -18,13 +18,13 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.safe_logging import describe
-from ai_jobs.service.settings import ReconcilerSettings
 from reconciler.dead_lettered_jobs import DeadLetteredJobs
 from reconciler.dead_lettered_results import DeadLetteredResults
 from reconciler.dlq_reader import DlqReader
 from reconciler.message_handling import MessageHandler
 from reconciler.open_jobs import OpenJobs
 from reconciler.run_time import RunTime
+from reconciler.settings import ReconcilerSettings
 from reconciler.summary import Summary
 
 logger = Logger()

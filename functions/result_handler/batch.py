@@ -21,7 +21,7 @@ from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import Applied
 from ai_jobs.service.retries import RESULT_PATIENCE
 from ai_jobs.service.safe_logging import describe
-from ai_jobs.service.settings import ResultHandlerSettings
+from result_handler.settings import ResultHandlerSettings
 
 logger = Logger()
 

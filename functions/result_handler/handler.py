@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.safe_logging import function_logger
-from ai_jobs.service.settings import ResultHandlerSettings
 from result_handler.batch import apply_batch
+from result_handler.settings import ResultHandlerSettings
 
 logger = function_logger()
 settings = ResultHandlerSettings.from_environment()

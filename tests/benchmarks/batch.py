@@ -28,8 +28,8 @@ from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
-from ai_jobs.service.settings import ProcessorSettings
 from processor.batch import process_batch
+from processor.settings import ProcessorSettings
 from processor.worker import Worker
 
 JOBS = 10

@@ -35,9 +35,9 @@ from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.job_store import JobStore, open_shard
-from ai_jobs.service.settings import ReconcilerSettings
 from reconciler.dlq_reader import SETTLED_AFTER
 from reconciler.reconcile import Reconciler
+from reconciler.settings import ReconcilerSettings
 from scripts import local_aws
 from scripts.project import local_environment
 

@@ -30,7 +30,7 @@ from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.lifecycle import INDEXES
-from ai_jobs.service.settings import ProcessorSettings
+from processor.settings import ProcessorSettings
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

@@ -26,14 +26,16 @@ from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
-from ai_jobs.service.settings import EventPublisherSettings, JobsApiSettings, ResultHandlerSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from event_publisher.publish import publish
+from event_publisher.settings import EventPublisherSettings
 from jobs_api.requests import Request
 from jobs_api.routes import JobsApi
+from jobs_api.settings import JobsApiSettings
 from processor.batch import process_batch
 from processor.worker import Worker
 from result_handler.batch import apply_batch
+from result_handler.settings import ResultHandlerSettings
 
 HALF = "\ud83c"
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from([HALF, "\udf89", "\uffff", "\x00", "\u2028"])), max_size=8)

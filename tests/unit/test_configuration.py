@@ -10,13 +10,11 @@ import pytest
 from ai_jobs import AIJobMessage, ConfigurationError, get_sqs_client, send_ai_job_request, send_ai_job_result
 from ai_jobs.aws.settings import endpoint_url, integer, required
 from ai_jobs.contract.result import AIJobResultMessage
-from ai_jobs.service.settings import (
-    EventPublisherSettings,
-    JobsApiSettings,
-    ProcessorSettings,
-    ReconcilerSettings,
-    ResultHandlerSettings,
-)
+from event_publisher.settings import EventPublisherSettings
+from jobs_api.settings import JobsApiSettings
+from processor.settings import ProcessorSettings
+from reconciler.settings import ReconcilerSettings
+from result_handler.settings import ResultHandlerSettings
 
 COMPLETE = {
     "AI_JOB_REQUEST_QUEUE_URL": "https://sqs/request",

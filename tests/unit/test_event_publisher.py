@@ -25,8 +25,8 @@ from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.events import MAX_ENTRY_BYTES, event_of, has_just_ended, in_calls, put, row_of_image
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import Applied, ClaimTerms
-from ai_jobs.service.settings import EventPublisherSettings
 from event_publisher.publish import NothingPublishedError, publish
+from event_publisher.settings import EventPublisherSettings
 
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs"

@@ -29,17 +29,18 @@ from ai_jobs.service.outcomes import (
     Submission,
     Submitted,
 )
-from ai_jobs.service.settings import JobsApiSettings, ResultHandlerSettings
 from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api import routes
 from jobs_api.requests import Request
 from jobs_api.routes import JobsApi
+from jobs_api.settings import JobsApiSettings
 from processor import batch as processor_batch
 from processor import worker as worker_module
 from processor.batch import process_batch
 from processor.worker import Worker
 from result_handler import batch as result_batch
 from result_handler.batch import apply_batch
+from result_handler.settings import ResultHandlerSettings
 
 SEED = 20_261_124
 UUID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"

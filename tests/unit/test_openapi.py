@@ -17,8 +17,8 @@ from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.contract.row import JobStatus
 from ai_jobs.contract.rules import MAX_DEADLINE_SECONDS
 from ai_jobs.service.lifecycle import BY_USER
-from ai_jobs.service.settings import AUTHORIZATION_MODES, MAX_WAIT_SECONDS, TOKEN_MODES
 from jobs_api import routes
+from jobs_api.settings import AUTHORIZATION_MODES, MAX_WAIT_SECONDS, TOKEN_MODES
 from tests import contract
 
 ROOT = Path(__file__).parents[2]

@@ -20,9 +20,9 @@ from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service import delayed_copies, retries
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_types import JobTypes
-from ai_jobs.service.settings import ModelPrice
 from processor import worker as worker_module
 from processor.batch import process_batch
+from processor.settings import ModelPrice
 from processor.worker import Disposition, Worker
 
 NO_BUDGET = Budget("no table: a budget without limits must not look at one")

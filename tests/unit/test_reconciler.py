@@ -18,10 +18,10 @@ from ai_jobs.service import job_store, listing
 from ai_jobs.service.dead_letters import send_to_dlq
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import ClaimTerms, Refusal
-from ai_jobs.service.settings import ReconcilerSettings
 from reconciler import dlq_reader, message_handling, open_jobs
 from reconciler.dead_lettered_jobs import DeadLetteredJobs
 from reconciler.reconcile import Reconciler
+from reconciler.settings import ReconcilerSettings
 from reconciler.summary import Summary
 
 

@@ -16,9 +16,9 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service import delayed_copies
 from ai_jobs.service.outcomes import Claimed, ClaimTerms
-from ai_jobs.service.settings import ResultHandlerSettings
 from result_handler import batch
 from result_handler.batch import apply_batch
+from result_handler.settings import ResultHandlerSettings
 
 
 def result(job_id="job-1", text="hi", attempt=1):

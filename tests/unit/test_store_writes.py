@@ -15,10 +15,10 @@ from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_store import OPEN_SHARDS, open_shard
 from ai_jobs.service.lifecycle import INDEXES
 from ai_jobs.service.outcomes import Submission
-from ai_jobs.service.settings import ResultHandlerSettings
 from ai_jobs.service.table import JobsTable
 from processor.worker import Disposition, Worker
 from result_handler.batch import apply_batch
+from result_handler.settings import ResultHandlerSettings
 
 
 def index_writes(keys, projected, before, after):
