@@ -34,7 +34,7 @@ class Report:
         broken = f"\n\nBroken:\n{verdict}" if verdict.broken else ""
         self.parts.append(
             f"{title} (seed {self.seed}); all quiet {recovered} after the last fault; "
-            f"{len(state.letters)} dead letters, {state.faults} faults of the proxy so far\n\n{_HEAD}\n"
+            f"{len(state.letters)} dead-lettered messages, {state.faults} faults of the proxy so far\n\n{_HEAD}\n"
             + "\n".join(rows)
             + broken
         )
