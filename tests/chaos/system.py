@@ -35,7 +35,10 @@ JOB_TYPES = ("brief", "curt")
 
 _RECONCILE_EVERY_SECONDS = 1.0
 
-_TYPES_SECONDS = 2.0
+MAX_AGE_SECONDS = LIMITS["config_max_age_seconds"].min
+"""How old job types may become before a worker reads them again."""
+
+_TYPES_SECONDS = MAX_AGE_SECONDS + 1
 
 # How many PUTs are under way at once, and how often a client tries each call.
 _CLIENTS = 6
@@ -83,7 +86,7 @@ class System:
             "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": str(VISIBILITY_SECONDS),
             "AI_JOB_MAX_BACKOFF_SECONDS": str(BACKOFF_SECONDS),
             "AI_JOB_DEFAULT_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
-            "AI_JOB_CONFIG_MAX_AGE_SECONDS": str(LIMITS["config_max_age_seconds"].min),
+            "AI_JOB_CONFIG_MAX_AGE_SECONDS": str(MAX_AGE_SECONDS),
             # Longer than the outages that a job may have to sit out between two denials.
             "AI_JOB_MODEL_ACCESS_WAIT_SECONDS": "30",
         }
@@ -355,7 +358,7 @@ class System:
             return json.dumps(document)
 
         self._types.deploy(changed)
-        # Workers read them again once they are older than this suite's maximum age, a second.
+        # Workers read them again once they are older than this suite's maximum age.
         time.sleep(_TYPES_SECONDS)
         try:
             yield

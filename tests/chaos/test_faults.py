@@ -19,7 +19,7 @@ from scripts.local_api import Api
 from tests.chaos import faults, scenarios
 from tests.chaos.ledger import Job, end_of, judge
 from tests.chaos.report import Report
-from tests.chaos.system import BACKOFF_SECONDS, VISIBILITY_SECONDS, System
+from tests.chaos.system import BACKOFF_SECONDS, MAX_AGE_SECONDS, VISIBILITY_SECONDS, System
 from tests.converse_stub import ConverseStub
 
 RECOVERY_SECONDS = 2 * VISIBILITY_SECONDS + BACKOFF_SECONDS
@@ -110,7 +110,8 @@ def _while_something_is_down(system: System, count: int) -> list[Job]:
     unwritten = [system.job("table outage", "slow:1", allowed=lossy) for _ in range(count)]
     jobs += scenarios.during(scenarios.table_outage, system, unwritten, 5)
     unconfigured = [system.job("configuration outage", allowed=lossy) for _ in range(count)]
-    jobs += scenarios.during(scenarios.configuration_outage, system, unconfigured, 5)
+    # Longer than job types stay fresh, or no worker would notice.
+    jobs += scenarios.during(scenarios.configuration_outage, system, unconfigured, MAX_AGE_SECONDS + 3)
     jobs += _with_a_broken_type(system, count)
     late = [system.job("late start", "long", job_type="patient", allowed=lossy) for _ in range(20)]
     return jobs + scenarios.during(scenarios.late_start, system, late, 13)

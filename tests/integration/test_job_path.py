@@ -222,7 +222,10 @@ def test_the_processor_logged_its_jobs_and_could_extend_their_visibility(submit,
     # The log appears when the invocation ends, which may be after the result has been applied.
     (line,) = until(completed, "the log of the job")
     assert (line["userId"], line["jobType"]) == ("user-1", "echo")
-    assert logged("visibility could not be extended") == []
+    refused = logged("visibility could not be extended")
+    assert [found for found in refused if found["function_request_id"] == line["function_request_id"]] == []
+    # On a loaded machine, a cold worker of an earlier test may find that its messages have become visible again.
+    assert {code for found in refused for code in found["errorCodes"]} <= {"ReceiptHandleIsInvalid"}
 
 
 def test_nothing_is_left_behind(outputs, until):
