@@ -327,29 +327,6 @@ variable "reconciler" {
   }
 }
 
-variable "logs" {
-  description = "Level of the functions' logs, how long all logs are kept, and whether to save queries for Logs Insights (by job, by user, slowest jobs, failures by code)."
-  type = object({
-    level          = optional(string, "INFO")
-    retention_days = optional(number, 30)
-    saved_queries  = optional(bool, true)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.logs.level)
-    error_message = "logs.level is \"${var.logs.level}\". Use DEBUG, INFO, WARNING, ERROR, or CRITICAL."
-  }
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.logs.retention_days)
-    error_message = "logs.retention_days is ${var.logs.retention_days}. CloudWatch Logs accepts 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, or 3653 days."
-  }
-}
-
-# --- API, events, table, bucket ---
-
 variable "api" {
   description = <<-EOT
     The REST API; docs/access.md explains who may do what. authorization is AWS_IAM (signed requests from principals with
