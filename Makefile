@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration check-provider check-permissions chaos benchmark benchmark-reconciler lint format \
+.PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos benchmark benchmark-reconciler lint format \
 	docs picture package local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
@@ -15,9 +15,13 @@ help: ## List the targets
 demo: $(READY) ## Run the whole system on this machine, with one job of each type
 	@$(PYTHON) -m scripts.demo
 
-# The Terraform tests plan while the integration tests wait for their stack to be applied.
-test: test-unit ## Run the unit, Terraform, and integration tests, and a short fault suite
-	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-terraform test-integration
+# The integration tests mostly wait, so the other tests run beside them, and let them go first.
+test: $(READY) package ## Run the unit, Terraform, and integration tests, and a short fault suite
+	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-offline test-integration
+
+test-offline: ## Run the unit and Terraform tests with the lowest priority
+	@nice -n 19 $(MAKE) --no-print-directory test-unit
+	@nice -n 19 $(MAKE) --no-print-directory test-terraform
 
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)
