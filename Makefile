@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos benchmark benchmark-reconciler lint format \
+.PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos bench bench-reconciler lint format \
 	docs picture package local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
@@ -43,14 +43,11 @@ check-permissions: $(READY) package ## Remove each permission of the functions o
 chaos: $(READY) package ## Run the whole fault suite on a separate local AWS (6 to 9 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
-benchmark: $(READY) package ## Time a batch, a job's metrics, the start of ai-jobs and of the client, and the jobs API on a local stack
-	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py
-	@$(PYTHON) tests/benchmarks/metrics.py
-	@$(PYTHON) tests/benchmarks/command.py
-	@$(PYTHON) tests/benchmarks/api.py
+bench: $(READY) package ## Measure what the service costs and how fast it is, next to its peers: docs/performance.md (10 minutes)
+	@scripts/uv run --frozen --quiet --group picture python -m bench $(BENCH_ARGS)
 
-benchmark-reconciler: $(READY) ## Time the reconciler with 100,000 dead-lettered messages and 10,000 crashed jobs (6 minutes)
-	@$(PYTHON) tests/benchmarks/reconciler.py
+bench-reconciler: $(READY) ## Time the reconciler with 100,000 dead-lettered messages and 10,000 crashed jobs (6 minutes)
+	@$(PYTHON) -m bench.reconciler
 
 lint: $(READY) ## Check style, types, layers of imports, Terraform, shell scripts, and the generated docs
 	@$(PYTHON) -m ruff check --quiet .
@@ -66,6 +63,7 @@ lint: $(READY) ## Check style, types, layers of imports, Terraform, shell script
 	@$(PYTHON) -m scripts.module_docs --check
 	@$(PYTHON) -m scripts.copy_roots --check
 	@$(PYTHON) -m scripts.lifecycle_docs --check
+	@$(PYTHON) -m bench render --check
 	@echo "lint: passed"
 
 format: $(READY) ## Format Python and Terraform
