@@ -1,0 +1,1 @@
+"""Measures of speed and cost, for ours and for its peers."""
