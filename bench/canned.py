@@ -31,7 +31,7 @@ _TRACE = "Root=1-6b05d9f8-46de5acfb95438bbeff5aaae;Parent=53995c3f42cd8ad8;Sampl
 # At least so many jobs, and so many batches, come before those that count: clients, connections, and caches exist then.
 _WARM_UP_JOBS, _WARM_UP_BATCHES = 50, 3
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     # As long as those of a Lambda function's role are.
@@ -90,7 +90,7 @@ def measure(code: Path, batch: int, jobs: int, model_seconds: float = 0.0) -> di
     warm_up = max(_WARM_UP_BATCHES, -(-_WARM_UP_JOBS // batch))
     batches = warm_up + -(-jobs // batch)
     state: dict[str, Any] = {"rows": {}}
-    records = list(_submitted(batches * batch))
+    records = list(submitted(batches * batch))
     figures = {}
     for function in FUNCTIONS:
         events = [{"Records": records[start : start + batch]} for start in range(0, batches * batch, batch)]
@@ -98,7 +98,7 @@ def measure(code: Path, batch: int, jobs: int, model_seconds: float = 0.0) -> di
         state = _run(code, function, plan)
         figures[function] = _figures(state, (batches - warm_up) * batch)
         _check(function, state, batches * batch)
-        received = _stream(state["changes"]) if function == "result_handler" else _messages(state["messages"])
+        received = stream_records(state["changes"]) if function == "result_handler" else _messages(state["messages"])
         records = list(received)
     return figures
 
@@ -120,7 +120,7 @@ def _run(code: Path, function: str, plan: dict[str, Any]) -> dict[str, Any]:
     """The report of `bench.canned_function` on one function."""
     # An unpacked zip has all its libraries: -S keeps this environment's out.
     isolated = ["-S"] if (code / "botocore").is_dir() else []
-    environment = _ENVIRONMENT | {"PYTHONPATH": f"{code.resolve()}{os.pathsep}{ROOT}", "HOME": "/nonexistent"}
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{code.resolve()}{os.pathsep}{ROOT}", "HOME": "/nonexistent"}
     done = subprocess.run(
         [sys.executable, *isolated, "-m", "bench.canned_function", function],
         input=json.dumps(plan),
@@ -145,7 +145,7 @@ def _figures(report: dict[str, Any], jobs: int) -> dict[str, Any]:
     }
 
 
-def _submitted(jobs: int) -> Iterator[dict[str, Any]]:
+def submitted(jobs: int) -> Iterator[dict[str, Any]]:
     """Records of jobs as a caller sends them."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     points = ["What it is good for", "What it costs", "Where to find out more"]
@@ -158,16 +158,16 @@ def _submitted(jobs: int) -> Iterator[dict[str, Any]]:
         job_input = {"subject": f"The {number}th subject of the day", "audience": "first-time buyers", "points": points}
         body = {"schemaVersion": 1} | job | {"input": job_input, "timestamp": now}
         attributes = {"JobId": job["jobId"], "UserId": job["userId"], "JobType": "short-text"}
-        yield _record(number, json.dumps(body), attributes)
+        yield sqs_record(number, json.dumps(body), attributes)
 
 
 def _messages(sent: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Records of the messages that a function sent."""
     for number, message in enumerate(sent):
-        yield _record(number, message["body"], message["attributes"], message["trace_header"] or _TRACE)
+        yield sqs_record(number, message["body"], message["attributes"], message["trace_header"] or _TRACE)
 
 
-def _record(number: int, body: str, attributes: dict[str, str], trace: str = _TRACE) -> dict[str, Any]:
+def sqs_record(number: int, body: str, attributes: dict[str, str], trace: str = _TRACE) -> dict[str, Any]:
     """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event"""
     now = str(int(datetime.now(UTC).timestamp() * 1000))
     return {
@@ -192,7 +192,7 @@ def _record(number: int, body: str, attributes: dict[str, str], trace: str = _TR
     }
 
 
-def _stream(changes: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+def stream_records(changes: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[dict[str, Any]]:
     """Stream records of the ends of jobs, which is what the event publisher's filter lets through."""
     for number, (before, after) in enumerate(changes):
         yield {
