@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-terraform test-integration check-provider check-permissions chaos benchmark benchmark-reconciler lint format \
+.PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos bench bench-reconciler lint format \
 	docs picture package local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
@@ -15,9 +15,13 @@ help: ## List the targets
 demo: $(READY) ## Run the whole system on this machine, with one job of each type
 	@$(PYTHON) -m scripts.demo
 
-# The Terraform tests plan while the integration tests wait for their stack to be applied.
-test: test-unit ## Run the unit, Terraform, and integration tests, and a short fault suite
-	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-terraform test-integration
+# The integration tests mostly wait, so the other tests run beside them, and let them go first.
+test: $(READY) package ## Run the unit, Terraform, and integration tests, and a short fault suite
+	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-offline test-integration
+
+test-offline: ## Run the unit and Terraform tests with the lowest priority
+	@nice -n 19 $(MAKE) --no-print-directory test-unit
+	@nice -n 19 $(MAKE) --no-print-directory test-terraform
 
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)
@@ -39,14 +43,11 @@ check-permissions: $(READY) package ## Remove each permission of the functions o
 chaos: $(READY) package ## Run the whole fault suite on a separate local AWS (6 to 9 minutes)
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
-benchmark: $(READY) package ## Time a batch, a job's metrics, the start of ai-jobs and of the client, and the jobs API on a local stack
-	@PYTHONPATH=functions $(PYTHON) tests/benchmarks/batch.py
-	@$(PYTHON) tests/benchmarks/metrics.py
-	@$(PYTHON) tests/benchmarks/command.py
-	@$(PYTHON) tests/benchmarks/api.py
+bench: $(READY) package ## Measure what the service costs and how fast it is, next to its peers: docs/performance.md (10 minutes)
+	@scripts/uv run --frozen --quiet --group picture python -m bench $(BENCH_ARGS)
 
-benchmark-reconciler: $(READY) ## Time the reconciler with 100,000 dead-lettered messages and 10,000 crashed jobs (6 minutes)
-	@$(PYTHON) tests/benchmarks/reconciler.py
+bench-reconciler: $(READY) ## Time the reconciler with 100,000 dead-lettered messages and 10,000 crashed jobs (6 minutes)
+	@$(PYTHON) -m bench.reconciler
 
 lint: $(READY) ## Check style, types, layers of imports, Terraform, shell scripts, and the generated docs
 	@$(PYTHON) -m ruff check --quiet .
@@ -62,6 +63,7 @@ lint: $(READY) ## Check style, types, layers of imports, Terraform, shell script
 	@$(PYTHON) -m scripts.module_docs --check
 	@$(PYTHON) -m scripts.copy_roots --check
 	@$(PYTHON) -m scripts.lifecycle_docs --check
+	@$(PYTHON) -m bench render --check
 	@echo "lint: passed"
 
 format: $(READY) ## Format Python and Terraform

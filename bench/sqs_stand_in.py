@@ -1,6 +1,6 @@
 """A stand-in for SQS whose receives stay fast with very many messages in a queue.
 
-    python tests/benchmarks/sqs_stand_in.py
+    python -m bench.sqs_stand_in
 
 The local AWS searches its whole queue for each receive, which SQS does not. This one is a process of its own that
 speaks SQS's JSON protocol, takes as long for a call as SQS in the same region does, and hands out messages in no
@@ -123,7 +123,7 @@ class StandIn:
             queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
         return {"Successful": [{"Id": entry["Id"]} for entry in given["Entries"]], "Failed": []}
 
-    def _GetQueueAttributes(self, queue: Queue, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _GetQueueAttributes(self, queue: Queue, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"Attributes": queue.counts()}
 
 

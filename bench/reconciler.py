@@ -1,6 +1,6 @@
 """R-S2: how long the reconciler takes with 100,000 dead letters in a DLQ and 10,000 crashed jobs.
 
-make benchmark-reconciler
+make bench-reconciler
 
 It runs in one process; the table is on a local AWS of its own, and the queues are on sqs_stand_in.py. What the process
 used of a processor is what a function with one vCPU has to get through; the rest of the time is waiting, here for two
@@ -23,12 +23,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read at import; a line for each closed job would hide the figures
 
 from ai_jobs.aws.queues import get_queue_message_count
@@ -45,7 +43,7 @@ TIMEOUT_SECONDS = 240
 """As reconciler.timeout_seconds."""
 
 _SEEDERS = 8
-_KEYS = {"jobId": "S", "openShard": "N", "dueAt": "S"}
+_KEYS: dict[str, Literal["N", "S"]] = {"jobId": "S", "openShard": "N", "dueAt": "S"}
 
 
 def _in_parts(items: range, size: int) -> Iterator[range]:
@@ -151,7 +149,7 @@ def _seed_crashed(settings: ReconcilerSettings, number: int, now: datetime) -> N
 @contextlib.contextmanager
 def _queues() -> Iterator[str]:
     """The endpoint of a stand-in for SQS."""
-    command = [sys.executable, str(Path(__file__).with_name("sqs_stand_in.py"))]
+    command = [sys.executable, "-m", "bench.sqs_stand_in"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin is not None
         assert server.stdout is not None

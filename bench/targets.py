@@ -1,0 +1,71 @@
+"""What the benchmark must reach; for a target that is missed, why, and what would fix it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.markdown import number, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on one of a section's `figures`."""
+
+    what: str
+    section: str
+    figure: str
+    limit: float
+    unit: str
+    at_least: bool = False
+    cause: str = ""
+    """Why it is missed: shown only then."""
+    fix: str = ""
+    """What would reach it: shown only when it is missed."""
+
+    def reached(self, results: dict[str, Any]) -> float | None:
+        """The figure; None if its section was not measured.
+
+        Args:
+            results: by section, what its `measure` returned.
+        """
+        figure = results.get(self.section, {}).get("figures", {}).get(self.figure)
+        return None if figure is None else float(figure)
+
+    def is_met(self, figure: float) -> bool:
+        return figure >= self.limit if self.at_least else figure <= self.limit
+
+    @property
+    def bound(self) -> str:
+        """The limit as the page shows it."""
+        return f"{'≥' if self.at_least else '≤'} {number(self.limit)} {self.unit}"
+
+
+TARGETS = (Target("the largest zip", "packaging", "largest_zip_mb", 4, "MB"),)
+
+
+def targets_table(results: dict[str, Any]) -> str:
+    """The targets with what was reached, and an explanation of each missed one, in Markdown."""
+    rows = [(target.what, target.bound, *_outcome(target, results)) for target in TARGETS]
+    return "\n".join([table(("target", "bound", "reached", ""), rows), *_explanations(results)])
+
+
+def missed(results: dict[str, Any]) -> list[Target]:
+    """The targets whose figure was measured and is out of bounds."""
+    figures = [(target, target.reached(results)) for target in TARGETS]
+    return [target for target, figure in figures if figure is not None and not target.is_met(figure)]
+
+
+def _outcome(target: Target, results: dict[str, Any]) -> tuple[str, str]:
+    figure = target.reached(results)
+    if figure is None:
+        return "-", "not measured"
+    return f"{number(figure)} {target.unit}", "met" if target.is_met(figure) else "**missed**"
+
+
+def _explanations(results: dict[str, Any]) -> Iterator[str]:
+    for target in missed(results):
+        yield f"\n**Missed: {target.what}.** {target.cause or 'The cause is not known yet.'} {target.fix}".rstrip()
