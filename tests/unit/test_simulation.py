@@ -164,15 +164,6 @@ def test_less_memory_computes_more_slowly():
     assert [round(max(found), 4) for found in waits] == [round(0.010 * 1769 / 128, 4), 0.010, 0.010]
 
 
-def test_what_shares_a_machine_waits_for_its_cores():
-    times = FunctionTimes(0, 0, 0.1, 0)
-    shared = Path(0, 0, 0, 0, shared_cores=2)
-    many = Trigger(1, 0, 50, is_scaled_up=True)
-    scenario = burst(100, Fixed(0), processor=many, processor_times=times, result_handler_times=NO_TIME, path=shared)
-    outcome = run(scenario)
-    assert max(outcome.everyone.waits) == pytest.approx(100 * 0.1 / 2)
-
-
 # The model's quota
 
 
