@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import sections
+from bench import cost, sections
 from bench.markdown import number
 from bench.targets import targets_table
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 PAGE = "docs/performance.md"
 PICTURES = "docs/img"
+README = "README.md"
+BEGIN = "<!-- BEGIN cost (generated: python -m bench render) -->"
+END = "<!-- END cost -->"
 
 HEAD = """\
 # Performance
@@ -31,6 +34,15 @@ def text(document: dict[str, Any]) -> str:
     parts = [HEAD, _machine(document["machine"]), "## Targets\n", targets_table(found) + "\n"]
     parts += [_section(name, found[name]) for name in sections.NAMES if name in found]
     return "\n".join(parts)
+
+
+def readme(document: dict[str, Any], root: Path) -> str:
+    """The README with its section on cost; unchanged if costs were not measured, or if it lacks the section's marks."""
+    now = (root / README).read_text(encoding="utf-8")
+    before, begin, rest = now.partition(BEGIN)
+    if not begin or "cost" not in document["sections"]:
+        return now
+    return f"{before}{BEGIN}\n{cost.readme(document['sections']['cost'])}\n{END}{rest.partition(END)[2]}"
 
 
 def draw(document: dict[str, Any], root: Path) -> None:

@@ -49,6 +49,7 @@ TARGETS = (
     Target("a batch of 10 jobs with a model of 1 s", "processing", "batch_of_10_at_1_s", 1.1, "s"),
     Target("calls from receipt to stored result", "processing", "calls_to_stored_result", 3.5, "per job"),
     Target("cold start of the processor", "cold_start", "share_of_the_usual_way", 0.3, "x the usual way"),
+    Target("peak memory with responses of 200 KB", "cost", "memory_share", 0.5, "x the smallest safe memory"),
     Target("the largest zip", "packaging", "largest_zip_mb", 4, "MB"),
 )
 

@@ -34,6 +34,7 @@ class Trigger:
         reports_failures: whether the function reports which messages failed (`ReportBatchItemFailures`).
         last_result: what Lambda says about the last batch; empty if it says nothing.
         maximum_concurrency: how many concurrent invocations a queue may cause; None if only the account limits it.
+        batch_size: the most messages that one invocation gets; None if Lambda does not say.
         on_failure_arn: where a stream's trigger sends what it gives up on; None if nowhere.
     """
 
@@ -43,6 +44,7 @@ class Trigger:
     reports_failures: bool
     last_result: str
     maximum_concurrency: int | None = None
+    batch_size: int | None = None
     on_failure_arn: str | None = None
 
     @property
@@ -116,5 +118,6 @@ def _trigger(mapping: Mapping[str, Any]) -> Trigger:
         reports_failures="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
         last_result=mapping.get("LastProcessingResult", ""),
         maximum_concurrency=mapping.get("ScalingConfig", {}).get("MaximumConcurrency"),
+        batch_size=mapping.get("BatchSize"),
         on_failure_arn=mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
     )
