@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 WIDTH = 8.0
 PIXELS_PER_INCH = 200
 OURS = "#1f77b4"
-PEERS = ("#c9a227", "#8c564b", "#9467bd", "#7f7f7f")
+PEERS = ("#c9a227", "#8c564b", "#9467bd")
+FLOOR = "#7f7f7f"
 LIMIT = "#d62728"
 
 rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False})
@@ -37,9 +38,19 @@ def bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]
     axes.set_ylabel(unit)
 
 
-def limit_line(axes: Axes, value: float, label: str) -> None:
+def rows(axes: Axes, values: Mapping[str, float], *, peers: Sequence[str], floor: Sequence[str], unit: str) -> None:
+    """One bar below the other, with its value in it; peers and the physical limit have colors of their own."""
+    colors = [PEERS[0] if name in peers else FLOOR if name in floor else OURS for name in values]
+    drawn = axes.barh(list(values), list(values.values()), 0.72, color=colors)
+    axes.bar_label(drawn, fmt="{:,.0f}", label_type="center", color="white")
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+
+
+def bound(axes: Axes, value: float, label: str, *, vertical: bool = False) -> None:
     """The target, or what physics allows, as a line across the chart."""
-    axes.axhline(value, color=LIMIT, linewidth=1.2, linestyle="--", label=label)
+    line = axes.axvline if vertical else axes.axhline
+    line(value, color=LIMIT, linewidth=1.4, linestyle="--", label=label)
 
 
 def save(drawn: Figure, folder: Path, section: str) -> None:

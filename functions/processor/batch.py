@@ -29,6 +29,7 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
     messages = [ReceivedMessage.from_lambda_record(record) for record in records]
     _hide(messages, worker.settings.request_queue_url, worker.settings.visibility_timeout_seconds)
     job_types = _job_types(source)
+    worker.expect(messages)
     pool = ThreadPoolExecutor(max_workers=min(len(messages), MAX_POOL_CONNECTIONS) or 1)
     try:
         futures = [pool.submit(worker.work_on, message, job_types) for message in messages]
@@ -39,6 +40,7 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
         # Threads can't be ended: one that is still waiting for its model is left behind. If it wakes up in a later
         # invocation, the attempt number on its result and the check in Worker._settle keep it from doing harm.
         pool.shutdown(wait=False, cancel_futures=True)
+        worker.finish()
 
 
 def _hide(messages: Sequence[ReceivedMessage], queue_url: str, seconds: int) -> None:

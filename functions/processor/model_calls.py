@@ -17,7 +17,7 @@ from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.result import JobResult
 from ai_jobs.service import metrics
-from ai_jobs.service.budget import Budget
+from ai_jobs.service.budget import InvocationBudget, estimated_tokens
 from ai_jobs.service.job_types import JobType, JobTypes, Prompt
 from ai_jobs.service.model import call_model
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS
@@ -45,7 +45,7 @@ class ModelCalls:
     """Calls models for the jobs of one invocation; safe to share between its threads.
 
     Args:
-        budget: how many tokens the day's jobs may use.
+        budget: what this invocation's jobs may use of the day's tokens.
         reread: reads the job types again, for when those at hand may be outdated.
         ends_at: when Lambda will end this invocation.
         model: makes the model call.
@@ -55,7 +55,7 @@ class ModelCalls:
     def __init__(
         self,
         settings: ProcessorSettings,
-        budget: Budget,
+        budget: InvocationBudget,
         reread: Callable[[], JobTypes],
         ends_at: datetime,
         model: Callable[[JobType, Prompt], JobResult] = call_model,
@@ -112,10 +112,11 @@ class ModelCalls:
         return None if current.called == job_type.called else current
 
     def _call(self, job: ReceivedJob, job_type: JobType, prompt: Prompt, deadline_at: datetime) -> JobResult:
-        with self._reserved(job.user_id, job_type.max_tokens) as spent:
+        most = estimated_tokens(prompt.system, prompt.user) + job_type.max_tokens
+        with self._reserved(job.user_id, most) as spent:
             # Not earlier: everything up to this line may have taken a while.
             self._check_time(job_type, deadline_at)
-            spent.tokens = job_type.max_tokens  # the cost of a call whose outcome is unknown
+            spent.tokens = most  # the cost of a call whose outcome is unknown
             started = time.monotonic()
             try:
                 result = self._model(job_type, prompt)
@@ -147,11 +148,7 @@ class ModelCalls:
         try:
             yield spent
         finally:
-            try:
-                self._budget.settle(reservation, spent.tokens)
-            except JobError as error:
-                # Not fatal: the call stays counted with all that it was allowed to use.
-                logger.warning("budget not settled", extra={"userId": user_id, "errorCode": error.code})
+            reservation.settle(spent.tokens)
 
     def _measure(self, result: JobResult, job: ReceivedJob, job_type: JobType, started: float) -> None:
         values: dict[str, float] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -91,7 +91,8 @@ class Worker:
     ) -> None:
         self.settings = settings
         self._store = store
-        self._model_calls = ModelCalls(settings, budget, reread, ends_at, model, clock)
+        self._budget = budget.for_invocation(ends_at)
+        self._model_calls = ModelCalls(settings, self._budget, reread, ends_at, model, clock)
         self._ends_at = ends_at
         self._clock = clock
         self._jitter = jitter
@@ -99,6 +100,16 @@ class Worker:
     def seconds_left(self) -> float:
         """How long the batch may still wait for jobs before the results of the others are in danger."""
         return max(0.0, (self._ends_at - self._clock()).total_seconds() - PROCESSOR_MARGIN_SECONDS / 2)
+
+    def expect(self, messages: Sequence[ReceivedMessage]) -> None:
+        """Prepare for a batch: tokens of the budget are leased for all of its jobs at once."""
+        self._budget.expect(message.attributes.get("UserId") or message.group_id for message in messages)
+
+    def finish(self) -> None:
+        """Count the tokens that the batch has used, once its jobs have their verdicts."""
+        codes = self._budget.settle()
+        if codes:
+            logger.warning("budget not settled", extra={"errorCodes": codes})
 
     def work_on(self, message: ReceivedMessage, job_types: JobTypes | JobError) -> Disposition:
         """Bring one message to its verdict.

@@ -16,14 +16,14 @@ locals {
 
   function_ranges = {
     timeout_seconds      = { min = 1, max = 900, unit = "seconds", note = ", Lambda's maximum" }
-    memory_mb            = { min = 128, max = 10240, unit = "megabytes", note = ", Lambda's maximum (3008 in a new account)" }
+    memory_mb            = merge(local.contract.limits.memory_mb, { unit = "megabytes", note = ", Lambda's maximum (3008 in a new account)" })
     reserved_concurrency = { min = 1, note = ", or null to reserve nothing" }
   }
 
   worker_ranges = merge(local.function_ranges, {
-    batch_size              = { min = 1, max = 10000, note = ", Lambda's maximum" }
-    batching_window_seconds = { min = 0, max = 300, unit = "seconds", note = ", Lambda's maximum" }
-    maximum_concurrency     = { min = 2, max = 1000, note = ", the range that Lambda accepts" }
+    batch_size              = merge(local.contract.limits.batch_size, { note = ", Lambda's maximum" })
+    batching_window_seconds = merge(local.contract.limits.batching_window_seconds, { unit = "seconds", note = ", Lambda's maximum" })
+    maximum_concurrency     = merge(local.contract.limits.maximum_concurrency, { note = ", the range that Lambda accepts" })
     reserved_concurrency = merge(local.function_ranges.reserved_concurrency, {
       hint = "To stop the function, set enabled = false: with a reserve of 0, every received message would end up in the dead-letter queue."
     })
@@ -59,6 +59,8 @@ locals {
     api = {
       throttling_burst_limit = { min = 1, hint = "With 0 the API would reject every request." }
     }
+
+    events = { parallelization_factor = { min = 1, max = 10, note = ", the range that Lambda accepts" } }
 
     jobs = {
       retention_days           = merge(local.contract.limits.retention_days, { unit = "days", note = " (ten years), the most that the functions accept" })

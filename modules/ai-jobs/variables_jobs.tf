@@ -24,7 +24,8 @@ variable "jobs" {
 variable "budget" {
   description = <<-EOT
     How many tokens (input and output) the jobs of one UTC day may use, per user and in total; null means no limit, and costs
-    nothing. Running jobs count with their max_tokens. A job over the budget waits like a throttled one: until its deadline.
+    nothing. Running jobs count with their max_tokens and an estimate of their input. A job over the budget waits like a throttled
+    one: until its deadline.
   EOT
   type = object({
     daily_tokens_per_user = optional(number)
@@ -46,7 +47,7 @@ variable "budget" {
   validation {
     condition = alltrue(flatten([for limit in values(var.budget) : [for type in values(local.job_types) : limit == null ? true : type.max_tokens <= limit]]))
     error_message = join(" ", [
-      "A job reserves its type's max_tokens before it starts, and could never do so within the budget",
+      "A job reserves its type's max_tokens and its input before it starts, and could never do so within the budget",
       "(daily_tokens_per_user ${jsonencode(var.budget.daily_tokens_per_user)}, daily_tokens_total ${jsonencode(var.budget.daily_tokens_total)}):",
       "${join(", ", [for name, type in local.job_types : "${name} (max_tokens ${type.max_tokens})" if anytrue([for limit in values(var.budget) : limit == null ? false : type.max_tokens > limit])])}.",
       "Raise the budget, or lower max_tokens of those job types.",

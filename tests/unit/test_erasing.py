@@ -11,9 +11,10 @@ from ai_jobs import AIJobResultMessage, ConfigurationError, Erased, JobError, er
 from ai_jobs.aws import objects
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.service.budget import Budget, counter_key
+from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.outcomes import Applied, ClaimTerms, Refusal
+from ai_jobs.service.token_counters import counter_key
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_rows_results_and_counters_of_the_user_go_and_nothing_else(aws, store, c
         claim(f"job-{number}")
     claim("other", user="user-2")
     objects.put_result(aws.bucket, "user-1", "job-1", {"text": "secret"})
-    Budget(aws.table, daily_tokens_per_user=10).reserve("user-1", 5)
+    Budget(aws.table, daily_tokens_per_user=10).for_invocation(timestamps.now()).reserve("user-1", 5)
     assert erase() == Erased(jobs=3, objects=1)
     assert [store.get(f"job-{number}") for number in range(3)] == [None] * 3
     assert store.get("other")["userId"] == "user-2"

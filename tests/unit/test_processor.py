@@ -20,6 +20,7 @@ from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service import delayed_copies, retries
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.token_counters import Lease, counter_key
 from processor import worker as worker_module
 from processor.batch import process_batch
 from processor.settings import ModelPrice
@@ -544,13 +545,15 @@ def test_a_call_of_the_new_model_is_counted_in_the_place_of_the_old_one(
 ):
     denials.document |= {"modelId": "new", "maxTokens": 900}
     denials.allowed = ["new"]
-    budget = Budget(aws.table, daily_tokens_per_user=900, clock=clock)
+    budget = Budget(aws.table, daily_tokens_per_user=1000, clock=clock)
     worker = Worker(settings, store, budget, denials.reread, clock() + timedelta(minutes=15), denials, clock)
     worker.work_on(received(body()), job_types)
-    assert denials.calls == [OLD_MODEL, "new"], "the denied call has given its 100 tokens back"
+    worker.finish()
+    assert denials.calls == [OLD_MODEL, "new"], "the denied call has given its tokens back"
+    after = budget.for_invocation(clock() + timedelta(minutes=15))
     with pytest.raises(JobError, match="used up"):
-        budget.reserve("user-1", 884)
-    budget.reserve("user-1", 883)
+        after.reserve("user-1", 984)
+    after.reserve("user-1", 983)
 
 
 def test_a_message_too_large_for_a_copy_keeps_the_reason(
@@ -848,7 +851,7 @@ def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received
 
 @pytest.fixture
 def on_a_budget(settings, store, clock, model, aws, job_types):
-    """A worker whose jobs may use this many tokens a day; a greeting reserves 100 and uses 17."""
+    """A worker whose jobs may use this many tokens a day; a greeting reserves 113 (13 for its prompt), and uses 17."""
 
     def make(tokens, the_model=model):
         budget = Budget(aws.table, daily_tokens_per_user=tokens, clock=clock)
@@ -862,7 +865,7 @@ def test_a_job_over_the_budget_waits_as_a_copy_and_a_metric_says_so(
 ):
     counted = []
     monkeypatch.setattr(worker_module.metrics, "count", counted.append)
-    worker = on_a_budget(116)
+    worker = on_a_budget(129)
     assert worker.work_on(in_queue(jobId="first"), job_types) is Disposition.DONE
     assert worker.work_on(in_queue(jobId="second"), job_types) is Disposition.DONE
     assert len(model.prompts) == 1
@@ -872,15 +875,16 @@ def test_a_job_over_the_budget_waits_as_a_copy_and_a_metric_says_so(
 
 
 def test_a_budget_is_charged_with_what_was_used(on_a_budget, job_types, in_queue, model):
-    worker = on_a_budget(117)
     for number in range(2):
+        worker = on_a_budget(130)
         worker.work_on(in_queue(jobId=f"job-{number}"), job_types)
-    assert len(model.prompts) == 2, "17 tokens used, 100 set aside"
+        worker.finish()
+    assert len(model.prompts) == 2, "17 tokens used, 113 reserved"
 
 
 @pytest.mark.parametrize(("code", "calls"), [("MODEL_THROTTLED", 2), ("MODEL_TIMEOUT", 1)])
 def test_only_a_call_that_was_refused_gives_its_tokens_back(on_a_budget, job_types, in_queue, model, code, calls):
-    worker = on_a_budget(150)
+    worker = on_a_budget(180)
     worker.work_on(in_queue(jobId="first", input={"name": code}), job_types)
     worker.work_on(in_queue(jobId="second"), job_types)
     assert len(model.prompts) == calls, "one that may have been billed stays counted"
@@ -897,8 +901,8 @@ def test_a_job_that_waits_for_the_budget_ends_at_its_deadline(on_a_budget, job_t
 def test_a_slow_reservation_does_not_let_a_call_outlive_its_function(
     on_a_budget, job_types, in_queue, model, clock, monkeypatch
 ):
-    worker = on_a_budget(100)
-    budget = worker._model_calls._budget
+    worker = on_a_budget(113)
+    budget = worker._budget
     reserve = budget.reserve
 
     def slowly(*args):
@@ -908,17 +912,32 @@ def test_a_slow_reservation_does_not_let_a_call_outlive_its_function(
     with monkeypatch.context() as patch:
         patch.setattr(budget, "reserve", slowly)
         worker.work_on(in_queue(jobId="late"), job_types)
+    worker.finish()
     assert model.prompts == []
-    on_a_budget(100).work_on(in_queue(jobId="next"), job_types)
+    on_a_budget(113).work_on(in_queue(jobId="next"), job_types)
     assert len(model.prompts) == 1, "the late one has given its tokens back"
 
 
-def test_a_budget_that_can_not_be_settled_costs_no_result(on_a_budget, job_types, in_queue, outcomes, monkeypatch):
+def test_a_batch_writes_its_users_counter_twice(on_a_budget, job_types, record, body, aws):  # R-S1
+    updates = []
+    events = clients.get_dynamodb_client().meta.events
+    events.register("before-parameter-build.dynamodb.UpdateItem", lambda params, **_: updates.append(params["Key"]))
+    records = [record(body(jobId=f"job-{number}"), UserId="user-1") for number in range(5)]
+    assert process_batch(records, on_a_budget(1000), Source(job_types)) == []
+    counter = {"S": counter_key("2026-01-31", "user-1")}
+    assert [key["jobId"] for key in updates].count(counter) == 2
+    item = boto3.client("dynamodb").get_item(TableName=aws.table, Key={"jobId": counter})["Item"]
+    assert item["tokens"] == {"N": str(5 * 17)}
+
+
+def test_a_budget_that_can_not_be_settled_costs_no_result(
+    on_a_budget, job_types, record, body, outcomes, monkeypatch, caplog
+):
     def down(*args, **kwargs):
         raise JobError("DEPENDENCY_UNAVAILABLE", "DynamoDB is down")
 
-    monkeypatch.setattr(Budget, "settle", down)
-    assert on_a_budget(1000).work_on(in_queue(), job_types) is Disposition.DONE
+    monkeypatch.setattr(Lease, "settle", down)
+    assert process_batch([record(body())], on_a_budget(1000), Source(job_types)) == []
     assert outcomes()[0]["status"] == "completed"
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import threading
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 
-import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
+from ai_jobs.aws import clients
 from ai_jobs.aws.queues import receive_messages, send_message
+from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.job_store import OPEN_SHARDS, open_shard
 from ai_jobs.service.lifecycle import INDEXES
 from ai_jobs.service.outcomes import Submission
 from ai_jobs.service.table import JobsTable
+from processor.batch import process_batch
 from processor.worker import Disposition, Worker
 from result_handler.batch import apply_batch
 from result_handler.settings import ResultHandlerSettings
@@ -36,27 +44,73 @@ def index_writes(keys, projected, before, after):
     return 2 if moved else 1
 
 
+def size_of(value):
+    """The bytes of an attribute's value, as DynamoDB counts them.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return -(-len(content.lstrip("-")) // 2) + 1
+    if kind in ("M", "L"):
+        parts = [*content, *content.values()] if kind == "M" else content
+        return 3 + sum(1 + (len(part.encode()) if isinstance(part, str) else size_of(part)) for part in parts)
+    return 1
+
+
+def units_of(item):
+    """The write units of an item: one per KB."""
+    return max(1, -(-sum(len(name.encode()) + size_of(value) for name, value in item.items()) // 1024))
+
+
+class Writes(Counter):
+    """Write units by table or index and by key, such as `("by-user", "user-1")`."""
+
+    @property
+    def by_place(self):
+        counted = Counter()
+        for (place, _), units in self.items():
+            counted[place] += units
+        return counted
+
+
 @pytest.fixture
 def writes(aws, monkeypatch):
-    """Counts the writes of the table and of each index."""
-    counted = Counter()
+    """Counts what each write of the table costs its key and the keys of its indexes. A refused write costs as much."""
+    counted, lock, at_work = Writes(), threading.Lock(), threading.local()
     execute = JobsTable.execute
 
-    def row(job_id):
-        answer = boto3.client("dynamodb").get_item(TableName=aws.table, Key={"jobId": {"S": job_id}})
-        return answer.get("Item", {})
+    def item(key):
+        found = dynamodb_backends[ACCOUNT_ID]["eu-west-1"].tables[aws.table].get_item(DynamoType(key))
+        return copy.deepcopy(found.to_json()["Attributes"]) if found else {}
 
-    def counting(self, transition, job_id, *change, **more):
-        before = row(job_id)
-        answer = execute(self, transition, job_id, *change, **more)
-        counted["table"] += 1
-        for index in INDEXES:
-            written = index_writes(index.keys, index.projects, before, row(job_id))
-            assert not written or index.effect_of(transition), f"{transition.name} writes {index.name}"
-            counted[index.name] += written
-        return answer
+    def remember(params, context, **more):
+        context["key"] = params["Key"]["jobId"]["S"]
+        context["before"] = item(params["Key"]["jobId"])
 
-    monkeypatch.setattr(JobsTable, "execute", counting)
+    def count(context, **more):
+        key, before, after = context["key"], context["before"], item({"S": context["key"]})
+        with lock:
+            counted["table", key] += max(units_of(before), units_of(after))
+            for index in INDEXES:
+                written = index_writes(index.keys, index.projects, before, after)
+                entry = {name: after.get(name) or before.get(name) for name in (*index.keys, *index.projects)}
+                if written:
+                    transition = at_work.transition
+                    assert index.effect_of(transition), f"{transition.name} writes {index.name}"
+                    (partition,) = entry[index.keys[0]].values()
+                    counted[index.name, partition] += written * units_of({k: v for k, v in entry.items() if v})
+
+    def executing(self, transition, *more, **named):
+        at_work.transition = transition
+        return execute(self, transition, *more, **named)
+
+    monkeypatch.setattr(JobsTable, "execute", executing)
+    events = clients.get_dynamodb_client().meta.events
+    events.register("before-parameter-build.dynamodb.UpdateItem", remember)
+    events.register("after-call.dynamodb.UpdateItem", count)
     return counted
 
 
@@ -84,13 +138,13 @@ def test_a_submitted_job_writes_each_index_three_times(aws, store, clock, body, 
     assert store.submit(job, 21_600, 1800).submission is Submission.ACCEPTED
     send_message(aws.request_queue, json.dumps(job.document), {}, "user-1")
     run_job()
-    assert writes == {"table": 3, "by-user": 3, "open-jobs": 3}
+    assert writes.by_place == {"table": 3, "by-user": 3, "open-jobs": 3}
 
 
 def test_a_posted_job_writes_each_index_twice(aws, body, writes, run_job):  # R-S1
     send_message(aws.request_queue, body(traceId="t", timestamp="2026-01-31T12:00:00Z"), {}, "user-1")
     run_job()
-    assert writes == {"table": 2, "by-user": 2, "open-jobs": 2}
+    assert writes.by_place == {"table": 2, "by-user": 2, "open-jobs": 2}
 
 
 def test_no_shard_of_the_open_jobs_is_hot():  # R-S1
@@ -98,6 +152,79 @@ def test_no_shard_of_the_open_jobs_is_hot():  # R-S1
     shards = Counter(open_shard(f"job-{number}") for number in range(10_000))
     assert set(shards) == set(range(OPEN_SHARDS))
     assert 3 * 1000 * max(shards.values()) / 10_000 < 100
+
+
+# A tenth of a second of 1,000 jobs per second, of which 300 belong to one user.
+
+JOBS, BATCH, SECONDS = 100, 10, 0.1
+MOST_PER_KEY = 1000  # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+
+# One in ten is throttled, one retried, and one cancelled before it starts; one is submitted by POST.
+LIVES = (*["PUT"] * 6, "POST", "MODEL_THROTTLED", "MODEL_TIMEOUT", "cancelled")
+
+# 1,000 jobs per second in batches of 10 that take 2 s.
+INVOCATIONS_AT_ONCE = 200
+
+
+class Failing:
+    """A model that fails each prompt once, if the prompt says so."""
+
+    def __init__(self, result):
+        self.result = result
+        self.seen = Counter()
+
+    def __call__(self, job_type, prompt):
+        self.seen[prompt.user] += 1
+        code = next((life for life in LIVES[7:9] if life in prompt.user), None)
+        if code and self.seen[prompt.user] == 1:
+            raise JobError(code, "on cue")
+        return self.result
+
+
+@pytest.fixture
+def traffic(aws, settings, store, clock, job_types, result, body, record, messages_in, writes):
+    """Runs all the lives, from the submission to the result."""
+    budget = Budget(aws.table, daily_tokens_per_user=10**9, daily_tokens_total=10**12, clock=clock)
+    handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, aws.bucket, 900)
+    model = Failing(result)
+    source = SimpleNamespace(get=lambda: job_types)
+
+    def begin():
+        ends_at = clock() + timedelta(minutes=15)
+        return Worker(settings, store, budget, source.get, ends_at, model, clock, lambda low, high: low)
+
+    def submit(number):
+        life, user = LIVES[number % 10], "busy" if (number + number // 10) % 10 < 3 else f"user-{number}"
+        text = body(jobId=f"job-{number}", userId=user, input={"name": f"{life} {number}"}, traceId="t")
+        if life != "POST":
+            store.submit(ReceivedJob.parse(text, {}, "m", clock()), 21_600, 1800)
+        if life == "cancelled":
+            store.cancel(f"job-{number}")
+        return record(text, UserId=user)
+
+    def run():
+        for _ in range(INVOCATIONS_AT_ONCE):
+            other = budget.for_invocation(clock() + timedelta(minutes=15))
+            other.reserve("busy", 1000)
+        writes.clear()
+        records = [submit(number) for number in range(JOBS)]
+        again = [one for number, one in enumerate(records) if number % 10 in (7, 8)]
+        clock.forward(seconds=1)
+        received = [*records, *again]
+        for start in range(0, len(received), BATCH):
+            process_batch(received[start : start + BATCH], begin(), source)
+        clock.forward(seconds=1)
+        outcomes = messages_in(aws.response_queue)
+        assert apply_batch([record(outcome.body) for outcome in outcomes], store, handler_settings) == []
+        return Counter(store.get(f"job-{number}")["status"] for number in range(JOBS))
+
+    return run
+
+
+def test_at_1000_jobs_a_second_no_key_takes_more_than_1000_writes(traffic, writes):  # R-S1
+    assert traffic() == {"completed": 90, "cancelled": 10}
+    rates = {key: units / SECONDS for key, units in writes.items()}
+    assert {key: rate for key, rate in rates.items() if rate > MOST_PER_KEY} == {}
 
 
 def test_index_writes_are_counted_as_dynamodb_does():

@@ -67,6 +67,7 @@ COMMANDS = {
     "resume": ("ai_jobs.cli.workers:resume", "Start a queue's worker again."),
     "types": ("ai_jobs.cli.types:types", "Check job types before they take effect."),
     "doctor": ("ai_jobs.cli.doctor:doctor", "Check an environment from the outside, and say what to do."),
+    "simulate": ("ai_jobs.cli.simulate:simulate", "Predict waits, concurrency, and costs; it needs no environment."),
 }
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from ai_jobs.aws import objects, settings
 from ai_jobs.contract import timestamps, variables
 from ai_jobs.contract.rules import check_user_id
-from ai_jobs.service.budget import counter_key
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.table import JobsTable
+from ai_jobs.service.token_counters import counter_key
 
 
 @dataclass(frozen=True)

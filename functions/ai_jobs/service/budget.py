@@ -1,133 +1,195 @@
-"""The spend guard: how many tokens the jobs of a day may use, per user and in total."""
+"""The token budget: how many tokens the jobs of a day may use, per user and in total."""
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+import threading
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
 
-from ai_jobs.aws.clients import get_dynamodb_client
-from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError
+from ai_jobs.service.token_counters import Counter, Lease
 
-# A counter is useless after its day; it expires two days later.
-_KEEP = timedelta(days=2)
+# Tokenizers of current models make a token of about four bytes of English, and of about three of code and of most other
+# languages. Bedrock's CountTokens is exact, but takes a call per job, and supports few models
+# (https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html).
+_BYTES_PER_TOKEN = 3
+
+# How long the end of an invocation waits for DynamoDB: its messages must be reported before the function's timeout.
+_SETTLE_SECONDS = 2
+
+_MOST_THREADS = 10
 
 
-def counter_key(day: str, user_id: str | None = None) -> str:
-    """The key of a day's counter in the jobs table, of one user or of all. A job's id can't contain `#`."""
-    return f"spend#{day}" if user_id is None else f"spend#{day}#{user_id}"
+def estimated_tokens(*texts: str | None) -> int:
+    """How many tokens a model will probably count for a prompt of these texts: a third of their bytes in UTF-8."""
+    size = sum(len(text.encode(errors="replace")) for text in texts if text)
+    return -(-size // _BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True)
-class Reservation:
-    """Tokens that are reserved for one model call, and the counters that hold them, with the reservation's id."""
-
-    tokens: int
-    counters: tuple[str, ...]
-    id: str
-
-
 class Budget:
-    """Counts tokens in the jobs table: the most that running jobs may still use, and what finished jobs have used.
-
-    Each day (UTC) has one counter per user and one for all users, changed by conditional updates. If a worker dies
-    before it settles a call, the call stays counted with its `max_tokens`, because it was probably billed.
-
-    A response from DynamoDB can be lost, and botocore then sends the update again. To count it only once, a counter
-    holds the ids of the reservations that are not settled (`open`): an update that adds one is done if the id is there,
-    and one that settles it is done if the id is gone. An id takes 8 bytes, and a write costs one unit per kilobyte of
-    its counter: two units from about 120 concurrent calls. A transaction would always cost two, and two concurrent
-    ones would refuse each other on the counter for all users.
+    """The limits for input and output tokens together, for each UTC day. None means no limit.
 
     Without limits, nothing is counted and DynamoDB is not called.
 
     Args:
-        daily_tokens_per_user, daily_tokens_total: the limits for input and output tokens together; None means none.
+        table_name: the jobs table, which holds the counters.
         clock: returns the current time.
     """
 
-    def __init__(
-        self,
-        table_name: str,
-        daily_tokens_per_user: int | None = None,
-        daily_tokens_total: int | None = None,
-        clock: Callable[[], datetime] = timestamps.now,
-    ) -> None:
-        self._table_name = table_name
-        self._per_user = daily_tokens_per_user
-        self._total = daily_tokens_total
-        self._clock = clock
+    table_name: str
+    daily_tokens_per_user: int | None = None
+    daily_tokens_total: int | None = None
+    clock: Callable[[], datetime] = timestamps.now
+
+    def for_invocation(self, ends_at: datetime) -> InvocationBudget:
+        """The part of the budget that one invocation works with.
+
+        Args:
+            ends_at: when the invocation ends; what it holds and has not settled by then is freed later.
+        """
+        return InvocationBudget(self, ends_at)
+
+    def counters(self, user_id: str) -> list[Counter]:
+        """The counters of a call of this user that starts now."""
+        today = self.clock().date()
+        limits = ((user_id, self.daily_tokens_per_user), (None, self.daily_tokens_total))
+        return [Counter(self.table_name, today, user, limit) for user, limit in limits if limit is not None]
+
+
+class InvocationBudget:
+    """What the jobs of one invocation may use; safe to share between its threads.
+
+    The first job that needs tokens of a counter leases a block for all jobs of the batch that share the counter, or, if
+    the limit does not allow that, for itself. The others take from the block and return what they did not use. At the
+    end, one write replaces the block with what was used. So a counter is written twice per invocation, rather than
+    twice per call, and never exceeds its limit by more than the estimates of inputs were too low.
+
+    If the worker dies, its blocks expire with the invocation and are free again
+    (`ai_jobs.service.token_counters.Lease`). What it had used of them is not counted: the day's jobs then use more than
+    the limit, by those blocks at most.
+    """
+
+    def __init__(self, budget: Budget, ends_at: datetime) -> None:
+        self._budget = budget
+        self._ends_at = ends_at
+        self._jobs_of: Tally[str | None] = Tally()
+        self._blocks: dict[Counter, _Block] = {}
+        self._lock = threading.Lock()
+
+    def expect(self, user_ids: Iterable[str | None]) -> None:
+        """Say whose jobs the batch holds, one entry per job; None if that is not known yet."""
+        users = list(user_ids)
+        self._jobs_of = Tally(user for user in users if user is not None)
+        self._jobs_of[None] = len(users)
 
     def reserve(self, user_id: str, tokens: int) -> Reservation:
-        """Reserve tokens for a model call that is about to start.
+        """Reserve the most tokens that a model call which is about to start may use.
 
         Raises:
             JobError: `BUDGET_EXHAUSTED` if they would exceed a limit; `DEPENDENCY_UNAVAILABLE` or
-                `DEPENDENCY_REFUSED`. Nothing is reserved then (unless returning a part fails too).
+                `DEPENDENCY_REFUSED`. Nothing is reserved then.
         """
-        day = self._clock().date().isoformat()
-        limits = ((counter_key(day, user_id), self._per_user, "user"), (counter_key(day), self._total, "day"))
-        reservation = Reservation(tokens, (), secrets.token_urlsafe(6))
-        for counter, limit, whose in limits:
-            if limit is None:
-                continue
-            # Before the outcome is known: if every response is lost, whatever was reserved is returned.
-            reservation = replace(reservation, counters=(*reservation.counters, counter))
-            try:
-                self._take(reservation, counter, limit, whose)
-            except JobError:
-                with contextlib.suppress(JobError):  # the first error is the one that counts
-                    self.settle(reservation, used=0)
-                raise
-        return reservation
+        taken: list[_Block] = []
+        try:
+            for block in map(self._block, self._budget.counters(user_id)):
+                block.take(tokens)
+                taken.append(block)
+        except JobError:
+            Reservation(tokens, tuple(taken)).settle(used=0)
+            raise
+        return Reservation(tokens, tuple(taken))
 
-    def settle(self, reservation: Reservation, used: int) -> None:
-        """Replace what was reserved with what was actually used.
+    def settle(self) -> list[str]:
+        """Count what was used instead of the blocks, once all jobs have their verdict. Never raises.
 
-        Raises:
-            JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`; the reservation then stays counted.
+        A job that outlives its function stays counted with all that it reserved.
+
+        Returns:
+            Why counters were not settled, as error codes. Their blocks expire like those of a dead worker.
         """
-        for counter in reservation.counters:
-            # If it is not open, an earlier try settled it, or the counter was erased with its user and stays erased.
-            change = "ADD tokens :tokens DELETE #open :ids"
-            self._update(reservation, counter, used - reservation.tokens, change, "contains(#open, :id)")
+        blocks = list(self._blocks.values())
+        if not blocks:
+            return []
+        pool = ThreadPoolExecutor(min(len(blocks), _MOST_THREADS))
+        futures = [pool.submit(block.settle) for block in blocks]
+        done, late = wait(futures, timeout=_SETTLE_SECONDS)
+        pool.shutdown(wait=False, cancel_futures=True)
+        return sorted({"TIMEOUT"} if late else set()) + sorted({code for future in done if (code := future.result())})
 
-    def _take(self, reservation: Reservation, counter: str, limit: int, whose: str) -> None:
-        tokens = reservation.tokens
-        used_up = JobError("BUDGET_EXHAUSTED", f"The {whose}'s {limit} tokens are used up until midnight UTC.")
-        if tokens > limit:
-            raise used_up
-        condition = "(attribute_not_exists(tokens) OR tokens <= :most) AND NOT contains(#open, :id)"
-        found = self._update(reservation, counter, tokens, "ADD tokens :tokens, #open :ids", condition, limit - tokens)
-        if found is not None and reservation.id not in found.get("open", {}).get("SS", ()):
-            raise used_up
+    def _block(self, counter: Counter) -> _Block:
+        with self._lock:
+            if counter not in self._blocks:
+                lease = Lease(counter, self._ends_at, self._budget.clock)
+                self._blocks[counter] = _Block(counter, lease, self._jobs_of[counter.user_id])
+            return self._blocks[counter]
 
-    def _update(
-        self, reservation: Reservation, counter: str, tokens: int, change: str, condition: str, most: int | None = None
-    ) -> Mapping[str, Any] | None:
-        """Change a counter if the condition holds; otherwise return its item (`{}` if there is none)."""
-        client = get_dynamodb_client()
-        numbers = {":tokens": tokens, ":expiresAt": int((self._clock() + _KEEP).timestamp())}
-        if most is not None:
-            numbers[":most"] = most
-        values: dict[str, Any] = {name: {"N": str(value)} for name, value in numbers.items()}
-        with reported_as_job_error("DynamoDB"):
-            try:
-                client.update_item(
-                    TableName=self._table_name,
-                    Key={"jobId": {"S": counter}},
-                    UpdateExpression=f"{change} SET expiresAt = :expiresAt",
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={"#open": "open"},
-                    ExpressionAttributeValues=values | {":id": {"S": reservation.id}, ":ids": {"SS": [reservation.id]}},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except client.exceptions.ConditionalCheckFailedException as refused:
-                found: Mapping[str, Any] = refused.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
-                return found
+
+class _Block:
+    """The tokens that an invocation has leased from one counter, and how many of them its jobs have taken."""
+
+    def __init__(self, counter: Counter, lease: Lease, jobs: int) -> None:
+        self._counter = counter
+        self._lease = lease
+        self._jobs_to_come = jobs
+        self._taken = 0
+        self._refused: int | None = None
+        self._lock = threading.Lock()
+
+    def take(self, tokens: int) -> None:
+        with self._lock:
+            jobs, self._jobs_to_come = max(1, self._jobs_to_come), self._jobs_to_come - 1
+            if self._lease.tokens < self._taken + tokens and not self._extend(tokens, jobs):
+                raise JobError("BUDGET_EXHAUSTED", self._refusal(tokens))
+            self._taken += tokens
+
+    def give_back(self, tokens: int) -> None:
+        with self._lock:
+            self._taken -= tokens
+
+    def settle(self) -> str | None:
+        """Returns the code of what kept it from being settled."""
+        try:
+            with self._lock:
+                self._lease.settle(self._taken)
+        except JobError as error:
+            return error.code
+        except Exception as error:  # noqa: BLE001  # a bug here must not bring back a batch that has been paid for
+            return type(error).__name__
         return None
+
+    def _extend(self, tokens: int, jobs: int) -> bool:
+        """Lease enough for these jobs, or else for one of them."""
+        # Without this, every job of every batch would write the counter of a day whose budget is used up.
+        if self._refused is not None and tokens >= self._refused:
+            return False
+        if any(self._lease.grow_to(self._taken + tokens * many) for many in sorted({jobs, 1}, reverse=True)):
+            return True
+        self._refused = tokens
+        return False
+
+    def _refusal(self, tokens: int) -> str:
+        limit, whose = self._counter.limit, "user" if self._counter.user_id else "day"
+        if tokens <= limit:
+            return f"The {whose}'s {limit} tokens are used up until midnight UTC."
+        return (
+            f"The job may use {tokens} tokens with its input and its type's max_tokens. The {whose}'s budget is "
+            f"{limit} tokens. Shorten the input, or have the budget raised."
+        )
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """The tokens that one model call may use, and the blocks that they were taken from."""
+
+    tokens: int
+    _blocks: tuple[_Block, ...]
+
+    def settle(self, used: int) -> None:
+        """Replace what was reserved with what was actually used."""
+        for block in self._blocks:
+            block.give_back(self.tokens - used)
