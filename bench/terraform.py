@@ -127,12 +127,14 @@ def without_keys(address: str) -> str:
 def steps_of(events: list[dict[str, Any]]) -> tuple[Step, ...]:
     """The resources of an apply, in the order in which they ended, from the lines of `terraform apply -json`.
 
+    Data sources that were only read are left out.
+
     Source: https://developer.hashicorp.com/terraform/internals/machine-readable-ui#resource-progress
     """
     started: dict[str, float] = {}
     steps = []
     for event in events:
-        if event["type"] not in ("apply_start", "apply_complete"):
+        if event["type"] not in ("apply_start", "apply_complete") or event["hook"]["action"] == "read":
             continue
         address = event["hook"]["resource"]["addr"]
         moment = datetime.fromisoformat(event["@timestamp"]).timestamp()
