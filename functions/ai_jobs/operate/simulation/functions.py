@@ -39,13 +39,11 @@ class Function(ABC):
         times: FunctionTimes,
         memory_mb: int,
         warm_environments: int,
-        cores: simpy.Resource | None,
     ) -> None:
         self._env = env
         self._times = times
         self._vcpus = min(1.0, memory_mb / MB_PER_VCPU)
         self._warm = warm_environments
-        self._cores = cores
         self.busy = self.busiest = self.invocations = self.cold_starts = 0
         self.billed_seconds = 0.0
 
@@ -77,12 +75,7 @@ class Function(ABC):
     def _compute(self, jobs: int) -> Generator[simpy.Event, Any, None]:
         """All computing of a batch: one thread at a time, because of Python's lock."""
         seconds = self._times.cpu_seconds_per_batch + jobs * self._times.cpu_seconds_per_job
-        if self._cores is None:
-            yield self._env.timeout(seconds / self._vcpus)
-            return
-        with self._cores.request() as core:
-            yield core
-            yield self._env.timeout(seconds)
+        yield self._env.timeout(seconds / self._vcpus)
 
 
 class Processor(Function):
@@ -96,10 +89,9 @@ class Processor(Function):
         quota: ModelQuota,
         requests: FairQueue,
         responses: FairQueue,
-        cores: simpy.Resource | None,
     ) -> None:
         warm = scenario.processor.initial_pollers if scenario.processor.is_scaled_up else 0
-        super().__init__(env, scenario.processor_times, scenario.processor_memory_mb, warm, cores)
+        super().__init__(env, scenario.processor_times, scenario.processor_memory_mb, warm)
         self._scenario = scenario
         self._random = random
         self._quota = quota
@@ -171,12 +163,10 @@ class ResultHandler(Function):
         stored: is called with each job.
     """
 
-    def __init__(
-        self, env: simpy.Environment, scenario: Scenario, stored: Callable[[Job], None], cores: simpy.Resource | None
-    ) -> None:
+    def __init__(self, env: simpy.Environment, scenario: Scenario, stored: Callable[[Job], None]) -> None:
         trigger = scenario.result_handler
         warm = trigger.initial_pollers if trigger.is_scaled_up else 0
-        super().__init__(env, scenario.result_handler_times, scenario.result_handler_memory_mb, warm, cores)
+        super().__init__(env, scenario.result_handler_times, scenario.result_handler_memory_mb, warm)
         self._stored = stored
 
     def _work(self, jobs: list[Job]) -> Generator[simpy.Event, Any, None]:

@@ -34,14 +34,12 @@ class _Run:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._env = env = simpy.Environment()
-        cores = scenario.path.shared_cores
-        machine = simpy.Resource(env, cores) if cores else None
         self._requests = FairQueue(env, len(scenario.tenants))
         self._responses = FairQueue(env, len(scenario.tenants))
         quota = ModelQuota(scenario.quota)
         random = Random(f"{scenario.seed} model")  # noqa: S311 - a simulation that can be repeated
-        self._processor = Processor(env, scenario, random, quota, self._requests, self._responses, machine)
-        self._handler = ResultHandler(env, scenario, self._stored, machine)
+        self._processor = Processor(env, scenario, random, quota, self._requests, self._responses)
+        self._handler = ResultHandler(env, scenario, self._stored)
         self._mappings = (
             EventSourceMapping(env, self._requests, scenario.processor, scenario.path, self._processor.invoke),
             EventSourceMapping(env, self._responses, scenario.result_handler, scenario.path, self._handler.invoke),

@@ -122,29 +122,27 @@ class FunctionTimes:
     report_seconds: float = 0.0
 
 
-# The computing was measured with canned AWS responses on a 2 GHz core (issue of the benchmark: bench/results.json). The
-# calls are the single-digit milliseconds that SQS and DynamoDB take within a region, one after the other.
+# Computing and cold starts as `make bench` measures them with canned AWS responses (docs/performance.md). The calls are
+# the single-digit milliseconds that SQS and DynamoDB take within a region, one after the other.
 PROCESSOR_TIMES = FunctionTimes(0.64, 0.001, 0.0029, calls_seconds=0.015, report_seconds=0.010)
 RESULT_HANDLER_TIMES = FunctionTimes(0.5, 0.001, 0.0015, calls_seconds=0.010)
 
 
 @dataclass(frozen=True)
 class Path:
-    """The times of the steps between the functions, in seconds, and where the functions compute.
+    """The times of the steps between the functions, in seconds.
 
     Attributes:
         submit_seconds: from the request until SQS has the message.
         dispatch_seconds: from a message that can be received to the start of the handler, in a warm environment.
         delete_seconds: from the end of an invocation until its poller receives again.
         rejection_seconds: how long a model takes to reject a call.
-        shared_cores: on a machine where everything runs, its cores; None on AWS, where each environment has its own.
     """
 
     submit_seconds: float = 0.015
     dispatch_seconds: float = 0.015
     delete_seconds: float = 0.010
     rejection_seconds: float = 0.05
-    shared_cores: int | None = None
 
 
 @dataclass(frozen=True)
