@@ -120,9 +120,18 @@ def _run(code: Path, function: str, plan: dict[str, Any]) -> dict[str, Any]:
     """The report of `bench.canned_function` on one function."""
     # An unpacked zip has all its libraries: -S keeps this environment's out.
     isolated = ["-S"] if (code / "botocore").is_dir() else []
-    environment = ENVIRONMENT | {"PYTHONPATH": f"{code.resolve()}{os.pathsep}{ROOT}", "HOME": "/nonexistent"}
+    return report([sys.executable, *isolated, "-m", "bench.canned_function", function], [code, ROOT], plan)
+
+
+def report(command: list[str], path: Iterable[Path], plan: dict[str, Any]) -> dict[str, Any]:
+    """What a program that runs a function (`bench.canned_function.report_on`) reports.
+
+    Args:
+        path: where it finds the function.
+    """
+    environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(map(str, path)), "HOME": "/nonexistent"}
     done = subprocess.run(
-        [sys.executable, *isolated, "-m", "bench.canned_function", function],
+        command,
         input=json.dumps(plan),
         capture_output=True,
         text=True,
@@ -130,9 +139,9 @@ def _run(code: Path, function: str, plan: dict[str, Any]) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise AssertionError(f"{function} failed:\n{done.stderr}")
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+        raise AssertionError(f"{command[-1]} failed:\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _figures(report: dict[str, Any], jobs: int) -> dict[str, Any]:

@@ -124,6 +124,7 @@ class CannedAWS:
             "sqs:ChangeMessageVisibilityBatch": self._hide_all,
             "sqs:SendMessage": self._send_message,
             "sqs:SendMessageBatch": self._send_messages,
+            "dynamodb:PutItem": self._put_item,
             "dynamodb:UpdateItem": self._update_item,
             "events:PutEvents": self._put_events,
             "bedrock-runtime:Converse": lambda _: _CONVERSATION,
@@ -160,6 +161,11 @@ class CannedAWS:
         self.rows[after["jobId"]["S"]] = after
         self.changes.append((before, after))
         return {"Attributes": after}
+
+    def _put_item(self, request: AWSPreparedRequest) -> dict[str, Any]:
+        row = _content(request)["Item"]
+        self.rows[row["jobId"]["S"]] = row
+        return {}
 
     def _put_events(self, request: AWSPreparedRequest) -> dict[str, Any]:
         entries = _content(request)["Entries"]

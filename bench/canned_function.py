@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,11 +42,11 @@ def run(function: str, plan: dict[str, Any]) -> dict[str, Any]:
     with aws.installed():
         handler = importlib.import_module(f"{function}.handler").handler
         for event in plan["events"][: plan["warm_up"]]:
-            _call(handler, event)
+            call(handler, event)
         aws.calls.clear()
         logged_before = os.fstat(1).st_size
         own_before, started = aws.own_cpu_seconds, time.process_time()
-        walls = [_call(handler, event) for event in plan["events"][plan["warm_up"] :]]
+        walls = [call(handler, event) for event in plan["events"][plan["warm_up"] :]]
         cpu_seconds = time.process_time() - started - (aws.own_cpu_seconds - own_before)
     return {
         "cpu_seconds": cpu_seconds,
@@ -60,8 +61,8 @@ def run(function: str, plan: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _call(handler: Any, event: dict[str, Any]) -> float:
-    """How long one invocation took, in seconds."""
+def call(handler: Any, event: dict[str, Any]) -> float:
+    """How long one invocation took, in seconds. Raises AssertionError if messages came back."""
     started = time.perf_counter()
     answer = handler(event, _Context())
     took = time.perf_counter() - started
@@ -70,8 +71,8 @@ def _call(handler: Any, event: dict[str, Any]) -> float:
     return took
 
 
-def main() -> None:
-    """Read the plan, and write the report; what the function logs goes to a file, as a line of it goes to Lambda."""
+def report_on(run: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+    """Read the plan, run it, and write the report; what the function logs goes to a file, as it does on Lambda."""
     plan = json.load(sys.stdin)
     report_to = os.dup(1)
     with tempfile.TemporaryFile() as log:
@@ -89,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report_on(run)

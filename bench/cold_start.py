@@ -181,8 +181,8 @@ _EXPLANATION = """\
 Each handler starts in a fresh Python 3.13 with nothing but its zip on the path, is imported, and gets an event; the
 clock stops when the first byte of its first request to AWS arrives at a socket. *The usual way* is a processor written
 with Powertools' batch, idempotency, parser, and tracer ([bench/usual_way](../bench/usual_way)), with all of boto3 and
-without byte code. The floor is one boto3 client, from our zip, that sends a message. `python -c pass` is a whole process;
-the clock of the others starts after that, but their processor time includes it.
+without byte code. The floor is one boto3 client, from our zip, that sends a message. `python -c pass` is a whole
+process; the clock of the others starts after that, but their processor time includes it.
 """
 
 

@@ -39,10 +39,10 @@ def bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]
 
 
 def rows(axes: Axes, values: Mapping[str, float], *, peers: Sequence[str], floor: Sequence[str], unit: str) -> None:
-    """One bar below the other, with its value behind it; peers and the physical limit have colors of their own."""
+    """One bar below the other, with its value in it; peers and the physical limit have colors of their own."""
     colors = [PEERS[0] if name in peers else FLOOR if name in floor else OURS for name in values]
     drawn = axes.barh(list(values), list(values.values()), 0.72, color=colors)
-    axes.bar_label(drawn, fmt="{:,.0f}", padding=3)
+    axes.bar_label(drawn, fmt="{:,.0f}", label_type="center", color="white")
     axes.invert_yaxis()
     axes.set_xlabel(unit)
 

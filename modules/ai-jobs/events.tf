@@ -57,6 +57,7 @@ module "event_publisher" {
     batch_size = 100
     # Consumers want events soon, and ten of them fit into one call.
     batching_window_seconds = 1
+    parallelization_factor  = var.events.parallelization_factor
     filter_patterns         = [local.ended_jobs]
     failure_queue = {
       name                      = local.names.events_dlq

@@ -60,6 +60,8 @@ locals {
       throttling_burst_limit = { min = 1, hint = "With 0 the API would reject every request." }
     }
 
+    events = { parallelization_factor = { min = 1, max = 10, note = ", the range that Lambda accepts" } }
+
     jobs = {
       retention_days           = merge(local.contract.limits.retention_days, { unit = "days", note = " (ten years), the most that the functions accept" })
       default_deadline_seconds = merge(local.contract.limits.deadline_seconds, { unit = "seconds", note = " (14 days), the longest that a queue keeps a job" })

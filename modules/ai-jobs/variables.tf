@@ -403,16 +403,24 @@ variable "api" {
 variable "events" {
   description = <<-EOT
     Events for every job that ends (docs/events.md), on the account's default EventBridge bus or on event_bus. include_result adds
-    results and error messages to them. enabled = false omits the function, its trigger, and the table's stream; if events are turned on
-    later, they cover the jobs that end from then on.
+    results and error messages to them. parallelization_factor is how many batches of each shard of the table's stream are published
+    at once; the events of one job keep their order. enabled = false omits the function, its trigger, and the stream; if events are
+    turned on later, they cover the jobs that end from then on.
   EOT
   type = object({
     enabled        = optional(bool, true)
     event_bus      = optional(object({ arn = string }))
     include_result = optional(bool, false)
+    # One batch at a time publishes about 1,000 events per second and shard (docs/scaling.md).
+    parallelization_factor = optional(number, 1)
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = alltrue(flatten([for name, limit in local.limits.events : [for value in var.events[name][*] : value >= limit.min && value <= coalesce(limit.max, value) && floor(value) == value]]))
+    error_message = join("\n", flatten([for name, limit in local.limits.events : [for value in var.events[name][*] : "events.${name} is ${value}. ${limit.rule}" if !(value >= limit.min && value <= coalesce(limit.max, value) && floor(value) == value)]]))
+  }
 
   validation {
     condition     = var.events.event_bus == null ? true : can(regex("^arn:[^:]+:events:[^:]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]+$", var.events.event_bus.arn))

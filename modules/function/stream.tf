@@ -50,8 +50,10 @@ resource "aws_lambda_event_source_mapping" "stream" {
 
   batch_size                         = var.stream_trigger.batch_size
   maximum_batching_window_in_seconds = var.stream_trigger.batching_window_seconds
-  function_response_types            = ["ReportBatchItemFailures"]
-  bisect_batch_on_function_error     = true
+  # Records with the same key stay in order: Lambda never works on two batches with one key at once.
+  parallelization_factor         = var.stream_trigger.parallelization_factor
+  function_response_types        = ["ReportBatchItemFailures"]
+  bisect_batch_on_function_error = true
 
   # Retries until the record is too old. The stream silently drops a record after 24 hours; an hour before that, the record goes to
   # the on-failure queue.

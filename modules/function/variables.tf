@@ -104,6 +104,7 @@ variable "stream_trigger" {
     stream_arn              = string
     batch_size              = number
     batching_window_seconds = number
+    parallelization_factor  = optional(number, 1)
     filter_patterns         = list(string)
     failure_queue = object({
       name                      = string

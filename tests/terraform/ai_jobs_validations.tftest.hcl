@@ -734,9 +734,10 @@ run "reconciler_below_its_limits" {
   variables {
     reconciler = { interval_minutes = 0 }
     budget     = { daily_tokens_per_user = 0 }
+    events     = { parallelization_factor = 0 }
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.events]
 }
 
 run "reconciler_above_its_limits" {
@@ -749,9 +750,10 @@ run "reconciler_above_its_limits" {
   variables {
     reconciler = { interval_minutes = 61 }
     budget     = { daily_tokens_total = 0 }
+    events     = { parallelization_factor = 11 }
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.events]
 }
 
 run "reconciler_interval_in_fractions" {
@@ -764,9 +766,10 @@ run "reconciler_interval_in_fractions" {
   variables {
     reconciler = { interval_minutes = 1.5 }
     budget     = { daily_tokens_per_user = 100000.5 }
+    events     = { parallelization_factor = 1.5 }
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.events]
 }
 
 run "reconciler_without_time" {

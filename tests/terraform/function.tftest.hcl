@@ -453,6 +453,7 @@ run "with_a_stream" {
       stream_arn              = "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs/stream/1"
       batch_size              = 100
       batching_window_seconds = 1
+      parallelization_factor  = 4
       filter_patterns         = ["{\"eventName\":[\"INSERT\"]}"]
       failure_queue           = { name = "failures-test", message_retention_seconds = 1209600, receive_wait_time_seconds = 20, require_tls = true }
     }
@@ -464,9 +465,10 @@ run "with_a_stream" {
       aws_lambda_event_source_mapping.stream[0].function_name == aws_lambda_function.this.arn &&
       aws_lambda_event_source_mapping.stream[0].batch_size == 100 &&
       aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 1 &&
+      aws_lambda_event_source_mapping.stream[0].parallelization_factor == 4 &&
       tolist([for filter in aws_lambda_event_source_mapping.stream[0].filter_criteria[0].filter : filter.pattern]) == var.stream_trigger.filter_patterns
     )
-    error_message = "The stream must trigger the function, with the given batch, window and filter."
+    error_message = "The stream must trigger the function, with the given batch, window, parallelization and filter."
   }
   # What was written before the first poll is no less worth than what comes after it.
   assert {

@@ -119,6 +119,11 @@ def test_events_go_to_the_given_bus_with_their_results(on_another_bus: Plan) -> 
     assert on_another_bus.outputs["event_bus_arn"] == bus
 
 
+def test_the_batches_published_at_once_reach_the_trigger(plan: Plan, on_another_bus: Plan) -> None:  # R-S1
+    assert plan[TRIGGER]["parallelization_factor"] == 1
+    assert on_another_bus[TRIGGER]["parallelization_factor"] == 10
+
+
 def test_the_customer_key_reaches_the_publishers_queue_and_role(on_another_bus: Plan) -> None:  # R-Q6
     """The role too, because the table's stream is encrypted as the table is."""
     queue = on_another_bus[FAILURES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import socket
 import ssl
@@ -113,6 +114,13 @@ def test_each_failure_has_its_class(bedrock, type_document, error, code, error_c
     with pytest.raises(JobError) as caught:
         call_model(job_type(type_document), PROMPT)
     assert (caught.value.code, caught.value.error_class) == (code, error_class)
+
+
+def test_a_call_that_can_not_be_sent_is_the_job_types_fault(type_document):  # with the real client
+    malformed = dataclasses.replace(job_type(type_document), max_tokens="many")
+    with pytest.raises(JobError, match="is malformed. Check the job type") as caught:
+        call_model(malformed, PROMPT)
+    assert caught.value.code == "MODEL_REQUEST_REJECTED"
 
 
 def test_an_operator_gets_awss_own_words(bedrock, type_document):

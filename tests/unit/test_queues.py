@@ -47,6 +47,15 @@ def test_a_result_is_in_the_response_queue(aws):  # R-C1
     assert message.attributes == {"JobId": "j", "UserId": "u", "Status": "failed"}
 
 
+def test_aws_sees_who_calls(aws):
+    sent = []
+    client = clients.get_sqs_sending_client()
+    client.meta.events.register("before-send", lambda request, **_: sent.append(request.headers["User-Agent"]))
+    send_message(aws.request_queue, "{}", {})
+    (user_agent,) = sent
+    assert "ai-jobs" in user_agent.decode().split()
+
+
 def test_whose_job_it_is_stays_on_a_crowded_message():
     own = {f"A{number}": "x" for number in range(9)} | {"UserId": "user-1"}
     more = with_more_attributes(own, {"JobId": "j", "FirstSentAt": "t"})

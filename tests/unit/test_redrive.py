@@ -206,7 +206,7 @@ def test_messages_that_can_not_be_shown_again_do_not_hide_what_was_done(pair, ro
     """They become visible by themselves after a minute."""
     for number in range(12):
         dead_lettered(f"job-{number}")
-    refusing(clients.get_sqs_client(), "ChangeMessageVisibilityBatch")
+    refusing(clients.get_sqs_sending_client(), "ChangeMessageVisibilityBatch")
     treated = []
     redrive.purge(Sweep(pair, 10_000), Selection(job_ids={"job-0"}), treated.append, store=rows)
     assert outcomes(treated) == [("job-0", "purged", None)]

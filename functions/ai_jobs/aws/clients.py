@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore
 from botocore.config import Config
 
 from ai_jobs.aws import settings
@@ -58,6 +59,13 @@ _SIGNING = Config(
 
 _CALLING_MODELS = Config(connect_timeout=_MODEL_CONNECT_TIMEOUT_SECONDS)
 
+# For the calls of every job, whose parameters are only made by our own typed code: AWS validates them, too, and to do
+# it before is a seventh of a call's CPU time. Not for models: a call that can't be sent is MODEL_REQUEST_REJECTED.
+_TRUSTED = Config(parameter_validation=False)
+
+# Otherwise botocore composes its own twice per call, which is a fifth of the call's CPU time.
+_USER_AGENT = f"Boto3/{boto3.__version__} Botocore/{botocore.__version__} ai-jobs"
+
 # Creating a client goes through boto3's default session, which is not thread-safe
 # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html). The clients themselves are.
 _creation = threading.Lock()
@@ -70,7 +78,7 @@ def _create(service: str, read_timeout_seconds: int, attempts: int, more: Config
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=MAX_POOL_CONNECTIONS,
-        user_agent_extra="ai-jobs",
+        user_agent=_USER_AGENT,
     )
     client = boto3.client(
         service,  # type: ignore[call-overload]  # the stubs only know literal service names
@@ -100,13 +108,13 @@ def get_sqs_client() -> SQSClient:
 
 def get_sqs_sending_client() -> SQSClient:
     """The process's SQS client for calls other than long polls. Raises what `get_sqs_client` raises."""
-    client: SQSClient = _client("sqs", _DATA_READ_TIMEOUT_SECONDS, attempts=3)
+    client: SQSClient = _client("sqs", _DATA_READ_TIMEOUT_SECONDS, attempts=3, more=_TRUSTED)
     return client
 
 
 def get_dynamodb_client() -> DynamoDBClient:
     """The process's DynamoDB client. Raises what `get_sqs_client` raises."""
-    client: DynamoDBClient = _client("dynamodb", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    client: DynamoDBClient = _client("dynamodb", _DATA_READ_TIMEOUT_SECONDS, attempts=2, more=_TRUSTED)
     return client
 
 
@@ -130,7 +138,7 @@ def get_s3_signing_client() -> S3Client:
 
 def get_events_client() -> Any:
     """The process's EventBridge client, untyped because no stubs are installed. Raises what `get_sqs_client` raises."""
-    return _client("events", _DATA_READ_TIMEOUT_SECONDS, attempts=2)
+    return _client("events", _DATA_READ_TIMEOUT_SECONDS, attempts=2, more=_TRUSTED)
 
 
 def get_bedrock_client(read_timeout_seconds: int) -> BedrockRuntimeClient:

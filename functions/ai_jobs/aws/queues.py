@@ -260,7 +260,7 @@ def get_queue_message_count(queue_url: str) -> QueueMessageCount:
 def change_visibility(queue_url: str, receipt_handle: str, seconds: int) -> None:
     """Hide a received message for `seconds` from now (SQS allows at most 12 hours). Raises AWSError."""
     with reported_as_aws_error("change the visibility of a message in", queue_url):
-        get_sqs_client().change_message_visibility(
+        get_sqs_sending_client().change_message_visibility(
             QueueUrl=queue_url,
             ReceiptHandle=receipt_handle,
             VisibilityTimeout=max(0, min(seconds, _MAX_VISIBILITY_SECONDS)),
@@ -280,7 +280,7 @@ def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], sec
     codes: list[str] = []
     for start in range(0, len(handles), _BATCH_LIMIT):
         with reported_as_aws_error("change the visibility of messages in", queue_url):
-            answer = get_sqs_client().change_message_visibility_batch(
+            answer = get_sqs_sending_client().change_message_visibility_batch(
                 QueueUrl=queue_url,
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}

@@ -390,8 +390,9 @@ run "events_on_a_bus_of_the_callers" {
 
   variables {
     events = {
-      event_bus      = { arn = "arn:aws:events:eu-west-1:210987654321:event-bus/platform" }
-      include_result = true
+      event_bus              = { arn = "arn:aws:events:eu-west-1:210987654321:event-bus/platform" }
+      include_result         = true
+      parallelization_factor = 10
     }
     alarms      = { thresholds = { event_delay_seconds = 60 } }
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/0001"

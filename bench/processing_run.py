@@ -1,0 +1,45 @@
+"""Runs batches through a handler against the canned AWS, with models of different speed: for `bench.processing`.
+
+    python -m bench.processing_run HANDLER_MODULE <plan.json >report.json
+
+The plan has the events of the warm-up, and steps: how long the model takes, and the events meanwhile.
+"""
+
+from __future__ import annotations
+
+import importlib
+import resource
+import time
+from typing import Any
+
+from bench.canned_aws import CannedAWS
+from bench.canned_function import call, report_on
+
+
+def run(module: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """Call the module's handler with each event of the plan, and report each step and the process's peak of memory."""
+    aws = CannedAWS()
+    with aws.installed():
+        handler = importlib.import_module(module).handler
+        for event in plan["warm_up"]:
+            call(handler, event)
+        steps = [_step(aws, handler, step) for step in plan["steps"]]
+    return {"steps": steps, "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def _step(aws: CannedAWS, handler: Any, step: dict[str, Any]) -> dict[str, Any]:
+    jobs = sum(len(event["Records"]) for event in step["events"])
+    aws.model_seconds = step["model_seconds"]
+    aws.calls.clear()
+    own_before, started = aws.own_cpu_seconds, time.process_time()
+    walls = [call(handler, event) for event in step["events"]]
+    used = time.process_time() - started - (aws.own_cpu_seconds - own_before)
+    return {
+        "seconds": walls,
+        "cpu_ms": used * 1000 / jobs,
+        "calls": {operation: count / jobs for operation, count in sorted(aws.calls.items())},
+    }
+
+
+if __name__ == "__main__":
+    report_on(run)
