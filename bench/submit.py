@@ -57,6 +57,7 @@ def measure(scale: Scale) -> dict[str, Any]:
         time.sleep(1)  # a poll that is already under way would still take jobs
         modes = _modes()
         _warm_up(routes, modes)
+        routes.submit_known()
         runs = [
             {name: {mode: percentiles(send(routes.requests(name))) for mode, send in modes.items()} for name in _LABELS}
             for _ in range(rounds)
@@ -152,13 +153,19 @@ class _Routes:
         self._count = count
         self._known: list[str] = []
 
+    def submit_known(self) -> None:
+        """Submit the jobs that GET asks for."""
+        self._known = [str(uuid.uuid4()) for _ in range(self._count)]
+        closed_loop([self._put_job(job_id) for job_id in self._known], 1)
+
     def requests(self, route: str) -> list[Request]:
         """New requests for a route."""
         return [getattr(self, f"_{route}")(number) for number in range(self._count)]
 
     def _put(self, _: int) -> Request:
-        job_id = str(uuid.uuid4())
-        self._known.append(job_id)
+        return self._put_job(str(uuid.uuid4()))
+
+    def _put_job(self, job_id: str) -> Request:
         return self._http("PUT", f"/jobs/{job_id}", _job(), 202)
 
     def _post(self, _: int) -> Request:
