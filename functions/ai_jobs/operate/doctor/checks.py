@@ -14,6 +14,7 @@ from ai_jobs.operate.doctor.functions import FUNCTIONS, check_builds, check_func
 from ai_jobs.operate.doctor.job_types import check_job_types
 from ai_jobs.operate.doctor.models import check_models
 from ai_jobs.operate.doctor.queues import check_dlq, check_queue
+from ai_jobs.operate.doctor.quotas import check_quotas
 from ai_jobs.operate.doctor.workers import (
     WORKERS,
     check_concurrency,
@@ -38,6 +39,7 @@ _CHECKS: dict[str, Check] = {
     "bucket": check_bucket,
     "job types": check_job_types,
     "models": check_models,
+    "quotas": check_quotas,
     "alarms": check_alarms,
     "topics": check_topics,
 }
