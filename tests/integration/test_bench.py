@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +27,8 @@ def system(
     known: dict[str, Any] = vars(outputs) | {
         "api_url": f"{local_aws_instance.endpoint_url}/restapis/{stack}/_user_request_"
     }
-    (log,) = Path(tmp_path_factory.getbasetemp()).glob("local-aws*/ministack.log")
+    # pytest links the latest of its folders a second time.
+    (log,) = {path.resolve() for path in tmp_path_factory.getbasetemp().glob("local-aws*/ministack.log")}
     unused: Any = None
     system = LocalSystem(local_aws_instance, unused, unused, unused, known, log.parent)
     monkeypatch.setattr(local_system, "shared", lambda: system)
