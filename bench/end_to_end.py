@@ -155,7 +155,8 @@ def _wait_for(contender: Contender, jobs: Sequence[Job], deadline: float) -> dic
 
     As long as one job isn't done, only that one is read: polling must not use the CPU that it measures.
     """
-    missing, done = [job.job_id for job in jobs], {}
+    missing = [job.job_id for job in jobs]
+    done: dict[str, float] = {}
     while missing:
         if contender.completed(missing[-1:]):
             done |= contender.completed(missing)

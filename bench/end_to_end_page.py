@@ -68,18 +68,14 @@ def plot(results: dict[str, Any], folder: Path) -> None:
     names = list(medians[rates[0]])
     figure, axes = drawing.figure(3, height=3.4)
     for chart, rank, target in zip(axes, ("p50", "p99"), (P50_TARGET_MS, P99_TARGET_MS), strict=False):
-        series = {name: [medians[rate][name][f"{rank}_ms"] for rate in rates] for name in names}
-        drawing.bars(chart, rates, series, unit="ms (logarithmic)")
-        chart.set_yscale("log")
-        chart.set_title(f"{rank} at jobs per second")
-        drawing.bound(chart, target, f"target: {target} ms")
-        chart.legend(fontsize=9)
+        for name, color in zip(names, (drawing.OURS, *drawing.PEERS), strict=False):
+            chart.plot(rates, [medians[rate][name][f"{rank}_ms"] for rate in rates], "o-", color=color, label=name)
+        chart.set(yscale="log", ylim=(10, 10_000), title=f"{rank}, ms", xlabel="jobs per second")
+        drawing.bound(chart, target, "target")
     burst = medians.get("burst", {})
-    drawing.bars(
-        axes[2], ["1,000 jobs"], {name: [run["per_second"]] for name, run in burst.items()}, unit="jobs per second"
-    )
-    axes[2].set_title("burst")
-    axes[2].legend(fontsize=9, loc="lower right")
+    drawing.bars(axes[2], ["1,000 jobs"], {name: [run["per_second"]] for name, run in burst.items()}, unit="")
+    axes[2].set_title("a burst, jobs per second")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     drawing.save(figure, folder, "end_to_end")
 
 

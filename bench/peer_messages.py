@@ -17,7 +17,7 @@ from botocore.client import BaseClient
 
 def main() -> None:
     peer = importlib.import_module(sys.argv[1])
-    call = BaseClient._make_api_call
+    call = vars(BaseClient)["_make_api_call"]
     sent: list[dict[str, Any]] = []
 
     def record(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
