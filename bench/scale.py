@@ -1,0 +1,267 @@
+"""Section 8: 10, 100, 1,000, and 10,000 jobs per second, which no test machine has, from `ai-jobs simulate`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ai_jobs.operate.simulation.distributions import Lognormal
+from ai_jobs.operate.simulation.run import simulate
+from ai_jobs.operate.simulation.scenario import Arrivals, Period, Scenario, Trigger
+from bench import results as results_file
+from bench import scale_check
+from bench.markdown import number
+from bench.markdown import table as markdown_table
+from bench.sections import Scale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ai_jobs.operate.simulation.outcome import Outcome
+
+TITLE = "At scale"
+PICTURE = (
+    "Left: the wait of half of the jobs, and of all but 1%, at 10 to 10,000 jobs per second with the settings of the "
+    "table. Right: messages that wait after traffic starts at once, until Lambda has enough pollers."
+)
+
+LATENCY = Lognormal(5, 20)
+"""Of the model: half of the calls take up to 5 s, and 1% take over 20 s."""
+
+_RAMP_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rate, and settings of the module that are enough for it.
+
+    Attributes:
+        cells: how many copies of the module share the traffic. One of them is simulated: they do not affect each other.
+        seconds: how long jobs arrive.
+    """
+
+    jobs_per_second: int
+    processor: Trigger
+    memory_mb: int
+    result_concurrency: int
+    cells: int
+    seconds: int
+
+    def scenario(self, *, is_scaled_up: bool, seconds: float) -> Scenario:
+        """The traffic of one cell."""
+        processor = Trigger(
+            self.processor.batch_size,
+            self.processor.batching_window_seconds,
+            self.processor.maximum_concurrency,
+            is_scaled_up=is_scaled_up,
+        )
+        return Scenario(
+            Arrivals((Period(seconds, self.jobs_per_second / self.cells),)),
+            LATENCY,
+            processor=processor,
+            result_handler=Trigger(maximum_concurrency=self.result_concurrency, is_scaled_up=is_scaled_up),
+            processor_memory_mb=self.memory_mb,
+        )
+
+
+# The memory is the smallest safe one for the batch, from the section on costs.
+CASES = (
+    Case(10, Trigger(10, 0, 30), 512, 10, 1, 300),
+    Case(100, Trigger(10, 0, 200), 512, 10, 1, 120),
+    Case(1000, Trigger(50, 1, 600), 1024, 50, 1, 60),
+    Case(10_000, Trigger(50, 1, 1000), 1024, 100, 5, 60),
+)
+_DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 120)
+_WHOLE_RATE_SECONDS = 20
+_SHORTEST_DRAIN_SECONDS = 10
+
+
+def measure(scale: Scale) -> dict[str, Any]:
+    shorter = 1 if scale is Scale.FULL else 20
+    cases = CASES if scale is Scale.FULL else CASES[:2]
+    whole, took = _whole_rate(_WHOLE_RATE_SECONDS / shorter if scale is Scale.FULL else 0.2)
+    checked = _checked()
+    return {
+        "latency": vars(LATENCY),
+        "cases": [_steady(case, case.seconds / shorter) for case in cases],
+        "default": _steady(_DEFAULT, _DEFAULT.seconds / shorter),
+        "ramps": [_ramp(case, _RAMP_SECONDS / shorter) for case in cases if case.jobs_per_second <= 1000],
+        "whole_rate": whole,
+        "check": checked,
+        "figures": {"seconds_per_minute_of_10000_jobs": took}
+        | ({"largest_error_percent": checked["largest_error_percent"]} if checked else {}),
+    }
+
+
+def _checked() -> dict[str, Any] | None:
+    """Predictions for the section end_to_end of the latest results, which runs before this one; None without it."""
+    document = results_file.read()
+    medians = document["sections"].get("end_to_end", {}).get("medians", {})
+    return scale_check.check(medians, document["machine"]["cpus"]) if "burst" in medians else None
+
+
+def _steady(case: Case, seconds: float) -> dict[str, Any]:
+    outcome = simulate(case.scenario(is_scaled_up=True, seconds=seconds))
+    return _settings(case) | _figures(outcome, seconds)
+
+
+def _ramp(case: Case, seconds: float) -> dict[str, Any]:
+    outcome = simulate(case.scenario(is_scaled_up=False, seconds=seconds))
+    samples = [sample for sample in outcome.samples if sample.at_seconds <= seconds]
+    return {
+        "jobs_per_second": case.jobs_per_second,
+        "at_seconds": [sample.at_seconds for sample in samples],
+        "waiting": [sample.waiting for sample in samples],
+        "concurrency": [sample.concurrency for sample in samples],
+    } | _figures(outcome, seconds)
+
+
+def _whole_rate(seconds: float) -> tuple[dict[str, Any], float]:
+    """One cell with all of the highest rate: what it is worth, and how long simulating a minute of it takes."""
+    case = CASES[-1]
+    scenario = Case(case.jobs_per_second, case.processor, case.memory_mb, case.result_concurrency, 1, 0)
+    started = time.process_time()
+    outcome = simulate(scenario.scenario(is_scaled_up=True, seconds=seconds))
+    took = (time.process_time() - started) / seconds * 60
+    return _figures(outcome, seconds), round(took, 1)
+
+
+def _settings(case: Case) -> dict[str, Any]:
+    return {
+        "jobs_per_second": case.jobs_per_second,
+        "cells": case.cells,
+        "batch_size": case.processor.batch_size,
+        "batching_window_seconds": case.processor.batching_window_seconds,
+        "maximum_concurrency": case.processor.maximum_concurrency,
+        "memory_mb": case.memory_mb,
+        "result_concurrency": case.result_concurrency,
+    }
+
+
+def _figures(outcome: Outcome, seconds: float) -> dict[str, Any]:
+    document = outcome.to_document()
+    everyone = document["tenants"][-1]
+    # Not from the start, because in flight there is only what has arrived.
+    arriving = [sample for sample in outcome.samples if seconds / 3 <= sample.at_seconds <= seconds]
+    return {
+        "wait_p50_s": everyone["waitP50Seconds"],
+        "wait_p99_s": everyone["waitP99Seconds"],
+        "total_p50_s": everyone["totalP50Seconds"],
+        "total_p99_s": everyone["totalP99Seconds"],
+        "mean_concurrency": _mean(sample.concurrency for sample in arriving),
+        "mean_in_flight": _mean(sample.in_flight for sample in arriving),
+        "waiting_at_end": arriving[-1].waiting if arriving else 0,
+        "capacity_per_second": _capacity(outcome, seconds),
+        "result_handlers": document["concurrency"]["resultHandlerMax"],
+        "messages_per_batch": document["messagesPerBatch"],
+        "usd_per_million": document["usdPerMillionJobs"]["total"],
+    }
+
+
+def _capacity(outcome: Outcome, seconds: float) -> float | None:
+    """Jobs per second that end after the last one has arrived and while others wait; None if none wait for so long."""
+    busy = [sample for sample in outcome.samples if sample.at_seconds >= seconds and sample.waiting]
+    if len(busy) < _SHORTEST_DRAIN_SECONDS:
+        return None
+    return round((busy[0].open_jobs - busy[-1].open_jobs) / (busy[-1].at_seconds - busy[0].at_seconds), 1)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return round(sum(found) / len(found), 1) if found else 0.0
+
+
+def table(results: dict[str, Any]) -> str:
+    latency = results["latency"]
+    return "\n".join(
+        (
+            "[`ai-jobs simulate`](cli.md#what-would-it-take) predicts these figures for AWS; none was measured there. "
+            f"Model calls take {number(latency['p50_seconds'])} s (p50) and {number(latency['p99_seconds'])} s "
+            "(p99). All pollers and environments are warm, and the model's quota is large enough.",
+            "",
+            scaling_table(results),
+            "",
+            *(scale_check.table(results["check"]) if results["check"] else ()),
+        )
+    )
+
+
+def scaling_table(results: dict[str, Any]) -> str:
+    """The table of docs/scaling.md and docs/performance.md, and what the other runs showed."""
+    header = (
+        "jobs per second",
+        "cells",
+        "batch, window",
+        "maximum concurrency",
+        "wait p50, p99 (s)",
+        "total p50, p99 (s)",
+        "invocations",
+        "jobs in flight",
+        "US dollars per million jobs",
+    )
+    return "\n".join([markdown_table(header, [_row(case) for case in results["cases"]]), "", *_remarks(results)])
+
+
+def _row(case: dict[str, Any]) -> tuple[object, ...]:
+    cells = case["cells"]
+    return (
+        case["jobs_per_second"],
+        cells,
+        f"{case['batch_size']}, {case['batching_window_seconds']} s",
+        f"{case['maximum_concurrency']}{' each' if cells > 1 else ''}",
+        f"{number(case['wait_p50_s'])}, {number(case['wait_p99_s'])}",
+        f"{number(case['total_p50_s'])}, {number(case['total_p99_s'])}",
+        case["mean_concurrency"] * cells,
+        case["mean_in_flight"] * cells,
+        case["usd_per_million"],
+    )
+
+
+def _remarks(results: dict[str, Any]) -> Iterable[str]:
+    default, whole = results["default"], results["whole_rate"]
+    yield (
+        f"- With the module's defaults, {default['jobs_per_second']} jobs per second are too many: with a maximum "
+        f"concurrency of {default['maximum_concurrency']}, the service finishes {_finished(default)}."
+    )
+    for ramp in results["ramps"]:
+        yield (
+            f"- When {number(ramp['jobs_per_second'])} jobs per second start at once, up to "
+            f"{number(max(ramp['waiting']))} messages wait until Lambda has added enough pollers (300 a minute). The "
+            f"p99 of the wait in the first two minutes is {number(ramp['wait_p99_s'])} s."
+        )
+    yield (
+        f"- One cell can't do all {number(CASES[-1].jobs_per_second)} jobs per second: an event source mapping has at "
+        f"most 1,000 invocations. With the settings of the last line, it finishes {_finished(whole)}."
+    )
+    yield (
+        "- Simulating one minute of 10,000 jobs per second takes "
+        f"{number(results['figures']['seconds_per_minute_of_10000_jobs'])} s of computing."
+    )
+
+
+def _finished(figures: dict[str, Any]) -> str:
+    """Of a run with more jobs than it has capacity for; a smoke run ends before that shows."""
+    capacity = figures["capacity_per_second"]
+    return "all of them" if capacity is None else f"{number(capacity)} per second"
+
+
+def plot(results: dict[str, Any], folder: Path) -> None:
+    from bench import drawing
+
+    drawn, (left, right) = drawing.figure(2, height=3.4)
+    rates = [number(case["jobs_per_second"]) for case in results["cases"]]
+    series = {name: [case[f"wait_{name}_s"] for case in results["cases"]] for name in ("p50", "p99")}
+    drawing.bars(left, rates, series, unit="wait until the first claim (s)")
+    left.set_xlabel("jobs per second")
+    left.legend()
+    for ramp, color in zip(results["ramps"], (drawing.PEERS[0], drawing.PEERS[1], drawing.OURS), strict=False):
+        right.plot(
+            ramp["at_seconds"], ramp["waiting"], label=f"{number(ramp['jobs_per_second'])} per second", color=color
+        )
+    right.set_yscale("symlog")
+    right.set_xlabel("seconds after traffic starts at once")
+    right.set_ylabel("messages that wait")
+    right.legend()
+    drawing.save(drawn, folder, "scale")
