@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from ai_jobs.operate.simulation.outcome import Outcome
 
+BEGIN = "<!-- BEGIN scale (generated: make bench) -->"
+END = "<!-- END scale -->"
 TITLE = "At scale"
 PICTURE = (
     "Left: the wait of half of the jobs, and of all but 1%, at 10 to 10,000 jobs per second with the settings of the "
@@ -30,7 +32,7 @@ PICTURE = (
 LATENCY = Lognormal(5, 20)
 """Of the model: half of the calls take up to 5 s, and 1% take over 20 s."""
 
-_RAMP_SECONDS = 120
+_RAMPS, _RAMP_SECONDS = (100, 1000), 120
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ class Case:
 CASES = (
     Case(10, Trigger(10, 0, 30), 512, 10, 1, 300),
     Case(100, Trigger(10, 0, 200), 512, 10, 1, 120),
-    Case(1000, Trigger(50, 1, 600), 1024, 50, 1, 60),
-    Case(10_000, Trigger(50, 1, 1000), 1024, 100, 5, 60),
+    Case(1000, Trigger(50, 1, 600), 1024, 50, 1, 40),
+    Case(10_000, Trigger(50, 1, 1000), 1024, 100, 5, 30),
 )
-_DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 120)
-_WHOLE_RATE_SECONDS = 20
+_DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 600)
+_WHOLE_RATE_SECONDS = 10
 _SHORTEST_DRAIN_SECONDS = 10
 
 
@@ -87,7 +89,7 @@ def measure(scale: Scale) -> dict[str, Any]:
         "latency": vars(LATENCY),
         "cases": [_steady(case, case.seconds / shorter) for case in cases],
         "default": _steady(_DEFAULT, _DEFAULT.seconds / shorter),
-        "ramps": [_ramp(case, _RAMP_SECONDS / shorter) for case in cases if case.jobs_per_second <= 1000],
+        "ramps": [_ramp(case, _RAMP_SECONDS / shorter) for case in cases if case.jobs_per_second in _RAMPS],
         "whole_rate": whole,
         "check": checked,
         "figures": {"seconds_per_minute_of_10000_jobs": took}
@@ -174,22 +176,26 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def table(results: dict[str, Any]) -> str:
-    latency = results["latency"]
-    return "\n".join(
-        (
-            "[`ai-jobs simulate`](cli.md#what-would-it-take) predicts these figures for AWS; none was measured there. "
-            f"Model calls take {number(latency['p50_seconds'])} s (p50) and {number(latency['p99_seconds'])} s "
-            "(p99). All pollers and environments are warm, and the model's quota is large enough.",
-            "",
-            scaling_table(results),
-            "",
-            *(scale_check.table(results["check"]) if results["check"] else ()),
-        )
+    check = scale_check.table(results["check"]) if results["check"] else ()
+    return "\n".join((_introduction(results), "", _cases(results), "", *_remarks(results), "", *check))
+
+
+def scaling_part(results: dict[str, Any]) -> str:
+    """What docs/scaling.md shows of this section."""
+    picture = f"![{PICTURE}](img/bench-scale.png)"
+    return "\n".join((_introduction(results), "", picture, "", _cases(results), "", *_remarks(results)))
+
+
+def _introduction(results: dict[str, Any]) -> str:
+    p50, p99 = (number(results["latency"][name]) for name in ("p50_seconds", "p99_seconds"))
+    return (
+        "[`ai-jobs simulate`](cli.md#what-would-it-take) predicts these figures for AWS; none was measured there. "
+        f"Model\ncalls take {p50} s (p50) and {p99} s (p99). All pollers and environments are warm, and the model's "
+        "quota is\nlarge enough."
     )
 
 
-def scaling_table(results: dict[str, Any]) -> str:
-    """The table of docs/scaling.md and docs/performance.md, and what the other runs showed."""
+def _cases(results: dict[str, Any]) -> str:
     header = (
         "jobs per second",
         "cells",
@@ -198,10 +204,10 @@ def scaling_table(results: dict[str, Any]) -> str:
         "wait p50, p99 (s)",
         "total p50, p99 (s)",
         "invocations",
-        "jobs in flight",
+        "messages in flight",
         "US dollars per million jobs",
     )
-    return "\n".join([markdown_table(header, [_row(case) for case in results["cases"]]), "", *_remarks(results)])
+    return markdown_table(header, [_row(case) for case in results["cases"]])
 
 
 def _row(case: dict[str, Any]) -> tuple[object, ...]:
@@ -213,8 +219,8 @@ def _row(case: dict[str, Any]) -> tuple[object, ...]:
         f"{case['maximum_concurrency']}{' each' if cells > 1 else ''}",
         f"{number(case['wait_p50_s'])}, {number(case['wait_p99_s'])}",
         f"{number(case['total_p50_s'])}, {number(case['total_p99_s'])}",
-        case["mean_concurrency"] * cells,
-        case["mean_in_flight"] * cells,
+        round(case["mean_concurrency"] * cells),
+        round(case["mean_in_flight"] * cells),
         case["usd_per_million"],
     )
 
@@ -256,12 +262,12 @@ def plot(results: dict[str, Any], folder: Path) -> None:
     drawing.bars(left, rates, series, unit="wait until the first claim (s)")
     left.set_xlabel("jobs per second")
     left.legend()
-    for ramp, color in zip(results["ramps"], (drawing.PEERS[0], drawing.PEERS[1], drawing.OURS), strict=False):
+    for ramp, color in zip(results["ramps"], (drawing.PEERS[0], drawing.OURS), strict=False):
         right.plot(
             ramp["at_seconds"], ramp["waiting"], label=f"{number(ramp['jobs_per_second'])} per second", color=color
         )
     right.set_yscale("symlog")
     right.set_xlabel("seconds after traffic starts at once")
     right.set_ylabel("messages that wait")
-    right.legend()
+    right.legend(loc="center right")
     drawing.save(drawn, folder, "scale")
