@@ -1017,7 +1017,7 @@ def test_events_that_are_turned_off_are_not_looked_for(environment):
     [
         ("L-8A5B8E43", 99.0, "quota of API Gateway requests", "which need 100"),
         ("L-AB614373", 299.0, "quota of DynamoDB writes of a table", "which need 300"),
-        ("L-9B653E91", 99.0, "quota of EventBridge PutEvents", "which need 100"),
+        ("L-9B653E91", 9.0, "quota of EventBridge PutEvents", "which need 10"),
     ],
 )
 def test_a_quota_below_what_the_api_admits(environment, code, value, check, needs):  # R-S3

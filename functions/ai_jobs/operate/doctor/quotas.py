@@ -31,7 +31,7 @@ class _Quota:
     name: str
     service: str
     code: str
-    per_job: int
+    per_job: float
 
 
 _API_REQUESTS = _Quota("API Gateway requests", "apigateway", "L-8A5B8E43", per_job=1)
@@ -39,7 +39,8 @@ _API_REQUESTS = _Quota("API Gateway requests", "apigateway", "L-8A5B8E43", per_j
 # the table and to each index separately
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#default-limits-throughput).
 _TABLE_WRITES = _Quota("DynamoDB writes of a table", "dynamodb", "L-AB614373", per_job=3)
-_EVENTS = _Quota("EventBridge PutEvents", "events", "L-9B653E91", per_job=1)
+# Ten events are one request, and at rates that matter the publisher has as many.
+_EVENTS = _Quota("EventBridge PutEvents", "events", "L-9B653E91", per_job=0.1)
 
 # Of the models, Service Quotas has a quota for each way to call one, under the model's name
 # (https://docs.aws.amazon.com/bedrock/latest/userguide/quotas-runtime.html).
