@@ -68,7 +68,7 @@ class LocalTimes:
 
 
 class LocalRun:
-    """One run: jobs come at equal distances, or all of them wait when the trigger is switched on.
+    """One run: jobs come at equal distances, or all at once.
 
     Args:
         maximum_concurrency: of both functions on queues.
@@ -127,22 +127,24 @@ class LocalRun:
         was_idle = False
         while True:
             self._wake = self._env.event()
-            found = self._start_batch(self._requests, self._times.processor, self._has_outcome)
-            found += self._start_batch(self._responses, self._times.result_handler, self._is_stored)
-            found += self._filtered
-            self._filtered = 0
+            found = self._start_batches()
             if self._stream:
                 yield from self._publish()
-            elif found:
+            if found:
+                was_idle = False
                 yield self._env.timeout(0)
-            else:
-                if was_idle:
-                    yield self._env.timeout(_IDLE_GAP_SECONDS)
-                timeout = self._env.timeout(_IDLE_WAIT_SECONDS)
-                yield self._wake | timeout
-                was_idle = self._wake.triggered
                 continue
-            was_idle = False
+            if was_idle:
+                yield self._env.timeout(_IDLE_GAP_SECONDS)
+            yield self._wake | self._env.timeout(_IDLE_WAIT_SECONDS)
+            was_idle = self._wake.triggered
+
+    def _start_batches(self) -> int:
+        """Start what can be started. Returns how much there was, in the table's stream, too."""
+        found = self._filtered + self._stream
+        self._filtered = 0
+        found += self._start_batch(self._requests, self._times.processor, self._has_outcome)
+        return found + self._start_batch(self._responses, self._times.result_handler, self._is_stored)
 
     def _start_batch(self, queue: FairQueue, step: Step, end: Callable[[Job], None]) -> int:
         if not queue.depth or self._running[queue] >= self._most:
