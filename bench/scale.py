@@ -80,6 +80,7 @@ CASES = (
 _DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 600)
 _WHOLE_RATE_SECONDS = 10
 _SHORTEST_DRAIN_SECONDS = 10
+_SAMPLES_APART = 3
 
 
 def measure(scale: Scale) -> dict[str, Any]:
@@ -113,12 +114,11 @@ def _steady(case: Case, seconds: float) -> dict[str, Any]:
 
 def _ramp(case: Case, seconds: float) -> dict[str, Any]:
     outcome = simulate(case.scenario(is_scaled_up=False, seconds=seconds))
-    samples = [sample for sample in outcome.samples if sample.at_seconds <= seconds]
+    samples = [sample for sample in outcome.samples if sample.at_seconds <= seconds][::_SAMPLES_APART]
     return {
         "jobs_per_second": case.jobs_per_second,
         "at_seconds": [sample.at_seconds for sample in samples],
         "waiting": [sample.waiting for sample in samples],
-        "concurrency": [sample.concurrency for sample in samples],
     } | _figures(outcome, seconds)
 
 
