@@ -1,18 +1,20 @@
-"""docs/performance.md and the pictures in docs/img, from the results."""
+"""docs/performance.md, a part of docs/scaling.md, and the pictures in docs/img, from the results."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import sections
+from bench import scale, sections
 from bench.markdown import number
 from bench.targets import targets_table
+from scripts.generated import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PAGE = "docs/performance.md"
+SCALING_PAGE = "docs/scaling.md"
 PICTURES = "docs/img"
 
 HEAD = """\
@@ -25,8 +27,16 @@ carry over to other machines, and absolute times do not. Numbers are medians unl
 """
 
 
+def texts(document: dict[str, Any], root: Path) -> Iterator[tuple[Path, str]]:
+    """The files that follow from the results, with what is in them."""
+    yield root / PAGE, text(document)
+    path, found = root / SCALING_PAGE, document["sections"].get("scale")
+    if found and path.exists():
+        yield path, between(path.read_text(encoding="utf-8"), scale.BEGIN, scale.END, scale.scaling_part(found))
+
+
 def text(document: dict[str, Any]) -> str:
-    """The page."""
+    """The page of all sections."""
     found = document["sections"]
     parts = [HEAD, _machine(document["machine"]), "## Targets\n", targets_table(found) + "\n"]
     parts += [_section(name, found[name]) for name in sections.NAMES if name in found]
