@@ -63,6 +63,7 @@ lint: $(READY) ## Check style, types, layers of imports, Terraform, shell script
 	@$(PYTHON) -m scripts.module_docs --check
 	@$(PYTHON) -m scripts.copy_roots --check
 	@$(PYTHON) -m scripts.lifecycle_docs --check
+	@$(PYTHON) -m scripts.scaling_docs --check
 	@$(PYTHON) -m bench render --check
 	@echo "lint: passed"
 
@@ -75,6 +76,7 @@ docs: $(READY) ## Generate the modules' input and output tables, the lifecycle t
 	@$(PYTHON) -m scripts.module_docs
 	@$(PYTHON) -m scripts.copy_roots
 	@$(PYTHON) -m scripts.lifecycle_docs
+	@$(PYTHON) -m scripts.scaling_docs
 
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
 	@scripts/uv run --frozen --quiet --group picture python -m scripts.dashboard_picture

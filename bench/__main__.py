@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from bench import page, results, sections
 from scripts.project import ROOT, Failure, run
@@ -47,27 +46,19 @@ def measure(names: list[str], scale: sections.Scale, root: Path) -> None:
 
 
 def render(root: Path) -> None:
-    """Write the page, the README's section on cost, and the pictures."""
+    """Write the pages, the README's section on cost, and the pictures."""
     document = results.read(root)
-    for name, text in _texts(document, root).items():
-        path = root / name
+    for path, text in page.texts(document, root):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     page.draw(document, root)
 
 
-def _texts(document: dict[str, Any], root: Path) -> dict[str, str]:
-    """What is generated, by file; the README only where there is one."""
-    texts = {page.PAGE: page.text(document)}
-    return texts | ({page.README: page.readme(document, root)} if (root / page.README).exists() else {})
-
-
 def check(root: Path) -> None:
-    """Fail if the texts are not what the results give."""
-    for name, text in _texts(results.read(root), root).items():
-        path = root / name
+    """Fail if a page is not what the results give."""
+    for path, text in page.texts(results.read(root), root):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            raise Failure(f"out of date: {name}. Run: python -m bench render")
+            raise Failure(f"out of date: {path.relative_to(root)}. Run: python -m bench render")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ TABLE_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/acme-ai-jobs-test"
 FUNCTIONS = ("processor", "result_handler", "event_publisher")
 _TRACE = "Root=1-6b05d9f8-46de5acfb95438bbeff5aaae;Parent=53995c3f42cd8ad8;Sampled=0"
 
+AWS_SECONDS = 0.005
+"""How long SQS and DynamoDB take for a call, seen from a function in the same region, when they are quick."""
+
 # At least so many jobs, and so many batches, come before those that count: clients, connections, and caches exist then.
 _WARM_UP_JOBS, _WARM_UP_BATCHES = 50, 3
 
@@ -70,7 +73,9 @@ ENVIRONMENT = {
 }
 
 
-def measure(code: Path, batch: int, jobs: int, model_seconds: float = 0.0) -> dict[str, dict[str, Any]]:
+def measure(
+    code: Path, batch: int, jobs: int, model_seconds: float = 0.0, aws_seconds: float = AWS_SECONDS
+) -> dict[str, dict[str, Any]]:
     """Bring jobs from the request queue to their events, and return what each function needed for one of them.
 
     Args:
@@ -79,6 +84,7 @@ def measure(code: Path, batch: int, jobs: int, model_seconds: float = 0.0) -> di
         batch: how many records each invocation gets.
         jobs: how many jobs to measure, after the warm-up; rounded up to whole batches.
         model_seconds: how long the model takes to answer.
+        aws_seconds: how long any other call to AWS takes: what can go together in one call depends on it.
 
     Returns:
         By function: `cpu_ms` per job, of all threads, without the canned AWS's own; `calls` per job by operation, such
@@ -94,7 +100,8 @@ def measure(code: Path, batch: int, jobs: int, model_seconds: float = 0.0) -> di
     figures = {}
     for function in FUNCTIONS:
         events = [{"Records": records[start : start + batch]} for start in range(0, batches * batch, batch)]
-        plan = {"events": events, "warm_up": warm_up, "model_seconds": model_seconds, "rows": state["rows"]}
+        plan = {"events": events, "warm_up": warm_up, "rows": state["rows"]}
+        plan |= {"model_seconds": model_seconds, "aws_seconds": aws_seconds}
         state = _run(code, function, plan)
         figures[function] = _figures(state, (batches - warm_up) * batch)
         _check(function, state, batches * batch)
@@ -227,9 +234,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--jobs", type=int, default=500, help="how many to measure per size of the batch")
     parser.add_argument("--model-seconds", type=float, default=0.0)
+    parser.add_argument("--aws-seconds", type=float, default=AWS_SECONDS)
     arguments = parser.parse_args()
     for batch in arguments.batch:
-        figures = measure(arguments.code, batch, arguments.jobs, arguments.model_seconds)
+        figures = measure(arguments.code, batch, arguments.jobs, arguments.model_seconds, arguments.aws_seconds)
         cpu = sum(of["cpu_ms"] for of in figures.values())
         calls = sum(count for of in figures.values() for count in of["calls"].values())
         print(f"batch {batch}: {cpu:.2f} ms CPU, {calls:.2f} calls per job")

@@ -74,6 +74,7 @@ class CannedAWS:
 
     Attributes:
         model_seconds: how long the model takes.
+        aws_seconds: how long any other call takes.
         answer: the text of the model's response.
         rows: the jobs table, by job id, in DynamoDB's format.
         changes: each row before and after each of its updates, in order.
@@ -84,6 +85,7 @@ class CannedAWS:
     """
 
     model_seconds: float = 0.0
+    aws_seconds: float = 0.0
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     changes: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -102,8 +104,7 @@ class CannedAWS:
         """Stand in for `URLLib3Session.send`."""
         started = time.thread_time()
         operation, answer = self._operation(request)
-        if operation == "bedrock-runtime:Converse" and self.model_seconds:
-            time.sleep(self.model_seconds)
+        time.sleep(self.model_seconds if operation == "bedrock-runtime:Converse" else self.aws_seconds)
         with self._lock:
             content = answer(request)
             self.calls[operation] += 1

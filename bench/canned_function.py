@@ -39,7 +39,7 @@ class _Context(SimpleNamespace):
 
 def run(function: str, plan: dict[str, Any]) -> dict[str, Any]:
     """Call the function's handler with each event of the plan."""
-    aws = CannedAWS(plan["model_seconds"], plan["rows"])
+    aws = CannedAWS(plan["model_seconds"], plan["aws_seconds"], plan["rows"])
     with aws.installed():
         handler = importlib.import_module(f"{function}.handler").handler
         for event in plan["events"][: plan["warm_up"]]:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def between(page: str, begin: str, end: str, text: str) -> str:
+    """The page, with this text between the two markers."""
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}"
+
+
 def write_or_check(command: str, description: str, root: Path, files: Iterable[tuple[Path, str]]) -> None:
     """The main function of such a command.
 

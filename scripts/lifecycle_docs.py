@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ai_jobs.service.lifecycle import GROUPS, INDEXES, TRANSITIONS, Transition
-from scripts.generated import write_or_check
+from scripts.generated import between, write_or_check
 from scripts.project import ROOT, run
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ def _codes(fields: Iterable[str]) -> str:
 
 
 def _generated() -> Iterator[tuple[Path, str]]:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    yield PAGE, f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    yield PAGE, between(PAGE.read_text(encoding="utf-8"), BEGIN, END, table())
 
 
 def main() -> None:

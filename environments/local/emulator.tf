@@ -29,14 +29,14 @@ output "config_max_age_seconds" {
   value       = lookup(var.jobs, "config_max_age_seconds", 15)
 }
 
-# AWS authorises Converse as bedrock:InvokeModel and the batch form of ChangeMessageVisibility as the plain one, and
-# the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in
+# AWS authorises Converse as bedrock:InvokeModel and the batch forms of ChangeMessageVisibility and SendMessage as the
+# plain ones, and the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in
 # its environment, and nowhere else.
 resource "aws_iam_role_policy" "emulator" {
   for_each = {
     processor = {
       role    = module.ai_jobs.processor_role_name
-      actions = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]
+      actions = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
     }
     reconciler = {
       role    = module.ai_jobs.reconciler_role_name

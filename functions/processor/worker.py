@@ -12,7 +12,8 @@ from typing import Any, Literal
 from aws_lambda_powertools import Logger
 
 from ai_jobs.aws import objects
-from ai_jobs.aws.queues import ReceivedMessage, change_visibility, send_ai_job_result
+from ai_jobs.aws.batch_sender import BatchSender
+from ai_jobs.aws.queues import ReceivedMessage, change_visibility
 from ai_jobs.contract import documents, timestamps
 from ai_jobs.contract.body import fits_in_message
 from ai_jobs.contract.errors import JOB_ID_TAKEN, AIJobsError, AWSError, ErrorClass, JobError
@@ -93,6 +94,7 @@ class Worker:
         self._store = store
         self._budget = budget.for_invocation(ends_at)
         self._model_calls = ModelCalls(settings, self._budget, reread, ends_at, model, clock)
+        self._results = BatchSender(settings.response_queue_url)
         self._ends_at = ends_at
         self._clock = clock
         self._jitter = jitter
@@ -239,7 +241,7 @@ class Worker:
             **outcome,
         )
         trace_header = attempt.message.trace_header
-        send_ai_job_result(message, queue_url=self.settings.response_queue_url, trace_header=trace_header)
+        self._results.send(message.to_body(), message.attributes(), job.user_id, trace_header)
 
     # From an error to the verdict
 

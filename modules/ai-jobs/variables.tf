@@ -406,8 +406,8 @@ variable "events" {
   description = <<-EOT
     Events for every job that ends (docs/events.md), on the account's default EventBridge bus or on event_bus. include_result adds
     results and error messages to them. parallelization_factor is how many batches of each shard of the table's stream are published
-    at once; the events of one job keep their order. enabled = false omits the function, its trigger, and the stream; if events are
-    turned on later, they cover the jobs that end from then on.
+    at once; the events of one job are still published in order. enabled = false omits the function, its trigger, and the stream; if
+    events are turned on later, they cover the jobs that end from then on.
   EOT
   type = object({
     enabled        = optional(bool, true)

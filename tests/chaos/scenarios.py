@@ -79,7 +79,7 @@ def unsent_results(system: System, count: int) -> list[Job]:
     unlucky = jobs[: min(30, count // 3)]
     for job in unlucky:
         system.ledger.more_calls(job)
-        system.proxy.add(_send_rule("response", job))
+        system.proxy.add(*_result_rules(job))
     uncopied = [system.job("SQS send failures", "429,200") for _ in range(min(10, count // 5))]
     for job in uncopied:
         system.proxy.add(_send_rule("request", job))
@@ -265,9 +265,7 @@ def killed(system: System, count: int, word: str) -> list[Job]:
     if word == "kill-after":
         # The result is held back until the worker is dead, and then dropped.
         for job in jobs:
-            body = f"contains(QueueUrl, '-response-') && contains(MessageBody, '{job.job_id}')"
-            rule = {"service": "sqs", "operation": "SendMessage", "body": body, "times": 1}
-            system.proxy.add(rule | {"latency": 1500, "reset": True})
+            system.proxy.add(_batch_with_result_of(job) | {"times": 1, "latency": 1500, "reset": True})
     jobs += [system.job(fault, others, allowed=allowed) for _ in range(count - killers)]
     system.send(jobs)
     return jobs
@@ -366,6 +364,17 @@ def slow_start(milliseconds: int, times: int) -> Rule:
 def _table_rule(body: str, **how_often: float) -> Rule:
     error = {"code": "ProvisionedThroughputExceededException", "status": 400}
     return {"service": "dynamodb", "operation": "UpdateItem", "body": body, "error": error} | how_often
+
+
+def _result_rules(job: Job) -> tuple[Rule, Rule]:
+    """A result that is not sent: neither together with others, nor by itself."""
+    error = {"code": "ServiceUnavailable", "status": 503}
+    return _batch_with_result_of(job) | {"times": SQS_TRIES, "error": error}, _send_rule("response", job)
+
+
+def _batch_with_result_of(job: Job) -> Rule:
+    body = f"contains(QueueUrl, '-response-') && contains(join(' ', Entries[].MessageBody), '{job.job_id}')"
+    return {"service": "sqs", "operation": "SendMessageBatch", "body": body}
 
 
 def _send_rule(queue: str, job: Job) -> Rule:

@@ -123,7 +123,9 @@ def test_a_local_role_has_exactly_what_only_the_emulator_asks_for(plans: dict[st
         if address.startswith("aws_iam_role_policy.emulator[")
     }
     assert policies == {
-        "bayon-coagent-ai-job-processor-local-eu-west-1": [["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch"]],
+        "bayon-coagent-ai-job-processor-local-eu-west-1": [
+            ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
+        ],
         "bayon-coagent-ai-job-reconciler-local-eu-west-1": [["sqs:ChangeMessageVisibilityBatch"]],
     }
 

@@ -25,6 +25,7 @@ def test_every_function_needs_cpu_time_and_writes_logs(figures):
 def test_a_job_costs_one_claim_one_model_call_and_one_write_of_its_result(figures):  # R-S1
     assert figures["processor"]["calls"]["dynamodb:UpdateItem"] == 1
     assert figures["processor"]["calls"]["bedrock-runtime:Converse"] == 1
+    assert figures["processor"]["calls"]["sqs:SendMessageBatch"] <= 1
     assert figures["result_handler"]["calls"] == {"dynamodb:UpdateItem": 1}
     assert figures["event_publisher"]["calls"] == {"events:PutEvents": pytest.approx(1 / 3)}
 

@@ -52,6 +52,8 @@ OUTPUTS = {
     "job_types": ["greeting", "poem"],
     "alarm_names": ["one", "two"],
     "service_alarm_name": "unhealthy",
+    "api_id": "a1b2c3",
+    "api_stage_name": "v1",
     "alarm_topic_arns": [TOPIC],
 }
 JOB_TYPE = {"modelId": MODEL, "prompt": "Hi", "maxTokens": 100, "timeoutSeconds": 60, "inputSchema": {}}
@@ -158,7 +160,20 @@ class Healthy:
         self.versions = [7, 6]
         self.deployments = [self.deployment(2, 7), self.deployment(1, 6)]
         self.document = {"version": "v", "jobTypes": {"greeting": dict(JOB_TYPE), "poem": JOB_TYPE | GUARDED}}
-        self.model = {"inferenceTypesSupported": ["ON_DEMAND"], "modelLifecycle": {"status": "ACTIVE"}}
+        self.stage = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
+        self.quotas = {"L-8A5B8E43": 10_000.0, "L-AB614373": 40_000.0, "L-9B653E91": 10_000.0}
+        self.token_quotas = {
+            "On-demand model inference tokens per minute for Amazon Nova Lite": 2_000_000.0,
+            "Cross-region model inference tokens per minute for Amazon Nova Lite V1": 4_000_000.0,
+            "Global cross-region model inference tokens per minute for Amazon Nova Lite": 8_000_000.0,
+            "On-demand model inference requests per minute for Amazon Nova Lite": 1.0,
+        }
+        self.model = {
+            "modelName": "Nova Lite",
+            "providerName": "Amazon",
+            "inferenceTypesSupported": ["ON_DEMAND"],
+            "modelLifecycle": {"status": "ACTIVE"},
+        }
         self.access = {
             "authorizationStatus": "AUTHORIZED",
             "entitlementAvailability": "AVAILABLE",
@@ -186,6 +201,15 @@ class Healthy:
             "SimulatePrincipalPolicy": self._simulated,
             "GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
             "GetSchedule": lambda parameters: self.schedule,
+            "GetStage": lambda parameters: self.stage,
+            "GetServiceQuota": lambda parameters: self._quota(parameters, refused("NoSuchResourceException")),
+            "GetAWSDefaultServiceQuota": lambda parameters: {"Quota": {"Value": 10_000.0}},
+            "ListServiceQuotas": lambda parameters: {
+                "Quotas": [
+                    {"QuotaName": name, "QuotaCode": f"L-{number}", "Value": value}
+                    for number, (name, value) in enumerate(self.token_quotas.items())
+                ]
+            },
             "DescribeTable": lambda parameters: {"Table": self.table},
             "DescribeTimeToLive": lambda parameters: {"TimeToLiveDescription": self.ttl},
             "HeadBucket": {},
@@ -203,6 +227,10 @@ class Healthy:
             "GetTopicAttributes": lambda parameters: {"Attributes": self.topic},
             "ListSubscriptionsByTopic": lambda parameters: {"Subscriptions": self.subscriptions},
         }
+
+    def _quota(self, parameters, unknown):
+        value = self.quotas.get(parameters["QuotaCode"])
+        return unknown if value is None else {"Quota": {"Value": value}}
 
     def _built(self, **variables):
         return {"Environment": {"Variables": {"AI_JOB_BUILD": "1.2.3+v7"} | variables}}
@@ -314,6 +342,10 @@ def test_all_is_well(environment):
         f"model {MODEL}'s permission",
         "guardrail abc",
         "guardrail abc's permission",
+        "quota of API Gateway requests",
+        "quota of DynamoDB writes of a table",
+        "quota of EventBridge PutEvents",
+        f"quota of model {MODEL}",
         "alarms",
         "topic alarms",
     ]
@@ -512,8 +544,9 @@ def test_no_trigger(environment):
     assert failed == ["request queue's trigger", "response queue's trigger", "event publisher's trigger"]
     # Then the size of the batches and the workers' concurrency are not known.
     others = [finding for finding in environment.wrong() if finding.state is State.WARNING]
-    assert [other.check for other in others] == ["processor's memory", "concurrency"]
-    assert {other.found for other in others} == {"not checked: the request queue has no trigger (see that finding)"}
+    assert [other.check for other in others] == ["processor's memory", "concurrency", "model quotas"]
+    unknown = "not checked: the request queue has no trigger (see that finding)"
+    assert [other.found for other in others[:2]] == [unknown, unknown]
 
 
 def test_lambda_takes_delayed_copies_for_a_loop(environment):
@@ -581,9 +614,9 @@ def test_deployments_of_another_profile_do_not_count(environment):
 
 def test_nothing_is_deployed(environment):
     environment.deployments = []
-    job_types, models = environment.wrong()
+    job_types, models, quotas = environment.wrong()
     assert job_types.found == "not checked: nothing is deployed yet"
-    assert models.found == "not checked: job types could not be read (see that finding)"
+    assert models.found == quotas.found == "not checked: job types could not be read (see that finding)"
 
 
 @pytest.mark.parametrize(
@@ -597,10 +630,10 @@ def test_nothing_is_deployed(environment):
 )
 def test_a_configuration_that_can_not_be_used(environment, document, found):
     environment.document = document
-    job_types, models = environment.wrong()
+    job_types, models, quotas = environment.wrong()
     assert job_types.state is State.FAILED
     assert found in job_types.found
-    assert models.state is State.WARNING
+    assert models.state is quotas.state is State.WARNING
 
 
 @pytest.mark.parametrize(
@@ -656,9 +689,10 @@ def test_models(environment, model, access, state, found):
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "ValidationException"])
 def test_an_unknown_model_names_its_job_types(environment, code):
     environment.calls.refuse("GetFoundationModel", code, "The provided model identifier is invalid.")
-    finding = environment.only()
+    finding, quota = environment.wrong()
     assert finding.state is State.FAILED
     assert "greeting, poem" in finding.advice
+    assert quota.found == f"not checked: Bedrock does not know {MODEL} (see the model's own finding)"
 
 
 @pytest.mark.parametrize("model_id", [PROFILE, f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}"])
@@ -761,6 +795,8 @@ def test_the_modules_own_topic_counts_where_the_list_is_not_known(environment):
 @pytest.mark.parametrize("operation", sorted({*PERMISSIONS} - {"GetInferenceProfile"}))
 def test_a_missing_permission_is_a_warning_that_names_it(environment, operation):
     environment.calls.refuse(operation, "403" if operation == "HeadBucket" else "AccessDeniedException")
+    if operation == "GetAWSDefaultServiceQuota":
+        environment.quotas.clear()
     wrong = environment.wrong()
     assert {finding.state for finding in wrong} == {State.WARNING}
     assert any(PERMISSIONS[operation] in finding.found for finding in wrong)
@@ -919,13 +955,11 @@ def test_the_accounts_concurrency(environment, account, maximum, waits, state, f
         (256, 11, "ok", "256 MB; 256 MB is the smallest that is safe with batches of 11"),
         (128, 1, "warning", "128 MB; batches of 1 with responses of 200 KB need 192 MB"),
         (3008, 101, "ok", "what batches of 101 need is not known"),
-        (3008, None, "ok", "what batches of unknown size need is not known"),
     ],
 )
 def test_the_processors_memory(environment, memory, batch, state, found):  # R-B4
     environment.functions["processor-test"]["MemorySize"] = memory
-    del environment.trigger["BatchSize"]
-    environment.trigger.update({"BatchSize": batch} if batch else {})
+    environment.trigger["BatchSize"] = batch
     (finding,) = [finding for finding in environment.findings() if finding.check == "processor's memory"]
     assert finding.state == state
     assert found in finding.found
@@ -993,3 +1027,93 @@ def test_events_that_are_turned_off_are_not_looked_for(environment):
         del environment.outputs[output]
     environment.outputs["events_enabled"] = False
     assert environment.wrong() == []
+
+
+# Quotas
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "check", "needs"),
+    [
+        ("L-8A5B8E43", 99.0, "quota of API Gateway requests", "which need 100"),
+        ("L-AB614373", 299.0, "quota of DynamoDB writes of a table", "which need 300"),
+        ("L-9B653E91", 9.0, "quota of EventBridge PutEvents", "which need 10"),
+    ],
+)
+def test_a_quota_below_what_the_api_admits(environment, code, value, check, needs):  # R-S3
+    environment.quotas[code] = value
+    finding = environment.only()
+    assert (finding.check, finding.state) == (check, State.WARNING)
+    assert f"{value:.0f} per second; the API admits 100 jobs per second (api.throttling_rate_limit)" in finding.found
+    assert needs in finding.found
+    assert f"--quota-code {code}" in finding.advice
+    assert "or lower api.throttling_rate_limit" in finding.advice
+
+
+def test_a_quota_that_the_account_never_changed_has_its_default(environment):
+    environment.quotas.clear()
+    assert environment.wrong() == []
+    assert len(environment.calls.of("GetAWSDefaultServiceQuota")) == 3
+
+
+def test_without_events_their_quota_does_not_matter(environment):
+    environment.outputs["events_enabled"] = False
+    environment.quotas["L-9B653E91"] = 0.0
+    assert environment.wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("model_id", "quota"),
+    [
+        (MODEL, "2,000,000"),
+        (PROFILE, "4,000,000"),
+        ("global.amazon.nova-lite-v1:0", "8,000,000"),
+        (f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:inference-profile/{PROFILE}", "4,000,000"),
+    ],
+)
+def test_the_models_quota_depends_on_the_way_to_it(environment, model_id, quota):
+    environment.calls.answers["GetInferenceProfile"] = profile_over(
+        f"arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}"
+    )
+    environment.document["jobTypes"] = {"greeting": JOB_TYPE | {"modelId": model_id}}
+    environment.outputs["job_types"] = ["greeting"]
+    (finding,) = [one for one in environment.findings() if one.check == f"quota of model {model_id}"]
+    assert finding.state is State.OK
+    assert finding.found.startswith(f"{quota} tokens per minute; up to 100 calls at once")
+
+
+def test_a_models_quota_below_what_runs_at_once(environment):  # R-S3
+    environment.document["jobTypes"]["greeting"]["maxTokens"] = 20_001
+    finding = environment.only()
+    assert (finding.check, finding.state) == (f"quota of model {MODEL}", State.WARNING)
+    assert "reserve 2,000,100 when they start" in finding.found
+    assert "lower processor.maximum_concurrency or max_tokens" in finding.advice
+    assert "--service-code bedrock --quota-code L-0 --desired-value 2000100" in finding.advice
+
+
+def test_no_more_calls_run_at_once_than_a_process_has_threads(environment):
+    environment.trigger["BatchSize"] = 1000
+    (finding,) = [one for one in environment.findings() if one.check == f"quota of model {MODEL}"]
+    assert "up to 500 calls at once" in finding.found
+
+
+def test_a_model_whose_quota_has_another_name_is_told(environment):
+    environment.model["modelName"] = "Nova Tiny"
+    finding = environment.only()
+    assert finding.state is State.WARNING
+    assert finding.found == "not checked: Service Quotas has no on-demand quota for Amazon Nova Tiny"
+
+
+def test_quotas_that_can_not_be_read_are_told_and_fail_nothing(environment):  # R-S3
+    for operation in ("GetServiceQuota", "ListServiceQuotas"):
+        environment.calls.refuse(operation, "UnknownOperationException")
+    wrong = environment.wrong()
+    assert [(one.check, one.state) for one in wrong] == [
+        ("quotas", State.WARNING),
+        ("model quotas", State.WARNING),
+    ]
+
+
+def test_an_api_without_a_rate_limit_is_told(environment):
+    environment.stage.clear()
+    assert environment.only().found == "not checked: the API's stage has no rate limit"

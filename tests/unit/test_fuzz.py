@@ -127,7 +127,7 @@ def _nothing_is_sent(monkeypatch):
     monkeypatch.setattr(delayed_copies, "send_message", lambda *args: "copy")
     for module in (worker_module, result_batch):
         monkeypatch.setattr(module, "send_to_dlq", lambda *args, **kwargs: None)
-    monkeypatch.setattr(worker_module, "send_ai_job_result", lambda *args, **kwargs: "id")
+    monkeypatch.setattr(worker_module.BatchSender, "send", lambda *args, **kwargs: "id")
     monkeypatch.setattr(worker_module, "change_visibility", lambda *args: None)
     monkeypatch.setattr(processor_batch, "change_visibility_of_all", lambda *args: [])
 

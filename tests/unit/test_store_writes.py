@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import threading
 from collections import Counter
 from datetime import timedelta
 from types import SimpleNamespace
 
+import boto3
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -23,10 +25,13 @@ from ai_jobs.service.job_store import OPEN_SHARDS, open_shard
 from ai_jobs.service.lifecycle import INDEXES
 from ai_jobs.service.outcomes import Submission
 from ai_jobs.service.table import JobsTable
+from ai_jobs.service.token_counters import Lease, counter_key
 from processor.batch import process_batch
 from processor.worker import Disposition, Worker
 from result_handler.batch import apply_batch
 from result_handler.settings import ResultHandlerSettings
+from scripts.project import ROOT
+from scripts.scaling_docs import COUNTER_BYTES, LEASE_BYTES
 
 
 def index_writes(keys, projected, before, after):
@@ -60,9 +65,14 @@ def size_of(value):
     return 1
 
 
+def bytes_of(item):
+    """The size of an item."""
+    return sum(len(name.encode()) + size_of(value) for name, value in item.items())
+
+
 def units_of(item):
     """The write units of an item: one per KB."""
-    return max(1, -(-sum(len(name.encode()) + size_of(value) for name, value in item.items()) // 1024))
+    return max(1, -(-bytes_of(item) // 1024))
 
 
 class Writes(Counter):
@@ -160,7 +170,8 @@ JOBS, BATCH, SECONDS = 100, 10, 0.1
 MOST_PER_KEY = 1000  # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 
 # One in ten is throttled, one retried, and one cancelled before it starts; one is submitted by POST.
-LIVES = (*["PUT"] * 6, "POST", "MODEL_THROTTLED", "MODEL_TIMEOUT", "cancelled")
+LIVES = (*["PUT"] * 6, "POST", "throttled", "retried", "cancelled")
+FAILURES = {"throttled": "MODEL_THROTTLED", "retried": "MODEL_TIMEOUT"}
 
 # 1,000 jobs per second in batches of 10 that take 2 s.
 INVOCATIONS_AT_ONCE = 200
@@ -175,16 +186,34 @@ class Failing:
 
     def __call__(self, job_type, prompt):
         self.seen[prompt.user] += 1
-        code = next((life for life in LIVES[7:9] if life in prompt.user), None)
+        code = next((code for life, code in FAILURES.items() if life in prompt.user), None)
         if code and self.seen[prompt.user] == 1:
             raise JobError(code, "on cue")
         return self.result
 
 
 @pytest.fixture
-def traffic(aws, settings, store, clock, job_types, result, body, record, messages_in, writes):
-    """Runs all the lives, from the submission to the result."""
-    budget = Budget(aws.table, daily_tokens_per_user=10**9, daily_tokens_total=10**12, clock=clock)
+def budget(aws, clock):
+    return Budget(aws.table, daily_tokens_per_user=10**9, daily_tokens_total=10**12, clock=clock)
+
+
+@pytest.fixture
+def open_leases(aws, budget, clock):
+    """Puts a user's counters into the table as they are while so many invocations hold 10,000 tokens of each."""
+
+    def put(number):
+        for counter in budget.counters("busy"):
+            names = [Lease(counter, clock() + timedelta(minutes=15), clock)._name for _ in range(number)]
+            numbers = dict.fromkeys(names, 10_000) | {"tokens": 10_000 * number, "expiresAt": 1_800_000_000}
+            item = {name: {"N": str(value)} for name, value in numbers.items()}
+            boto3.client("dynamodb").put_item(TableName=aws.table, Item=item | {"jobId": {"S": counter.key}})
+
+    return put
+
+
+@pytest.fixture
+def run_lives(aws, settings, store, clock, job_types, result, budget, body, record, messages_in):
+    """Runs jobs with these lives and users, from the submission to the result, and counts how they end."""
     handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, aws.bucket, 900)
     model = Failing(result)
     source = SimpleNamespace(get=lambda: job_types)
@@ -193,22 +222,18 @@ def traffic(aws, settings, store, clock, job_types, result, body, record, messag
         ends_at = clock() + timedelta(minutes=15)
         return Worker(settings, store, budget, source.get, ends_at, model, clock, lambda low, high: low)
 
-    def submit(number):
-        life, user = LIVES[number % 10], "busy" if (number + number // 10) % 10 < 3 else f"user-{number}"
+    def submit(number, life, user):
         text = body(jobId=f"job-{number}", userId=user, input={"name": f"{life} {number}"}, traceId="t")
         if life != "POST":
             store.submit(ReceivedJob.parse(text, {}, "m", clock()), 21_600, 1800)
+        clock.forward(milliseconds=1)
         if life == "cancelled":
             store.cancel(f"job-{number}")
         return record(text, UserId=user)
 
-    def run():
-        for _ in range(INVOCATIONS_AT_ONCE):
-            other = budget.for_invocation(clock() + timedelta(minutes=15))
-            other.reserve("busy", 1000)
-        writes.clear()
-        records = [submit(number) for number in range(JOBS)]
-        again = [one for number, one in enumerate(records) if number % 10 in (7, 8)]
+    def run(lives):
+        records = [submit(number, *life) for number, life in enumerate(lives)]
+        again = [one for one, (life, _) in zip(records, lives, strict=True) if life in ("throttled", "retried")]
         clock.forward(seconds=1)
         received = [*records, *again]
         for start in range(0, len(received), BATCH):
@@ -216,15 +241,55 @@ def traffic(aws, settings, store, clock, job_types, result, body, record, messag
         clock.forward(seconds=1)
         outcomes = messages_in(aws.response_queue)
         assert apply_batch([record(outcome.body) for outcome in outcomes], store, handler_settings) == []
-        return Counter(store.get(f"job-{number}")["status"] for number in range(JOBS))
+        return Counter(store.get(f"job-{number}")["status"] for number in range(len(lives)))
 
     return run
 
 
-def test_at_1000_jobs_a_second_no_key_takes_more_than_1000_writes(traffic, writes):  # R-S1
-    assert traffic() == {"completed": 90, "cancelled": 10}
+def documented_writes():
+    """The table in docs/scaling.md: by job, the writes of its row and of each index."""
+    lines = ROOT.joinpath("docs/scaling.md").read_text("utf-8").split("| job | row |")[1].splitlines()[2:]
+    rows = [line.strip("| ").split(" | ") for line in itertools.takewhile(lambda line: line.startswith("|"), lines)]
+    return {name: tuple(map(int, numbers)) for name, *numbers in rows}
+
+
+@pytest.mark.parametrize(
+    ("name", "life"),
+    [
+        ("submitted by PUT", "PUT"),
+        ("submitted by POST, or sent to the queue", "POST"),
+        ("throttled once", "throttled"),
+        ("retried once", "retried"),
+        ("cancelled before it starts", "cancelled"),
+    ],
+)
+def test_a_job_writes_what_is_documented(run_lives, writes, name, life):  # R-S1 R-S3
+    run_lives([(life, "user-1")])
+    counted = [sum(units for key, units in writes.items() if key[0] == place) for place in ("by-user", "open-jobs")]
+    assert (writes["table", "job-0"], *counted) == documented_writes()[name]
+
+
+def test_a_counter_takes_the_bytes_that_are_documented(budget, aws, clock):  # R-S1 R-S3
+    key = {"jobId": {"S": counter_key("2026-01-31")}}
+
+    def size():
+        return bytes_of(boto3.client("dynamodb").get_item(TableName=aws.table, Key=key)["Item"])
+
+    sizes = []
+    for _ in range(3):
+        budget.for_invocation(clock() + timedelta(minutes=15)).reserve("user-1", 99_999)
+        sizes.append(size())
+    assert {after - before for before, after in itertools.pairwise(sizes)} <= {LEASE_BYTES, LEASE_BYTES + 1}
+    assert sizes[0] <= COUNTER_BYTES + LEASE_BYTES
+
+
+def test_at_1000_jobs_a_second_no_key_takes_more_than_1000_writes(run_lives, open_leases, writes):  # R-S1
+    open_leases(INVOCATIONS_AT_ONCE)
+    users = ["busy" if (number + number // 10) % 10 < 3 else f"user-{number}" for number in range(JOBS)]
+    assert run_lives(list(zip(LIVES * (JOBS // 10), users, strict=True))) == {"completed": 90, "cancelled": 10}
     rates = {key: units / SECONDS for key, units in writes.items()}
     assert {key: rate for key, rate in rates.items() if rate > MOST_PER_KEY} == {}
+    assert rates["by-user", "busy"] == 960, "as docs/scaling.md has it"
 
 
 def test_index_writes_are_counted_as_dynamodb_does():

@@ -183,6 +183,22 @@ def get_iam_client() -> Any:
     return _client("iam", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
 
 
+def get_service_quotas_client() -> Any:
+    """The process's Service Quotas client, for the command, untyped because no stubs are installed.
+
+    Raises what `get_sqs_client` raises.
+    """
+    return _client("service-quotas", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+
+
+def get_apigateway_client() -> Any:
+    """The process's API Gateway client, for the command, untyped because no stubs are installed.
+
+    Raises what `get_sqs_client` raises.
+    """
+    return _client("apigateway", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+
+
 def get_scheduler_client() -> EventBridgeSchedulerClient:
     """The process's EventBridge Scheduler client, for the command. Raises what `get_sqs_client` raises."""
     client: EventBridgeSchedulerClient = _client("scheduler", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 MAX_DELAY_SECONDS = LIMITS["delay_seconds"].max
 """The longest delay of one SQS message."""
 
+BATCH_LIMIT = 10
+"""How many messages one call takes."""
+
 _MAX_VISIBILITY_SECONDS = LIMITS["visibility_timeout_seconds"].max
-_BATCH_LIMIT = 10
 _ATTRIBUTE_LIMIT = 10
 
 
@@ -156,17 +158,29 @@ def send_message(
     if not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
         raise ValueError(f"delay_seconds is {delay_seconds}. It must be from 0 to {MAX_DELAY_SECONDS}.")
     check_message_size(body, attributes)
-    arguments: dict[str, Any] = {"MessageGroupId": group_id} if group_id else {}
+    arguments = message_arguments(body, attributes, group_id, delay_seconds, trace_header)
+    with reported_as_aws_error("send to", queue_url):
+        answer = get_sqs_sending_client().send_message(QueueUrl=queue_url, **arguments)
+    return answer["MessageId"]
+
+
+def message_arguments(
+    body: str,
+    attributes: Mapping[str, str],
+    group_id: str | None = None,
+    delay_seconds: int = 0,
+    trace_header: str | None = None,
+) -> dict[str, Any]:
+    """The arguments of SendMessage, or an entry of SendMessageBatch, from those of `send_message`."""
+    arguments: dict[str, Any] = {"MessageBody": body, "MessageAttributes": to_message_attributes(attributes)}
+    if group_id:
+        arguments["MessageGroupId"] = group_id
     if delay_seconds:
         arguments["DelaySeconds"] = delay_seconds
     if trace_header:
         trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace_header}}
         arguments["MessageSystemAttributes"] = trace
-    with reported_as_aws_error("send to", queue_url):
-        answer = get_sqs_sending_client().send_message(
-            QueueUrl=queue_url, MessageBody=body, MessageAttributes=to_message_attributes(attributes), **arguments
-        )
-    return answer["MessageId"]
+    return arguments
 
 
 def check_message_size(body: str, attributes: Mapping[str, str]) -> None:
@@ -278,13 +292,13 @@ def change_visibility_of_all(queue_url: str, receipt_handles: Iterable[str], sec
     """
     handles = list(receipt_handles)
     codes: list[str] = []
-    for start in range(0, len(handles), _BATCH_LIMIT):
+    for start in range(0, len(handles), BATCH_LIMIT):
         with reported_as_aws_error("change the visibility of messages in", queue_url):
             answer = get_sqs_sending_client().change_message_visibility_batch(
                 QueueUrl=queue_url,
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
-                    for index, handle in enumerate(handles[start : start + _BATCH_LIMIT])
+                    for index, handle in enumerate(handles[start : start + BATCH_LIMIT])
                 ],
             )
         codes += [failure["Code"] for failure in answer.get("Failed", [])]

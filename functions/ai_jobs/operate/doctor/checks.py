@@ -15,6 +15,7 @@ from ai_jobs.operate.doctor.job_types import check_job_types
 from ai_jobs.operate.doctor.memory import check_memory
 from ai_jobs.operate.doctor.models import check_models
 from ai_jobs.operate.doctor.queues import check_dlq, check_queue
+from ai_jobs.operate.doctor.quotas import check_quotas
 from ai_jobs.operate.doctor.workers import (
     WORKERS,
     check_concurrency,
@@ -40,6 +41,7 @@ _CHECKS: dict[str, Check] = {
     "bucket": check_bucket,
     "job types": check_job_types,
     "models": check_models,
+    "quotas": check_quotas,
     "alarms": check_alarms,
     "topics": check_topics,
 }

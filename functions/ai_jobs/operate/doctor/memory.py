@@ -31,9 +31,9 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     if trigger is None:
         raise NotCheckedError("the request queue has no trigger (see that finding)")
     batch = trigger.batch_size
-    safe = smallest_safe_memory_mb(batch) if batch else None
+    safe = smallest_safe_memory_mb(batch)
     if safe is None:
-        yield Finding(name, State.OK, f"{configured} MB; what batches of {batch or 'unknown size'} need is not known")
+        yield Finding(name, State.OK, f"{configured} MB; what batches of {batch} need is not known")
     elif configured < safe:
         found = f"{configured} MB; batches of {batch} with responses of 200 KB need {safe} MB"
         yield Finding(name, State.WARNING, found, f"set processor.memory_mb = {safe}, and run terraform apply")
@@ -41,7 +41,7 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
         yield Finding(name, State.OK, f"{configured} MB; {_saving(configured, safe, batch)}")
 
 
-def _saving(configured: int, safe: int, batch: int | None) -> str:
+def _saving(configured: int, safe: int, batch: int) -> str:
     smallest = f"{safe} MB is the smallest that is safe with batches of {batch}"
     saved = 1 - safe / configured
     return f"{smallest}, and would cost {saved:.0%} less while jobs wait for their models" if saved else smallest

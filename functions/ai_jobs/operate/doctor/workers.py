@@ -13,7 +13,8 @@ from ai_jobs.operate.triggers import ENABLED, PAUSED, Trigger, find_trigger
 WORKERS = {"request queue": "processor", "response queue": "result handler"}
 """By queue, the function that works on it."""
 
-# The reconciler has one invocation at a time. The event publisher has one for each of the stream's few shards.
+# The reconciler has one invocation at a time. The event publisher has `events.parallelization_factor` for each shard of
+# the stream, but has work only for a fraction of a second per batch.
 _OTHER_FUNCTIONS = 2
 
 # What AWS gives an account that is not new (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).

@@ -1,0 +1,36 @@
+"""The messages that a peer sends for its jobs, in the peers' own environment: `python -m bench.peer_messages MODULE`.
+
+Reads [[job id, prompt], ...] from stdin and prints the arguments of each SendMessage, which is not sent: that is done
+by the load client, the same way for everyone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+from unittest import mock
+
+from botocore.client import BaseClient
+
+
+def main() -> None:
+    peer = importlib.import_module(sys.argv[1])
+    call = vars(BaseClient)["_make_api_call"]
+    sent: list[dict[str, Any]] = []
+
+    def record(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation != "SendMessage":
+            return call(client, operation, arguments)
+        sent.append(arguments)
+        return {"MessageId": "", "MD5OfMessageBody": ""}
+
+    with mock.patch.object(BaseClient, "_make_api_call", record):
+        for job_id, prompt in json.load(sys.stdin):
+            peer.submit(job_id, prompt)
+    json.dump(sent, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Writes the tables of docs/scaling.md that can be computed; --check only compares.
+
+python -m scripts.scaling_docs [--check]
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+from ai_jobs.operate.simulation.costs import PRICES
+from scripts.generated import between, write_or_check
+from scripts.project import ROOT, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+PAGE = ROOT / "docs/scaling.md"
+
+# The reference job: its tokens, and the percentiles of its model call in seconds.
+INPUT_TOKENS, OUTPUT_TOKENS, MAX_TOKENS = 500, 300, 2048
+P50_SECONDS, P99_SECONDS = 5, 20
+WRITES_PER_JOB = 3
+
+# A counter of the budget, in bytes: the row without leases, and one lease (tests/unit/test_store_writes.py).
+COUNTER_BYTES, LEASE_BYTES = 60, 14
+
+HOURS_PER_MONTH = 730
+SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
+# One Fargate task.
+TASK_VCPU, TASK_GB, CALLS_PER_TASK, UTILIZATION = 1, 2, 200, 0.5
+# Of amazon.nova-lite-v1:0, the module's default, in US dollars per million tokens (modules/ai-jobs, model_prices).
+INPUT_PRICE, OUTPUT_PRICE = 0.06, 0.24
+
+
+def longest_of(calls: int) -> float:
+    """How many seconds the longest of so many model calls takes on average (lognormal; an integral of 1 - F^n)."""
+    sigma = math.log(P99_SECONDS / P50_SECONDS) / NormalDist().inv_cdf(0.99)
+    latency, step = NormalDist(math.log(P50_SECONDS), sigma), 0.01
+    return sum(step * (1 - latency.cdf(math.log(index * step)) ** calls) for index in range(1, 20_000))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (header, ["---"] * len(header), *rows))
+
+
+def rounded(value: float) -> str:
+    """Two significant digits: the model's times are not known any better."""
+    digits = 1 - math.floor(math.log10(value))
+    return f"{round(value, digits):,.0f}" if digits <= 0 else f"{round(value, digits):g}"
+
+
+def needs() -> str:
+    """What each rate needs."""
+    header = [
+        "jobs per second",
+        "model calls at once",
+        "tokens per minute",
+        "invocations, batch 10",
+        "invocations, batch 50",
+        "messages in flight, batch 50",
+        "writes per second of the table and of each index",
+    ]
+    return table(header, (_needs(rate) for rate in (10, 100, 1000, 10_000)))
+
+
+def _needs(rate: int) -> list[str]:
+    tokens = rate * 60 * (INPUT_TOKENS + OUTPUT_TOKENS)
+    in_flight = rate * longest_of(50)
+    calls, batches_of_10, batches_of_50 = rate * longest_of(1), rate / 10 * longest_of(10), in_flight / 50
+    estimates = (calls, batches_of_10, batches_of_50, in_flight)
+    at_once, of_10, of_50, messages = map(rounded, estimates)
+    return [f"{rate:,}", at_once, f"{tokens:,}", of_10, of_50, messages, f"{rate * WRITES_PER_JOB:,}"]
+
+
+def counters() -> str:
+    """What a counter of the budget costs at 1,000 jobs per second."""
+    rows = [[f"batches of {batch}", *(_counter_units(batch, seconds) for seconds in SECONDS)] for batch in (10, 25, 50)]
+    return table(["", *(f"{seconds} s per batch" for seconds in SECONDS)], rows)
+
+
+SECONDS = (1, 2, 5, 10, 20)
+
+
+def _counter_units(batch: int, seconds: int) -> str:
+    invocations = 1000 / batch
+    units = math.ceil((COUNTER_BYTES + LEASE_BYTES * invocations * seconds) / 1024)
+    needed = 2 * invocations * units
+    return f"{needed:,.0f}" if needed <= 1000 else f"**{needed:,.0f}**"
+
+
+def fargate() -> str:
+    """Where two tasks cost as much as the processor."""
+    header = [
+        "processor",
+        "US dollars per million jobs",
+        "two tasks are cheaper from",
+        "100 jobs per second, a month: Lambda",
+        "Fargate",
+        "the model",
+    ]
+    return table(header, [_fargate(memory_mb, batch) for memory_mb, batch in ((3008, 10), (512, 10), (1024, 50))])
+
+
+def _fargate(memory_mb: int, batch: int) -> list[str]:
+    gb_seconds = memory_mb / 1024 * longest_of(batch) / batch
+    per_job = gb_seconds * PRICES["lambda_gb_second"] + PRICES["lambda_request"] / batch
+    task = HOURS_PER_MONTH * (TASK_VCPU * PRICES["fargate_vcpu_hour"] + TASK_GB * PRICES["fargate_gb_hour"])
+    jobs, per_task = 100 * SECONDS_PER_MONTH, CALLS_PER_TASK * UTILIZATION / longest_of(1)
+    model = jobs * (INPUT_TOKENS * INPUT_PRICE + OUTPUT_TOKENS * OUTPUT_PRICE) / 1_000_000
+    return [
+        f"{memory_mb:,} MB, batches of {batch}",
+        f"{per_job * 1_000_000:.1f}",
+        f"{2 * task / per_job / SECONDS_PER_MONTH:.1f} jobs per second",
+        *(f"${rounded(dollars)}" for dollars in (jobs * per_job, math.ceil(100 / per_task) * task, model)),
+    ]
+
+
+TABLES = {"needs": needs, "counters": counters, "fargate": fargate}
+
+
+def _generated() -> Iterator[tuple[Path, str]]:
+    page = PAGE.read_text(encoding="utf-8")
+    for name, make in TABLES.items():
+        page = between(page, f"<!-- BEGIN {name} (generated: make docs) -->", f"<!-- END {name} -->", make())
+    yield PAGE, page
+
+
+def main() -> None:
+    write_or_check("scaling_docs", "The computed tables of docs/scaling.md.", ROOT, _generated())
+
+
+if __name__ == "__main__":
+    run(main)
