@@ -195,5 +195,5 @@ def plot(results: dict[str, Any], folder: Path) -> None:
     drawing.rows(axes, medians, peers=(USUAL,), floor=(BARE,), unit="ms from the import to the first request")
     if USUAL in medians:
         drawing.bound(axes, 0.3 * medians[USUAL], "target: 0.3 x the usual way", vertical=True)
-    axes.legend(loc="lower right")
+        axes.legend(loc="lower right")
     drawing.save(figure, folder, "cold_start")

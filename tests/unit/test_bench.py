@@ -76,3 +76,13 @@ def test_the_peers_are_pinned_outside_the_project() -> None:
     locked = peers.REQUIREMENTS.read_text(encoding="utf-8")
     assert all(f"\n{name}=={version} " in locked for name, version in pinned.items())
     assert 'name = "celery"' not in (ROOT / "uv.lock").read_text(encoding="utf-8")
+
+
+def test_the_readme_and_the_page_follow_from_the_results() -> None:
+    for path, text in page.texts(results.read(ROOT), ROOT):
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is old: python -m bench render"
+
+
+def test_every_missed_target_is_explained() -> None:
+    """On the page that is committed."""
+    assert [target.what for target in targets.missed(results.read(ROOT)["sections"]) if not target.cause] == []
