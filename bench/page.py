@@ -1,10 +1,10 @@
-"""docs/performance.md, a part of docs/scaling.md, and the pictures in docs/img, from the results."""
+"""docs/performance.md, parts of docs/scaling.md and the README, and the pictures in docs/img, from the results."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import scale, sections
+from bench import cost, scale, sections
 from bench.markdown import number
 from bench.targets import targets_table
 from scripts.generated import between
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PAGE = "docs/performance.md"
 SCALING_PAGE = "docs/scaling.md"
 PICTURES = "docs/img"
+README = "README.md"
 
 HEAD = """\
 # Performance
@@ -29,10 +30,16 @@ carry over to other machines, and absolute times do not. Numbers are medians unl
 
 def texts(document: dict[str, Any], root: Path) -> Iterator[tuple[Path, str]]:
     """The files that follow from the results, with what is in them."""
+    found = document["sections"]
     yield root / PAGE, text(document)
-    path, found = root / SCALING_PAGE, document["sections"].get("scale")
-    if found and path.exists():
-        yield path, between(path.read_text(encoding="utf-8"), scale.BEGIN, scale.END, scale.scaling_part(found))
+    if "scale" in found and (root / SCALING_PAGE).exists():
+        yield _with_part(root / SCALING_PAGE, scale.BEGIN, scale.END, scale.scaling_part(found["scale"]))
+    if "cost" in found and (root / README).exists():
+        yield _with_part(root / README, cost.BEGIN, cost.END, cost.readme(found["cost"]))
+
+
+def _with_part(path: Path, begin: str, end: str, part: str) -> tuple[Path, str]:
+    return path, between(path.read_text(encoding="utf-8"), begin, end, part)
 
 
 def text(document: dict[str, Any]) -> str:

@@ -85,6 +85,7 @@ row with its indexes, and sends a message: two calls in turn instead of one.""",
         fix="A PUT that only sent a message would be faster, but GET would not find its job at once. POST is that.",
     ),
     Target("cold start of the processor", "cold_start", "share_of_the_usual_way", 0.3, "x the usual way"),
+    Target("peak memory with responses of 200 KB", "cost", "memory_share", 0.5, "x the smallest safe memory"),
     Target("the largest zip", "packaging", "largest_zip_mb", 4, "MB"),
     Target(
         "the largest error of the simulation",
