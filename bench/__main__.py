@@ -1,7 +1,7 @@
-"""Measures the sections and writes bench/results.json and what follows from it (`bench.page`).
+"""Measures the sections and writes bench/results.json, docs/performance.md, and docs/img/bench-*.png.
 
 python -m bench [SECTION ...]      # all sections, or these; the others keep their results
-python -m bench render [--check]   # only what follows from the results; --check compares the texts
+python -m bench render [--check]   # the page and the pictures from the results; --check only compares the page
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from scripts.project import ROOT, Failure, run
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0])
     parser.add_argument("what", nargs="*", metavar="SECTION", help=f"{', '.join(sections.NAMES)}, or render")
-    parser.add_argument("--check", action="store_true", help="with render: change nothing; fail if a text is old")
+    parser.add_argument("--check", action="store_true", help="with render: change nothing; fail if the page is old")
     parser.add_argument("--smoke", action="store_true", help="measure as little as shows that it works, without peers")
-    parser.add_argument("--root", type=Path, default=ROOT, help="where the results and the pages are written")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where the results and the page are written")
     given = parser.parse_args()
     if given.what == ["render"]:
         (check if given.check else render)(given.root)
@@ -46,7 +46,7 @@ def measure(names: list[str], scale: sections.Scale, root: Path) -> None:
 
 
 def render(root: Path) -> None:
-    """Write the pages and the pictures."""
+    """Write the pages, the README's section on cost, and the pictures."""
     document = results.read(root)
     for path, text in page.texts(document, root):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TITLE = "Cost"
 PICTURE = "Lines: US dollars per million jobs by the model's time, for four ways to run them."
 
-BEGIN = "<!-- BEGIN cost (generated: make bench) -->"
+BEGIN = "<!-- BEGIN cost (generated: python -m bench render) -->"
 END = "<!-- END cost -->"
 
 MODEL_SECONDS = (2, 10, 30, 120)
@@ -257,7 +257,7 @@ def _memory_table(memory: dict[str, dict[str, Any]]) -> str:
     return markdown_table(header, rows)
 
 
-def readme(results: dict[str, Any]) -> str:
+def readme_part(results: dict[str, Any]) -> str:
     """The README's section on cost."""
     figures, tuned = results["figures"], WAYS[1]
     default_usd, tuned_usd = (f"${figures[name]:,.0f}" for name in ("default_at_30_s", "tuned_at_30_s"))

@@ -32,14 +32,16 @@ def texts(document: dict[str, Any], root: Path) -> Iterator[tuple[Path, str]]:
     """The files that follow from the results, with what is in them."""
     found = document["sections"]
     yield root / PAGE, text(document)
-    if "scale" in found and (root / SCALING_PAGE).exists():
-        yield _with_part(root / SCALING_PAGE, scale.BEGIN, scale.END, scale.scaling_part(found["scale"]))
-    if "cost" in found and (root / README).exists():
-        yield _with_part(root / README, cost.BEGIN, cost.END, cost.readme(found["cost"]))
+    if "scale" in found:
+        yield from _with_part(root / SCALING_PAGE, scale.BEGIN, scale.END, scale.scaling_part(found["scale"]))
+    if "cost" in found:
+        yield from _with_part(root / README, cost.BEGIN, cost.END, cost.readme_part(found["cost"]))
 
 
-def _with_part(path: Path, begin: str, end: str, part: str) -> tuple[Path, str]:
-    return path, between(path.read_text(encoding="utf-8"), begin, end, part)
+def _with_part(path: Path, begin: str, end: str, part: str) -> Iterator[tuple[Path, str]]:
+    """A file of which this is a part; nothing if there is no such file, as where a smoke run writes."""
+    if path.exists():
+        yield path, between(path.read_text(encoding="utf-8"), begin, end, part)
 
 
 def text(document: dict[str, Any]) -> str:

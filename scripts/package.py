@@ -170,7 +170,7 @@ def _dependencies() -> Path:
         shutil.rmtree(old)
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         requirements = Path(folder) / "requirements.txt"
-        requirements.write_text(_export(), encoding="utf-8")
+        requirements.write_text(export_requirements(), encoding="utf-8")
         installed = Path(folder) / "site"
         _uv(
             *("pip", "install", "--target", str(installed), "--python", sys.executable),
@@ -183,7 +183,7 @@ def _dependencies() -> Path:
     return site
 
 
-def _export() -> str:
+def export_requirements() -> str:
     selection = ("--frozen", "--no-dev", "--no-emit-project", "--extra", "functions")
     return _uv("export", "--no-header", "--no-annotate", *selection)
 

@@ -33,7 +33,7 @@ class Trigger:
         state: `enabled`, `paused`, or a transition: `creating`, `enabling`, `disabling`, `updating`, `deleting`.
         reports_failures: whether the function reports which messages failed (`ReportBatchItemFailures`).
         last_result: what Lambda says about the last batch; empty if it says nothing.
-        batch_size: the most messages or records that one invocation gets; None if Lambda does not say.
+        batch_size: how many messages or records one invocation gets at most.
         maximum_concurrency: how many concurrent invocations a queue may cause; None if only the account limits it.
         on_failure_arn: where a stream's trigger sends what it gives up on; None if nowhere.
     """
@@ -43,7 +43,7 @@ class Trigger:
     state: str
     reports_failures: bool
     last_result: str
-    batch_size: int | None = None
+    batch_size: int = 1
     maximum_concurrency: int | None = None
     on_failure_arn: str | None = None
 
@@ -117,7 +117,7 @@ def _trigger(mapping: Mapping[str, Any]) -> Trigger:
         state=_STATES.get(state, state.lower()),
         reports_failures="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
         last_result=mapping.get("LastProcessingResult", ""),
-        batch_size=mapping.get("BatchSize"),
+        batch_size=mapping.get("BatchSize", 1),
         maximum_concurrency=mapping.get("ScalingConfig", {}).get("MaximumConcurrency"),
         on_failure_arn=mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
     )
