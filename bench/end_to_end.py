@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PICTURE", "TITLE", "measure", "plot", "table"]
 
 # Jobs at each rate, in each of so many rounds.
-RATES = {1: 6, 20: 60, 40: 100, 100: 200}
+RATES = {1: 8, 20: 60, 40: 100, 100: 200}
 ROUNDS = {1: 1, 20: 2, 40: 2, 100: 2}
 BURST_JOBS = 1000
 BURST_ROUNDS = 2
