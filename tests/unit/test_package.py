@@ -182,9 +182,9 @@ def test_a_cold_start_imports_nothing_beyond_its_budget(
         return
     extra = sorted(set(imported) - set(budget[name]))
     assert not extra, (
-        f"The cold start of {name} imports {extra}, which its budget in {BUDGET.name} does not have. A cold start takes "
-        "longer with each module: avoid the import, or import it where it is first needed. If it must be, renew the "
-        f"budget: {RENEW}=1 python -m pytest -p no:terraform -k budget {Path(__file__).name}"
+        f"The cold start of {name} imports {extra}, which its budget in {BUDGET.name} does not have. A cold start "
+        "takes longer with each module: avoid the import, or import it where it is first needed. If it must be, renew "
+        f"the budget: {RENEW}=1 python -m pytest -p no:terraform -k budget {Path(__file__).name}"
     )
 
 
