@@ -46,19 +46,19 @@ def measure(names: list[str], scale: sections.Scale, root: Path) -> None:
 
 
 def render(root: Path) -> None:
-    """Write the page and the pictures."""
+    """Write the pages, the README's section on cost, and the pictures."""
     document = results.read(root)
-    path = root / page.PAGE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page.text(document), encoding="utf-8")
+    for path, text in page.texts(document, root):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     page.draw(document, root)
 
 
 def check(root: Path) -> None:
-    """Fail if the page is not what the results give."""
-    path = root / page.PAGE
-    if not path.exists() or path.read_text(encoding="utf-8") != page.text(results.read(root)):
-        raise Failure(f"out of date: {page.PAGE}. Run: python -m bench render")
+    """Fail if a page is not what the results give."""
+    for path, text in page.texts(results.read(root), root):
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            raise Failure(f"out of date: {path.relative_to(root)}. Run: python -m bench render")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ class CannedAWS:
     Attributes:
         model_seconds: how long the model takes.
         aws_seconds: how long any other call takes.
+        answer: the text of the model's response.
         rows: the jobs table, by job id, in DynamoDB's format.
         changes: each row before and after each of its updates, in order.
         messages: what was sent to SQS: `{"body", "attributes", "trace_header"}`.
@@ -89,6 +90,7 @@ class CannedAWS:
     changes: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     published: int = 0
+    answer: str = ANSWER
     calls: Counter[str] = field(default_factory=Counter)
     own_cpu_seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -128,7 +130,7 @@ class CannedAWS:
             "dynamodb:PutItem": self._put_item,
             "dynamodb:UpdateItem": self._update_item,
             "events:PutEvents": self._put_events,
-            "bedrock-runtime:Converse": lambda _: _CONVERSATION,
+            "bedrock-runtime:Converse": lambda _: _conversation(self.answer),
             "appconfigdata:StartConfigurationSession": lambda _: {"InitialConfigurationToken": "token-0"},
             "appconfigdata:GetLatestConfiguration": lambda _: JOB_TYPES,
         }
@@ -174,12 +176,13 @@ class CannedAWS:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": f"event-{next(self._numbers)}"} for _ in entries]}
 
 
-_CONVERSATION = {
-    "metrics": {"latencyMs": 812},
-    "output": {"message": {"content": [{"text": ANSWER}], "role": "assistant"}},
-    "stopReason": "end_turn",
-    "usage": {"inputTokens": 96, "outputTokens": 304, "totalTokens": 400},
-}
+def _conversation(answer: str) -> dict[str, Any]:
+    return {
+        "metrics": {"latencyMs": 812},
+        "output": {"message": {"content": [{"text": answer}], "role": "assistant"}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 96, "outputTokens": 304, "totalTokens": 400},
+    }
 
 
 def _model_operation(path: str) -> str:

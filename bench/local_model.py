@@ -21,13 +21,16 @@ from ai_jobs.operate.simulation.fair_queue import RECEIVE_LIMIT, FairQueue
 from ai_jobs.operate.simulation.job import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     Steps = Generator[simpy.Event, Any, None]
 
 _IDLE_WAIT_SECONDS = 1
 _IDLE_GAP_SECONDS = 0.05
 _STREAM_BATCH = 100
+_TURN_SECONDS = 0.001
+_ENDING = 0.25
+"""Of what an invocation takes after its outcome, the share until its messages are deleted. The rest is background."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class LocalTimes:
     Attributes:
         submit: the emulator's, for the request that sends a job's message.
         before_outcome: the share of an invocation's time before the outcome of its jobs is there. The rest comes after
-            that: logs, the response, deleting the messages.
+            that: the response, deleting the messages, logs.
         wait: the time that a job waits on its way for anything but a processor, in seconds.
     """
 
@@ -65,7 +68,7 @@ class LocalTimes:
 
 
 class LocalRun:
-    """One run: jobs come at equal distances, or all of them wait when the trigger is switched on.
+    """One run: jobs come at equal distances, or all at once.
 
     Args:
         maximum_concurrency: of both functions on queues.
@@ -115,30 +118,33 @@ class LocalRun:
             self._wake.succeed()
 
     def _compute(self, seconds: float) -> Steps:
-        with self._cores.request() as core:
-            yield core
-            yield self._env.timeout(seconds)
+        for turn in _turns(seconds):
+            with self._cores.request() as core:
+                yield core
+                yield self._env.timeout(turn)
 
     def _poll(self) -> Steps:
         was_idle = False
         while True:
             self._wake = self._env.event()
-            found = self._start_batch(self._requests, self._times.processor, self._has_outcome)
-            found += self._start_batch(self._responses, self._times.result_handler, self._is_stored)
-            found += self._filtered
-            self._filtered = 0
+            found = self._start_batches()
             if self._stream:
                 yield from self._publish()
-            elif found:
+            if found:
+                was_idle = False
                 yield self._env.timeout(0)
-            else:
-                if was_idle:
-                    yield self._env.timeout(_IDLE_GAP_SECONDS)
-                timeout = self._env.timeout(_IDLE_WAIT_SECONDS)
-                yield self._wake | timeout
-                was_idle = self._wake.triggered
                 continue
-            was_idle = False
+            if was_idle:
+                yield self._env.timeout(_IDLE_GAP_SECONDS)
+            yield self._wake | self._env.timeout(_IDLE_WAIT_SECONDS)
+            was_idle = self._wake.triggered
+
+    def _start_batches(self) -> int:
+        """Start what can be started. Returns how much there was, in the table's stream, too."""
+        found = self._filtered + self._stream
+        self._filtered = 0
+        found += self._start_batch(self._requests, self._times.processor, self._has_outcome)
+        return found + self._start_batch(self._responses, self._times.result_handler, self._is_stored)
 
     def _start_batch(self, queue: FairQueue, step: Step, end: Callable[[Job], None]) -> int:
         if not queue.depth or self._running[queue] >= self._most:
@@ -159,10 +165,12 @@ class LocalRun:
             yield from self._work(step.job * share / 2, step.emulator_job * share / 2)
         for job in jobs:
             end(job)
-        yield from self._work(*(seconds * (1 - share) for seconds in _total(step, len(jobs))))
+        rest = [seconds * (1 - share) for seconds in _total(step, len(jobs))]
+        yield from self._work(*(seconds * _ENDING for seconds in rest))
         queue.delete(jobs)
         self._running[queue] -= 1
         self._notify()
+        yield from self._work(*(seconds * (1 - _ENDING) for seconds in rest))
 
     def _is_claimed(self, queue: FairQueue) -> None:
         """A claim is in the table's stream, too: the poller finds it, and filters it out."""
@@ -188,9 +196,18 @@ class LocalRun:
         yield from self._serve(emulator)
 
     def _serve(self, seconds: float) -> Steps:
-        with self._emulator.request() as thread:
-            yield thread
-            yield from self._compute(seconds)
+        for turn in _turns(seconds):
+            with self._emulator.request() as thread:
+                yield thread
+                yield from self._compute(turn)
+
+
+def _turns(seconds: float) -> Iterator[float]:
+    """The time in turns, after each of which others may compute."""
+    whole, rest = divmod(seconds, _TURN_SECONDS)
+    yield from [_TURN_SECONDS] * int(whole)
+    if rest:
+        yield rest
 
 
 def _total(step: Step, jobs: int) -> tuple[float, float]:

@@ -2,30 +2,145 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import peers
 from bench.markdown import table as markdown_table
+from bench.sections import Scale
 from scripts import package
+from scripts.project import ROOT, Failure
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from bench.sections import Scale
+    from collections.abc import Callable
 
 TITLE = "Packaging"
 PICTURE = ""
+OURS, PIP, REPRO = "ours", "pip install -t, zip", "pip install -t, repro-lambda"
+
+# The folders differ in what must not matter. Times are those of the last one: builds in the first may download.
+_UMASKS = {Scale.FULL: (0o022, 0o077), Scale.SMOKE: (0o022,)}
+_PIP_OPTIONS = (
+    *("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
+    *("--python-version", "3.13", "--platform", "manylinux2014_aarch64"),
+)
+
+# As `zip -r` does it, with the times and modes that the files have.
+_ZIP = "import shutil; shutil.make_archive('lambda', 'zip', 'staged')"
+
+Build = tuple[float, Path]
+"""The seconds that it took, and the zip (the processor's, where there are several)."""
 
 
 def measure(scale: Scale) -> dict[str, Any]:
-    del scale  # building once is both
+    """Build in folder after folder, each with every tool in turn: cold, and once more with no change."""
+    builders = {OURS: _ours} | ({PIP: _pip, REPRO: _repro_lambda} if scale is Scale.FULL else {})
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in builders}
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text(package.export_requirements(), encoding="utf-8")
+        for number, umask in enumerate(_UMASKS[scale]):
+            for name, build in builders.items():
+                clone = _clone(Path(folder, f"{number}-{name.replace(' ', '-')}"), requirements)
+                runs[name].append(_twice(build, clone, umask, again=number == len(_UMASKS[scale]) - 1))
     package.build()
     sizes = {name: function["bytes"] for name, function in package.read_manifest()["functions"].items()}
-    return {"bytes": sizes, "figures": {"largest_zip_mb": max(sizes.values()) / 1e6}}
+    builds = {name: _summary(found) for name, found in runs.items()}
+    return {"runs": runs, "builds": builds, "bytes": sizes, "figures": {"largest_zip_mb": max(sizes.values()) / 1e6}}
+
+
+def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "cold": runs[-1]["cold"],
+        "no_change": runs[-1]["no_change"],
+        "bytes": runs[-1]["bytes"],
+        "same": len({run["sha256"] for run in runs}) == 1 if len(runs) > 1 else None,
+    }
+
+
+def _clone(folder: Path, requirements: Path) -> Path:
+    """A folder with what the builds read, as new as a checkout."""
+    folder.mkdir()
+    for name in ("pyproject.toml", "uv.lock", ".python-version"):
+        shutil.copyfile(ROOT / name, folder / name)
+    for name in ("scripts", "functions"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored, copy_function=shutil.copy)
+    shutil.copyfile(requirements, folder / "requirements.txt")
+    return folder
+
+
+def _twice(build: Callable[[Path, int], Build], clone: Path, umask: int, *, again: bool) -> dict[str, Any]:
+    """Build, and build again."""
+    cold, built = build(clone, umask)
+    content = built.read_bytes()
+    no_change = build(clone, umask)[0] if again else None
+    digest = hashlib.sha256(content).hexdigest()
+    return {"cold": cold, "no_change": no_change, "bytes": len(content), "sha256": digest}
+
+
+def _ours(clone: Path, umask: int) -> Build:
+    """Five zips; the processor's has all that the others' have."""
+    program = "from scripts import package; package.main()"
+    return _timed([[sys.executable, "-c", program]], clone, umask), clone / "dist" / "processor.zip"
+
+
+def _pip(clone: Path, umask: int) -> Build:
+    return _staged(clone, umask, [str(peers.python()), "-c", _ZIP])
+
+
+def _repro_lambda(clone: Path, umask: int) -> Build:
+    tool = peers.python().with_name("repro-lambda")
+    return _staged(clone, umask, [str(tool), "zip", "--src", "staged", "--out", "lambda.zip"])
+
+
+def _staged(clone: Path, umask: int, zip_command: list[str]) -> Build:
+    """One zip of a folder into which pip installs, and our functions are copied. It is built from scratch each time."""
+    install = [str(peers.python()), "-m", "pip", "install", *_PIP_OPTIONS, "-t", "staged", "-r", "requirements.txt"]
+    copy = ["cp", "-R", "functions/.", "staged"]
+    return _timed([["rm", "-rf", "staged"], install, copy, zip_command], clone, umask), clone / "lambda.zip"
+
+
+def _timed(commands: list[list[str]], folder: Path, umask: int) -> float:
+    started = time.perf_counter()
+    for command in commands:
+        done = subprocess.run(command, cwd=folder, umask=umask, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failure(f"{os.path.basename(command[0])} failed:\n{done.stdout}{done.stderr}")  # noqa: PTH119
+    return time.perf_counter() - started
 
 
 def table(results: dict[str, Any]) -> str:
-    return markdown_table(("zip", "bytes"), results["bytes"].items())
+    """The builds, and the size of each zip."""
+    builds = results["builds"]
+    cold = {name: found["cold"] / builds[OURS]["cold"] for name, found in builds.items()}
+    rows = [
+        (name, found["cold"], cold[name], found["no_change"], f"{found['bytes']:,}", _answer(found["same"]))
+        for name, found in builds.items()
+    ]
+    header = ("", "cold, s", "x ours", "no change, s", "bytes", "same bytes everywhere")
+    sizes = markdown_table(("our zip", "bytes"), [(name, f"{size:,}") for name, size in results["bytes"].items()])
+    return f"{_ABOUT}\n{markdown_table(header, rows)}\n\n{sizes}"
+
+
+def _answer(same: bool | None) -> str:
+    return "-" if same is None else "yes" if same else "no"
+
+
+_ABOUT = """\
+The same functions and the same locked dependencies, for arm64, with filled download caches. We build five zips, each
+with what its handler imports, all of it compiled; the others build one zip with everything (the bytes are those of the
+processor's zip and of theirs). *Cold* is a build in a new folder; a second folder, with another time and umask, shows
+whether the bytes are the same. repro-lambda's own build runs in Docker: this is its packer, after the same `pip`.
+"""
 
 
 def plot(results: dict[str, Any], folder: Path) -> None:
-    pass
+    """No picture: the table says it."""

@@ -1,19 +1,22 @@
-"""docs/performance.md and the pictures in docs/img, from the results."""
+"""docs/performance.md, parts of docs/scaling.md and the README, and the pictures in docs/img, from the results."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import sections
+from bench import cost, scale, sections
 from bench.markdown import number
 from bench.targets import targets_table
+from scripts.generated import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PAGE = "docs/performance.md"
+SCALING_PAGE = "docs/scaling.md"
 PICTURES = "docs/img"
+README = "README.md"
 
 HEAD = """\
 # Performance
@@ -25,8 +28,24 @@ carry over to other machines, and absolute times do not. Numbers are medians unl
 """
 
 
+def texts(document: dict[str, Any], root: Path) -> Iterator[tuple[Path, str]]:
+    """The files that follow from the results, with what is in them."""
+    found = document["sections"]
+    yield root / PAGE, text(document)
+    if "scale" in found:
+        yield from _with_part(root / SCALING_PAGE, scale.BEGIN, scale.END, scale.scaling_part(found["scale"]))
+    if "cost" in found:
+        yield from _with_part(root / README, cost.BEGIN, cost.END, cost.readme_part(found["cost"]))
+
+
+def _with_part(path: Path, begin: str, end: str, part: str) -> Iterator[tuple[Path, str]]:
+    """A file of which this is a part; nothing if there is no such file, as where a smoke run writes."""
+    if path.exists():
+        yield path, between(path.read_text(encoding="utf-8"), begin, end, part)
+
+
 def text(document: dict[str, Any]) -> str:
-    """The page."""
+    """The page of all sections."""
     found = document["sections"]
     parts = [HEAD, _machine(document["machine"]), "## Targets\n", targets_table(found) + "\n"]
     parts += [_section(name, found[name]) for name in sections.NAMES if name in found]

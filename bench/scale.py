@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ai_jobs.operate.simulation.distributions import Lognormal
+from ai_jobs.operate.simulation.fair_queue import LONG_POLL_SECONDS
+from ai_jobs.operate.simulation.outcome import percentile
 from ai_jobs.operate.simulation.run import simulate
 from ai_jobs.operate.simulation.scenario import Arrivals, Period, Scenario, Trigger
 from bench import results as results_file
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from ai_jobs.operate.simulation.outcome import Outcome
 
+BEGIN = "<!-- BEGIN scale (generated: make bench) -->"
+END = "<!-- END scale -->"
 TITLE = "At scale"
 PICTURE = (
     "Left: the wait of half of the jobs, and of all but 1%, at 10 to 10,000 jobs per second with the settings of the "
@@ -30,7 +34,7 @@ PICTURE = (
 LATENCY = Lognormal(5, 20)
 """Of the model: half of the calls take up to 5 s, and 1% take over 20 s."""
 
-_RAMP_SECONDS = 120
+_RAMPS, _RAMP_SECONDS = (100, 1000), 120
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,12 @@ CASES = (
     Case(10, Trigger(10, 0, 30), 512, 10, 1, 300),
     Case(100, Trigger(10, 0, 200), 512, 10, 1, 120),
     Case(1000, Trigger(50, 1, 600), 1024, 50, 1, 60),
-    Case(10_000, Trigger(50, 1, 1000), 1024, 100, 5, 60),
+    Case(10_000, Trigger(50, 1, 1000), 1024, 100, 5, 45),
 )
-_DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 120)
-_WHOLE_RATE_SECONDS = 20
+_DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 600)
+_WHOLE_RATE_SECONDS = 10
 _SHORTEST_DRAIN_SECONDS = 10
+_SAMPLES_APART = 3
 
 
 def measure(scale: Scale) -> dict[str, Any]:
@@ -87,7 +92,7 @@ def measure(scale: Scale) -> dict[str, Any]:
         "latency": vars(LATENCY),
         "cases": [_steady(case, case.seconds / shorter) for case in cases],
         "default": _steady(_DEFAULT, _DEFAULT.seconds / shorter),
-        "ramps": [_ramp(case, _RAMP_SECONDS / shorter) for case in cases if case.jobs_per_second <= 1000],
+        "ramps": [_ramp(case, _RAMP_SECONDS / shorter) for case in cases if case.jobs_per_second in _RAMPS],
         "whole_rate": whole,
         "check": checked,
         "figures": {"seconds_per_minute_of_10000_jobs": took}
@@ -109,12 +114,11 @@ def _steady(case: Case, seconds: float) -> dict[str, Any]:
 
 def _ramp(case: Case, seconds: float) -> dict[str, Any]:
     outcome = simulate(case.scenario(is_scaled_up=False, seconds=seconds))
-    samples = [sample for sample in outcome.samples if sample.at_seconds <= seconds]
+    samples = [sample for sample in outcome.samples if sample.at_seconds <= seconds][::_SAMPLES_APART]
     return {
         "jobs_per_second": case.jobs_per_second,
         "at_seconds": [sample.at_seconds for sample in samples],
         "waiting": [sample.waiting for sample in samples],
-        "concurrency": [sample.concurrency for sample in samples],
     } | _figures(outcome, seconds)
 
 
@@ -142,22 +146,28 @@ def _settings(case: Case) -> dict[str, Any]:
 
 def _figures(outcome: Outcome, seconds: float) -> dict[str, Any]:
     document = outcome.to_document()
-    everyone = document["tenants"][-1]
     # Not from the start, because in flight there is only what has arrived.
-    arriving = [sample for sample in outcome.samples if seconds / 3 <= sample.at_seconds <= seconds]
-    return {
-        "wait_p50_s": everyone["waitP50Seconds"],
-        "wait_p99_s": everyone["waitP99Seconds"],
-        "total_p50_s": everyone["totalP50Seconds"],
-        "total_p99_s": everyone["totalP99Seconds"],
+    arriving = [sample for sample in outcome.samples if seconds / 4 <= sample.at_seconds <= seconds]
+    return _times(outcome, seconds) | {
         "mean_concurrency": _mean(sample.concurrency for sample in arriving),
         "mean_in_flight": _mean(sample.in_flight for sample in arriving),
-        "waiting_at_end": arriving[-1].waiting if arriving else 0,
         "capacity_per_second": _capacity(outcome, seconds),
         "result_handlers": document["concurrency"]["resultHandlerMax"],
         "messages_per_batch": document["messagesPerBatch"],
         "usd_per_million": document["usdPerMillionJobs"]["total"],
     }
+
+
+def _times(outcome: Outcome, seconds: float) -> dict[str, float]:
+    """Percentiles of the jobs that come while others follow: when no more come, the last ones wait for a long poll."""
+    everyone = outcome.everyone
+    last = max(seconds / 2, seconds - LONG_POLL_SECONDS)
+    counted = [index for index, at_seconds in enumerate(everyone.submissions) if at_seconds <= last]
+    found: dict[str, float] = {}
+    for name, times in (("wait", everyone.waits), ("total", everyone.totals)):
+        ordered = sorted(times[index] for index in counted)
+        found |= {f"{name}_p{rank}_s": round(percentile(ordered, rank / 100), 4) for rank in (50, 99)}
+    return found
 
 
 def _capacity(outcome: Outcome, seconds: float) -> float | None:
@@ -174,22 +184,26 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def table(results: dict[str, Any]) -> str:
-    latency = results["latency"]
-    return "\n".join(
-        (
-            "[`ai-jobs simulate`](cli.md#what-would-it-take) predicts these figures for AWS; none was measured there. "
-            f"Model calls take {number(latency['p50_seconds'])} s (p50) and {number(latency['p99_seconds'])} s "
-            "(p99). All pollers and environments are warm, and the model's quota is large enough.",
-            "",
-            scaling_table(results),
-            "",
-            *(scale_check.table(results["check"]) if results["check"] else ()),
-        )
+    check = scale_check.table(results["check"]) if results["check"] else ()
+    return "\n".join((_introduction(results), "", _cases(results), "", *_remarks(results), "", *check))
+
+
+def scaling_part(results: dict[str, Any]) -> str:
+    """What docs/scaling.md shows of this section."""
+    picture = f"![{PICTURE}](img/bench-scale.png)"
+    return "\n".join((_introduction(results), "", picture, "", _cases(results), "", *_remarks(results)))
+
+
+def _introduction(results: dict[str, Any]) -> str:
+    p50, p99 = (number(results["latency"][name]) for name in ("p50_seconds", "p99_seconds"))
+    return (
+        "[`ai-jobs simulate`](cli.md#what-would-it-take) predicts these figures for AWS; none was measured there. "
+        f"Model\ncalls take {p50} s (p50) and {p99} s (p99). All pollers and environments are warm, and the model's "
+        "quota is\nlarge enough."
     )
 
 
-def scaling_table(results: dict[str, Any]) -> str:
-    """The table of docs/scaling.md and docs/performance.md, and what the other runs showed."""
+def _cases(results: dict[str, Any]) -> str:
     header = (
         "jobs per second",
         "cells",
@@ -198,10 +212,10 @@ def scaling_table(results: dict[str, Any]) -> str:
         "wait p50, p99 (s)",
         "total p50, p99 (s)",
         "invocations",
-        "jobs in flight",
+        "messages in flight",
         "US dollars per million jobs",
     )
-    return "\n".join([markdown_table(header, [_row(case) for case in results["cases"]]), "", *_remarks(results)])
+    return markdown_table(header, [_row(case) for case in results["cases"]])
 
 
 def _row(case: dict[str, Any]) -> tuple[object, ...]:
@@ -213,8 +227,8 @@ def _row(case: dict[str, Any]) -> tuple[object, ...]:
         f"{case['maximum_concurrency']}{' each' if cells > 1 else ''}",
         f"{number(case['wait_p50_s'])}, {number(case['wait_p99_s'])}",
         f"{number(case['total_p50_s'])}, {number(case['total_p99_s'])}",
-        case["mean_concurrency"] * cells,
-        case["mean_in_flight"] * cells,
+        round(case["mean_concurrency"] * cells),
+        round(case["mean_in_flight"] * cells),
         case["usd_per_million"],
     )
 
@@ -229,7 +243,7 @@ def _remarks(results: dict[str, Any]) -> Iterable[str]:
         yield (
             f"- When {number(ramp['jobs_per_second'])} jobs per second start at once, up to "
             f"{number(max(ramp['waiting']))} messages wait until Lambda has added enough pollers (300 a minute). The "
-            f"p99 of the wait in the first two minutes is {number(ramp['wait_p99_s'])} s."
+            f"p99 of the wait in that time is {number(ramp['wait_p99_s'])} s."
         )
     yield (
         f"- One cell can't do all {number(CASES[-1].jobs_per_second)} jobs per second: an event source mapping has at "
@@ -256,12 +270,12 @@ def plot(results: dict[str, Any], folder: Path) -> None:
     drawing.bars(left, rates, series, unit="wait until the first claim (s)")
     left.set_xlabel("jobs per second")
     left.legend()
-    for ramp, color in zip(results["ramps"], (drawing.PEERS[0], drawing.PEERS[1], drawing.OURS), strict=False):
+    for ramp, color in zip(results["ramps"], (drawing.PEERS[0], drawing.OURS), strict=False):
         right.plot(
             ramp["at_seconds"], ramp["waiting"], label=f"{number(ramp['jobs_per_second'])} per second", color=color
         )
     right.set_yscale("symlog")
     right.set_xlabel("seconds after traffic starts at once")
     right.set_ylabel("messages that wait")
-    right.legend()
+    right.legend(loc="center right")
     drawing.save(drawn, folder, "scale")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ("packaging", "cold_start", "processing", "apply", "submit", "end_to_end", "scale")
+NAMES = ("packaging", "cold_start", "processing", "apply", "submit", "end_to_end", "cost", "scale")
 """The modules, in the order in which they run and stand on the page."""
 
 

@@ -25,12 +25,14 @@ from result_handler.settings import ResultHandlerSettings
 
 logger = Logger()
 
+# Of the process, because threads cost more than what they do for a result. Each batch waits for all of its own.
+_pool = ThreadPoolExecutor(max_workers=MAX_POOL_CONNECTIONS)
+
 
 def apply_batch(records: Sequence[Mapping[str, Any]], store: JobStore, settings: ResultHandlerSettings) -> list[str]:
     """Apply every result and return the message ids that must come back to the queue."""
     messages = [ReceivedMessage.from_lambda_record(record) for record in records]
-    with ThreadPoolExecutor(max_workers=MAX_POOL_CONNECTIONS) as pool:
-        applied = pool.map(lambda message: _try_to_apply(message, store, settings), messages)
+    applied = _pool.map(lambda message: _try_to_apply(message, store, settings), messages)
     return [message.message_id for message, done in zip(messages, applied, strict=True) if not done]
 
 

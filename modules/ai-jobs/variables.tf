@@ -209,6 +209,8 @@ variable "processor" {
     The function that works on the jobs. maximum_concurrency times batch_size is how many model calls can run at once, which protects
     the model's quota. 3008 MB is the most that a new AWS account allows. enabled = false pauses the work; jobs stay in the queue.
     With any batching_window_seconds, Lambda may take up to 20 s to pick up a job from a quiet queue; 0 avoids that.
+    The processor mostly waits for models, and memory is what its duration costs: 192 MB is the smallest that is safe for a batch_size
+    of up to 10 with responses of 200 KB, 256 MB for up to 100. Less memory also means slower cold starts.
   EOT
   type = object({
     timeout_seconds         = optional(number, 900)

@@ -122,6 +122,11 @@ def test_a_block_is_extended_when_it_is_used_up(invocation, counted, leases):
     assert counted(OF_USER) == 350, "a job that outlived its function stays counted with all that it reserved"
 
 
+def test_a_block_is_for_no_more_jobs_than_run_at_once(invocation, counted):
+    invocation(*["user-1"] * 10_000, daily_tokens_total=10**9).reserve("user-1", 100)
+    assert counted(OF_ALL) == 50 * 100
+
+
 def test_what_a_job_gave_back_is_there_for_the_next(invocation, updates):
     one = invocation("user-1", daily_tokens_per_user=100)
     made = updates()

@@ -329,6 +329,7 @@ def test_all_is_well(environment):
         "response queue's trigger",
         "processor's loop detection",
         "result handler's loop detection",
+        "processor's memory",
         "concurrency",
         "reconciler's schedule",
         "event publisher's trigger",
@@ -541,10 +542,11 @@ def test_no_trigger(environment):
     environment.calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": []}
     failed = [finding.check for finding in environment.wrong() if finding.state is State.FAILED]
     assert failed == ["request queue's trigger", "response queue's trigger", "event publisher's trigger"]
-    # Then the workers' concurrency is not known.
+    # Then the size of the batches and the workers' concurrency are not known.
     others = [finding for finding in environment.wrong() if finding.state is State.WARNING]
-    assert [other.check for other in others] == ["concurrency", "model quotas"]
-    assert others[0].found == "not checked: the request queue has no trigger (see that finding)"
+    assert [other.check for other in others] == ["processor's memory", "concurrency", "model quotas"]
+    unknown = "not checked: the request queue has no trigger (see that finding)"
+    assert [other.found for other in others[:2]] == [unknown, unknown]
 
 
 def test_lambda_takes_delayed_copies_for_a_loop(environment):
@@ -944,6 +946,24 @@ def test_the_accounts_concurrency(environment, account, maximum, waits, state, f
     (finding,) = [finding for finding in environment.findings() if finding.check == "concurrency"]
     assert finding.state == state
     assert found in finding.found
+
+
+@pytest.mark.parametrize(
+    ("memory", "batch", "state", "found"),
+    [
+        (3008, 10, "ok", "192 MB is the smallest that is safe with batches of 10, and would cost 94% less"),
+        (256, 11, "ok", "256 MB; 256 MB is the smallest that is safe with batches of 11"),
+        (128, 1, "warning", "128 MB; batches of 1 with responses of 200 KB need 192 MB"),
+        (3008, 101, "ok", "what batches of 101 need is not known"),
+    ],
+)
+def test_the_processors_memory(environment, memory, batch, state, found):  # R-B4
+    environment.functions["processor-test"]["MemorySize"] = memory
+    environment.trigger["BatchSize"] = batch
+    (finding,) = [finding for finding in environment.findings() if finding.check == "processor's memory"]
+    assert finding.state == state
+    assert found in finding.found
+    assert ("set processor.memory_mb = 192" in finding.advice) is (state == "warning")
 
 
 def test_where_nobody_may_wait_only_the_workers_count(environment):

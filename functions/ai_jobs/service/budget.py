@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
+from ai_jobs.aws.clients import MAX_POOL_CONNECTIONS
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import JobError
 from ai_jobs.service.token_counters import Counter, Lease
@@ -64,10 +65,11 @@ class Budget:
 class InvocationBudget:
     """What the jobs of one invocation may use; safe to share between its threads.
 
-    The first job that needs tokens of a counter leases a block for all jobs of the batch that share the counter, or, if
-    the limit does not allow that, for itself. The others take from the block and return what they did not use. At the
-    end, one write replaces the block with what was used. So a counter is written twice per invocation, rather than
-    twice per call, and never exceeds its limit by more than the estimates of inputs were too low.
+    The first job that needs tokens of a counter leases a block for all jobs of the batch that share the counter (but no
+    more than run at once) or, if the limit does not allow that, for itself. The others take from the block and return
+    what they did not use. At the end, one write replaces the block with what was used. So a counter is written twice
+    per invocation, rather than twice per call, and never exceeds its limit by more than the estimates of inputs were
+    too low.
 
     If the worker dies, its blocks expire with the invocation and are free again
     (`ai_jobs.service.token_counters.Lease`). What it had used of them is not counted: the day's jobs then use more than
@@ -142,7 +144,8 @@ class _Block:
 
     def take(self, tokens: int) -> None:
         with self._lock:
-            jobs, self._jobs_to_come = max(1, self._jobs_to_come), self._jobs_to_come - 1
+            jobs = max(1, min(self._jobs_to_come, MAX_POOL_CONNECTIONS))
+            self._jobs_to_come -= 1
             if self._lease.tokens < self._taken + tokens and not self._extend(tokens, jobs):
                 raise JobError("BUDGET_EXHAUSTED", self._refusal(tokens))
             self._taken += tokens

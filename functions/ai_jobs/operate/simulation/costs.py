@@ -66,7 +66,10 @@ def _costs(usage: Usage) -> dict[str, float]:
 
 
 def _queue_costs(usage: Usage) -> float:
-    """Each message is sent; each receive of up to ten is followed by a delete and, on requests, a new visibility."""
+    """Each message is sent; each receive of up to ten is followed by a delete and, on requests, a new visibility.
+
+    Results that are ready at the same moment share a request, so that this is an upper bound.
+    """
     requests = usage.jobs + usage.delayed_copies + 3 * usage.request_receives
     responses = usage.jobs + 2 * usage.response_receives
     return requests * (PRICES["sqs_request"] + PRICES["sqs_fair_request"]) + responses * PRICES["sqs_request"]

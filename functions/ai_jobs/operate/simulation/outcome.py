@@ -34,9 +34,14 @@ class Sample:
 
 @dataclass
 class TenantTimes:
-    """How long a tenant's jobs waited for their first claim, and how long they took in total, in seconds."""
+    """How long a tenant's jobs waited for their first claim, and how long they took in total, in seconds.
+
+    Attributes:
+        submissions: when each of these jobs was submitted, in the order of `waits` and `totals`.
+    """
 
     name: str
+    submissions: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     totals: list[float] = field(default_factory=list)
     failed: int = 0
@@ -44,6 +49,7 @@ class TenantTimes:
     def add(self, job: Job, now: float) -> None:
         """Count a job that is stored."""
         self.failed += job.has_failed
+        self.submissions.append(job.submitted_at)
         self.waits.append((now if job.claimed_at is None else job.claimed_at) - job.submitted_at)
         self.totals.append(now - job.submitted_at)
 
@@ -94,9 +100,13 @@ class Outcome:
     @property
     def everyone(self) -> TenantTimes:
         """The times of all tenants together."""
-        waits = [wait for tenant in self.tenants for wait in tenant.waits]
-        totals = [total for tenant in self.tenants for total in tenant.totals]
-        return TenantTimes("all", waits, totals, sum(tenant.failed for tenant in self.tenants))
+        everyone = TenantTimes("all")
+        for tenant in self.tenants:
+            everyone.submissions += tenant.submissions
+            everyone.waits += tenant.waits
+            everyone.totals += tenant.totals
+            everyone.failed += tenant.failed
+        return everyone
 
     @property
     def mean_concurrency(self) -> float:
