@@ -7,9 +7,11 @@ import json
 import os
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -29,6 +31,8 @@ TABLE = "bench-peers"
 _USERS = 7
 _THREADS = 25
 _WORKERS = 2
+_LOOK_SECONDS = 0.01
+_LOOKS = 1000
 # What BatchGetItem takes.
 _KEYS = 100
 
@@ -92,9 +96,21 @@ class Ours:
         return cpu_milliseconds([pid for name in self._functions for pid in self._system.workers(name)])
 
     def kill_worker(self) -> None:
-        # The local AWS gives a batch to the first worker that is free, so the first works most.
-        by_pid = cpu_milliseconds(self._system.workers("processor"))
-        kill(max(by_pid, key=lambda pid: by_pid[pid]))
+        # Of the workers, which may be ten, one that waits for the model: the others have no job in their hands.
+        for _ in range(_LOOKS):
+            busy = [pid for pid in self._system.workers("processor") if self._calls_the_model(pid)]
+            if busy:
+                kill(busy[0])
+                return
+            time.sleep(_LOOK_SECONDS)
+        raise Failure(f"no worker of the processor called the model for {_LOOKS * _LOOK_SECONDS:g} s: none was killed.")
+
+    def _calls_the_model(self, pid: int) -> bool:
+        port = urlsplit(self._system.model.endpoint_url).port
+        with contextlib.suppress(psutil.NoSuchProcess):
+            # The stub closes its connection after each response.
+            return any(socket.raddr and socket.raddr.port == port for socket in psutil.Process(pid).net_connections())
+        return False
 
 
 @dataclass(frozen=True)

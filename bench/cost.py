@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TITLE = "Cost"
 PICTURE = "Lines: US dollars per million jobs by the model's time, for four ways to run them."
 
-BEGIN = "<!-- BEGIN cost (generated: python -m bench render) -->"
+BEGIN = "<!-- BEGIN cost (generated: make bench) -->"
 END = "<!-- END cost -->"
 
 MODEL_SECONDS = (2, 10, 30, 120)

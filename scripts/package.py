@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 RUNTIME_VERSION = (3, 13)
 RUNTIME = "python3.13"
 TASK_FOLDER = "/var/task"
-MAX_ZIP_BYTES = 5_000_000
+MAX_ZIP_BYTES = 4_000_000
 # The earliest time that a zip can hold.
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 BUILD = ROOT / "build"
@@ -59,14 +59,10 @@ UNUSED_FOLDERS = tuple(
         "boto3/data",
         "boto3/examples",
         "dateutil/zoneinfo",  # a copy of the time zone database; botocore uses the one of the system
-        "aws_lambda_powertools/event_handler/openapi/swagger_ui",
-        # These need libraries that are not bundled (pydantic, aws-encryption-sdk, avro, pyjwt).
-        "aws_lambda_powertools/utilities/auth_alpha",
-        "aws_lambda_powertools/utilities/data_masking",
-        "aws_lambda_powertools/utilities/kafka",
-        "aws_lambda_powertools/utilities/parser",
     )
 )
+# A collection of utilities that are independent of each other: a zip has only the modules that its handler imports.
+FOLLOWED = frozenset({"aws_lambda_powertools"})
 UNUSED_SUFFIXES = {".c", ".pyi", ".typed"} | NATIVE_SUFFIXES
 
 
@@ -108,7 +104,7 @@ def build() -> bool:
     site = _dependencies()
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         sources = _compiled_sources(Path(folder))
-        imported = closure.closures((bundle.module for bundle in BUNDLES), FUNCTIONS)
+        imported = closure.closures((bundle.module for bundle in BUNDLES), FUNCTIONS, site, FOLLOWED)
         with ThreadPoolExecutor() as pool:
             written = pool.map(lambda bundle: _write_bundle(bundle, imported[bundle.module], sources, site), BUNDLES)
             functions = {function["name"]: function for function in written}
@@ -229,7 +225,7 @@ def _write_bundle(bundle: Bundle, imported: Closure, sources: Path, site: Path) 
     distributions = _distributions(imported.libraries, site)
     files = dict(_own_files(imported, sources))
     for distribution in distributions:
-        files.update(_distribution_files(distribution, site, bundle.services))
+        files.update(_distribution_files(distribution, site, bundle.services, imported.library_modules))
     data = _zip(files, DIST / f"{bundle.name}.zip")
     digest = hashlib.sha256(data)
     return {
@@ -291,12 +287,19 @@ def _with_bytecode(path: Path, root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _distribution_files(
-    distribution: importlib.metadata.Distribution, site: Path, services: Iterable[str]
+    distribution: importlib.metadata.Distribution, site: Path, services: Iterable[str], modules: Iterable[str]
 ) -> Iterator[tuple[str, Path]]:
     for file in distribution.files or ():
         name = PurePosixPath(file.as_posix())
-        if is_needed(name, services):
+        if is_needed(name, services) and is_imported(name, modules):
             yield from _with_bytecode(site / name, site)
+
+
+def is_imported(name: PurePosixPath, modules: Iterable[str]) -> bool:
+    """Is this file one of these modules, or not of a library whose modules are followed?"""
+    if name.parts[0] not in FOLLOWED:
+        return True
+    return name.suffix == ".py" and ".".join(name.with_suffix("").parts).removesuffix(".__init__") in modules
 
 
 def is_needed(name: PurePosixPath, services: Iterable[str]) -> bool:

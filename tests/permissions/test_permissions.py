@@ -77,7 +77,8 @@ def work(outputs: Any, api: Any, submit: Any, text: Any) -> dict[str, Work]:
     linked = submit(text("large"))
 
     def processor() -> None:
-        for answers in ("200", "429,200", "500", "large"):
+        # 400 puts the message into the DLQ: results are sent with an action that only the local AWS asks for.
+        for answers in ("200", "429,200", "400", "500", "large"):
             submit(text(answers))
         job = AIJobMessage("user-1", "echo", {"text": text() + " " + "x" * 210_000})
         send_ai_job_request(job, queue_url=outputs.request_queue_url, bucket=outputs.bucket_name)

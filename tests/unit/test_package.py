@@ -112,7 +112,7 @@ def test_the_manifest_describes_the_zip(clones: tuple[Clone, Clone], name: str) 
 def test_a_zip_is_small_pure_python_and_compiled(clones: tuple[Clone, Clone], name: str) -> None:  # R-P1
     archive = zipfile.ZipFile(clones[0].zip(name))
     names = set(archive.namelist())
-    assert clones[0].zip(name).stat().st_size < 5_000_000
+    assert clones[0].zip(name).stat().st_size <= 4_000_000
     assert not [found for found in names if PurePosixPath(found).suffix in package.NATIVE_SUFFIXES]
     for source in (PurePosixPath(found) for found in names if found.endswith(".py")):
         bytecode = archive.read(str(source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"))
@@ -130,12 +130,13 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     zipfile.ZipFile(clones[0].zip(name)).extractall(tmp_path)
     # And each of our modules beside it, whoever needs it, and when.
     ours = sorted(module_of(path) for path in own_sources(clones[0].zip(name)))
-    program = (
-        f"import importlib, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.dont_write_bytecode = True\n"
-        f"from {name}.handler import handler\n"
-        f"for module in {ours!r}: importlib.import_module(module)\n"
-    )
-    variables = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": name}
+    imports_all = f"for module in {ours!r}: importlib.import_module(module)"
+    run_from(tmp_path, f"import importlib\nfrom {name}.handler import handler\n{imports_all}")
+
+
+def run_from(folder: Path, program: str) -> str:
+    """What a program prints that has only the unpacked zip in this folder, and a function's environment."""
+    variables = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "service"}
     numbers = ("CONFIG_MAX_AGE_SECONDS", "VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT", "DEFAULT_DEADLINE_SECONDS")
     variables |= {
         f"AI_JOB_{number}": "60"
@@ -148,10 +149,43 @@ def test_a_handler_can_be_imported_from_its_zip_alone(clones: tuple[Clone, Clone
     variables |= {f"AI_JOB_{text}": "x" for text in texts} | {f"AI_JOB_{queue}": "https://x/q" for queue in queues}
     # Without site-packages: what the zip lacks must not be found in the environment of the tests.
     python = getattr(sys, "_base_executable", sys.executable)
+    start = f"import sys; sys.path.insert(0, {str(folder)!r}); sys.dont_write_bytecode = True\n"
     done = subprocess.run(
-        [python, "-I", "-S", "-c", program], env=variables, capture_output=True, text=True, check=False
+        [python, "-I", "-S", "-c", start + program], env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# All that a cold start imports: packages of the standard library by their first name, libraries by the first two.
+IMPORTED = """
+import json
+names = [name for name in sys.modules if "." in name or hasattr(sys.modules[name], "__path__")]
+standard = {name.partition(".")[0] for name in names if name.partition(".")[0] in sys.stdlib_module_names}
+libraries = {".".join(name.split(".")[:2]) for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+print(json.dumps(sorted(standard | libraries)))
+"""
+BUDGET = Path(__file__).with_name("import_budget.json")
+RENEW = "RENEW_IMPORT_BUDGET"
+
+
+@needs_runtime
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cold_start_imports_nothing_beyond_its_budget(
+    clones: tuple[Clone, Clone], name: str, tmp_path: Path
+) -> None:  # R-B4
+    zipfile.ZipFile(clones[0].zip(name)).extractall(tmp_path)
+    imported = json.loads(run_from(tmp_path, f"from {name}.handler import handler\n{IMPORTED}"))
+    budget = json.loads(BUDGET.read_text())
+    if RENEW in os.environ:
+        BUDGET.write_text(json.dumps(budget | {name: imported}, indent=2, sort_keys=True) + "\n")
+        return
+    extra = sorted(set(imported) - set(budget[name]))
+    assert not extra, (
+        f"The cold start of {name} imports {extra}, which its budget in {BUDGET.name} does not have. A cold start "
+        "takes longer with each module: avoid the import, or import it where it is first needed. If it must be, renew "
+        f"the budget: {RENEW}=1 python -m pytest -p no:terraform -k budget {Path(__file__).name}"
+    )
 
 
 def own_sources(archive: Path) -> list[PurePosixPath]:
@@ -233,6 +267,7 @@ def test_a_closure_has_what_a_module_imports_and_what_python_then_runs(tmp_path:
         (tmp_path / path).write_text(source)
     closure = closures(["function.handler"], tmp_path)["function.handler"]
     assert closure.libraries == {"urllib3"}
+    assert closure.library_modules == frozenset()
     assert [path.relative_to(tmp_path).as_posix() for path in files(closure.modules, tmp_path)] == [
         "function/__init__.py",
         "function/handler.py",
@@ -243,6 +278,50 @@ def test_a_closure_has_what_a_module_imports_and_what_python_then_runs(tmp_path:
         "library/used/data.py",
         "library/used/limits.json",
     ]
+
+
+def test_of_a_followed_library_only_what_is_imported_is_known(tmp_path: Path) -> None:
+    for path, source in {
+        "functions/function/__init__.py": "",
+        "functions/function/handler.py": "from utilities.logs import Logger",
+        "site/utilities/__init__.py": "from utilities import base",
+        "site/utilities/base.py": "",
+        "site/utilities/logs/__init__.py": "from .logger import Logger",
+        "site/utilities/logs/logger.py": "def log():\n import optional_library\n from utilities import late",
+        "site/utilities/late.py": "",
+        "site/utilities/unused.py": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(source)
+    found = closures(["function.handler"], tmp_path / "functions", tmp_path / "site", {"utilities"})["function.handler"]
+    assert found.libraries == {"utilities"}, "what it needs in turn, its metadata says"
+    names = ("utilities", "utilities.base", "utilities.late", "utilities.logs", "utilities.logs.logger")
+    assert found.library_modules == set(names)
+
+
+@needs_runtime
+@pytest.mark.parametrize("name", NAMES)
+def test_a_zip_has_of_powertools_only_what_its_handler_imports(clones: tuple[Clone, Clone], name: str) -> None:
+    paths = map(PurePosixPath, zipfile.ZipFile(clones[0].zip(name)).namelist())
+    modules = {module_of(path) for path in paths if path.parts[0] in package.FOLLOWED and path.suffix == ".py"}
+    assert "aws_lambda_powertools.logging.logger" in modules
+    assert not [module for module in modules if ".event_handler" in module or ".idempotency" in module]
+    assert ("aws_lambda_powertools.utilities.parameters.appconfig" in modules) is (name in ("processor", "jobs_api"))
+
+
+@pytest.mark.parametrize(
+    ("path", "imported"),
+    [
+        ("aws_lambda_powertools/logging/logger.py", True),
+        ("aws_lambda_powertools/logging/__init__.py", True),
+        ("aws_lambda_powertools/tracing/__init__.py", False),
+        ("aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css", False),
+        ("botocore/client.py", True),
+    ],
+)
+def test_of_a_followed_library_only_modules_that_are_imported_are_bundled(path: str, imported: bool) -> None:
+    modules = {"aws_lambda_powertools.logging", "aws_lambda_powertools.logging.logger"}
+    assert package.is_imported(PurePosixPath(path), modules) is imported
 
 
 def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_path: Path) -> None:

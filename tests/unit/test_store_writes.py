@@ -236,9 +236,9 @@ def run_lives(aws, settings, store, clock, job_types, result, budget, body, reco
         records = [submit(number, *life) for number, life in enumerate(lives)]
         again = [one for one, (life, _) in zip(records, lives, strict=True) if life in ("throttled", "retried")]
         clock.forward(seconds=1)
-        received = [*records, *again]
-        for start in range(0, len(received), BATCH):
-            process_batch(received[start : start + BATCH], begin(), source)
+        for received in (records, again):
+            for start in range(0, len(received), BATCH):
+                process_batch(received[start : start + BATCH], begin(), source)
         clock.forward(seconds=1)
         outcomes = messages_in(aws.response_queue)
         assert apply_batch([record(outcome.body) for outcome in outcomes], store, handler_settings) == []

@@ -54,7 +54,7 @@ module "ai_jobs" {
   }
 }
 
-# As in environments/local: an action that only the emulator knows.
+# As in environments/local: actions that only the emulator knows.
 resource "aws_iam_role_policy" "emulator" {
   for_each = {
     processor  = module.ai_jobs.processor_role_name
@@ -66,7 +66,7 @@ resource "aws_iam_role_policy" "emulator" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = ["sqs:ChangeMessageVisibilityBatch"], Resource = ["*"] }]
+    Statement = [{ Effect = "Allow", Action = ["sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"], Resource = ["*"] }]
   })
 }
 

@@ -117,7 +117,7 @@ def _calls_at_once(subject: Subject) -> int:
     trigger = find_trigger(subject.function_name("processor"), subject.queue("request queue")["QueueArn"])
     if trigger is None or trigger.maximum_concurrency is None:
         raise NotCheckedError("it is not known how many model calls may run at once (see the trigger and concurrency)")
-    return trigger.maximum_concurrency * min(trigger.batch_size, MAX_POOL_CONNECTIONS)
+    return trigger.maximum_concurrency * min(trigger.batch_size or 1, MAX_POOL_CONNECTIONS)
 
 
 def _token_quotas() -> list[dict[str, Any]]:
