@@ -26,9 +26,9 @@ of the process that writes the row, read just before: nobody polls meanwhile. Wh
 - **Ours**: `UpdateItem` (claim), Converse, `SendMessage` (result), `UpdateItem` (result) in a second function, and an
   event from the table's stream; the state, the user's index, and the attempts of a job can be seen at any time.
 - **Celery** and **dramatiq** (two workers with 25 threads each): Converse and `PutItem` into a table without indexes or
-  a stream. Both with what their documentation recommends for SQS: Celery with `acks_late`,
-  `task_reject_on_worker_lost`, a prefetch multiplier of 1, and polls every 0.1 s; all with a visibility timeout of
-  {VISIBILITY_SECONDS} s.
+  a stream. Celery has what its documentation recommends for tasks that must not be lost (`acks_late`,
+  `task_reject_on_worker_lost`, a prefetch multiplier of 1), and polls every 0.1 s, where its default would make a job
+  wait for up to a second. All have a visibility timeout of {VISIBILITY_SECONDS} s.
 
 On two processors, everything here is a matter of CPU: the workers', and that of the local AWS, which is one Python
 process and stands in for what AWS does elsewhere. Its CPU per job gives the limit: no code of ours or the peers' can
