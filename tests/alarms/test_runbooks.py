@@ -17,8 +17,10 @@ ANCHORS = set(re.findall(r'<a id="([^"]+)">', RUNBOOKS)) | {
     heading.lower().replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", RUNBOOKS)
 }
 CLI = ROOT.joinpath("docs/cli.md").read_text()
+# Some commands go on in the next line.
+WHOLE_LINES = re.sub(r"\\\n\s*", "", RUNBOOKS + CLI)
 COMMANDS = sorted(
-    {found.strip() for found in re.findall(r"(?:`|^|\$ )(ai-jobs [a-z][^`\n#|]*)", RUNBOOKS + CLI, re.MULTILINE)}
+    {found.strip() for found in re.findall(r"(?:`|^|\$ )(ai-jobs [a-z][^`\n#|]*)", WHOLE_LINES, re.MULTILINE)}
 )
 
 
