@@ -65,12 +65,15 @@ class LocalSystem:
         """Nothing takes messages from the function's queue for as long as the block runs."""
         client = self.client("lambda")
         name = self.outputs[f"{function}_function_name"]
-        (mapping,) = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        # All of them: when the local AWS loses a response, an apply may have made one twice.
+        mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        for mapping in mappings:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         try:
             yield
         finally:
-            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            for mapping in mappings:
+                client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def log_size(self) -> int:
         """The size of the local AWS's log, for `batches`."""
