@@ -4,7 +4,7 @@
 
 The real handlers of the processor, the result handler, and the event publisher work on Lambda events, each in a fresh
 process; botocore's HTTP session answers from memory (`bench.canned_aws`). So the figure has everything that we and
-botocore do for a job, but no socket and no server. It is CPU time, which is stable on a busy machine, unlike wall time.
+botocore do for a job, but no socket and no server. It is CPU time on one processor, which varies less than wall time.
 
 Each function receives what the one before it sent, so the path is the happy one from the message to the event; anything
 else raises.

@@ -49,7 +49,7 @@ class Sizes:
 
 
 _SIZES = {
-    Scale.FULL: Sizes((1, 10, 100), (0, 0.1, 1), 200, 3, 5, 3),
+    Scale.FULL: Sizes((1, 10, 100), (0, 0.1, 1), 200, 2, 5, 3),
     Scale.SMOKE: Sizes((1, 10), (0, 0.01), 10, 1, 5, 1),
 }
 _WARM_UP_JOBS = 50
