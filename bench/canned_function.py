@@ -18,23 +18,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from bench.canned_aws import CannedAWS
-
-
-class _Context(SimpleNamespace):
-    """The context that Lambda passes to a handler."""
-
-    function_name = "acme-ai-jobs-test"
-    memory_limit_in_mb = 3008
-    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:acme-ai-jobs-test"
-    aws_request_id = "6b05d9f8-46de-4acf-b954-38bbeff5aaae"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """The time that is left, in milliseconds."""
-        return 900_000
+from bench.fresh_start import Context
 
 
 def run(function: str, plan: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +63,7 @@ def peak_memory_mb() -> float:
 def call(handler: Any, event: dict[str, Any]) -> float:
     """How long one invocation took, in seconds. Raises AssertionError if messages came back."""
     started = time.perf_counter()
-    answer = handler(event, _Context())
+    answer = handler(event, Context())
     took = time.perf_counter() - started
     if answer != {"batchItemFailures": []}:
         raise AssertionError(f"Messages came back: {answer}. The log says why.")
