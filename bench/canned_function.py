@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bench.canned_aws import CannedAWS
@@ -52,8 +53,7 @@ def run(function: str, plan: dict[str, Any]) -> dict[str, Any]:
 def peak_memory_mb() -> float:
     """The most memory that this process has had resident, in MB."""
     try:
-        with open("/proc/self/status", encoding="utf-8") as status:  # noqa: PTH123 - not a file
-            found = re.search(r"VmHWM:\s+(\d+) kB", status.read())
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     except OSError:
         found = None
     # Elsewhere than on Linux. On Linux, ru_maxrss is at least what the parent had when it started this process.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -113,7 +112,7 @@ def _timed(commands: list[list[str]], folder: Path, umask: int) -> float:
     for command in commands:
         done = subprocess.run(command, cwd=folder, umask=umask, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Failure(f"{os.path.basename(command[0])} failed:\n{done.stdout}{done.stderr}")  # noqa: PTH119
+            raise Failure(f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
     return time.perf_counter() - started
 
 

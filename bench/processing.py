@@ -7,7 +7,7 @@ import statistics
 import sys
 import tempfile
 import zipfile
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,9 +190,9 @@ def _costs(cells: list[dict[str, Any]]) -> str:
 
 
 def _by_service(calls: dict[str, float]) -> str:
-    services: Counter[str] = Counter()
+    services: defaultdict[str, float] = defaultdict(float)
     for operation, count in calls.items():
-        services[operation.partition(":")[0]] += count  # type: ignore[assignment]  # shares of a call
+        services[operation.partition(":")[0]] += count
     return ", ".join(f"{service} {number(count)}" for service, count in sorted(services.items()))
 
 

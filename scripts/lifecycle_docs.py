@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ai_jobs.service.lifecycle import GROUPS, INDEXES, TRANSITIONS, Transition
-from scripts.generated import between, write_or_check
+from scripts.generated import between, markdown_table, write_or_check
 from scripts.project import ROOT, run
 
 if TYPE_CHECKING:
@@ -22,19 +22,14 @@ PAGE = ROOT / "docs/how-it-works.md"
 
 def table() -> str:
     """One line for each transition, and one for each group of fields."""
-    lines = [
-        "| transition | by | from | to | only if | sets | clears | may write |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_line(transition) for transition in TRANSITIONS),
-        "",
-        "Groups of fields: " + "; ".join(f"*{name}*: {_codes(fields)}" for name, fields in GROUPS.items()) + ".",
-    ]
-    return "\n".join(lines)
+    header = ("transition", "by", "from", "to", "only if", "sets", "clears", "may write")
+    groups = "; ".join(f"*{name}*: {_codes(fields)}" for name, fields in GROUPS.items())
+    return f"{markdown_table(header, map(_cells, TRANSITIONS))}\n\nGroups of fields: {groups}."
 
 
-def _line(transition: Transition) -> str:
+def _cells(transition: Transition) -> tuple[str, ...]:
     added = [f"{name} + 1" if transition.target == "processing" else f"{name} - 1" for name in transition.adds]
-    cells = (
+    return (
         f"**{transition.name}**",
         transition.by,
         " ".join(f"`{source}`" for source in transition.sources),
@@ -44,7 +39,6 @@ def _line(transition: Transition) -> str:
         "everything else" if transition.replaces else ", ".join(_grouped(transition.clears)) or "-",
         ", ".join(f"`{index.name}` ({effect})" for index in INDEXES if (effect := index.effect_of(transition))) or "-",
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def _grouped(fields: Iterable[str]) -> list[str]:

@@ -10,11 +10,11 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from ai_jobs.operate.simulation.costs import PRICES
-from scripts.generated import between, write_or_check
+from scripts.generated import between, markdown_table, write_or_check
 from scripts.project import ROOT, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 PAGE = ROOT / "docs/scaling.md"
@@ -26,6 +26,8 @@ WRITES_PER_JOB = 3
 
 # A counter of the budget, in bytes: the row without leases, and one lease (tests/unit/test_store_writes.py).
 COUNTER_BYTES, LEASE_BYTES = 60, 14
+
+SECONDS_PER_BATCH = (1, 2, 5, 10, 20)
 
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
@@ -40,11 +42,6 @@ def longest_of(calls: int) -> float:
     sigma = math.log(P99_SECONDS / P50_SECONDS) / NormalDist().inv_cdf(0.99)
     latency, step = NormalDist(math.log(P50_SECONDS), sigma), 0.01
     return sum(step * (1 - latency.cdf(math.log(index * step)) ** calls) for index in range(1, 20_000))
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table."""
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (header, ["---"] * len(header), *rows))
 
 
 def rounded(value: float) -> str:
@@ -64,7 +61,7 @@ def needs() -> str:
         "messages in flight, batch 50",
         "writes per second of the table and of each index",
     ]
-    return table(header, (_needs(rate) for rate in (10, 100, 1000, 10_000)))
+    return markdown_table(header, (_needs(rate) for rate in (10, 100, 1000, 10_000)))
 
 
 def _needs(rate: int) -> list[str]:
@@ -78,11 +75,11 @@ def _needs(rate: int) -> list[str]:
 
 def counters() -> str:
     """What a counter of the budget costs at 1,000 jobs per second."""
-    rows = [[f"batches of {batch}", *(_counter_units(batch, seconds) for seconds in SECONDS)] for batch in (10, 25, 50)]
-    return table(["", *(f"{seconds} s per batch" for seconds in SECONDS)], rows)
-
-
-SECONDS = (1, 2, 5, 10, 20)
+    rows = [
+        [f"batches of {batch}", *(_counter_units(batch, seconds) for seconds in SECONDS_PER_BATCH)]
+        for batch in (10, 25, 50)
+    ]
+    return markdown_table(["", *(f"{seconds} s per batch" for seconds in SECONDS_PER_BATCH)], rows)
 
 
 def _counter_units(batch: int, seconds: int) -> str:
@@ -102,7 +99,9 @@ def fargate() -> str:
         "Fargate",
         "the model",
     ]
-    return table(header, [_fargate(memory_mb, batch) for memory_mb, batch in ((3008, 10), (512, 10), (1024, 50))])
+    return markdown_table(
+        header, [_fargate(memory_mb, batch) for memory_mb, batch in ((3008, 10), (512, 10), (1024, 50))]
+    )
 
 
 def _fargate(memory_mb: int, batch: int) -> list[str]:

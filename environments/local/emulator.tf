@@ -30,8 +30,8 @@ output "config_max_age_seconds" {
 }
 
 # AWS authorises Converse as bedrock:InvokeModel and the batch forms of ChangeMessageVisibility and SendMessage as the
-# plain ones, and the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in
-# its environment, and nowhere else.
+# plain ones, and the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted
+# here, in its environment, and nowhere else.
 resource "aws_iam_role_policy" "emulator" {
   for_each = {
     processor = {
