@@ -44,7 +44,7 @@ chaos: $(READY) package ## Run the whole fault suite on a separate local AWS (6 
 	@$(ON_A_STACK) -s --chaos=full tests/chaos $(PYTEST_ARGS)
 
 bench: $(READY) package ## Measure what the service costs and how fast it is, next to its peers: docs/performance.md (10 minutes)
-	@scripts/uv run --frozen --quiet --group picture python -m bench $(BENCH_ARGS)
+	@$(PYTHON) -m bench $(BENCH_ARGS)
 
 bench-reconciler: $(READY) ## Time the reconciler with 100,000 dead-lettered messages and 10,000 crashed jobs (6 minutes)
 	@$(PYTHON) -m bench.reconciler
@@ -79,7 +79,7 @@ docs: $(READY) ## Generate the modules' input and output tables, the lifecycle t
 	@$(PYTHON) -m scripts.scaling_docs
 
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
-	@scripts/uv run --frozen --quiet --group picture python -m scripts.dashboard_picture
+	@$(PYTHON) -m scripts.dashboard_picture
 
 package: $(READY) ## Build the Lambda zips in dist/
 	@$(PYTHON) -m scripts.package
@@ -127,5 +127,5 @@ clean: $(READY) ## Stop the local stack and remove everything that was built
 	@find environments tests examples -name .terraform -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock .python-version scripts/uv
-	@scripts/uv sync --frozen --quiet
+	@scripts/uv sync --frozen --quiet --group picture
 	@touch $(READY)
