@@ -1,25 +1,25 @@
-"""The model call of a claimed job, within the day's token budget and the time that is left."""
+"""Model calls, within the day's token budget and the time that is left; each is counted and priced."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ai_jobs.aws import objects
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.contract.request import ReceivedJob
-from ai_jobs.contract.result import JobResult
 from ai_jobs.service import metrics
 from ai_jobs.service.budget import InvocationBudget, estimated_tokens
-from ai_jobs.service.job_types import JobType, JobTypes, Prompt
+from ai_jobs.service.conversation import Answer, Conversation
+from ai_jobs.service.job_type import JobType
 from ai_jobs.service.model import call_model
+from ai_jobs.service.model_settings import OutputRules
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS
 from processor.settings import ProcessorSettings
 
@@ -29,9 +29,8 @@ logger = Logger()
 # speed.
 _REJECTED_UNWORKED = (ErrorClass.THROTTLED, ErrorClass.OPERATOR)
 
-# How a model or guardrail that was replaced answers: workers keep the old job types for up to `config_max_age_seconds`,
-# while the role's policy changes at once.
-_MAYBE_REPLACED = ("MODEL_ACCESS_DENIED", "MODEL_NOT_FOUND")
+Model = Callable[[JobType, str, Conversation, OutputRules | None], Answer]
+"""Makes one model call: `ai_jobs.service.model.call_model`, or a stand-in for it."""
 
 
 @dataclass
@@ -42,11 +41,10 @@ class _Spent:
 
 
 class ModelCalls:
-    """Calls models for the jobs of one invocation; safe to share between its threads.
+    """Makes the model calls of one invocation; safe to share between its threads.
 
     Args:
         budget: what this invocation's jobs may use of the day's tokens.
-        reread: reads the job types again, for when those at hand may be outdated.
         ends_at: when Lambda will end this invocation.
         model: makes the model call.
         clock: gives the current time.
@@ -56,89 +54,66 @@ class ModelCalls:
         self,
         settings: ProcessorSettings,
         budget: InvocationBudget,
-        reread: Callable[[], JobTypes],
         ends_at: datetime,
-        model: Callable[[JobType, Prompt], JobResult] = call_model,
+        model: Model = call_model,
         clock: Callable[[], datetime] = timestamps.now,
     ) -> None:
         self._settings = settings
         self._budget = budget
-        self._reread = reread
         self._ends_at = ends_at
         self._model = model
         self._clock = clock
 
-    def answer(self, job: ReceivedJob, deadline_at: datetime, job_types: JobTypes | JobError) -> JobResult:
-        """Check the job and return the model's answer to it.
-
-        If the model denies access or no longer exists, the job's type may name another one by now. Then that is called.
-
-        Args:
-            job_types: the configuration, or why there is none.
+    def check_time(self, seconds: float, deadline_at: datetime) -> None:
+        """Check that there is time for work that may take this many seconds.
 
         Raises:
-            JobError: why there is no answer; its class says what becomes of the job (ai_jobs.contract.errors).
+            JobError: `DEADLINE_EXCEEDED`, or `NOT_ENOUGH_TIME` if another invocation could do it.
         """
-        job.check()
-        if isinstance(job_types, JobError):
-            raise JobError(job_types.code, job_types.message)
-        job_type = job_types.get(job.job_type)
-        job_input = self._input_of(job)
-        try:
-            return self._call(job, job_type, job_type.prepare(job_input), deadline_at)
-        except JobError as error:
-            replacement = self._replacement(job_type, deadline_at) if error.code in _MAYBE_REPLACED else None
-            if replacement is None:
-                raise
-        logger.info("model was replaced", extra={"jobId": job.job_id, "model": replacement.model_id})
-        return self._call(job, replacement, replacement.prepare(job_input), deadline_at)
+        now = self._clock()
+        if now >= deadline_at:
+            reason = f"The job could not be started before its deadline, {timestamps.to_text(deadline_at)}."
+            raise JobError("DEADLINE_EXCEEDED", reason)
+        if (self._ends_at - now).total_seconds() < seconds + PROCESSOR_MARGIN_SECONDS:
+            reason = (
+                "The function does not have enough time left for this model call. The job waits for another invocation."
+            )
+            raise JobError("NOT_ENOUGH_TIME", reason)
 
-    def _input_of(self, job: ReceivedJob) -> dict[str, Any]:
-        if job.input_location is None:
-            return dict(job.input)
-        return objects.read_input(self._settings.bucket, job.input_location)
-
-    def _replacement(self, job_type: JobType, deadline_at: datetime) -> JobType | None:
-        """What the job's type has become, if that calls something else and there is time to call it.
+    def call(
+        self,
+        job: ReceivedJob,
+        job_type: JobType,
+        deadline_at: datetime,
+        model_id: str,
+        conversation: Conversation,
+        output: OutputRules | None,
+    ) -> Answer:
+        """Call a model once for a job.
 
         Raises:
-            JobError: when the type no longer exists, or is broken now: jobs of later batches fail the same way.
+            JobError: why there is no answer; `BUDGET_EXHAUSTED` and what `check_time` raises among others.
         """
-        try:
-            self._check_time(job_type, deadline_at)
-        except JobError:
-            return None
-        current = self._reread().get(job_type.name)
-        return None if current.called == job_type.called else current
-
-    def _call(self, job: ReceivedJob, job_type: JobType, prompt: Prompt, deadline_at: datetime) -> JobResult:
-        most = estimated_tokens(prompt.system, prompt.user) + job_type.max_tokens
+        most = _estimated_input(conversation, output) + job_type.settings.max_tokens
         with self._reserved(job.user_id, most) as spent:
-            # Not earlier: everything up to this line may have taken a while.
-            self._check_time(job_type, deadline_at)
+            # Not earlier: everything up to this line may have taken a while. The first call needs time for those that
+            # may have to correct its answer.
+            is_first = not conversation.further
+            seconds = job_type.longest_seconds if is_first else job_type.settings.timeout_seconds
+            self.check_time(seconds, deadline_at)
             spent.tokens = most  # the cost of a call whose outcome is unknown
             started = time.monotonic()
             try:
-                result = self._model(job_type, prompt)
+                answer = self._model(job_type, model_id, conversation, output)
             except JobError as error:
                 if error.error_class in _REJECTED_UNWORKED:
                     spent.tokens = 0
                 _measure_failure(error, job, job_type, started)
                 raise
-            spent.tokens = result.usage.input_tokens + result.usage.output_tokens
-            self._measure(result, job, job_type, started)
-            return result
-
-    def _check_time(self, job_type: JobType, deadline_at: datetime) -> None:
-        now = self._clock()
-        if now >= deadline_at:
-            reason = f"The job could not be started before its deadline, {timestamps.to_text(deadline_at)}."
-            raise JobError("DEADLINE_EXCEEDED", reason)
-        if (self._ends_at - now).total_seconds() < job_type.timeout_seconds + PROCESSOR_MARGIN_SECONDS:
-            reason = (
-                "The function does not have enough time left for this model call. The job waits for another invocation."
-            )
-            raise JobError("NOT_ENOUGH_TIME", reason)
+            spent.tokens = answer.usage.total
+        answer = self._priced(answer)
+        _measure(answer, job, job_type, started, is_first=is_first)
+        return answer
 
     @contextmanager
     def _reserved(self, user_id: str, tokens: int) -> Iterator[_Spent]:
@@ -150,16 +125,37 @@ class ModelCalls:
         finally:
             reservation.settle(spent.tokens)
 
-    def _measure(self, result: JobResult, job: ReceivedJob, job_type: JobType, started: float) -> None:
-        values: dict[str, float] = {
-            metrics.MODEL_LATENCY: _milliseconds_since(started),
-            metrics.INPUT_TOKENS: result.usage.input_tokens,
-            metrics.OUTPUT_TOKENS: result.usage.output_tokens,
-        }
-        price = self._settings.prices.get(job_type.model_id)
-        if price:
-            values[metrics.ESTIMATED_COST] = price.of(result.usage)
-        metrics.emit(values, job_type.name, job.job_id)
+    def _priced(self, answer: Answer) -> Answer:
+        price = self._settings.prices.get(answer.model)
+        return replace(answer, cost=price.of(answer.usage, answer.service_tier)) if price else answer
+
+
+def _estimated_input(conversation: Conversation, output: OutputRules | None) -> int:
+    prompt = conversation.prompt
+    texts = [prompt.system, prompt.user]
+    texts += [json.dumps(message, ensure_ascii=False) for message in conversation.further]
+    if output:
+        texts.append(json.dumps(output.schema, ensure_ascii=False))
+    return estimated_tokens(*texts) + sum(file.estimated_tokens for file in prompt.files)
+
+
+def _measure(answer: Answer, job: ReceivedJob, job_type: JobType, started: float, *, is_first: bool) -> None:
+    values: dict[str, float] = {
+        metrics.MODEL_LATENCY: _milliseconds_since(started),
+        metrics.INPUT_TOKENS: answer.usage.input_tokens,
+        metrics.OUTPUT_TOKENS: answer.usage.output_tokens,
+    }
+    if answer.cost is not None:
+        values[metrics.ESTIMATED_COST] = answer.cost
+    if answer.usage.cache_read_tokens or answer.usage.cache_write_tokens:
+        values[metrics.CACHE_READ_TOKENS] = answer.usage.cache_read_tokens
+        values[metrics.CACHE_WRITE_TOKENS] = answer.usage.cache_write_tokens
+    if not is_first:
+        values[metrics.OUTPUT_REPAIRS] = 1
+    if answer.model != job_type.model_ids[0]:
+        values[metrics.MODEL_FALLBACKS] = 1
+        logger.info("fallback model answered", extra={"jobId": job.job_id, "model": answer.model})
+    metrics.emit(values, job_type.name, job.job_id)
 
 
 def _measure_failure(error: JobError, job: ReceivedJob, job_type: JobType, started: float) -> None:

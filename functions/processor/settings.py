@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ai_jobs.aws.settings import integer, optional_integer, required
 from ai_jobs.contract import variables
-from ai_jobs.contract.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from ai_jobs.contract.result import Usage
-
-
-@dataclass(frozen=True)
-class ModelPrice:
-    """What a model costs, in US dollars per million tokens."""
-
-    input: float
-    output: float
-
-    def of(self, usage: Usage) -> float:
-        """What one call costs, in US dollars."""
-        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1_000_000
-
-
-def model_prices(environment: Mapping[str, str] = os.environ) -> dict[str, ModelPrice]:
-    """Prices by model id, from the JSON `{id: {input, output}}` in `AI_JOB_MODEL_PRICES`; empty if that is unset.
-
-    Raises:
-        ConfigurationError: if it can't be read.
-    """
-    text = environment.get("AI_JOB_MODEL_PRICES", "").strip() or "{}"
-    try:
-        return {
-            model: ModelPrice(float(price["input"]), float(price["output"]))
-            for model, price in json.loads(text).items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise ConfigurationError(
-            "AI_JOB_MODEL_PRICES",
-            f'is {text[:200]!r}. It must look like {{"MODEL ID": {{"input": 0.06, "output": 0.24}}}}.',
-        ) from None
+from ai_jobs.service.model_prices import ModelPrice, model_prices
 
 
 @dataclass(frozen=True)

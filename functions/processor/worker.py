@@ -30,7 +30,8 @@ from ai_jobs.service.model import call_model
 from ai_jobs.service.outcomes import Claimed, ClaimTerms, Refusal, Running
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS, Jitter, lease_wait_seconds, transient_backoff_seconds
 from ai_jobs.service.safe_logging import describe
-from processor.model_calls import ModelCalls
+from processor.job_work import JobWork
+from processor.model_calls import Model, ModelCalls
 from processor.settings import ProcessorSettings
 
 logger = Logger()
@@ -86,14 +87,15 @@ class Worker:
         budget: Budget,
         reread: Callable[[], JobTypes],
         ends_at: datetime,
-        model: Callable[..., JobResult] = call_model,
+        model: Model = call_model,
         clock: Callable[[], datetime] = timestamps.now,
         jitter: Jitter = random.uniform,
     ) -> None:
         self.settings = settings
         self._store = store
         self._budget = budget.for_invocation(ends_at)
-        self._model_calls = ModelCalls(settings, self._budget, reread, ends_at, model, clock)
+        model_calls = ModelCalls(settings, self._budget, ends_at, model, clock)
+        self._work = JobWork(settings.bucket, model_calls, reread)
         self._results = BatchSender(settings.response_queue_url)
         self._ends_at = ends_at
         self._clock = clock
@@ -126,7 +128,7 @@ class Worker:
         if isinstance(attempt, Disposition):
             return attempt
         try:
-            result = self._model_calls.answer(attempt.job, attempt.deadline_at, job_types)
+            result = self._work.result_of(attempt.job, attempt.deadline_at, job_types)
             self._report_result(attempt, result)
         except JobError as error:
             return self._settle(attempt, error)
@@ -221,7 +223,7 @@ class Worker:
             # The model call has been paid for, and each retry costs as much: it must use up a receive.
             reason = f"The result could not be stored. {error.message}"
             raise JobError("RESULT_NOT_STORED", reason) from error
-        described = {"model": result.model, "usage": document["usage"]}
+        described = {"model": result.model or None, "usage": document["usage"]}
         self._report(attempt, "completed", self._clock(), result_location=location, **described)
 
     def _report(

@@ -186,7 +186,7 @@ variable "job_types" {
 
   # As many brackets that open without one that closes, outside of strings.
   validation {
-    condition     = alltrue([for type in values(var.job_types) : !can(regex("(?:[{\\[][^}\\]]*){${local.contract.limits.input_schema_depth.max + 1}}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])
-    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if can(regex("(?:[{\\[][^}\\]]*){${local.contract.limits.input_schema_depth.max + 1}}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])} is nested more than ${local.contract.limits.input_schema_depth.max} levels deep. Make it flatter."
+    condition     = alltrue([for type in values(var.job_types) : !can(regex("(?:[{\\[][^}\\]]*){${local.contract.limits.schema_depth.max + 1}}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])
+    error_message = "input_schema of ${join(", ", [for name, type in var.job_types : name if can(regex("(?:[{\\[][^}\\]]*){${local.contract.limits.schema_depth.max + 1}}", replace(try(jsonencode(jsondecode(type.input_schema)), ""), "/\"(?:[^\"\\\\]|\\\\.)*\"/", "")))])} is nested more than ${local.contract.limits.schema_depth.max} levels deep. Make it flatter."
   }
 }

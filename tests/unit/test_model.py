@@ -21,7 +21,9 @@ from ai_jobs.aws import clients, connections
 from ai_jobs.aws.clients import get_bedrock_client
 from ai_jobs.contract.errors import CODES
 from ai_jobs.service import model
-from ai_jobs.service.job_types import JobTypes, Prompt
+from ai_jobs.service.answering import Question, answered
+from ai_jobs.service.job_type import Prompt
+from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.model import call_model
 
 ANSWER = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError, ReadTimeoutError
@@ -53,14 +53,20 @@ def _code_for_status(status: int) -> str:
 
 
 @contextmanager
-def reported_as_model_error(model_id: str) -> Iterator[None]:
-    """Raise whatever a model call raises as the JobError for that failure."""
+def reported_as_model_error(
+    model_id: str, named_setting: Callable[[str], str | None] = lambda _message: None
+) -> Iterator[None]:
+    """Raise whatever a model call raises as the JobError for that failure.
+
+    Args:
+        named_setting: which of the job type's settings a message of AWS is about, if any.
+    """
     try:
         yield
     except ResponseParserError as error:
         raise malformed_model_answer(model_id, type(error).__name__) from error
     except CALL_ERRORS as error:
-        raise _model_error(error, model_id) from error
+        raise _model_error(error, model_id, named_setting) from error
 
 
 def malformed_model_answer(model_id: str, reason: str) -> JobError:
@@ -68,7 +74,9 @@ def malformed_model_answer(model_id: str, reason: str) -> JobError:
     return JobError("MALFORMED_MODEL_ANSWER", f"Model {model_id} sent an answer that can't be used ({reason}).")
 
 
-def _model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
+def _model_error(
+    error: ClientError | BotoCoreError, model_id: str, named_setting: Callable[[str], str | None]
+) -> JobError:
     """The message names the model and AWS's error code, and quotes AWS if an operator has to fix something."""
     if isinstance(error, ReadTimeoutError):
         return JobError("MODEL_TIMEOUT", f"Model {model_id} gave no answer within the job type's timeout.")
@@ -82,6 +90,10 @@ def _model_error(error: ClientError | BotoCoreError, model_id: str) -> JobError:
         return JobError("INPUT_TOO_LONG", f"The rendered prompt is too long for model {model_id}.", "input")
     code = _MODEL_CODES.get(aws_code) or _code_for_status(status)
     answer = f"Model {model_id} answered {aws_code} (HTTP {status})"
+    setting = named_setting(aws_message) if code == "MODEL_REQUEST_REJECTED" else None
+    if setting:
+        advice = f"It does not accept the job type's {setting}. Change or omit it."
+        return JobError(code, f"{answer}: {aws_message} {advice}", setting)
     needs_operator = CODES[code] is ErrorClass.OPERATOR and aws_message
     return JobError(code, f"{answer}: {aws_message}" if needs_operator else f"{answer}.")
 

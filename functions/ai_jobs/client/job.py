@@ -162,7 +162,7 @@ def job_of(document: Mapping[str, Any]) -> Job:
             error=_failure_of(document["error"]) if "error" in document else None,
             error_code=document.get("errorCode"),
             model=document.get("model"),
-            usage=_usage_of(document["usage"]) if "usage" in document else None,
+            usage=Usage.from_document(document["usage"]) if "usage" in document else None,
             trace_id=document.get("traceId"),
             attempts=int(document.get("attempts", 0)),
             result_url=document.get("resultUrl"),
@@ -177,15 +177,19 @@ def result_of(document: object) -> JobResult:
     """The result in a job's document or at its `resultUrl`: the model's, or any object. Raises ValueError otherwise."""
     if not isinstance(document, dict):
         raise ValueError("not a result as documented: it must be a JSON object")
-    words = {name: document.get(name) for name in ("text", "model", "stopReason")}
-    text, model, stop_reason = (word if isinstance(word, str) else "" for word in words.values())
-    usage = document.get("usage")
+    words = (document.get(name) for name in ("text", "model", "stopReason", "serviceTier"))
+    text, model, stop_reason, tier = (word if isinstance(word, str) else "" for word in words)
+    usage, calls, cost = (document.get(name) for name in ("usage", "modelCalls", "estimatedCost"))
     return JobResult(
         text=text,
+        json=document.get("json"),
         model=model,
-        usage=_usage_of(usage) if is_usage(usage) else Usage(0, 0),
+        usage=Usage.from_document(usage) if is_usage(usage) else Usage(0, 0),
         stop_reason=stop_reason,
         truncated=document.get("truncated") is True,
+        model_calls=calls if isinstance(calls, int) else 1,
+        service_tier=tier or None,
+        estimated_cost=cost if isinstance(cost, int | float) else None,
         document=document,
     )
 
@@ -212,10 +216,6 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{reprlib.repr(value)} is not a string")
     return value
-
-
-def _usage_of(document: Mapping[str, Any]) -> Usage:
-    return Usage(int(document["inputTokens"]), int(document["outputTokens"]))
 
 
 def _failure_of(document: Mapping[str, Any]) -> JobFailure:

@@ -32,6 +32,12 @@ MARGINS: dict[str, dict[str, int]] = _SHARED["margins"]
 PATTERNS: dict[str, str] = _SHARED["patterns"]
 """Regular expressions that a whole text has to match."""
 
+MODEL_SETTINGS: dict[str, list[str]] = _SHARED["model_settings"]
+"""The values that Bedrock knows of settings that are words."""
+
+MEDIA_TYPES: dict[str, dict[str, Any]] = _SHARED["media_types"]
+"""The types of files that a job may have: `{kind, format, extensions}` each, `kind` and `format` as in Converse."""
+
 OPEN_STATES: tuple[str, ...] = tuple(_SHARED["states"]["open"])
 TERMINAL_STATES: tuple[str, ...] = tuple(_SHARED["states"]["terminal"])
 

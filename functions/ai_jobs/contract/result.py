@@ -32,10 +32,46 @@ _NO_REASON = "The worker gave no reason."
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one model call, as Bedrock counts them."""
+    """Tokens of model calls, as Bedrock counts them.
+
+    Attributes:
+        input_tokens: without those of the prompt cache.
+        cache_read_tokens, cache_write_tokens: input tokens that were read from, or written to, the prompt cache.
+    """
 
     input_tokens: int
     output_tokens: int
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+    def to_document(self) -> dict[str, int]:
+        """The `usage` of messages, rows, and responses; the cache's tokens only if there are any."""
+        cached = {"cacheReadInputTokens": self.cache_read_tokens, "cacheWriteInputTokens": self.cache_write_tokens}
+        used = {name: tokens for name, tokens in cached.items() if tokens}
+        return {"inputTokens": self.input_tokens, "outputTokens": self.output_tokens} | used
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Usage:
+        """Read a `usage`, ours or Bedrock's. Raises LookupError, TypeError, or ValueError if it is none."""
+        return cls(
+            int(document["inputTokens"]),
+            int(document["outputTokens"]),
+            int(document.get("cacheReadInputTokens", 0)),
+            int(document.get("cacheWriteInputTokens", 0)),
+        )
 
 
 def is_usage(document: object) -> TypeGuard[dict[str, Any]]:
@@ -46,13 +82,18 @@ def is_usage(document: object) -> TypeGuard[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class JobResult:
-    """The model's answer to a job.
+    """The outcome of a job's work: what the model wrote, or what the type's own handler returned.
 
     Attributes:
-        text: what the model wrote.
-        model: the model id that was called.
-        stop_reason: Bedrock's word for why it stopped.
+        text: the answer; empty if it is JSON.
+        json: the answer of a type with an output schema, or a handler's document.
+        model: the model id that answered; empty if a handler called none.
+        usage: the tokens of all model calls that led to the answer.
+        stop_reason: Bedrock's word for why the model stopped.
         truncated: True when it reached `max_tokens` and the text is cut off.
+        model_calls: how many model calls were made for it: an answer that breaks the output schema is corrected.
+        service_tier: the tier that served the (last) call, if the response named it.
+        estimated_cost: of all calls, in US dollars; None if the price of a model is not known.
         document: in the client, the result as it came. If it is not a model's, it may be any object, and the fields
             above that it lacks are empty.
     """
@@ -62,17 +103,26 @@ class JobResult:
     usage: Usage
     stop_reason: str
     truncated: bool
+    json: Any = None
+    model_calls: int = 1
+    service_tier: str | None = None
+    estimated_cost: float | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_document(self) -> dict[str, Any]:
         """The result as it appears in messages, rows, and responses."""
-        return {
-            "text": self.text,
-            "model": self.model,
-            "usage": {"inputTokens": self.usage.input_tokens, "outputTokens": self.usage.output_tokens},
-            "stopReason": self.stop_reason,
+        document = {
+            "text": self.text if self.json is None else None,
+            "json": self.json,
+            "model": self.model or None,
+            "usage": self.usage.to_document(),
+            "stopReason": self.stop_reason or None,
             "truncated": self.truncated,
+            "modelCalls": self.model_calls if self.model_calls != 1 else None,
+            "serviceTier": self.service_tier,
+            "estimatedCost": self.estimated_cost,
         }
+        return without_none(document)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,11 @@ TOTAL_TIME = "TotalTime"
 ATTEMPTS = "Attempts"
 INPUT_TOKENS = "InputTokens"
 OUTPUT_TOKENS = "OutputTokens"
+CACHE_READ_TOKENS = "CacheReadTokens"
+CACHE_WRITE_TOKENS = "CacheWriteTokens"
 ESTIMATED_COST = "EstimatedCost"
+OUTPUT_REPAIRS = "OutputRepairs"
+MODEL_FALLBACKS = "ModelFallbacks"
 MODEL_THROTTLES = "ModelThrottles"
 BUDGET_WAITS = "BudgetWaits"
 OLDEST_OPEN_JOB_AGE = "OldestOpenJobAge"
@@ -52,7 +56,11 @@ BY_TYPE: dict[str, str] = {
     ATTEMPTS: "Count",
     INPUT_TOKENS: "Count",
     OUTPUT_TOKENS: "Count",
+    CACHE_READ_TOKENS: "Count",
+    CACHE_WRITE_TOKENS: "Count",
     ESTIMATED_COST: "None",  # US dollars
+    OUTPUT_REPAIRS: "Count",
+    MODEL_FALLBACKS: "Count",
 }
 """Metrics of a job: by `service`, and by `service` and `JobType`."""
 

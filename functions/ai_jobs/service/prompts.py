@@ -149,6 +149,13 @@ def compile_prompt(source: Any, place: str) -> Template:
         raise MisconfiguredError(place, reason) from error
 
 
+def static_beginning(source: str) -> str:
+    """The text before a valid template's first expression or statement: every prompt of it begins with that."""
+    first = _ENVIRONMENT.parse(source).body[0]
+    beginning = first.nodes[0] if isinstance(first, nodes.Output) else None
+    return beginning.data if isinstance(beginning, nodes.TemplateData) else ""
+
+
 def _check_calls(template: nodes.Template) -> None:
     """Report here, and not with every job, that a value has no methods."""
     for call in template.find_all(nodes.Call):

@@ -1,10 +1,11 @@
-"""Input schemas: compiled once per job type. An error names the place of what makes one unusable."""
+"""The JSON Schemas of job types: compiled once. An error names the place of what makes one unusable."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote
 
@@ -13,7 +14,7 @@ import fastjsonschema
 from ai_jobs.contract.errors import MisconfiguredError, shown
 from ai_jobs.contract.limits import LIMITS
 
-MAX_DEPTH = LIMITS["input_schema_depth"].max
+MAX_DEPTH = LIMITS["schema_depth"].max
 """How deeply the JSON of a schema may be nested. The plan rejects what is certain to exceed it (modules/ai-jobs)."""
 
 _DRAFT_04 = "http://json-schema.org/draft-04/schema#"
@@ -42,14 +43,15 @@ def _refuse_reference(uri: str) -> NoReturn:
     )
 
 
-def compile_schema(schema: Any, place: str) -> Callable[[Any], Any]:
-    """The function that validates an input and fills in the schema's defaults. It never fetches anything.
+def compile_schema(schema: Any, place: str, *, fill_in_defaults: bool = True) -> Callable[[Any, str], Any]:
+    """The function that validates a document, whose name in messages is its second argument. It never fetches anything.
 
     Args:
         place: the schema's name in error messages.
+        fill_in_defaults: whether the function fills in the schema's defaults.
 
     Raises:
-        MisconfiguredError: if no input can be validated with the schema; it names the keyword at fault.
+        MisconfiguredError: if no document can be validated with the schema; it names the keyword at fault.
     """
     if not isinstance(schema, dict):
         raise MisconfiguredError(place, f"It is {shown(schema)}. It must be a JSON object.")
@@ -58,13 +60,14 @@ def compile_schema(schema: Any, place: str) -> Callable[[Any], Any]:
     error = _failure(schema)
     if error:
         raise _located(schema, place, error) from error
-    return _compiled(schema)
+    return _compiled(schema, fill_in_defaults=fill_in_defaults)
 
 
-def _compiled(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
+def _compiled(schema: Mapping[str, Any], *, fill_in_defaults: bool = True) -> Callable[[Any, str], Any]:
     # If a schema names no draft, fastjsonschema uses its latest one. Ours are draft-04, as in API Gateway.
-    validate = fastjsonschema.compile({"$schema": _DRAFT_04, **schema}, handlers=_NoRemoteDocuments())
-    return lambda values: validate(values, name_prefix="input")
+    whole = {"$schema": _DRAFT_04, **schema}
+    validate = fastjsonschema.compile(whole, handlers=_NoRemoteDocuments(), use_default=fill_in_defaults)
+    return lambda document, name: validate(document, name_prefix=name)
 
 
 def _failure(schema: Mapping[str, Any], path: _Path = ()) -> Exception | None:
@@ -73,8 +76,8 @@ def _failure(schema: Mapping[str, Any], path: _Path = ()) -> Exception | None:
     # Draft-04 ignores everything beside a reference: only the schema at this place, and what it refers to, is compiled.
     alone = {**schema, "$ref": f"#/{pointer}"} if path else schema
     try:
-        # What fails on an empty input fails on every input, such as a schema that refers to itself.
-        _compiled(alone)({})
+        # What fails on an empty document fails on every one, such as a schema that refers to itself.
+        _compiled(alone)({}, "input")
     except fastjsonschema.JsonSchemaValueException:
         return None
     except Exception as error:  # noqa: BLE001  # generated code can raise anything
@@ -106,7 +109,7 @@ def _check_top(schema: Mapping[str, Any], place: str) -> None:
         raise MisconfiguredError(f"{place}.$schema", f"It is {shown(schema['$schema'])}. It must be {_DRAFT_04}.")
     kinds = schema.get("type", "object")
     if "$ref" not in schema and kinds != "object" and not (isinstance(kinds, list) and "object" in kinds):
-        problem = f"It is {shown(kinds)}. It must be object, because a job's input is an object."
+        problem = f"It is {shown(kinds)}. It must be object, because a job's input or output is an object."
         raise MisconfiguredError(f"{place}.type", problem)
 
 
@@ -187,3 +190,53 @@ def _dotted(place: str, path: _Path) -> str:
     dotted = ".".join((place, *map(str, path)))
     half = _PLACE_LIMIT // 2
     return dotted if len(dotted) <= _PLACE_LIMIT else f"{dotted[:half]}…{dotted[-half:]}"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What is wrong with a document, in a sentence that names the field, and that field."""
+
+    message: str
+    field: str
+
+
+def violation_in(document: Any, check: Callable[[Any, str], Any], name: str) -> Violation | None:
+    """Validate a document (and fill in the schema's defaults); None if it is valid.
+
+    Args:
+        check: what `compile_schema` returned.
+        name: the document's name in messages, such as `input`.
+
+    Raises:
+        Exception: of any kind, if the schema's generated code fails by itself.
+    """
+    try:
+        check(document, name)
+    except fastjsonschema.JsonSchemaValueException as error:
+        return _violation(error, ".".join([name, *(str(step) for step in error.path[1:])]))
+    except RecursionError:
+        return Violation(f"The {name} is nested too deeply.", name)
+    except OverflowError:
+        return Violation(f"The {name} has a number that is too large to validate.", name)
+    return None
+
+
+def _violation(error: fastjsonschema.JsonSchemaValueException, parent: str) -> Violation:
+    """Name the field itself where fastjsonschema names only the object that lacks it, or must not have it."""
+    if error.rule == "required":
+        missing = next(name for name in error.rule_definition if name not in error.value)
+        return Violation(f"{parent}.{missing} is missing. It is required.", f"{parent}.{missing}")
+    if error.rule == "additionalProperties":
+        known = error.definition.get("properties", {})
+        extra = next((name for name in error.value if name not in known), "")[:100]
+        fields = ", ".join(sorted(known)) or "none"
+        message = f"{parent}.{extra} is not a field of this job type. Its fields are: {fields}."
+        return Violation(message, f"{parent}.{extra}")
+    if error.rule == "anyOf" and all(list(one) == ["required"] for one in error.rule_definition):
+        needed = [" and ".join(one["required"]) for one in error.rule_definition]
+        message = f"{parent} must have at least one of these: {', '.join(needed)}."
+        return Violation(message, f"{parent}.{error.rule_definition[0]['required'][0]}")
+    if error.rule == "enum":
+        # The error's own message has the values in Python's notation.
+        return Violation(f"{error.name} must be one of {shown(error.rule_definition)}.", parent)
+    return Violation(f"{error.message}.", parent)

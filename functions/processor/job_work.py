@@ -1,0 +1,89 @@
+"""The work on a claimed job: from its message to its result."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from ai_jobs.aws import objects
+from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.contract.result import JobResult
+from ai_jobs.service.answering import Question, answered
+from ai_jobs.service.job_type import JobType
+from ai_jobs.service.job_types import JobTypes
+from processor.model_calls import ModelCalls
+
+logger = Logger()
+
+# How a model or guardrail that was replaced answers: workers keep the old job types for up to `config_max_age_seconds`,
+# while the role's policy changes at once.
+_MAYBE_REPLACED = ("MODEL_ACCESS_DENIED", "MODEL_NOT_FOUND")
+
+
+class JobWork:
+    """Works on the jobs of one invocation; safe to share between its threads.
+
+    Args:
+        bucket: where large inputs are.
+        reread: reads the job types again, for when those at hand may be outdated.
+    """
+
+    def __init__(self, bucket: str, model_calls: ModelCalls, reread: Callable[[], JobTypes]) -> None:
+        self._bucket = bucket
+        self._model_calls = model_calls
+        self._reread = reread
+
+    def result_of(self, job: ReceivedJob, deadline_at: datetime, job_types: JobTypes | JobError) -> JobResult:
+        """Check the job and return its result.
+
+        If the model denies access or no longer exists, the job's type may name another one by now. Then that is called.
+
+        Args:
+            job_types: the configuration, or why there is none.
+
+        Raises:
+            JobError: why there is no result; its class says what becomes of the job (ai_jobs.contract.errors).
+        """
+        job.check()
+        if isinstance(job_types, JobError):
+            raise JobError(job_types.code, job_types.message)
+        job_type = job_types.get(job.job_type)
+        job_input = self._input_of(job)
+        try:
+            return self._result(job, job_type, job_input, deadline_at)
+        except JobError as error:
+            replacement = self._replacement(job_type, deadline_at) if error.code in _MAYBE_REPLACED else None
+            if replacement is None:
+                raise
+        logger.info("model was replaced", extra={"jobId": job.job_id, "model": replacement.model_ids[0]})
+        return self._result(job, replacement, job_input, deadline_at)
+
+    def _input_of(self, job: ReceivedJob) -> dict[str, Any]:
+        if job.input_location is None:
+            return dict(job.input)
+        return objects.read_input(self._bucket, job.input_location)
+
+    def _replacement(self, job_type: JobType, deadline_at: datetime) -> JobType | None:
+        """What the job's type has become, if that calls something else and there is time to call it.
+
+        Raises:
+            JobError: when the type no longer exists, or is broken now: jobs of later batches fail the same way.
+        """
+        try:
+            self._model_calls.check_time(job_type.longest_seconds, deadline_at)
+        except JobError:
+            return None
+        current = self._reread().get(job_type.name)
+        return None if current.called == job_type.called else current
+
+    def _result(
+        self, job: ReceivedJob, job_type: JobType, job_input: dict[str, Any], deadline_at: datetime
+    ) -> JobResult:
+        prompt = job_type.prepare(job_input)
+        call = functools.partial(self._model_calls.call, job, job_type, deadline_at)
+        return answered(Question.of(job_type, prompt), call)
