@@ -46,9 +46,18 @@ def job_type(type_document, **changes):
     return JobTypes.from_document(json.dumps({"version": "1", "jobTypes": {"t": type_document | changes}})).get("t")
 
 
+def asked(configured, prompt=PROMPT):
+    """The result of asking the type's models, each at most once per turn."""
+
+    def call(model_id, conversation, output):
+        return call_model(configured, model_id, conversation, output)
+
+    return answered(Question.of(configured, prompt), call)
+
+
 def test_the_call_says_all_that_the_type_says(bedrock, type_document):  # R-J4
     configured = job_type(type_document, temperature=0.2, guardrail={"id": "g", "version": "3"})
-    result = call_model(configured, PROMPT)
+    result = asked(configured)
     bedrock.converse.assert_called_once_with(
         modelId="amazon.nova-lite-v1:0",
         messages=[{"role": "user", "content": [{"text": "Greet Ada."}]}],
@@ -66,7 +75,7 @@ def test_the_call_says_all_that_the_type_says(bedrock, type_document):  # R-J4
 
 
 def test_what_the_type_leaves_out_is_not_sent(bedrock, type_document):
-    call_model(job_type(type_document, systemPrompt=None), Prompt(system=None, user="x"))
+    asked(job_type(type_document, systemPrompt=None), Prompt(system=None, user="x"))
     assert bedrock.converse.call_args.kwargs["inferenceConfig"] == {"maxTokens": 100}
     assert {"system", "guardrailConfig"}.isdisjoint(bedrock.converse.call_args.kwargs)
 
@@ -81,7 +90,7 @@ def test_the_client_has_the_types_timeout_and_tries_once(type_document):
 
 def test_running_into_max_tokens_is_a_result_that_says_so(bedrock, type_document):
     bedrock.converse.return_value = ANSWER | {"stopReason": "max_tokens"}
-    assert call_model(job_type(type_document), PROMPT).truncated
+    assert asked(job_type(type_document)).truncated
 
 
 def refused(code, status, message=""):
@@ -114,14 +123,15 @@ def refused(code, status, message=""):
 def test_each_failure_has_its_class(bedrock, type_document, error, code, error_class):
     bedrock.converse.side_effect = error
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert (caught.value.code, caught.value.error_class) == (code, error_class)
 
 
 def test_a_call_that_can_not_be_sent_is_the_job_types_fault(type_document):  # with the real client
-    malformed = dataclasses.replace(job_type(type_document), max_tokens="many")
+    malformed = job_type(type_document)
+    malformed = dataclasses.replace(malformed, settings=dataclasses.replace(malformed.settings, max_tokens="many"))
     with pytest.raises(JobError, match="is malformed. Check the job type") as caught:
-        call_model(malformed, PROMPT)
+        asked(malformed)
     assert caught.value.code == "MODEL_REQUEST_REJECTED"
 
 
@@ -130,7 +140,7 @@ def test_an_operator_gets_awss_own_words(bedrock, type_document):
         "AccessDeniedException", 403, "not authorized to perform: bedrock:InvokeModel"
     )
     with pytest.raises(JobError, match="not authorized to perform: bedrock:InvokeModel"):
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +157,7 @@ def test_an_operator_gets_awss_own_words(bedrock, type_document):
 def test_an_answer_without_a_usable_text_is_no_result(bedrock, type_document, change, code):
     bedrock.converse.return_value = ANSWER | change
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert caught.value.code == code
 
 
@@ -198,7 +208,7 @@ def test_a_long_silence_is_interrupted_by_signs_of_life(local_model, type_docume
         made.append(connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     with mock.patch.object(connections._HTTPConnection, "connect", connect_and_look):
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     options, no_delay = made
     assert options == [1, 60, 30, 5], "the first one long before the 350 s after which a NAT gateway forgets"
     assert no_delay == 1, "what botocore wants stays"
@@ -225,7 +235,7 @@ def failing_connects(monkeypatch, errors):
 def test_a_connection_is_tried_again_until_it_stands(local_model, type_document, monkeypatch, error):
     requests = serve(local_model, [True])
     tries = failing_connects(monkeypatch, [error, error])
-    assert call_model(job_type(type_document), PROMPT).text == "Hello, Ada."
+    assert asked(job_type(type_document)).text == "Hello, Ada."
     assert (len(tries), len(requests)) == (3, 1)
 
 
@@ -233,21 +243,21 @@ def test_a_connection_is_not_tried_forever(local_model, type_document, monkeypat
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.05)
     failing_connects(monkeypatch, [ConnectTimeoutError("slow") for _ in range(1000)])
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert caught.value.code == "MODEL_UNREACHABLE"
 
 
 def test_a_certificate_that_is_wrong_stays_wrong(local_model, type_document, monkeypatch):
     tries = failing_connects(monkeypatch, [ssl.SSLCertVerificationError("self-signed") for _ in range(3)])
     with pytest.raises(JobError):
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert len(tries) == 1
 
 
 def test_what_was_sent_is_never_sent_again(local_model, type_document):
     requests = serve(local_model, [False, True])
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert (caught.value.code, len(requests)) == ("MODEL_UNREACHABLE", 1)
 
 
@@ -259,7 +269,7 @@ def test_a_slow_handshake_is_no_slow_model(monkeypatch, type_document):
             monkeypatch.setattr(connections, name, seconds)
         monkeypatch.setattr(clients, "_CALLING_MODELS", Config(connect_timeout=0.2))
         with pytest.raises(JobError):
-            call_model(job_type(type_document), PROMPT)
+            asked(job_type(type_document))
         server.setblocking(False)
         taken = 0
         with contextlib.suppress(BlockingIOError):
