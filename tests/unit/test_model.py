@@ -22,6 +22,7 @@ from ai_jobs.aws.clients import get_bedrock_client
 from ai_jobs.contract.errors import CODES
 from ai_jobs.service import model
 from ai_jobs.service.answering import Question, answered
+from ai_jobs.service.conversation import Conversation
 from ai_jobs.service.job_type import Prompt
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.model import call_model
@@ -276,3 +277,152 @@ def test_a_slow_handshake_is_no_slow_model(monkeypatch, type_document):
             while server.accept():
                 taken += 1
         assert taken >= 2, "another handshake was tried"
+
+
+def sent(bedrock, configured, prompt=PROMPT, model_id="amazon.nova-lite-v1:0"):
+    """The request that one call sends."""
+    call_model(configured, model_id, Conversation(prompt), configured.output)
+    return bedrock.converse.call_args.kwargs
+
+
+def test_each_setting_is_where_bedrock_expects_it(bedrock, type_document):  # R-A3
+    configured = job_type(
+        type_document,
+        topP=0.5,
+        stopSequences=["END"],
+        effort="low",
+        serviceTier="flex",
+        additionalModelRequestFields={"top_k": 20},
+        requestMetadata={"team": "listings"},
+    )
+    request = sent(bedrock, configured)
+    assert request["inferenceConfig"] == {"maxTokens": 100, "topP": 0.5, "stopSequences": ["END"]}
+    assert request["outputConfig"] == {"effort": "low"}
+    assert request["serviceTier"] == {"type": "flex"}
+    assert request["additionalModelRequestFields"] == {"top_k": 20}
+    assert request["requestMetadata"] == {"team": "listings"}
+
+
+def test_cache_points_follow_what_is_the_same_for_every_job(bedrock, type_document):  # R-A3
+    configured = job_type(type_document, promptCache={"ttl": "1h"}, prompt="Greet politely: {{ name }}.")
+    request = sent(bedrock, configured, configured.prepare({"name": "Ada"}))
+    point = {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert request["system"] == [{"text": "You greet people in English."}, point]
+    assert request["messages"][0]["content"] == [{"text": "Greet politely: "}, point, {"text": "Ada."}]
+
+
+@pytest.mark.parametrize("prompt", ["{{ name }} is here.", "{% if name %}Greet {{ name }}.{% endif %}"])
+def test_a_prompt_without_a_static_beginning_has_no_point(bedrock, type_document, prompt):
+    configured = job_type(type_document, promptCache={"ttl": "5m"}, prompt=prompt)
+    request = sent(bedrock, configured, configured.prepare({"name": "Ada"}))
+    assert len(request["messages"][0]["content"]) == 1
+
+
+def test_the_tier_and_the_caches_tokens_are_part_of_the_result(bedrock, type_document):  # R-A3
+    usage = ANSWER["usage"] | {"cacheReadInputTokens": 2_000, "cacheWriteInputTokens": 0}
+    bedrock.converse.return_value = ANSWER | {"usage": usage, "serviceTier": {"type": "default"}}
+    document = asked(job_type(type_document, serviceTier="flex")).to_document()
+    assert document["serviceTier"] == "default", "the one that served the call, not the one that was asked for"
+    assert document["usage"] == {"inputTokens": 12, "outputTokens": 5, "cacheReadInputTokens": 2_000}
+
+
+def test_an_inference_profile_is_called_in_place_of_its_model(bedrock, type_document):  # R-A3
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+    configured = job_type(type_document, inferenceProfiles={"amazon.nova-lite-v1:0": arn})
+    assert sent(bedrock, configured)["modelId"] == arn
+    assert asked(configured).model == "amazon.nova-lite-v1:0", "which has a price and a name that people know"
+    assert configured.called == ((arn,), None)
+
+
+OUTPUT = {"type": "object", "required": ["greeting"], "properties": {"greeting": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "mode", "field"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None, "outputConfig"),
+        ("anthropic.claude-opus-5-v1", None, "outputConfig"),
+        ("anthropic.claude-3-haiku-20240307-v1:0", None, "toolConfig"),
+        ("anthropic.claude-sonnet-4-20250514-v1:0", None, "toolConfig"),
+        ("amazon.nova-lite-v1:0", None, "toolConfig"),
+        ("amazon.nova-lite-v1:0", "native", "outputConfig"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "tool", "toolConfig"),
+    ],
+)
+def test_json_is_asked_for_in_the_way_that_the_model_has(bedrock, type_document, model_id, mode, field):  # R-A1
+    rules = {"mode": mode} if mode else {}
+    configured = job_type(type_document, outputSchema=OUTPUT, output=rules, effort="high")
+    request = sent(bedrock, configured, model_id=model_id)
+    assert ("toolConfig" in request) == (field == "toolConfig")
+    assert request["outputConfig"]["effort"] == "high"
+    if field == "outputConfig":
+        text_format = request["outputConfig"]["textFormat"]
+        assert text_format["type"] == "json_schema"
+        assert json.loads(text_format["structure"]["jsonSchema"]["schema"]) == OUTPUT
+    else:
+        tool = request["toolConfig"]["tools"][0]["toolSpec"]
+        assert tool["inputSchema"]["json"] == OUTPUT
+        assert request["toolConfig"]["toolChoice"] == {"tool": {"name": tool["name"]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"toolUse": {"toolUseId": "t", "name": "result", "input": {"greeting": "Hi"}}}],
+        [{"text": "Sure."}, {"toolUse": {"toolUseId": "t", "name": "result", "input": {"greeting": "Hi"}}}],
+        [{"text": '{"greeting": "Hi"}'}],
+        [{"text": '```json\n{"greeting": "Hi"}\n```'}],
+        [{"reasoningContent": {"reasoningText": {"text": "hm"}}}, {"text": '\n{"greeting": "Hi"}'}],
+    ],
+)
+def test_json_is_found_where_models_put_it(bedrock, type_document, content):  # R-A1
+    bedrock.converse.return_value = ANSWER | {"output": {"message": {"content": content}}, "stopReason": "tool_use"}
+    assert asked(job_type(type_document, outputSchema=OUTPUT)).json == {"greeting": "Hi"}
+
+
+@pytest.mark.parametrize("stop_reason", ["end_turn", "malformed_tool_use", "malformed_model_output", "tool_use"])
+def test_an_answer_that_is_no_json_is_corrected(bedrock, type_document, stop_reason):  # R-A1
+    bad = ANSWER | {"stopReason": stop_reason}
+    good = ANSWER | {"output": {"message": {"content": [{"text": '{"greeting": "Hi"}'}]}}}
+    bedrock.converse.side_effect = [bad, good]
+    result = asked(job_type(type_document, outputSchema=OUTPUT))
+    assert (result.json, result.model_calls) == ({"greeting": "Hi"}, 2)
+    messages = bedrock.converse.call_args.kwargs["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert "There is no JSON document" in messages[2]["content"][0]["text"]
+
+
+REJECTIONS = {
+    "temperature": ({"temperature": 0.5}, "`temperature` is deprecated for this model"),
+    "top_p": ({"topP": 0.5}, "top_p cannot be specified"),
+    "service_tier": ({"serviceTier": "flex"}, "The provided ServiceTier is not supported for this model"),
+    "prompt_cache": ({"promptCache": {"ttl": "1h"}}, "You invoked an unsupported model with cachePoint"),
+    "effort": ({"effort": "max"}, "effort level max is not supported"),
+    "output.mode": ({"outputSchema": OUTPUT}, "This model doesn't support tool use"),
+    "additional_model_request_fields.top_k": (
+        {"additionalModelRequestFields": {"top_k": 1}},
+        "Malformed input request: extraneous key [top_k] is not permitted",
+    ),
+    "request_metadata": ({"requestMetadata": {"a": "b"}}, "requestMetadata is invalid"),
+}
+
+
+@pytest.mark.parametrize("setting", REJECTIONS)
+def test_a_setting_that_the_model_rejects_is_named(bedrock, type_document, setting):  # R-A3
+    changes, message = REJECTIONS[setting]
+    bedrock.converse.side_effect = refused("ValidationException", 400, message)
+    with pytest.raises(JobError) as caught:
+        asked(job_type(type_document, **changes))
+    assert (caught.value.code, caught.value.field, caught.value.error_class) == (
+        "MODEL_REQUEST_REJECTED",
+        setting,
+        "operator",
+    )
+    assert f"does not accept the job type's {setting}. Change or omit it." in caught.value.message
+
+
+def test_a_setting_that_was_not_sent_is_not_blamed(bedrock, type_document):
+    bedrock.converse.side_effect = refused("ValidationException", 400, "effort and cachePoint and tools are wrong")
+    with pytest.raises(JobError) as caught:
+        asked(job_type(type_document))
+    assert caught.value.field is None

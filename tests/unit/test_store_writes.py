@@ -185,10 +185,10 @@ class Failing:
         self.result = answer
         self.seen = Counter()
 
-    def __call__(self, job_type, prompt):
-        self.seen[prompt.user] += 1
-        code = next((code for life, code in FAILURES.items() if life in prompt.user), None)
-        if code and self.seen[prompt.user] == 1:
+    def __call__(self, job_type, model_id, conversation, output):
+        self.seen[conversation.prompt.user] += 1
+        code = next((code for life, code in FAILURES.items() if life in conversation.prompt.user), None)
+        if code and self.seen[conversation.prompt.user] == 1:
             raise JobError(code, "on cue")
         return self.result
 
