@@ -166,8 +166,9 @@ class RetryLater(JobError):  # noqa: N818
         ):
             rule = f"It must be a number from 1 to {_LONGEST_DELAY_SECONDS}, the longest that SQS delays a message."
             raise ValueError(f"seconds is {seconds!r:.100}. {rule}")
-        self.seconds = math.ceil(seconds)
-        super().__init__("RETRY_LATER", reason or f"The handler asked to be run again after {self.seconds} seconds.")
+        whole = math.ceil(seconds)
+        reason = reason or f"The handler asked to be run again after {whole} seconds."
+        super().__init__("RETRY_LATER", reason, wait_seconds=whole)
 
 
 class GiveUp(JobError):  # noqa: N818

@@ -13,7 +13,6 @@ from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.safe_logging import function_logger
 from processor.batch import process_batch
-from processor.handlers import HandlerFunctions
 from processor.settings import ProcessorSettings
 from processor.worker import Worker
 
@@ -27,13 +26,11 @@ job_types = JobTypeSource(
     settings.config_profile,
     settings.config_max_age_seconds,
 )
-functions = HandlerFunctions()
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Work on one batch from the request queue; the return value names the messages that must come back."""
     ends_at = timestamps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    worker = Worker(settings, store, budget, job_types.reread, ends_at, functions=functions)
-    failed = process_batch(event["Records"], worker, job_types)
+    failed = process_batch(event["Records"], Worker(settings, store, budget, job_types.reread, ends_at), job_types)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

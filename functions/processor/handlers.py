@@ -6,9 +6,11 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -105,38 +107,52 @@ class HandlerFunctions:
             raise
 
 
-class HandlerRuns:
-    """Runs the handlers of one invocation's jobs; safe to share between its threads."""
+FUNCTIONS = HandlerFunctions()
+"""The handlers of this process."""
 
-    def __init__(self, functions: HandlerFunctions, model_calls: ModelCalls) -> None:
-        self._functions = functions
-        self._model_calls = model_calls
 
-    def load(self, job_types: JobTypes) -> None:
-        """Begin to import their handlers."""
-        self._functions.load(job_types)
+def result_of_handler(
+    model_calls: ModelCalls,
+    received: ReceivedJob,
+    attempt: int,
+    deadline_at: datetime,
+    job_type: JobType,
+    job_input: Mapping[str, Any],
+    files: Sequence[JobFile] = (),
+) -> JobResult:
+    """Run a type's handler for a job.
 
-    def result_of(self, received: ReceivedJob, job: Job, job_type: JobType, files: Sequence[JobFile] = ()) -> JobResult:
-        """Run the type's handler for a job.
+    Args:
+        model_calls: makes the handler's model calls.
+        attempt: the number of this attempt.
+        job_input: as it was sent: it is validated here.
+        files: of the job.
 
-        Args:
-            received: the job as its model calls are made and counted.
-            job: the job as the handler sees it.
-
-        Raises:
-            JobError: why there is no result: what `ModelCalls.check_time`, `HandlerFunctions.get`, and
-                `ai_jobs.service.handler_run.run_handler` raise.
-        """
-        seconds = job_type.settings.timeout_seconds
-        self._model_calls.check_time(seconds, job.deadline_at)
-        call = functools.partial(self._model_calls.call, received, job_type, job.deadline_at)
-        context = HandlerContext(job, job_type, call, files, logging.getLogger(logger.name), seconds)
-        function = self._functions.get(job_type, context.seconds_left())
-        try:
-            return run_handler(function, job, job_type, context)
-        except JobError as error:
-            _log(error, context)
-            raise
+    Raises:
+        JobError: why there is no result: what `JobType.checked`, `ModelCalls.check_time`, `HandlerFunctions.get`, and
+            `ai_jobs.service.handler_run.run_handler` raise.
+    """
+    job = Job(
+        id=received.job_id,
+        user_id=received.user_id,
+        job_type=job_type.name,
+        input=job_type.checked(job_input),
+        attachments=tuple(file.attachment for file in files),
+        created_at=received.created_at,
+        deadline_at=deadline_at,
+        attempt=attempt,
+        trace_id=received.trace_id,
+    )
+    seconds = job_type.settings.timeout_seconds
+    model_calls.check_time(seconds, deadline_at)
+    call = functools.partial(model_calls.call, received, job_type, deadline_at)
+    context = HandlerContext(job, job_type, call, files, logging.getLogger(logger.name), seconds)
+    function = FUNCTIONS.get(job_type, context.seconds_left())
+    try:
+        return run_handler(function, job, job_type, context)
+    except JobError as error:
+        _log(error, context)
+        raise
 
 
 def _log(error: JobError, context: HandlerContext) -> None:

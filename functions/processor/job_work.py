@@ -13,11 +13,9 @@ from ai_jobs.aws import objects
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.result import JobResult
-from ai_jobs.handlers import Job
 from ai_jobs.service.answering import Question, answered
 from ai_jobs.service.job_type import JobType
 from ai_jobs.service.job_types import JobTypes
-from processor.handlers import HandlerRuns
 from processor.model_calls import ModelCalls
 
 logger = Logger()
@@ -32,17 +30,20 @@ class JobWork:
 
     Args:
         bucket: where large inputs are.
-        handler_runs: runs the handlers of types that have one.
         reread: reads the job types again, for when those at hand may be outdated.
     """
 
-    def __init__(
-        self, bucket: str, model_calls: ModelCalls, handler_runs: HandlerRuns, reread: Callable[[], JobTypes]
-    ) -> None:
+    def __init__(self, bucket: str, model_calls: ModelCalls, reread: Callable[[], JobTypes]) -> None:
         self._bucket = bucket
         self._model_calls = model_calls
-        self._handler_runs = handler_runs
         self._reread = reread
+
+    def load_handlers(self, job_types: JobTypes) -> None:
+        """Begin to import the handlers that the types name."""
+        if any(job_type.handler for job_type in job_types.usable):
+            from processor.handlers import FUNCTIONS
+
+            FUNCTIONS.load(job_types)
 
     def result_of(
         self, job: ReceivedJob, attempt: int, deadline_at: datetime, job_types: JobTypes | JobError
@@ -96,22 +97,10 @@ class JobWork:
         self, job: ReceivedJob, attempt: int, job_input: dict[str, Any], deadline_at: datetime, job_type: JobType
     ) -> JobResult:
         if job_type.handler:
-            seen = _as_handlers_see_it(job, attempt, job_type.checked(job_input), deadline_at)
-            return self._handler_runs.result_of(job, seen, job_type)
+            # Imported here: where no type has a handler, no cold start is to wait for it.
+            from processor.handlers import result_of_handler
+
+            return result_of_handler(self._model_calls, job, attempt, deadline_at, job_type, job_input)
         prompt = job_type.prepare(job_input)
         call = functools.partial(self._model_calls.call, job, job_type, deadline_at)
         return answered(Question.of(job_type, prompt), call)
-
-
-def _as_handlers_see_it(job: ReceivedJob, attempt: int, job_input: dict[str, Any], deadline_at: datetime) -> Job:
-    return Job(
-        id=job.job_id,
-        user_id=job.user_id,
-        job_type=job.job_type,
-        input=job_input,
-        attachments=(),
-        created_at=job.created_at,
-        deadline_at=deadline_at,
-        attempt=attempt,
-        trace_id=job.trace_id,
-    )

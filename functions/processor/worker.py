@@ -20,7 +20,6 @@ from ai_jobs.contract.errors import JOB_ID_TAKEN, AIJobsError, AWSError, ErrorCl
 from ai_jobs.contract.request import ReceivedJob, denied_since, known_job_id
 from ai_jobs.contract.result import AIJobResultMessage, JobResult
 from ai_jobs.contract.row import JobStatus
-from ai_jobs.handlers import RetryLater
 from ai_jobs.service import metrics
 from ai_jobs.service.budget import Budget
 from ai_jobs.service.dead_letters import send_to_dlq
@@ -31,7 +30,6 @@ from ai_jobs.service.model import call_model
 from ai_jobs.service.outcomes import Claimed, ClaimTerms, Refusal, Running
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS, Jitter, lease_wait_seconds, transient_backoff_seconds
 from ai_jobs.service.safe_logging import describe
-from processor.handlers import HandlerFunctions, HandlerRuns
 from processor.job_work import JobWork
 from processor.model_calls import Model, ModelCalls
 from processor.settings import ProcessorSettings
@@ -80,7 +78,6 @@ class Worker:
         model: makes the model call.
         clock: gives the current time.
         jitter: picks a number of seconds between two bounds.
-        functions: the process's handlers.
     """
 
     def __init__(
@@ -93,14 +90,12 @@ class Worker:
         model: Model = call_model,
         clock: Callable[[], datetime] = timestamps.now,
         jitter: Jitter = random.uniform,
-        functions: HandlerFunctions | None = None,
     ) -> None:
         self.settings = settings
         self._store = store
         self._budget = budget.for_invocation(ends_at)
         model_calls = ModelCalls(settings, self._budget, ends_at, model, clock)
-        self._handler_runs = HandlerRuns(functions or HandlerFunctions(), model_calls)
-        self._work = JobWork(settings.bucket, model_calls, self._handler_runs, reread)
+        self._work = JobWork(settings.bucket, model_calls, reread)
         self._results = BatchSender(settings.response_queue_url)
         self._ends_at = ends_at
         self._clock = clock
@@ -117,7 +112,7 @@ class Worker:
     def load_handlers(self, job_types: JobTypes | JobError) -> None:
         """Prepare for the types that have handlers: they are imported while the jobs of other types run."""
         if isinstance(job_types, JobTypes):
-            self._handler_runs.load(job_types)
+            self._work.load_handlers(job_types)
 
     def finish(self) -> None:
         """Count the tokens that the batch has used, once its jobs have their verdicts."""
@@ -318,7 +313,7 @@ class Worker:
                 self.settings.max_backoff_seconds,
                 self._jitter,
                 denied_since(attributes, self._clock()) if is_denied else None,
-                error.seconds if isinstance(error, RetryLater) else None,
+                error.wait_seconds if error else None,
             )
         except ValueError:
             # So close to SQS's limit that these attributes are too much: it waits as it is, and uses a receive.

@@ -283,7 +283,7 @@ def test_how_long_to_wait_is_rounded_up():  # R-A5
 
     error = failure(handler, {})
     assert isinstance(error, RetryLater)
-    assert error.seconds == 2
+    assert error.wait_seconds == 2
     assert error.message == "The handler asked to be run again after 2 seconds."
 
 
@@ -333,7 +333,7 @@ class BrokenError(JobError):
 
 class BrokenWaitError(RetryLater):
     def __init__(self):
-        self.seconds = "soon"
+        self.wait_seconds = "soon"
 
 
 @pytest.mark.parametrize("broken", [BrokenError, BrokenWaitError])

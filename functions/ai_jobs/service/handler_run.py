@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 from concurrent.futures import wait
-from typing import Any
+from typing import Any, cast
 
 from ai_jobs.contract import documents
 from ai_jobs.contract.errors import JobError
@@ -50,7 +50,7 @@ def _job_error(error: BaseException, function: Handler) -> JobError:
     # As a new one: the handler's may be of a class whose attributes are missing or of other types.
     try:
         if isinstance(error, RetryLater):
-            return RetryLater(error.seconds, reason=error.message)
+            return RetryLater(cast("int", error.wait_seconds), reason=error.message)
         if isinstance(error, JobError):
             return JobError(error.code, error.message, error.field)
     except Exception:  # noqa: BLE001
