@@ -157,28 +157,31 @@ def compare(
     runs: int,
     prices: Mapping[str, ModelPrice],
     concurrency: int,
-) -> Iterator[Pair]:
+    pairs: list[Pair],
+) -> Iterator[None]:
     """Run each case so often with both versions.
 
     Args:
         concurrency: how many model calls there are at most at a time.
+        pairs: gets each pair as soon as both of its trials have ended; what is in it when the caller is interrupted is
+            all that was finished.
 
     Yields:
-        Each pair, as soon as both of its trials have ended.
+        After each pair.
     """
 
-    def work(task: tuple[int, Case, int]) -> Pair:
+    def work(task: tuple[int, Case, int]) -> None:
         number, case, run = task
         versions = {"old": old, "new": new}
         # In turn, because the first one may fill the prompt cache for the second.
         order = sorted(versions, reverse=number % 2 == 0)
         trials = {side: try_input(versions[side].job_type, case.input, prices) for side in order}
-        return Pair(case, run, trials["old"], trials["new"])
+        pairs.append(Pair(case, run, trials["old"], trials["new"]))
 
     every = [(case, run) for case in cases for run in range(1, runs + 1)]
     tasks = [(number, case, run) for number, (case, run) in enumerate(every)]
-    for _, pair in in_parallel(work, tasks, concurrency):
-        yield pair
+    for _ in in_parallel(work, tasks, concurrency):
+        yield
 
 
 def _figures(pairs: Sequence[Pair], side: Callable[[Pair], Trial]) -> Figures:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ai_jobs.contract.documents import whole
-from ai_jobs.contract.result import JobResult
 from ai_jobs.operate.comparison import Comparison, Figures, Pair, Thresholds, Verdict, ratio
 from ai_jobs.operate.trials import Trial
 from ai_jobs.operate.type_version import TypeVersion
@@ -61,9 +59,9 @@ def footnotes(comparison: Comparison) -> list[str]:
     ]
     retried = sum(len(trial.retried) for pair in comparison.pairs for trial in (pair.old, pair.new))
     if retried:
-        notes.append(f"After an error that passed, {retried} further tries were made.")
+        notes.append(f"Tries after an error that passed: {retried}.")
     if len(comparison.pairs) < comparison.planned:
-        notes.append(f"Interrupted: only {len(comparison.pairs)} of {comparison.planned} runs were made.")
+        notes.append(f"Interrupted: {len(comparison.pairs)} of {comparison.planned} runs were made.")
     return notes
 
 
@@ -123,13 +121,6 @@ def output_changes(pair: Pair) -> list[str]:
     return _diff(_output_lines(pair.old), _output_lines(pair.new))
 
 
-def output_text(result: JobResult) -> str:
-    """What the model wrote; JSON is indented, with its names in order."""
-    if result.json is None:
-        return result.text
-    return json.dumps(result.json, indent=2, ensure_ascii=False, sort_keys=True)
-
-
 def dollars(cost: float | None) -> str:
     """An amount in US dollars, with the digits that a single call needs."""
     return "not known" if cost is None else f"${cost:.6f}" if cost < 0.01 else f"${cost:,.4f}"
@@ -160,11 +151,12 @@ def _state(trial: Trial) -> str:
 
 
 def _output_lines(trial: Trial) -> list[str]:
-    if trial.result is None:
-        return [f"{trial.error.code}: {trial.error.message}"] if trial.error else []
-    lines = output_text(trial.result).splitlines()
-    # A paragraph is one line, and a changed word in it would hide what stayed.
-    return lines if trial.result.json is not None else [part for line in lines for part in _SENTENCE_END.split(line)]
+    problem = [f"{trial.error.code}: {trial.error.message}"] if trial.error else []
+    lines = trial.written().splitlines()
+    if trial.answer and trial.answer.json is None:
+        # A paragraph is one line, and a changed word in it would hide what stayed.
+        lines = [sentence for line in lines for sentence in _SENTENCE_END.split(line)]
+    return problem + lines
 
 
 def _diff(old: Sequence[str], new: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ class Trial:
     Attributes:
         result: the answer; None if there is none that a job could have completed with.
         error: why there is none.
+        answer: the last that a model gave, whether or not it could be used; None if there is none.
         calls: how many calls a model answered, whether or not the answer could be used.
         usage: the tokens of these calls.
         cost: of these calls, in US dollars; None if the price of a model is not known.
@@ -47,11 +49,18 @@ class Trial:
 
     result: JobResult | None
     error: JobError | None
+    answer: Answer | None
     calls: int
     usage: Usage
     cost: float | None
     seconds: float
     retried: tuple[str, ...] = ()
+
+    def written(self) -> str:
+        """What the model wrote last; JSON is indented, with its names in order. Empty without an answer."""
+        if self.answer is None or self.answer.json is None:
+            return self.answer.text if self.answer else ""
+        return json.dumps(self.answer.json, indent=2, ensure_ascii=False, sort_keys=True)
 
     def to_document(self) -> dict[str, Any]:
         """The trial in JSON."""
@@ -59,6 +68,7 @@ class Trial:
             "status": "completed" if self.result else "failed",
             "result": self.result.to_document() if self.result else None,
             "error": self.error.to_body() if self.error else None,
+            "rejectedAnswer": self.written() if self.error and self.answer else None,
             "modelCalls": self.calls,
             "usage": self.usage.to_document(),
             "estimatedCost": self.cost,
@@ -134,4 +144,5 @@ class _Meter:
     def trial(self, result: JobResult | None, error: JobError | None, retried: tuple[str, ...]) -> Trial:
         usage = sum((answer.usage for answer in self.answers), Usage(0, 0))
         cost = total_cost(answer.cost for answer in self.answers)
-        return Trial(result, error, len(self.answers), usage, cost, self.seconds, retried)
+        last = self.answers[-1] if self.answers else None
+        return Trial(result, error, last, len(self.answers), usage, cost, self.seconds, retried)

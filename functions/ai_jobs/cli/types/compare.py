@@ -23,7 +23,7 @@ from ai_jobs.cli.types.options import (
 from ai_jobs.cli.types.sources import read_types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ai_jobs.cli.environment import Environment
     from ai_jobs.operate.comparison import Case, Comparison, Pair, Thresholds
@@ -120,7 +120,8 @@ def compare(
     cases = _cases(folder, (old, new))
     pairs: list[Pair] = []
     interrupted = _run(old, new, cases, loaded, given, pairs)
-    comparison = Comparison(name, old, new, pairs, len(cases) * given["runs"])
+    in_order = sorted(pairs, key=lambda pair: (pair.case.name, pair.run))
+    comparison = Comparison(name, old, new, in_order, len(cases) * given["runs"])
     thresholds = Thresholds(given["min_valid"], given["max_cost_ratio"], given["max_latency_ratio"])
     _write(files, comparison, thresholds)
     _print(comparison, thresholds, as_json)
@@ -170,29 +171,21 @@ def _run(
     given: Mapping[str, Any],
     pairs: list[Pair],
 ) -> bool:
-    """Collect the pairs in the order of the cases. Returns whether the user interrupted it."""
+    """Collect the pairs. Returns whether the user interrupted it."""
     from ai_jobs.operate.comparison import compare as compared
 
     prices = prices_from(environment, given["given_prices"])
     planned = len(cases) * given["runs"]
     say(f"inputs: {len(cases)}, runs of each: {given['runs']}, versions: 2; {planned * 2} jobs in all")
-    finished = compared(old, new, cases, given["runs"], prices, given["concurrency"])
+    finished = compared(old, new, cases, given["runs"], prices, given["concurrency"], pairs)
     try:
-        _collect(finished, planned, pairs)
+        with progress() as bar:
+            for _ in bar.track(finished, total=planned, description="comparing"):
+                pass
     except KeyboardInterrupt:
         say(f"interrupted after {len(pairs)} of {planned}")
         return True
-    finally:
-        pairs.sort(key=lambda pair: (pair.case.name, pair.run))
     return False
-
-
-def _collect(finished: Iterator[Pair], planned: int, pairs: list[Pair]) -> None:
-    with progress() as bar:
-        task = bar.add_task("comparing", total=planned)
-        for pair in finished:
-            pairs.append(pair)
-            bar.update(task, completed=len(pairs))
 
 
 def _write(files: Sequence[Path], comparison: Comparison, thresholds: Thresholds) -> None:

@@ -72,7 +72,7 @@ def _print(name: str, trial: Trial, as_json: bool) -> None:
     if as_json:
         print_json({"jobType": name} | trial.to_document())
         return
-    print_fields(_fields(trial), _output(trial))
+    print_fields(_fields(trial), trial.written())
 
 
 def _fields(trial: Trial) -> dict[str, Any]:
@@ -81,10 +81,10 @@ def _fields(trial: Trial) -> dict[str, Any]:
     usage = trial.usage
     cached = f", {usage.cache_read_tokens} from the cache, {usage.cache_write_tokens} to it"
     has_cached = usage.cache_read_tokens or usage.cache_write_tokens
-    result = trial.result
+    answer = trial.answer
     return {
-        "model": result.model if result else "-",
-        "tier": (result.service_tier if result else None) or "-",
+        "model": answer.model if answer else "-",
+        "tier": (answer.service_tier if answer else None) or "-",
         "calls": trial.calls,
         "tokens": f"{usage.input_tokens} in, {usage.output_tokens} out{cached if has_cached else ''}",
         "latency": f"{trial.seconds:.2f} s",
@@ -95,13 +95,7 @@ def _fields(trial: Trial) -> dict[str, Any]:
 
 def _kind(trial: Trial) -> str:
     if trial.result is None:
-        return "none"
+        return "rejected"
     if trial.result.json is not None:
         return "JSON, valid"
     return "text, cut off at max_tokens" if trial.result.truncated else "text"
-
-
-def _output(trial: Trial) -> str | None:
-    from ai_jobs.operate.comparison_report import output_text
-
-    return output_text(trial.result) if trial.result else None
