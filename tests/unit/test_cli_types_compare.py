@@ -7,7 +7,7 @@ import signal
 import threading
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,6 +168,13 @@ def test_a_busy_model_is_tried_again(compare, calls, monkeypatch):  # R-A6
     calls.answers["Converse"] = lambda call: next(answers, answer("Hi"))
     done = compare("--concurrency", "1", names=["Ada"])
     assert (done.exit_code, "Tries after an error that passed: 1." in done.stdout) == (0, True)
+
+
+def test_without_credentials_the_hint_says_so(compare, calls):
+    calls.answers["Converse"] = NoCredentialsError()
+    done = compare(names=["Ada"])
+    assert (done.exit_code, "there are no AWS credentials: set AWS_PROFILE" in done.stderr) == (1, True)
+    assert "MODEL_UNREACHABLE" in done.stdout
 
 
 def test_ctrl_c_prints_what_is_finished_and_waits_for_nothing(compare, calls, tmp_path):  # R-A6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
 from ai_jobs.contract.result import Usage
 from ai_jobs.operate.trials import try_input
@@ -91,9 +91,17 @@ def test_it_is_not_tried_forever(trial, code, tries):  # R-A6
     assert len(found.retried) == tries - 1
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
-def test_what_does_not_pass_is_not_tried_again(trial, code):
-    assert trial(refused(code)).error.code in ("MODEL_ACCESS_DENIED", "MODEL_REQUEST_REJECTED")
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (refused("AccessDeniedException"), "MODEL_ACCESS_DENIED"),
+        (refused("ValidationException"), "MODEL_REQUEST_REJECTED"),
+        (NoCredentialsError(), "MODEL_UNREACHABLE"),
+        (ReadTimeoutError(endpoint_url="https://bedrock"), "MODEL_TIMEOUT"),
+    ],
+)
+def test_what_does_not_pass_is_not_tried_again(trial, error, code):
+    assert trial(error).error.code == code
     assert len(trial.models()) == 1
 
 

@@ -117,6 +117,12 @@ class Comparison:
         """What all trials cost, in US dollars; None if that is not known."""
         return total_cost(trial.cost for pair in self.pairs for trial in (pair.old, pair.new))
 
+    @property
+    def nothing_worked(self) -> JobError | None:
+        """The first error, if no trial completed: it may say more about the caller's setup than about a version."""
+        trials = [trial for pair in self.pairs for trial in (pair.old, pair.new)]
+        return None if any(trial.result for trial in trials) else trials[0].error
+
     def verdicts(self, thresholds: Thresholds) -> list[Verdict]:
         """Whether each threshold is met."""
         old, new = self.figures

@@ -19,8 +19,10 @@ from ai_jobs.service.model_prices import ModelPrice, total_cost
 from ai_jobs.service.model_settings import OutputRules
 from ai_jobs.service.retries import throttle_delay_seconds
 
-# A person or a build is waiting, so there is no deadline of hours to retry until.
-_MOST_TRIES = {ErrorClass.THROTTLED: 6, ErrorClass.TRANSIENT: 3}
+# A person or a build is waiting: unlike a worker, do not go on for hours, and say at once that there are no credentials
+# or that a model is slower than the type's timeout.
+_MOST_TRIES_WHEN_BUSY = 6
+_MOST_TRIES = {"MODEL_ERROR": 3, "MALFORMED_MODEL_ANSWER": 3}
 _LONGEST_PAUSE_SECONDS = 60
 
 Pause = Callable[[JobError, int], None]
@@ -82,8 +84,8 @@ def try_input(
 ) -> Trial:
     """Run an input as a worker would: check it, render the prompts, and call the model until there is an answer.
 
-    After an error that may pass, it is tried again, up to six times if the model is busy, and up to three times
-    otherwise.
+    After an error that may pass, it is tried again: up to six times if the model is busy, and up to three times if it
+    failed by itself.
 
     Args:
         prices: by model id.
@@ -110,7 +112,8 @@ def _until_it_passes(work: Callable[[], JobResult], pause: Pause) -> JobResult:
         try:
             return work()
         except JobError as error:
-            if number >= _MOST_TRIES.get(error.error_class, 1):
+            busy = error.error_class is ErrorClass.THROTTLED
+            if number >= (_MOST_TRIES_WHEN_BUSY if busy else _MOST_TRIES.get(error.code, 1)):
                 raise
             pause(error, throttle_delay_seconds(number, _LONGEST_PAUSE_SECONDS))
         number += 1

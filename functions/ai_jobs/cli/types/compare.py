@@ -120,6 +120,8 @@ def compare(
     cases = _cases(folder, (old, new))
     pairs: list[Pair] = []
     interrupted = _run(old, new, cases, loaded, given, pairs)
+    if interrupted and not pairs:
+        ctx.exit(INTERRUPTED)
     in_order = sorted(pairs, key=lambda pair: (pair.case.name, pair.run))
     comparison = Comparison(name, old, new, in_order, len(cases) * given["runs"])
     thresholds = Thresholds(given["min_valid"], given["max_cost_ratio"], given["max_latency_ratio"])
@@ -127,6 +129,8 @@ def compare(
     _print(comparison, thresholds, as_json)
     if interrupted:
         ctx.exit(INTERRUPTED)
+    if comparison.nothing_worked:
+        raise comparison.nothing_worked
     if not all(verdict.met for verdict in comparison.verdicts(thresholds)):
         ctx.exit(FAILED)
 
