@@ -80,7 +80,7 @@ def test_both_versions_are_put_side_by_side(compare):  # R-A6
         "output tokens 20 10 -50%",
         "cost $0.0204 $0.0302 +48%",
         "All runs together cost $0.0506.",
-        "met: 100.0% of the new version's runs completed (at least 100.0%)",
+        "met: 100% of the new version's runs completed (at least 100%)",
     ):
         assert line in lines
     assert any(line.startswith("Ada.json completed completed 1010 → 1505 $0.0102 → $0.0151") for line in lines)
@@ -114,7 +114,7 @@ def test_invalid_json_misses_the_threshold(compare, calls):  # R-A6
     old = {"outputSchema": SCHEMA}
     done = compare(old=old)
     assert done.exit_code == 1
-    assert "NOT MET: 50.0% of the new version's runs completed (at least 100.0%)" in done.stdout
+    assert "NOT MET: 50% of the new version's runs completed (at least 100%)" in done.stdout
     assert "OUTPUT_INVALID result.price" in done.stdout
     assert compare("--min-valid", "0.5", old=old).exit_code == 0
 

@@ -69,7 +69,8 @@ def verdict_line(verdict: Verdict) -> str:
     """The verdict in one line."""
     word = "met" if verdict.met else "NOT MET"
     if verdict.measure == "valid":
-        return f"{word}: {verdict.value:.1%} of the new version's runs completed (at least {verdict.limit:.1%})"
+        share = verdict.value or 0.0
+        return f"{word}: {_percent(share)} of the new version's runs completed (at least {_percent(verdict.limit)})"
     value = "unknown" if verdict.value is None else f"{verdict.value:.3g} times the old version's"
     return f"{word}: the new version's {verdict.measure} is {value} (at most {verdict.limit:g} times)"
 
@@ -129,6 +130,10 @@ def dollars(cost: float | None) -> str:
 def _tokens(old: Figures, new: Figures, kind: str) -> tuple[str, str, str]:
     counts = [getattr(figures.usage, f"{kind}_tokens") for figures in (old, new)]
     return str(counts[0]), str(counts[1]), _change(*counts)
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.4g}%"
 
 
 def _change(old: float | None, new: float | None) -> str:

@@ -107,7 +107,7 @@ def _only_content(plan: Mapping[str, Any], file: Path) -> str:
     if known:
         raise Problem(f"{file} has the job types of {', '.join(sorted(contents))}. Pass a plan with only one of them.")
     if contents:
-        raise Problem(f"{file}: the plan does not know its job types before the apply. Pass a job type document.")
+        raise Problem(f"{file}: the plan does not know its job types before the apply (a new inference profile, for example). Pass a job type document.")
     raise no_types_in(file)
 
 
