@@ -162,7 +162,7 @@ def test_a_plan_is_a_document_too(types_file, tmp_path):  # R-A6
     content = (tmp_path / "types.json").read_text()
     assert run("list", "--from", "-", stdin=plan(content)).stdout == run("list", "--from", source).stdout
     unknown = run("list", "--from", "-", stdin=plan(None))
-    assert "does not know its job types before the apply" in unknown.stderr
+    assert "its job types are not known before the apply" in unknown.stderr
     two = run("list", "--from", "-", stdin=plan(content, content))
     assert "has the job types of module.m0, module.m1. Pass a plan with only one" in two.stderr
 

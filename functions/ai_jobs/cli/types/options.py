@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ai_jobs.cli.environment import VARIABLES
 from ai_jobs.cli.exits import Problem
 from ai_jobs.cli.numbers import read_number
 from ai_jobs.cli.types.sources import text_of
@@ -100,7 +101,7 @@ def prices_from(environment: Environment, given: Mapping[str, tuple[float, float
 
     known = environment.get("model_prices") or ""
     text = known if isinstance(known, str) else json.dumps(known)
-    prices = model_prices({"AI_JOB_MODEL_PRICES": text})
+    prices = model_prices({VARIABLES["model_prices"]: text})
     for model_id, (into, out) in given.items():
         prices[model_id] = ModelPrice(into, out, cache_read=into, cache_write=into)
     return prices

@@ -101,14 +101,15 @@ def _document(origin: str, content: str) -> TypesDocument:
 
 def _only_content(plan: Mapping[str, Any], file: Path) -> str:
     contents = dict(planned_contents(plan))
-    known = [content for content in contents.values() if content]
-    if len(known) == 1:
-        return known[0]
-    if known:
+    if not contents:
+        raise no_types_in(file)
+    if len(contents) > 1:
         raise Problem(f"{file} has the job types of {', '.join(sorted(contents))}. Pass a plan with only one of them.")
-    if contents:
-        raise Problem(f"{file}: the plan does not know its job types before the apply (a new inference profile, for example). Pass a job type document.")
-    raise no_types_in(file)
+    (content,) = contents.values()
+    if content is None:
+        reason = "its job types are not known before the apply, for example because an inference profile is new"
+        raise Problem(f"{file}: {reason}. Pass a job type document.")
+    return content
 
 
 def no_types_in(file: Path) -> Problem:
