@@ -1,8 +1,8 @@
 """Signatures in half the CPU time that botocore takes for them, which is nearly a third of a call's.
 
-botocore derives the day's signing key and builds the signed headers twice for each request, and prepares the whole
-request to get its body. The signer here is botocore's, without these repetitions: the same request at the same time
-gets the same signature.
+For each request, botocore derives the day's signing key, builds the signed headers twice, and prepares all of the
+request only to get its body. The signer here is botocore's, without these repetitions: the same request at the same
+time gets the same signature.
 """
 
 from __future__ import annotations
