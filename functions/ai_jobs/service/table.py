@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -153,34 +155,56 @@ def _row(item: Mapping[str, Any] | None) -> JobRow | None:
 def update_arguments(
     transition: Transition, values: Mapping[str, Any], given: Mapping[str, Any], add: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The arguments of UpdateItem. DynamoDB rejects a declared name or value that no expression uses.
+    """The arguments of UpdateItem.
 
     Raises:
         ValueError: if the transition does not declare a field.
     """
-    foreign = {*values, *add} - {"status", *transition.sets, *transition.keeps, *transition.adds}
-    if foreign:
-        raise ValueError(f"{transition.name} does not set {', '.join(sorted(foreign))}")
-    cleared = [name for name in dict.fromkeys(transition.clears) if name not in values]
-    names = {name: f"#f{index}" for index, name in enumerate([*values, *cleared])}
-    parameters: dict[str, Any] = {}
-    sets = []
-    for name, value in values.items():
-        parameter = f":f{names[name][2:]}"
-        parameters[parameter] = value
-        kept = name in transition.keeps
-        sets.append(f"{names[name]} = " + (f"if_not_exists({names[name]}, {parameter})" if kept else parameter))
-    for index, (name, number) in enumerate(add.items()):
-        sets.append(f"{name} = if_not_exists({name}, :zero) + :a{index}")
-        parameters |= {":zero": 0, f":a{index}": number}
-    removes = " REMOVE " + ", ".join(names[name] for name in cleared) if cleared else ""
-    named = {f":{name}": value for name, value in (CONSTANTS | dict(given)).items()}
-    in_condition = set(transition.condition.replace("(", " ").replace(")", " ").replace(",", " ").split())
-    parameters |= {name: value for name, value in named.items() if name in in_condition}
+    expressions = _expressions(transition, tuple(values), tuple(add))
+    parameters = {f":f{index}": value for index, value in enumerate(values.values())}
+    parameters |= {":zero": 0} if add else {}
+    parameters |= {f":a{index}": number for index, number in enumerate(add.values())}
+    # DynamoDB rejects a declared value that no expression uses.
+    parameters |= {
+        f":{name}": value
+        for name, value in (CONSTANTS | dict(given)).items()
+        if f":{name}" in expressions.condition_words
+    }
     return {
-        "UpdateExpression": "SET " + ", ".join(sets) + removes,
+        "UpdateExpression": expressions.update,
         "ConditionExpression": transition.condition,
-        "ExpressionAttributeNames": {placeholder: name for name, placeholder in names.items()}
-        | {f"#{name}": name for name in ("status", "error") if f"#{name}" in transition.condition},
+        "ExpressionAttributeNames": dict(expressions.names),
         "ExpressionAttributeValues": to_item(parameters),
     }
+
+
+@dataclass(frozen=True)
+class _Expressions:
+    """The part of an update that depends on its fields, but not on their values."""
+
+    update: str
+    names: dict[str, str]
+    condition_words: frozenset[str]
+
+
+# The same few for every job.
+@functools.lru_cache(maxsize=128)
+def _expressions(transition: Transition, fields: tuple[str, ...], counters: tuple[str, ...]) -> _Expressions:
+    foreign = {*fields, *counters} - {"status", *transition.sets, *transition.keeps, *transition.adds}
+    if foreign:
+        raise ValueError(f"{transition.name} does not set {', '.join(sorted(foreign))}")
+    cleared = [name for name in dict.fromkeys(transition.clears) if name not in fields]
+    names = {name: f"#f{index}" for index, name in enumerate([*fields, *cleared])}
+    sets = [
+        f"{names[name]} = " + (f"if_not_exists({names[name]}, :f{index})" if name in transition.keeps else f":f{index}")
+        for index, name in enumerate(fields)
+    ]
+    sets += [f"{name} = if_not_exists({name}, :zero) + :a{index}" for index, name in enumerate(counters)]
+    removes = " REMOVE " + ", ".join(names[name] for name in cleared) if cleared else ""
+    return _Expressions(
+        update="SET " + ", ".join(sets) + removes,
+        # Only those that are used: DynamoDB rejects a declared name that no expression uses, too.
+        names={placeholder: name for name, placeholder in names.items()}
+        | {f"#{name}": name for name in ("status", "error") if f"#{name}" in transition.condition},
+        condition_words=frozenset(transition.condition.replace("(", " ").replace(")", " ").replace(",", " ").split()),
+    )
