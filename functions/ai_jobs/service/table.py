@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ai_jobs.aws.clients import get_dynamodb_client
 from ai_jobs.aws.errors import reported_as_job_error
-from ai_jobs.aws.items import from_item, to_item
+from ai_jobs.aws.items import from_item, plain, to_item
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.row import JobRow
@@ -96,14 +96,16 @@ class JobsTable:
                 answer = client.update_item(
                     TableName=self._name,
                     Key=to_item({"jobId": job_id}),
-                    ReturnValues="ALL_NEW",
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **update_arguments(transition, values, given or {}, add or {}),
                 )
             except client.exceptions.ConditionalCheckFailedException as error:
                 # The stubs do not know the row that ReturnValuesOnConditionCheckFailure adds.
                 raise RefusedError(_row(cast("dict[str, Any] | None", error.response.get("Item")))) from None
-        return cast("JobRow", from_item(answer["Attributes"]))
+        # Not ALL_NEW: that sends back what was just sent, and reading a result takes as long as writing it.
+        before = from_item(answer.get("Attributes", {}))
+        return cast("JobRow", {"jobId": job_id} | _changed(before, transition, values, add or {}))
 
     def _replace(self, job_id: str, values: Mapping[str, Any]) -> JobRow:
         row = {"jobId": job_id} | dict(values)
@@ -176,6 +178,15 @@ def update_arguments(
         "ExpressionAttributeNames": dict(expressions.names),
         "ExpressionAttributeValues": to_item(parameters),
     }
+
+
+def _changed(
+    row: Mapping[str, Any], transition: Transition, values: Mapping[str, Any], add: Mapping[str, int]
+) -> dict[str, Any]:
+    """What `update_arguments` makes of a row."""
+    kept = {name: value for name, value in row.items() if name in values or name not in transition.clears}
+    written = {name: plain(value) for name, value in values.items() if not (name in transition.keeps and name in row)}
+    return kept | written | {name: row.get(name, 0) + number for name, number in add.items()}
 
 
 @dataclass(frozen=True)
