@@ -46,30 +46,30 @@ def check(results: dict[str, Any], cores: int) -> dict[str, Any]:
     Args:
         results: of end_to_end.py.
     """
-    light = results["light"]
-    runs = {load: by_contender["ours"] for load, by_contender in results["runs"].items()}
-    times = calibrated(light, results["medians"]["burst"]["ours"], cores)
+    ours = {load: by_contender["ours"] for load, by_contender in results["runs"].items()}
+    times = calibrated(results["light"], results["medians"]["burst"]["ours"], cores)
     rows = [
-        _row(
-            f"p50 at {rate} per second (ms)",
-            [run["p50_ms"] for run in runs[str(rate)]],
-            _p50s(times, cores, rate, int(runs[str(rate)][0]["jobs"])),
-        )
-        for rate in _RATES
+        *(_rate_row(times, cores, rate, ours[str(rate)]) for rate in _RATES),
+        _burst_row(times, cores, ours["burst"]),
     ]
-    rows.append(
-        _row(
-            "burst of 1,000 (s)",
-            [run["jobs"] / run["per_second"] for run in runs["burst"]],
-            [LocalRun(times, cores, seed=seed).burst(_BURST_JOBS) for seed in range(_ROUNDS)],
-        )
-    )
-    loads = [light["other_load"], *(run["other_load"] for load in (*map(str, _RATES), "burst") for run in runs[load])]
+    compared = [results["light"], *(run for load in (*_RATES, "burst") for run in ours[str(load)])]
     return {
         "rows": rows,
         "largest_error_percent": max(abs(row["error_percent"]) for row in rows),
-        "other_load": max(loads),
+        "other_load": max(run["other_load"] for run in compared),
     }
+
+
+def _rate_row(times: LocalTimes, cores: int, rate: int, measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    jobs = int(measured[0]["jobs"])
+    totals = [LocalRun(times, cores, seed=seed).at_rate(rate, jobs) for seed in range(_ROUNDS)]
+    predicted = [statistics.median_low(total) * 1000 for total in totals]
+    return _row(f"p50 at {rate} per second (ms)", [run["p50_ms"] for run in measured], predicted)
+
+
+def _burst_row(times: LocalTimes, cores: int, measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    predicted = [LocalRun(times, cores, seed=seed).burst(_BURST_JOBS) for seed in range(_ROUNDS)]
+    return _row("burst of 1,000 (s)", [run["jobs"] / run["per_second"] for run in measured], predicted)
 
 
 def _row(what: str, measured: Sequence[float], predicted: Sequence[float]) -> dict[str, Any]:
@@ -89,14 +89,7 @@ def calibrated(light: dict[str, Any], burst: dict[str, float], cores: int) -> Lo
     """The times that fit the processor time of both runs, and the latencies of the light one."""
     alone_ms = light["local_aws_cpu_ms"] - _PASSES * PASS_SECONDS * 1000
     emulator = _split(alone_ms, burst["local_aws_cpu_ms"], burst["jobs_per_batch"])
-    steps = {
-        name: Step(
-            *_split(light[f"{name}_cpu_ms"], burst[f"{name}_cpu_ms"], burst[batches]),
-            emulator_batch=emulator[0] * _INVOCATIONS[name],
-            emulator_job=emulator[1] * _CALLS[name],
-        )
-        for name, batches in _BATCHES.items()
-    }
+    steps = {name: _step(name, light, burst, emulator) for name in _BATCHES}
     processor = steps["processor"]
     times = LocalTimes(
         submit=emulator[1] * _CALLS["submit"],
@@ -109,6 +102,14 @@ def calibrated(light: dict[str, Any], burst: dict[str, float], cores: int) -> Lo
     )
     latencies = light["latencies_ms"]
     return _varying(_on_the_path(times, _quantiles(latencies)[1], cores), latencies, cores)
+
+
+def _step(name: str, light: dict[str, Any], burst: dict[str, float], emulator: tuple[float, float]) -> Step:
+    return Step(
+        *_split(light[f"{name}_cpu_ms"], burst[f"{name}_cpu_ms"], burst[_BATCHES[name]]),
+        emulator_batch=emulator[0] * _INVOCATIONS[name],
+        emulator_job=emulator[1] * _CALLS[name],
+    )
 
 
 def _split(alone_ms: float, in_batch_ms: float, batch_size: float) -> tuple[float, float]:
@@ -153,11 +154,6 @@ def _solved(function: Callable[[float], float], value: float, most: float) -> fl
 
 def _light(times: LocalTimes, cores: int, jobs: int) -> list[float]:
     return [seconds * 1000 for seconds in LocalRun(times, cores).at_rate(LIGHT_RATE, jobs)]
-
-
-def _p50s(times: LocalTimes, cores: int, rate: float, jobs: int) -> list[float]:
-    totals = (LocalRun(times, cores, seed=seed).at_rate(rate, jobs) for seed in range(_ROUNDS))
-    return [statistics.median_low(total) * 1000 for total in totals]
 
 
 def _quantiles(latencies: Sequence[float]) -> list[float]:
