@@ -1050,16 +1050,16 @@ def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, answer, jo
 
 
 @pytest.fixture
-def threads(settings, store, clock, result, job_types, record, body):
+def threads(settings, store, clock, answer, job_types, record, body):
     """Works on a batch of jobs that are all at the model at once, and returns their threads."""
 
     def work(name, jobs):
         together, found = threading.Barrier(jobs, timeout=20), set()
 
-        def model(job_type, prompt):
+        def model(job_type, model_id, conversation, output):
             together.wait()
             found.add(threading.current_thread())
-            return result
+            return answer
 
         worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
         records = [record(body(jobId=f"{name}-{number}")) for number in range(jobs)]
