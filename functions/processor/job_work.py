@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.contract.result import JobResult
 from ai_jobs.service.answering import Question, answered
-from ai_jobs.service.job_type import JobType
+from ai_jobs.service.job_type import JobType, Prompt
 from ai_jobs.service.job_types import JobTypes
 from processor.model_calls import ModelCalls
 
@@ -29,7 +30,7 @@ class JobWork:
     """Works on the jobs of one invocation; safe to share between its threads.
 
     Args:
-        bucket: where large inputs are.
+        bucket: where large inputs and the jobs' files are.
         reread: reads the job types again, for when those at hand may be outdated.
     """
 
@@ -84,6 +85,18 @@ class JobWork:
     def _result(
         self, job: ReceivedJob, job_type: JobType, job_input: dict[str, Any], deadline_at: datetime
     ) -> JobResult:
-        prompt = job_type.prepare(job_input)
+        prompt = self._prompt_of(job, job_type, job_input)
         call = functools.partial(self._model_calls.call, job, job_type, deadline_at)
         return answered(Question.of(job_type, prompt), call)
+
+    def _prompt_of(self, job: ReceivedJob, job_type: JobType, job_input: dict[str, Any]) -> Prompt:
+        attachments = job.attachments
+        if not attachments:
+            return job_type.prepare(job_input)
+        # Imported here: jobs without files are not to wait for it at a cold start.
+        from ai_jobs.service.attached_files import files_of
+        from ai_jobs.service.attachment_checks import check_rules
+
+        check_rules(attachments, job_type.attachments, job_type.name)
+        prompt = job_type.prepare(job_input, [one.for_prompts() for one in attachments])
+        return replace(prompt, files=files_of(job, self._bucket))
