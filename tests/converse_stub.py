@@ -2,7 +2,9 @@
 
 A prompt may hold a cue such as `answers=500,429,200`: the first call with that prompt is answered with the first word,
 and so on; the last one is repeated. Without a cue every call is answered with 200 and a text that repeats the prompt.
-From the second call on the text ends in `(call 2)`, so that a result tells which call it came from.
+From the second call on the text ends in `(call 2)`, so that a result tells which call it came from. A call that asks
+for JSON gets the smallest document that its schema allows. The stub knows service tiers, and counts the tokens of
+prompts with a cache point: the first call writes the cache, later ones read it.
 
 | word | what the call gets |
 |---|---|
@@ -15,6 +17,7 @@ From the second call on the text ends in `(call 2)`, so that a result tells whic
 | `large` | an answer that does not fit into a message |
 | `half` | an answer whose text has half a surrogate pair in it |
 | `types` | an answer whose fields have the wrong types |
+| `broken` | an answer that is not the JSON that was asked for |
 | any other | what `ConverseStub.stunts` has under it: a function that may do something and returns an answer's word |
 """
 
@@ -75,6 +78,8 @@ class ConverseStub:
         may_call: whether the caller may call this model, which IAM says on AWS; a call that it denies gets a 403, and
             does not count as one with its prompt.
         denied: the models of the calls that it denied, in order.
+        outages: the models that are unavailable: a call gets a 503, and does not count as one with its prompt.
+        refused: the models of the calls that an outage refused, in order.
         in_flight: the calls that wait for their answer, by the port that they came from.
     """
 
@@ -83,6 +88,9 @@ class ConverseStub:
         self.stunts: dict[str, Stunt] = {}
         self.may_call: Callable[[str], bool] = lambda _model_id: True
         self.denied: list[str] = []
+        self.outages: set[str] = set()
+        self.refused: list[str] = []
+        self._cached: set[str] = set()
         self.in_flight: dict[int, Call] = {}
         self._history: collections.defaultdict[str, list[str]] = collections.defaultdict(list)
         self._last_call: dict[str, float] = {}
@@ -113,7 +121,10 @@ class ConverseStub:
         if not self.may_call(model_id):
             self.denied.append(model_id)
             return 403, json.dumps({"message": "not authorized to perform: bedrock:InvokeModel"}).encode()
-        prompt = request["messages"][0]["content"][0]["text"]
+        if model_id in self.outages:
+            self.refused.append(model_id)
+            return 503, json.dumps({"message": "the model is unavailable"}).encode()
+        prompt = prompt_of(request)
         cue = CUE.search(prompt)
         words = cue.group(1).split(",") if cue else ["200"]
         with self._lock:
@@ -124,12 +135,31 @@ class ConverseStub:
             call = Call(prompt, len(history), port)
         self.in_flight[port] = call
         try:
-            return _answer(call, self.stunts[word](call) if word in self.stunts else word)
+            return _answer(
+                call, self.stunts[word](call) if word in self.stunts else word, request, self._cache_use(request)
+            )
         finally:
             self.in_flight.pop(port, None)
 
+    def _cache_use(self, request: dict[str, Any]) -> dict[str, int]:
+        """The tokens of the part of the prompt before its last cache point."""
+        blocks = [*request.get("system", []), *request["messages"][0]["content"]]
+        points = [index for index, block in enumerate(blocks) if "cachePoint" in block]
+        if not points:
+            return {}
+        beginning = json.dumps(blocks[: points[-1]])
+        with self._lock:
+            known = beginning in self._cached
+            self._cached.add(beginning)
+        return {"cacheReadInputTokens" if known else "cacheWriteInputTokens": 5}
 
-def _answer(call: Call, word: str) -> tuple[int, bytes] | None:
+
+def prompt_of(request: dict[str, Any]) -> str:
+    """The text of the prompt; files and cache points are not part of it."""
+    return "".join(block["text"] for block in request["messages"][0]["content"] if "text" in block)
+
+
+def _answer(call: Call, word: str, request: dict[str, Any], cache_use: dict[str, int]) -> tuple[int, bytes] | None:
     if word == "cut":
         return None
     if word == "nonsense":
@@ -137,24 +167,53 @@ def _answer(call: Call, word: str) -> tuple[int, bytes] | None:
     if word.startswith("slow:"):
         time.sleep(float(word.removeprefix("slow:")))
         word = "200"
-    if word in ("empty", "types", "large", "half", "200"):
-        return 200, json.dumps(_body(call, word)).encode()
+    if word in ("empty", "types", "large", "half", "broken", "200"):
+        return 200, json.dumps(_body(call, word, request, cache_use)).encode()
     return int(word), json.dumps({"message": f"on cue: {word}"}).encode()
 
 
-def _body(call: Call, word: str) -> dict[str, Any]:
+def _body(call: Call, word: str, request: dict[str, Any], cache_use: dict[str, int]) -> dict[str, Any]:
     text = f"You said: {call.prompt}" + (f" (call {call.number})" if call.number > 1 else "")
     if word == "large":
         text += "x" * 210_000
     if word == "half":
         text = f"\ud83c {text}"
-    content = [] if word == "empty" else [{"text": text}]
+    content = [] if word == "empty" else _content(text, word, request)
+    tier = {"serviceTier": request["serviceTier"]} if "serviceTier" in request else {}
+    usage = {"inputTokens": 7, "outputTokens": 11, "totalTokens": 18} | cache_use
     return {
         "output": {"message": {"role": "assistant", "content": content}},
-        "stopReason": "end_turn",
-        "usage": {"inputTokens": 7, "outputTokens": 11, "totalTokens": 18} if word != "types" else "many",
+        "stopReason": "tool_use" if any("toolUse" in block for block in content) else "end_turn",
+        "usage": usage if word != "types" else "many",
         "metrics": {"latencyMs": 1},
-    }
+    } | tier
+
+
+def _content(text: str, word: str, request: dict[str, Any]) -> list[dict[str, Any]]:
+    if "toolConfig" in request:
+        tool = request["toolConfig"]["tools"][0]["toolSpec"]
+        document = {"unexpected": text} if word == "broken" else smallest(tool["inputSchema"]["json"], text)
+        return [{"toolUse": {"toolUseId": f"tool-{len(text)}", "name": tool["name"], "input": document}}]
+    text_format = request.get("outputConfig", {}).get("textFormat")
+    if text_format is None:
+        return [{"text": text}]
+    schema = json.loads(text_format["structure"]["jsonSchema"]["schema"])
+    return [{"text": text if word == "broken" else json.dumps(smallest(schema, text))}]
+
+
+def smallest(schema: dict[str, Any], text: str) -> Any:
+    """The smallest document that a simple schema allows; its strings are the text, cut to the allowed length."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "object")
+    if kind == "object":
+        properties = schema.get("properties", {})
+        return {name: smallest(properties.get(name, {"type": "string"}), text) for name in schema.get("required", ())}
+    if kind == "array":
+        return [smallest(schema.get("items", {"type": "string"}), text)] * schema.get("minItems", 0)
+    if kind == "string":
+        return text[: schema.get("maxLength", len(text))]
+    return schema.get("minimum", 0) if kind in ("integer", "number") else False
 
 
 def _has_hung_up(connection: socket.socket) -> bool:
@@ -175,7 +234,7 @@ def running() -> Iterator[ConverseStub]:
                 return
             status, content = answer
             if time.monotonic() - started > _PATIENCE_SECONDS and _has_hung_up(self.connection):
-                stub.nobody_took(request["messages"][0]["content"][0]["text"])
+                stub.nobody_took(prompt_of(request))
             # The caller may have given up, or may be dead: that is what some cues are for.
             with contextlib.suppress(ConnectionError):
                 self.send_response(status)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ai_jobs.client.exceptions import ThrottledError as ThrottledError
     from ai_jobs.client.exceptions import UnavailableError as UnavailableError
     from ai_jobs.client.exceptions import UnexpectedAnswerError as UnexpectedAnswerError
+    from ai_jobs.client.into import ResultShapeError as ResultShapeError
     from ai_jobs.client.job import Job as Job
     from ai_jobs.client.job import JobCancelledError as JobCancelledError
     from ai_jobs.client.job import JobFailedError as JobFailedError
@@ -84,6 +85,7 @@ _HOMES = {
         "UnavailableError",
         "UnexpectedAnswerError",
     ),
+    "ai_jobs.client.into": ("ResultShapeError",),
     "ai_jobs.client.job": (
         "Job",
         "JobCancelledError",

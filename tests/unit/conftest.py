@@ -31,7 +31,8 @@ from ai_jobs.aws.queues import ReceivedMessage
 from ai_jobs.cli.main import main
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import API_CODES
-from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.contract.result import Usage
+from ai_jobs.service.conversation import Answer
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.lifecycle import INDEXES
@@ -300,8 +301,9 @@ def job_types(type_document: dict[str, Any], photos_document: dict[str, Any]) ->
 
 
 @pytest.fixture
-def result() -> JobResult:
-    return JobResult("Hello, Ada.", "amazon.nova-lite-v1:0", Usage(12, 5), "end_turn", truncated=False)
+def answer() -> Answer:
+    """A model's answer to one call."""
+    return Answer("Hello, Ada.", None, "amazon.nova-lite-v1:0", Usage(12, 5), "end_turn", truncated=False)
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from ai_jobs import JobError
 from ai_jobs.aws.queues import receive_messages, send_message
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.api_errors import RequestError
-from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.contract.result import Usage
 from ai_jobs.service.budget import Budget
+from ai_jobs.service.conversation import Answer
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.wait_slots import WaitSlots
@@ -144,12 +145,13 @@ def _through(chain, text, place):
     attributes = {"JobId": job_id, "UserId": "user-1", "JobType": "greeting"} if place == "body" else {"JobId": job_id}
     send_message(chain.aws.request_queue, body, attributes)
 
-    def model(job_type, prompt):
+    def model(job_type, model_id, conversation, output):
         if place.startswith("foreign"):
             raise JobError("MODEL_ERROR", "it goes back")  # another producer is faster
         if place == "error":
             raise JobError("GUARDRAIL_INTERVENED", f"it says {text}", f"input.{text}")
-        return JobResult(text if place == "answer" else "Hello", "m", Usage(1, 2), "end_turn", truncated=False)
+        written = text if place == "answer" else "Hello"
+        return Answer(written, None, "m", Usage(1, 2), "end_turn", truncated=False)
 
     chain.work(model) if not place.startswith("foreign") else _answered_elsewhere(chain, job_id, text, place, model)
     item = chain.item(job_id)

@@ -22,6 +22,7 @@ from ai_jobs.aws.clients import get_bedrock_client
 from ai_jobs.contract.errors import CODES
 from ai_jobs.service import model
 from ai_jobs.service.answering import Question, answered
+from ai_jobs.service.conversation import Conversation
 from ai_jobs.service.job_type import Prompt
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.model import call_model
@@ -46,9 +47,18 @@ def job_type(type_document, **changes):
     return JobTypes.from_document(json.dumps({"version": "1", "jobTypes": {"t": type_document | changes}})).get("t")
 
 
+def asked(configured, prompt=PROMPT):
+    """The result of asking the type's models, each at most once per turn."""
+
+    def call(model_id, conversation, output):
+        return call_model(configured, model_id, conversation, output)
+
+    return answered(Question.of(configured, prompt), call)
+
+
 def test_the_call_says_all_that_the_type_says(bedrock, type_document):  # R-J4
     configured = job_type(type_document, temperature=0.2, guardrail={"id": "g", "version": "3"})
-    result = call_model(configured, PROMPT)
+    result = asked(configured)
     bedrock.converse.assert_called_once_with(
         modelId="amazon.nova-lite-v1:0",
         messages=[{"role": "user", "content": [{"text": "Greet Ada."}]}],
@@ -66,7 +76,7 @@ def test_the_call_says_all_that_the_type_says(bedrock, type_document):  # R-J4
 
 
 def test_what_the_type_leaves_out_is_not_sent(bedrock, type_document):
-    call_model(job_type(type_document, systemPrompt=None), Prompt(system=None, user="x"))
+    asked(job_type(type_document, systemPrompt=None), Prompt(system=None, user="x"))
     assert bedrock.converse.call_args.kwargs["inferenceConfig"] == {"maxTokens": 100}
     assert {"system", "guardrailConfig"}.isdisjoint(bedrock.converse.call_args.kwargs)
 
@@ -81,7 +91,7 @@ def test_the_client_has_the_types_timeout_and_tries_once(type_document):
 
 def test_running_into_max_tokens_is_a_result_that_says_so(bedrock, type_document):
     bedrock.converse.return_value = ANSWER | {"stopReason": "max_tokens"}
-    assert call_model(job_type(type_document), PROMPT).truncated
+    assert asked(job_type(type_document)).truncated
 
 
 def refused(code, status, message=""):
@@ -114,14 +124,15 @@ def refused(code, status, message=""):
 def test_each_failure_has_its_class(bedrock, type_document, error, code, error_class):
     bedrock.converse.side_effect = error
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert (caught.value.code, caught.value.error_class) == (code, error_class)
 
 
 def test_a_call_that_can_not_be_sent_is_the_job_types_fault(type_document):  # with the real client
-    malformed = dataclasses.replace(job_type(type_document), max_tokens="many")
+    malformed = job_type(type_document)
+    malformed = dataclasses.replace(malformed, settings=dataclasses.replace(malformed.settings, max_tokens="many"))
     with pytest.raises(JobError, match="is malformed. Check the job type") as caught:
-        call_model(malformed, PROMPT)
+        asked(malformed)
     assert caught.value.code == "MODEL_REQUEST_REJECTED"
 
 
@@ -130,7 +141,7 @@ def test_an_operator_gets_awss_own_words(bedrock, type_document):
         "AccessDeniedException", 403, "not authorized to perform: bedrock:InvokeModel"
     )
     with pytest.raises(JobError, match="not authorized to perform: bedrock:InvokeModel"):
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +158,7 @@ def test_an_operator_gets_awss_own_words(bedrock, type_document):
 def test_an_answer_without_a_usable_text_is_no_result(bedrock, type_document, change, code):
     bedrock.converse.return_value = ANSWER | change
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert caught.value.code == code
 
 
@@ -198,7 +209,7 @@ def test_a_long_silence_is_interrupted_by_signs_of_life(local_model, type_docume
         made.append(connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     with mock.patch.object(connections._HTTPConnection, "connect", connect_and_look):
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     options, no_delay = made
     assert options == [1, 60, 30, 5], "the first one long before the 350 s after which a NAT gateway forgets"
     assert no_delay == 1, "what botocore wants stays"
@@ -225,7 +236,7 @@ def failing_connects(monkeypatch, errors):
 def test_a_connection_is_tried_again_until_it_stands(local_model, type_document, monkeypatch, error):
     requests = serve(local_model, [True])
     tries = failing_connects(monkeypatch, [error, error])
-    assert call_model(job_type(type_document), PROMPT).text == "Hello, Ada."
+    assert asked(job_type(type_document)).text == "Hello, Ada."
     assert (len(tries), len(requests)) == (3, 1)
 
 
@@ -233,21 +244,21 @@ def test_a_connection_is_not_tried_forever(local_model, type_document, monkeypat
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.05)
     failing_connects(monkeypatch, [ConnectTimeoutError("slow") for _ in range(1000)])
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert caught.value.code == "MODEL_UNREACHABLE"
 
 
 def test_a_certificate_that_is_wrong_stays_wrong(local_model, type_document, monkeypatch):
     tries = failing_connects(monkeypatch, [ssl.SSLCertVerificationError("self-signed") for _ in range(3)])
     with pytest.raises(JobError):
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert len(tries) == 1
 
 
 def test_what_was_sent_is_never_sent_again(local_model, type_document):
     requests = serve(local_model, [False, True])
     with pytest.raises(JobError) as caught:
-        call_model(job_type(type_document), PROMPT)
+        asked(job_type(type_document))
     assert (caught.value.code, len(requests)) == ("MODEL_UNREACHABLE", 1)
 
 
@@ -259,10 +270,159 @@ def test_a_slow_handshake_is_no_slow_model(monkeypatch, type_document):
             monkeypatch.setattr(connections, name, seconds)
         monkeypatch.setattr(clients, "_CALLING_MODELS", Config(connect_timeout=0.2))
         with pytest.raises(JobError):
-            call_model(job_type(type_document), PROMPT)
+            asked(job_type(type_document))
         server.setblocking(False)
         taken = 0
         with contextlib.suppress(BlockingIOError):
             while server.accept():
                 taken += 1
         assert taken >= 2, "another handshake was tried"
+
+
+def sent(bedrock, configured, prompt=PROMPT, model_id="amazon.nova-lite-v1:0"):
+    """The request that one call sends."""
+    call_model(configured, model_id, Conversation(prompt), configured.output)
+    return bedrock.converse.call_args.kwargs
+
+
+def test_each_setting_is_where_bedrock_expects_it(bedrock, type_document):  # R-A3
+    configured = job_type(
+        type_document,
+        topP=0.5,
+        stopSequences=["END"],
+        effort="low",
+        serviceTier="flex",
+        additionalModelRequestFields={"top_k": 20},
+        requestMetadata={"team": "listings"},
+    )
+    request = sent(bedrock, configured)
+    assert request["inferenceConfig"] == {"maxTokens": 100, "topP": 0.5, "stopSequences": ["END"]}
+    assert request["outputConfig"] == {"effort": "low"}
+    assert request["serviceTier"] == {"type": "flex"}
+    assert request["additionalModelRequestFields"] == {"top_k": 20}
+    assert request["requestMetadata"] == {"team": "listings"}
+
+
+def test_cache_points_follow_what_is_the_same_for_every_job(bedrock, type_document):  # R-A3
+    configured = job_type(type_document, promptCache={"ttl": "1h"}, prompt="Greet politely: {{ name }}.")
+    request = sent(bedrock, configured, configured.prepare({"name": "Ada"}))
+    point = {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert request["system"] == [{"text": "You greet people in English."}, point]
+    assert request["messages"][0]["content"] == [{"text": "Greet politely: "}, point, {"text": "Ada."}]
+
+
+@pytest.mark.parametrize("prompt", ["{{ name }} is here.", "{% if name %}Greet {{ name }}.{% endif %}"])
+def test_a_prompt_without_a_static_beginning_has_no_point(bedrock, type_document, prompt):
+    configured = job_type(type_document, promptCache={"ttl": "5m"}, prompt=prompt)
+    request = sent(bedrock, configured, configured.prepare({"name": "Ada"}))
+    assert len(request["messages"][0]["content"]) == 1
+
+
+def test_the_tier_and_the_caches_tokens_are_part_of_the_result(bedrock, type_document):  # R-A3
+    usage = ANSWER["usage"] | {"cacheReadInputTokens": 2_000, "cacheWriteInputTokens": 0}
+    bedrock.converse.return_value = ANSWER | {"usage": usage, "serviceTier": {"type": "default"}}
+    document = asked(job_type(type_document, serviceTier="flex")).to_document()
+    assert document["serviceTier"] == "default", "the one that served the call, not the one that was asked for"
+    assert document["usage"] == {"inputTokens": 12, "outputTokens": 5, "cacheReadInputTokens": 2_000}
+
+
+def test_an_inference_profile_is_called_in_place_of_its_model(bedrock, type_document):  # R-A3
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+    configured = job_type(type_document, inferenceProfiles={"amazon.nova-lite-v1:0": arn})
+    assert sent(bedrock, configured)["modelId"] == arn
+    assert asked(configured).model == "amazon.nova-lite-v1:0", "which has a price and a name that people know"
+    assert configured.called == ((arn,), None)
+
+
+OUTPUT = {"type": "object", "required": ["greeting"], "properties": {"greeting": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "mode", "field"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None, "outputConfig"),
+        ("anthropic.claude-opus-5-v1", None, "outputConfig"),
+        ("anthropic.claude-3-haiku-20240307-v1:0", None, "toolConfig"),
+        ("anthropic.claude-sonnet-4-20250514-v1:0", None, "toolConfig"),
+        ("amazon.nova-lite-v1:0", None, "toolConfig"),
+        ("amazon.nova-lite-v1:0", "native", "outputConfig"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "tool", "toolConfig"),
+    ],
+)
+def test_json_is_asked_for_in_the_way_that_the_model_has(bedrock, type_document, model_id, mode, field):  # R-A1
+    rules = {"mode": mode} if mode else {}
+    configured = job_type(type_document, outputSchema=OUTPUT, output=rules, effort="high")
+    request = sent(bedrock, configured, model_id=model_id)
+    assert ("toolConfig" in request) == (field == "toolConfig")
+    assert request["outputConfig"]["effort"] == "high"
+    if field == "outputConfig":
+        text_format = request["outputConfig"]["textFormat"]
+        assert text_format["type"] == "json_schema"
+        assert json.loads(text_format["structure"]["jsonSchema"]["schema"]) == OUTPUT
+    else:
+        tool = request["toolConfig"]["tools"][0]["toolSpec"]
+        assert tool["inputSchema"]["json"] == OUTPUT
+        assert request["toolConfig"]["toolChoice"] == {"tool": {"name": tool["name"]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"toolUse": {"toolUseId": "t", "name": "result", "input": {"greeting": "Hi"}}}],
+        [{"text": "Sure."}, {"toolUse": {"toolUseId": "t", "name": "result", "input": {"greeting": "Hi"}}}],
+        [{"text": '{"greeting": "Hi"}'}],
+        [{"text": '```json\n{"greeting": "Hi"}\n```'}],
+        [{"reasoningContent": {"reasoningText": {"text": "hm"}}}, {"text": '\n{"greeting": "Hi"}'}],
+    ],
+)
+def test_json_is_found_where_models_put_it(bedrock, type_document, content):  # R-A1
+    bedrock.converse.return_value = ANSWER | {"output": {"message": {"content": content}}, "stopReason": "tool_use"}
+    assert asked(job_type(type_document, outputSchema=OUTPUT)).json == {"greeting": "Hi"}
+
+
+@pytest.mark.parametrize("stop_reason", ["end_turn", "malformed_tool_use", "malformed_model_output", "tool_use"])
+def test_an_answer_that_is_no_json_is_corrected(bedrock, type_document, stop_reason):  # R-A1
+    bad = ANSWER | {"stopReason": stop_reason}
+    good = ANSWER | {"output": {"message": {"content": [{"text": '{"greeting": "Hi"}'}]}}}
+    bedrock.converse.side_effect = [bad, good]
+    result = asked(job_type(type_document, outputSchema=OUTPUT))
+    assert (result.json, result.model_calls) == ({"greeting": "Hi"}, 2)
+    messages = bedrock.converse.call_args.kwargs["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert "There is no JSON document" in messages[2]["content"][0]["text"]
+
+
+REJECTIONS = {
+    "temperature": ({"temperature": 0.5}, "`temperature` is deprecated for this model"),
+    "top_p": ({"topP": 0.5}, "top_p cannot be specified"),
+    "service_tier": ({"serviceTier": "flex"}, "The provided ServiceTier is not supported for this model"),
+    "prompt_cache": ({"promptCache": {"ttl": "1h"}}, "You invoked an unsupported model with cachePoint"),
+    "effort": ({"effort": "max"}, "effort level max is not supported"),
+    "output.mode": ({"outputSchema": OUTPUT}, "This model doesn't support tool use"),
+    "additional_model_request_fields.top_k": (
+        {"additionalModelRequestFields": {"top_k": 1}},
+        "Malformed input request: extraneous key [top_k] is not permitted",
+    ),
+    "request_metadata": ({"requestMetadata": {"a": "b"}}, "requestMetadata is invalid"),
+}
+
+
+@pytest.mark.parametrize("setting", REJECTIONS)
+def test_a_setting_that_the_model_rejects_is_named(bedrock, type_document, setting):  # R-A3
+    changes, message = REJECTIONS[setting]
+    bedrock.converse.side_effect = refused("ValidationException", 400, message)
+    with pytest.raises(JobError) as caught:
+        asked(job_type(type_document, **changes))
+    assert (caught.value.code, caught.value.field, caught.value.error_class) == (
+        "MODEL_REQUEST_REJECTED",
+        setting,
+        "operator",
+    )
+    assert f"does not accept the job type's {setting}. Change or omit it." in caught.value.message
+
+
+def test_a_setting_that_was_not_sent_is_not_blamed(bedrock, type_document):
+    bedrock.converse.side_effect = refused("ValidationException", 400, "effort and cachePoint and tools are wrong")
+    with pytest.raises(JobError) as caught:
+        asked(job_type(type_document))
+    assert caught.value.field is None

@@ -18,12 +18,14 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.limits import MARGINS
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service import delayed_copies, retries
+from ai_jobs.service.answering import Question, answered
 from ai_jobs.service.budget import Budget
+from ai_jobs.service.job_type import Prompt
 from ai_jobs.service.job_types import JobTypes
+from ai_jobs.service.model_prices import ModelPrice
 from ai_jobs.service.token_counters import Lease, counter_key
 from processor import worker as worker_module
 from processor.batch import process_batch
-from processor.settings import ModelPrice
 from processor.worker import Disposition, Worker
 
 NO_BUDGET = Budget("no table: a budget without limits must not look at one")
@@ -48,9 +50,9 @@ class Model:
         self.result = result
         self.prompts = []
 
-    def __call__(self, job_type, prompt):
-        self.prompts.append(prompt.user)
-        code = prompt.user.removeprefix("Greet ").removesuffix(".")
+    def __call__(self, job_type, model_id, conversation, output):
+        self.prompts.append(conversation.prompt.user)
+        code = conversation.prompt.user.removeprefix("Greet ").removesuffix(".")
         if code == "BUG":
             raise RuntimeError("secret prompt text")
         if code.isupper():
@@ -59,8 +61,8 @@ class Model:
 
 
 @pytest.fixture
-def model(result):
-    return Model(result)
+def model(answer):
+    return Model(answer)
 
 
 @pytest.fixture
@@ -252,11 +254,11 @@ def test_a_job_too_large_for_the_copys_attributes_waits_as_it_is(worker, job_typ
 
 def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clock, outcomes, dead_letters):
     class SlowModel(Model):
-        def __call__(self, job_type, prompt):
+        def __call__(self, job_type, model_id, conversation, output):
             clock.forward(minutes=2)
-            return super().__call__(job_type, prompt)
+            return super().__call__(job_type, model_id, conversation, output)
 
-    worker._model_calls._model = SlowModel(model.result)
+    worker._work._model_calls._model = SlowModel(model.result)
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 60, "input": {"name": "MODEL_THROTTLED"}}
     worker.work_on(in_queue(**job), job_types)
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
@@ -338,11 +340,11 @@ def test_deep_nesting_is_the_callers_fault(worker, job_types, received, body, ou
 
 def test_a_thread_of_an_earlier_invocation_settles_nothing(worker, job_types, in_queue, clock, dead_letters, outcomes):
     class Late(Model):
-        def __call__(self, job_type, prompt):
+        def __call__(self, job_type, model_id, conversation, output):
             clock.forward(minutes=16)
-            return super().__call__(job_type, prompt)
+            return super().__call__(job_type, model_id, conversation, output)
 
-    worker._model_calls._model = Late(None)
+    worker._work._model_calls._model = Late(None)
     with pytest.raises(AIJobsError, match="is over"):
         worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     assert (dead_letters(), outcomes()) == ([], [])
@@ -372,14 +374,15 @@ def test_the_margin_fits_into_the_modules():
 class Denials:
     """A model service that lets the role call some models and guardrails, and the job types as they are now."""
 
-    def __init__(self, result, document, allowed):
-        self.result, self.document, self.allowed = result, document, allowed
+    def __init__(self, answer, document, allowed):
+        self.result, self.document, self.allowed = answer, document, allowed
         self.calls = []
         self.rereads = 0
 
-    def __call__(self, job_type, prompt):
-        self.calls.append(job_type.model_id)
-        if not {job_type.model_id, job_type.guardrail and job_type.guardrail.id} <= {*self.allowed, None}:
+    def __call__(self, job_type, model_id, conversation, output):
+        self.calls.append(model_id)
+        guardrail = job_type.settings.guardrail
+        if not {model_id, guardrail and guardrail.id} <= {*self.allowed, None}:
             raise JobError("MODEL_ACCESS_DENIED", "not authorized to perform: bedrock:InvokeModel")
         return self.result
 
@@ -392,8 +395,8 @@ OLD_MODEL = "amazon.nova-lite-v1:0"
 
 
 @pytest.fixture
-def denials(result, type_document):
-    return Denials(result, type_document, allowed=[])
+def denials(answer, type_document):
+    return Denials(answer, type_document, allowed=[])
 
 
 @pytest.fixture
@@ -447,7 +450,7 @@ def test_a_denial_that_lasts_is_an_operators_error(
 
 
 def test_a_denial_ends_at_the_jobs_deadline(denied_worker, job_types, received, body, clock, outcomes, dead_letters):
-    denied_worker._model_calls._reread = lambda: clock.forward(minutes=2) or job_types
+    denied_worker._work._reread = lambda: clock.forward(minutes=2) or job_types
     denied_worker.work_on(received(body(deadlineSeconds=60)), job_types)
     error = outcomes()[0]["error"]
     assert error["code"] == "DEADLINE_EXCEEDED"
@@ -498,10 +501,10 @@ OLD_GUARDRAIL = {"id": "old-guardrail", "version": "1"}
 
 
 def test_a_model_that_is_gone_makes_way_for_the_new_one_too(settings, store, clock, denials, job_types, received, body):
-    def model(job_type, prompt):
-        if job_type.model_id == OLD_MODEL:
+    def model(job_type, model_id, conversation, output):
+        if model_id == OLD_MODEL:
             raise JobError("MODEL_NOT_FOUND", "it was deleted")
-        return denials(job_type, prompt)
+        return denials(job_type, model_id, conversation, output)
 
     denials.document |= {"modelId": "new"}
     denials.allowed = ["new"]
@@ -521,7 +524,7 @@ def test_a_job_whose_type_is_gone_by_then_fails_as_later_ones_do(
     denied_worker, job_types, received, body, outcomes, copies, type_document
 ):
     renamed = json.dumps({"version": "v2", "jobTypes": {"salute": type_document}})
-    denied_worker._model_calls._reread = lambda: JobTypes.from_document(renamed)
+    denied_worker._work._reread = lambda: JobTypes.from_document(renamed)
     denied_worker.work_on(received(body()), job_types)
     assert outcomes()[0]["error"]["code"] == "UNKNOWN_JOB_TYPE"
 
@@ -530,9 +533,9 @@ def test_a_job_whose_type_is_gone_by_then_fails_as_later_ones_do(
 def test_a_denial_near_the_end_of_the_function_is_not_looked_into(
     settings, store, clock, denials, job_types, received, body, copies, late, rereads
 ):
-    def slowly(job_type, prompt):
+    def slowly(job_type, model_id, conversation, output):
         clock.forward(seconds=late)
-        return denials(job_type, prompt)
+        return denials(job_type, model_id, conversation, output)
 
     worker = Worker(settings, store, NO_BUDGET, denials.reread, clock() + timedelta(minutes=15), slowly, clock)
     assert worker.work_on(received(body()), job_types) is Disposition.DONE
@@ -609,14 +612,14 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
     monkeypatch.setattr(worker_module, "change_visibility", lambda url, handle, seconds: waits.append(seconds))
 
     class Interrupted(Model):
-        def __call__(self, job_type, prompt):
+        def __call__(self, job_type, model_id, conversation, output):
             clock.forward(minutes=5)
             other = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
             assert other.work_on(duplicate, job_types) is Disposition.COMES_BACK
-            return super().__call__(job_type, prompt)
+            return super().__call__(job_type, model_id, conversation, output)
 
     original, duplicate = in_queue(), in_queue()
-    worker._model_calls._model = Interrupted(model.result)
+    worker._work._model_calls._model = Interrupted(model.result)
     assert worker.work_on(original, job_types) is Disposition.DONE
     assert waits == [601]
     assert model.prompts == [], "the second worker called no model"
@@ -643,7 +646,7 @@ def test_a_job_that_was_cancelled_calls_no_model(worker, job_types, in_queue, mo
 def test_a_job_that_is_cancelled_while_it_fails_comes_to_rest(
     settings, store, clock, job_types, in_queue, dead_letters, outcomes, name
 ):
-    def model(job_type, prompt):
+    def model(job_type, model_id, conversation, output):
         store.cancel("job-1")
         raise JobError(name, "the model said so")
 
@@ -687,7 +690,7 @@ def test_a_duplicate_that_waited_out_an_outage_as_a_copy_is_no_redrive(worker, j
 
 
 @pytest.fixture
-def operator_redrives(aws, job_types, settings, store, clock, result, messages_in):
+def operator_redrives(aws, job_types, settings, store, clock, answer, messages_in):
     """Redrives the dead-lettered message and gives it to a worker whose model works."""
 
     def redrive():
@@ -699,7 +702,7 @@ def operator_redrives(aws, job_types, settings, store, clock, result, messages_i
 
         def work():
             ends_at = clock() + timedelta(minutes=15)
-            worker = Worker(settings, store, NO_BUDGET, lambda: job_types, ends_at, lambda *_: result, clock)
+            worker = Worker(settings, store, NO_BUDGET, lambda: job_types, ends_at, lambda *_: answer, clock)
             return worker.work_on(message, job_types)
 
         return work
@@ -809,12 +812,12 @@ def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
 
 def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, model, outcomes, aws):
     large = replace(model.result, text="ü" * 100_000)
-    worker._model_calls._model = Model(large)
+    worker._work._model_calls._model = Model(large)
     assert worker.work_on(received(body()), job_types) is Disposition.DONE
     (outcome,) = outcomes()
     location = outcome["resultLocation"]
     stored = boto3.client("s3").get_object(Bucket=aws.bucket, Key=location["key"])["Body"].read()
-    assert json.loads(stored) == large.to_document()
+    assert json.loads(stored)["text"] == large.text
     assert location["key"].startswith("results/user=user-1/job=job-1/")
     assert (location["bucket"], location["bytes"]) == (aws.bucket, len(stored))
     assert "result" not in outcome
@@ -822,8 +825,9 @@ def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, mo
 
 
 def test_a_result_up_to_the_limit_stays_in_the_message(worker, job_types, received, body, model, outcomes):
-    rest = len(json.dumps(replace(model.result, text="").to_document()))
-    worker._model_calls._model = Model(replace(model.result, text="x" * (200_000 - rest)))
+    question = Question(("m",), Prompt(None, ""))
+    rest = len(json.dumps(answered(question, lambda *_: replace(model.result, text="")).to_document()))
+    worker._work._model_calls._model = Model(replace(model.result, text="x" * (200_000 - rest)))
     worker.work_on(received(body()), job_types)
     assert len(outcomes()[0]["result"]["text"]) == 200_000 - rest
 
@@ -834,7 +838,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
     def down(*args, **kwargs):
         raise JobError("DEPENDENCY_UNAVAILABLE", "S3 is down")
 
-    worker._model_calls._model = Model(replace(model.result, text="x" * 200_001))
+    worker._work._model_calls._model = Model(replace(model.result, text="x" * 200_001))
     monkeypatch.setattr(worker_module.objects, "put_result", down)
     assert worker.work_on(in_queue(), job_types) is Disposition.COMES_BACK
     assert outcomes() == []
@@ -844,7 +848,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
 
 
 def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received, body, model, outcomes):
-    worker._model_calls._model = Model(replace(model.result, text="\uffff" * 40_000))
+    worker._work._model_calls._model = Model(replace(model.result, text="\uffff" * 40_000))
     worker.work_on(received(body()), job_types)
     assert "resultLocation" in outcomes()[0]
 
@@ -1033,12 +1037,12 @@ def test_an_unreachable_table_is_waited_out_without_a_row(settings, clock, model
     assert model.prompts == []
 
 
-def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, result, job_types, record, body):  # R-T4
+def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, answer, job_types, record, body):  # R-T4
     together = threading.Barrier(10, timeout=20)
 
-    def model(job_type, prompt):
+    def model(job_type, model_id, conversation, output):
         together.wait()  # breaks unless all ten are here at once
-        return result
+        return answer
 
     worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
     records = [record(body(jobId=f"job-{number}")) for number in range(10)]
@@ -1073,17 +1077,17 @@ def test_a_visibility_that_can_not_be_extended_stops_nothing(worker, job_types, 
     assert len(outcomes()) == 1
 
 
-def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, clock, result, job_types, record, body):
-    stuck, answered = threading.Event(), threading.Event()
+def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, clock, answer, job_types, record, body):
+    stuck, others_done = threading.Event(), threading.Event()
 
-    def model(job_type, prompt):
-        if prompt.user == "Greet Stuck.":
-            answered.wait(20)
+    def model(job_type, model_id, conversation, output):
+        if conversation.prompt.user == "Greet Stuck.":
+            others_done.wait(20)
             clock.forward(minutes=15)  # so that the batch stops waiting
             stuck.wait(20)
         else:
-            answered.set()
-        return result
+            others_done.set()
+        return answer
 
     ends_at = clock() + timedelta(minutes=15)
     worker = Worker(settings, store, NO_BUDGET, lambda: job_types, ends_at, model, clock)
@@ -1095,12 +1099,12 @@ def test_a_job_that_outlives_the_function_comes_back_alone(settings, store, cloc
         stuck.set()
 
 
-def test_what_no_thread_got_to_costs_no_receive(settings, store, clock, result, job_types, record, body, in_queue, aws):
+def test_what_no_thread_got_to_costs_no_receive(settings, store, clock, answer, job_types, record, body, in_queue, aws):
     stuck = threading.Event()
 
-    def model(job_type, prompt):
+    def model(job_type, model_id, conversation, output):
         stuck.wait(20)
-        return result
+        return answer
 
     worker = Worker(
         settings,
@@ -1143,7 +1147,7 @@ def test_logs_tell_the_job_but_never_its_content(worker, job_types, record, body
 
 
 def test_what_is_measured_of_a_job(settings, store, clock, model, job_types, received, body, measured):
-    settings = replace(settings, prices={"amazon.nova-lite-v1:0": ModelPrice(input=1_000_000, output=2_000_000)})
+    settings = replace(settings, prices={"amazon.nova-lite-v1:0": ModelPrice(1_000_000, 2_000_000, 1, 1)})
     worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
     message = received(body())
     clock.forward(seconds=4)

@@ -126,12 +126,12 @@ def writes(aws, monkeypatch):
 
 
 @pytest.fixture
-def run_job(aws, settings, store, clock, job_types, result, record):
+def run_job(aws, settings, store, clock, job_types, answer, record):
     """What the processor and the result handler do with the message in the request queue."""
 
     def run():
         ends_at = clock() + timedelta(minutes=15)
-        worker = Worker(settings, store, Budget(aws.table), lambda: job_types, ends_at, lambda *_: result, clock)
+        worker = Worker(settings, store, Budget(aws.table), lambda: job_types, ends_at, lambda *_: answer, clock)
         (message,) = receive_messages(aws.request_queue, wait_seconds=0)
         clock.forward(seconds=1)
         assert worker.work_on(message, job_types) is Disposition.DONE
@@ -181,14 +181,14 @@ INVOCATIONS_AT_ONCE = 200
 class Failing:
     """A model that fails each prompt once, if the prompt says so."""
 
-    def __init__(self, result):
-        self.result = result
+    def __init__(self, answer):
+        self.result = answer
         self.seen = Counter()
 
-    def __call__(self, job_type, prompt):
-        self.seen[prompt.user] += 1
-        code = next((code for life, code in FAILURES.items() if life in prompt.user), None)
-        if code and self.seen[prompt.user] == 1:
+    def __call__(self, job_type, model_id, conversation, output):
+        self.seen[conversation.prompt.user] += 1
+        code = next((code for life, code in FAILURES.items() if life in conversation.prompt.user), None)
+        if code and self.seen[conversation.prompt.user] == 1:
             raise JobError(code, "on cue")
         return self.result
 
@@ -213,10 +213,10 @@ def open_leases(aws, budget, clock):
 
 
 @pytest.fixture
-def run_lives(aws, settings, store, clock, job_types, result, budget, body, record, messages_in):
+def run_lives(aws, settings, store, clock, job_types, answer, budget, body, record, messages_in):
     """Runs jobs with these lives and users, from the submission to the result, and counts how they end."""
     handler_settings = ResultHandlerSettings(aws.response_queue, aws.response_dlq, aws.table, aws.bucket, 900)
-    model = Failing(result)
+    model = Failing(answer)
     source = SimpleNamespace(get=lambda: job_types)
 
     def begin():

@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 
 from ai_jobs.aws.clients import get_s3_client, get_s3_signing_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of, reported_as_job_error
+from ai_jobs.aws.objects import URL_SECONDS
 from ai_jobs.contract.errors import JobError
-from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.locations import upload_prefix
 
 BEGINNING_BYTES = 4096
@@ -50,17 +50,16 @@ def upload_form(
     It expires with the credentials of the role that signs, or in 15 minutes. Signing needs no call to S3.
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
     """
-    seconds = LIMITS["upload_seconds"].max
     key = f"{upload_prefix(user_id)}{uuid.uuid4()}"
     # Metadata is ASCII.
     fixed = {"Content-Type": media_type, f"x-amz-meta-{_NAME}": quote(name)}
-    expires_at = clock() + timedelta(seconds=seconds)
+    expires_at = clock() + timedelta(seconds=URL_SECONDS)
     post = get_s3_signing_client().generate_presigned_post(
         Bucket=bucket,
         Key=key,
         Fields=dict(fixed),
         Conditions=[*({field: value} for field, value in fixed.items()), ["content-length-range", 1, max_bytes]],
-        ExpiresIn=seconds,
+        ExpiresIn=URL_SECONDS,
     )
     return UploadForm(key, post["url"], post["fields"], expires_at)
 

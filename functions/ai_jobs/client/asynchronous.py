@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ai_jobs.client import forks
+from ai_jobs.client.arguments import id_of
 from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import Core, list_filters, submit_options
 from ai_jobs.client.exceptions import ClientClosedError
+from ai_jobs.client.into import check_class, result_into
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 from ai_jobs.contract.errors import AIJobsError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ai_jobs.contract.result import JobResult
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _MOST_CONNECTIONS = 100
 
@@ -91,9 +94,15 @@ class AsyncJobsClient:
         """Like `JobsClient.cancel`."""
         return await self._run(self._core.cancel(job))
 
-    async def result(self, job: Job | str | UUID) -> JobResult:
+    @overload
+    async def result(self, job: Job | str | UUID) -> JobResult: ...
+    @overload
+    async def result(self, job: Job | str | UUID, into: type[R]) -> R: ...
+    async def result(self, job: Job | str | UUID, into: type[R] | None = None) -> JobResult | R:
         """Like `JobsClient.result`."""
-        return await self._run(self._core.result(job))
+        check_class(into, job)
+        result = await self._run(self._core.result(job))
+        return result if into is None else result_into(result, into, id_of(job))
 
     async def close(self) -> None:
         """Like `JobsClient.close`."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 from urllib.parse import unquote, urlsplit
 
 from ai_jobs.client import forks
+from ai_jobs.client.arguments import id_of
 from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import Core, list_filters, submit_options
 from ai_jobs.client.exceptions import ClientClosedError
+from ai_jobs.client.into import check_class, result_into
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.waiting import CONCURRENCY
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ai_jobs.contract.result import JobResult
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 # Connections that are kept open: several threads may use one client.
 _KEPT_CONNECTIONS = 4 * CONCURRENCY
@@ -140,13 +143,23 @@ class JobsClient:
         """
         return self._run(self._core.cancel(job))
 
-    def result(self, job: Job | str | UUID) -> JobResult:
+    @overload
+    def result(self, job: Job | str | UUID) -> JobResult: ...
+    @overload
+    def result(self, job: Job | str | UUID, into: type[R]) -> R: ...
+    def result(self, job: Job | str | UUID, into: type[R] | None = None) -> JobResult | R:
         """The result of a completed job, even a large one (which is downloaded from its `result_url`).
+
+        Args:
+            into: your own dataclass or pydantic model; the result's `json` is then returned as one of these.
 
         Raises:
             JobNotEndedError, JobFailedError, JobCancelledError: there is no result.
+            ResultShapeError: the result has no JSON, or the JSON does not fit `into`.
         """
-        return self._run(self._core.result(job))
+        check_class(into, job)
+        result = self._run(self._core.result(job))
+        return result if into is None else result_into(result, into, id_of(job))
 
     def close(self) -> None:
         """Close the connections. Later calls raise ClientClosedError; closing again does nothing."""
