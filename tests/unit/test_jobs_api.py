@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from ai_jobs import AIJobResultMessage, JobError
+from ai_jobs import AIJobResultMessage, JobError, JobResult, Usage
 from ai_jobs.aws import clients
 from ai_jobs.aws.queues import receive_messages
 from ai_jobs.contract import timestamps
@@ -62,7 +62,9 @@ def work(aws, store, clock):
 
 
 @pytest.fixture
-def complete(store, clock, result):
+def complete(store, clock):
+    result = JobResult("Hello, Ada.", "amazon.nova-lite-v1:0", Usage(12, 5), "end_turn", truncated=False)
+
     def finish(job_id="job-1", **fields):
         fields = fields or {"result": result.to_document()}
         message = AIJobResultMessage(job_id, "user-1", "greeting", "completed", timestamp=clock(), **fields)
@@ -494,7 +496,7 @@ def test_no_number_breaks_the_function(api, job_types, type_document, number, mo
 def test_numbers_that_take_more_room_than_they_came_with_are_too_large(api, known, monkeypatch):
     """3.9 MB of `1e15` are 15 MB when each is written out as 1000000000000000.0."""
     if not known:
-        monkeypatch.setattr(api.module.api, "_refusal_of_type", lambda _: None)
+        monkeypatch.setattr(api.module.api, "_check", lambda *_: None)
     body = json.dumps(GOOD).replace('"Ada"', f"[{','.join(['1e15'] * 780_000)}]")
     assert len(body) < 4_000_000
     assert api.refused("PUT", f"/jobs/{ID}", body) == (413, "REQUEST_TOO_LARGE", "input")
