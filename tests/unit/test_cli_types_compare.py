@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ai_jobs.cli.main import main
+from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.operate.comparison import Case, Comparison, Pair, Thresholds
 from ai_jobs.operate.comparison_report import markdown
@@ -249,6 +251,7 @@ def test_a_wrong_input_is_told_before_anything_is_called(compare, calls, content
 
 
 @given(st.text(), st.text())
+@example("```\n# mine\n```", "result.|\n# mine")
 def test_no_output_gets_out_of_its_block_in_the_report(old_text, new_text):
     """Whatever a model writes: the page's own lines are the same as with two harmless texts."""
     page = _page(old_text, new_text)
@@ -263,23 +266,22 @@ def test_no_output_gets_out_of_its_block_in_the_report(old_text, new_text):
     assert fence is None
     headings = [line for line in lines if line.startswith("#")]
     assert headings == ["# Job type t: two versions", "## The change", "## The inputs"]
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("| a.json")] == [8, 8]
     page.encode()
 
 
 def _page(old_text, new_text):
     document = {"modelId": "m", "prompt": "Hi", "maxTokens": 1, "timeoutSeconds": 1, "inputSchema": {"type": "object"}}
     version = TypeVersion("here", document, read_job_type("t", document))
-    trials = [
-        Trial(
-            JobResult(text, "m", Usage(1, 1), "end_turn", truncated=False),
-            None,
-            Answer(text, None, "m", Usage(1, 1), "end_turn", truncated=False),
-            1,
-            Usage(1, 1),
-            None,
-            0.1,
-        )
-        for text in (old_text, new_text)
+    case = Case("a.json", {})
+    pairs = [
+        Pair(case, 1, _trial(old_text), _trial(new_text)),
+        Pair(case, 2, _trial(old_text, JobError("OUTPUT_INVALID", old_text, new_text)), _trial(new_text)),
     ]
-    pair = Pair(Case("a.json", {}), 1, *trials)
-    return markdown(Comparison("t", version, version, [pair], 1), Thresholds())
+    return markdown(Comparison("t", version, version, pairs, 2), Thresholds())
+
+
+def _trial(text, error=None):
+    usage = Usage(1, 1)
+    result = None if error else JobResult(text, "m", usage, "end_turn", truncated=False)
+    return Trial(result, error, Answer(text, None, "m", usage, "end_turn", truncated=False), 1, usage, None, 0.1)
