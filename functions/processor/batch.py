@@ -29,6 +29,7 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
     messages = [ReceivedMessage.from_lambda_record(record) for record in records]
     _hide(messages, worker.settings.request_queue_url, worker.settings.visibility_timeout_seconds)
     job_types = _job_types(source)
+    worker.load_handlers(job_types)
     worker.expect(messages)
     pool = ThreadPoolExecutor(max_workers=min(len(messages), MAX_POOL_CONNECTIONS) or 1)
     try:

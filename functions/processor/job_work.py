@@ -20,9 +20,9 @@ from processor.model_calls import ModelCalls
 
 logger = Logger()
 
-# How a model or guardrail that was replaced answers: workers keep the old job types for up to `config_max_age_seconds`,
-# while the role's policy changes at once.
-_MAYBE_REPLACED = ("MODEL_ACCESS_DENIED", "MODEL_NOT_FOUND")
+# What becomes of a model, guardrail, or handler that was replaced: workers keep the old job types for up to
+# `config_max_age_seconds`, while the role's policy and the function's layers change at once.
+_MAYBE_REPLACED = ("MODEL_ACCESS_DENIED", "MODEL_NOT_FOUND", "HANDLER_NOT_FOUND")
 
 
 class JobWork:
@@ -38,12 +38,23 @@ class JobWork:
         self._model_calls = model_calls
         self._reread = reread
 
-    def result_of(self, job: ReceivedJob, deadline_at: datetime, job_types: JobTypes | JobError) -> JobResult:
+    def load_handlers(self, job_types: JobTypes) -> None:
+        """Begin to import the handlers that the types name."""
+        if any(job_type.handler for job_type in job_types.usable):
+            from processor.handlers import FUNCTIONS
+
+            FUNCTIONS.load(job_types)
+
+    def result_of(
+        self, job: ReceivedJob, attempt: int, deadline_at: datetime, job_types: JobTypes | JobError
+    ) -> JobResult:
         """Check the job and return its result.
 
         If the model denies access or no longer exists, the job's type may name another one by now. Then that is called.
+        The same goes for a handler.
 
         Args:
+            attempt: the number of this attempt.
             job_types: the configuration, or why there is none.
 
         Raises:
@@ -53,15 +64,15 @@ class JobWork:
         if isinstance(job_types, JobError):
             raise JobError(job_types.code, job_types.message)
         job_type = job_types.get(job.job_type)
-        job_input = self._input_of(job)
+        result = functools.partial(self._result, job, attempt, self._input_of(job), deadline_at)
         try:
-            return self._result(job, job_type, job_input, deadline_at)
+            return result(job_type)
         except JobError as error:
             replacement = self._replacement(job_type, deadline_at) if error.code in _MAYBE_REPLACED else None
             if replacement is None:
                 raise
         logger.info("model was replaced", extra={"jobId": job.job_id, "model": replacement.model_ids[0]})
-        return self._result(job, replacement, job_input, deadline_at)
+        return result(replacement)
 
     def _input_of(self, job: ReceivedJob) -> dict[str, Any]:
         if job.input_location is None:
@@ -79,11 +90,17 @@ class JobWork:
         except JobError:
             return None
         current = self._reread().get(job_type.name)
-        return None if current.called == job_type.called else current
+        unchanged = (current.called, current.handler) == (job_type.called, job_type.handler)
+        return None if unchanged else current
 
     def _result(
-        self, job: ReceivedJob, job_type: JobType, job_input: dict[str, Any], deadline_at: datetime
+        self, job: ReceivedJob, attempt: int, job_input: dict[str, Any], deadline_at: datetime, job_type: JobType
     ) -> JobResult:
+        if job_type.handler:
+            # Imported here: where no type has a handler, no cold start is to wait for it.
+            from processor.handlers import result_of_handler
+
+            return result_of_handler(self._model_calls, job, attempt, deadline_at, job_type, job_input)
         prompt = job_type.prepare(job_input)
         call = functools.partial(self._model_calls.call, job, job_type, deadline_at)
         return answered(Question.of(job_type, prompt), call)

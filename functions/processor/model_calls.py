@@ -75,9 +75,7 @@ class ModelCalls:
             reason = f"The job could not be started before its deadline, {timestamps.to_text(deadline_at)}."
             raise JobError("DEADLINE_EXCEEDED", reason)
         if (self._ends_at - now).total_seconds() < seconds + PROCESSOR_MARGIN_SECONDS:
-            reason = (
-                "The function does not have enough time left for this model call. The job waits for another invocation."
-            )
+            reason = "The function does not have enough time left for this job. The job waits for another invocation."
             raise JobError("NOT_ENOUGH_TIME", reason)
 
     def call(
@@ -96,11 +94,9 @@ class ModelCalls:
         """
         most = _estimated_input(conversation, output) + job_type.settings.max_tokens
         with self._reserved(job.user_id, most) as spent:
-            # Not earlier: everything up to this line may have taken a while. The first call needs time for those that
-            # may have to correct its answer.
+            # Not earlier: everything up to this line may have taken a while.
             is_first = not conversation.further
-            seconds = job_type.longest_seconds if is_first else job_type.settings.timeout_seconds
-            self.check_time(seconds, deadline_at)
+            self.check_time(_seconds_needed(job_type, is_first=is_first), deadline_at)
             spent.tokens = most  # the cost of a call whose outcome is unknown
             started = time.monotonic()
             try:
@@ -128,6 +124,13 @@ class ModelCalls:
     def _priced(self, answer: Answer) -> Answer:
         price = self._settings.prices.get(answer.model)
         return replace(answer, cost=price.of(answer.usage, answer.service_tier)) if price else answer
+
+
+def _seconds_needed(job_type: JobType, *, is_first: bool) -> int:
+    if job_type.handler:
+        return 0  # there was time for all of it when it began, and its own limit ends it
+    # The first call needs time for those that may have to correct its answer.
+    return job_type.longest_seconds if is_first else job_type.settings.timeout_seconds
 
 
 def _estimated_input(conversation: Conversation, output: OutputRules | None) -> int:

@@ -109,6 +109,11 @@ class Worker:
         """Prepare for a batch: tokens of the budget are leased for all of its jobs at once."""
         self._budget.expect(message.attributes.get("UserId") or message.group_id for message in messages)
 
+    def load_handlers(self, job_types: JobTypes | JobError) -> None:
+        """Prepare for the types that have handlers: they are imported while the jobs of other types run."""
+        if isinstance(job_types, JobTypes):
+            self._work.load_handlers(job_types)
+
     def finish(self) -> None:
         """Count the tokens that the batch has used, once its jobs have their verdicts."""
         codes = self._budget.settle()
@@ -128,7 +133,7 @@ class Worker:
         if isinstance(attempt, Disposition):
             return attempt
         try:
-            result = self._work.result_of(attempt.job, attempt.deadline_at, job_types)
+            result = self._work.result_of(attempt.job, attempt.claim.attempt, attempt.deadline_at, job_types)
             self._report_result(attempt, result)
         except JobError as error:
             return self._settle(attempt, error)
@@ -308,6 +313,7 @@ class Worker:
                 self.settings.max_backoff_seconds,
                 self._jitter,
                 denied_since(attributes, self._clock()) if is_denied else None,
+                error.wait_seconds if error else None,
             )
         except ValueError:
             # So close to SQS's limit that these attributes are too much: it waits as it is, and uses a receive.

@@ -154,13 +154,15 @@ class JobError(AIJobsError):
         code: a key of `CODES`; it decides the error class.
         message: for the person who submitted the job; never repeats input or model text.
         field: the field at fault as a dotted path, such as `input.bedrooms`.
+        wait_seconds: of a throttled job, how long it waits at least; None for the service's own backoff.
 
     Raises:
         KeyError: when the code is not in the table.
     """
 
-    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+    def __init__(self, code: str, message: str, field: str | None = None, wait_seconds: int | None = None) -> None:
         self.error_class = CODES[code]
+        self.wait_seconds = wait_seconds
         # Both may quote what a caller sent, and must fit into a message and a row no matter what that was.
         self.message = _shortened(message, _MESSAGE_LIMIT)
         self.field = _shortened(field, _FIELD_LIMIT) if field else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.contract.result import JobResult, Usage
@@ -52,7 +53,7 @@ def answered(question: Question, call: Call) -> JobResult:
     for corrections_left in range(question.output.repairs if question.output else 0, -1, -1):
         answer = _first_answer(_in_order(question.model_ids, answers), conversation, question.output, call)
         answers.append(answer)
-        problem = _problem_of(answer, question.output)
+        problem = problem_of(answer.json, question.output)
         if problem is None:
             break
         if answer.truncated or not corrections_left:
@@ -82,11 +83,16 @@ def _first_answer(
     raise next((one for one in refusals if one.error_class is ErrorClass.THROTTLED), refusals[0])
 
 
-def _problem_of(answer: Answer, output: OutputRules | None) -> tuple[str, str] | None:
+def problem_of(document: Any, output: OutputRules | None) -> tuple[str, str] | None:
+    """What is wrong with an output, in a sentence, and the field at fault; None if it is what is wanted.
+
+    Raises:
+        JobError: `INVALID_CONFIGURATION` if the schema itself fails.
+    """
     if output is None:
         return None
     try:
-        return structured_output.problem_of(answer.json, output)
+        return structured_output.problem_of(document, output)
     except Exception as error:  # noqa: BLE001  # generated code can raise anything
         reason = f"The output schema can't be applied ({type(error).__name__})."
         raise JobError("INVALID_CONFIGURATION", reason, "output_schema") from None

@@ -8,7 +8,7 @@ from datetime import datetime
 from ai_jobs.aws.queues import ReceivedMessage, send_message, with_more_attributes
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import DENIED_SINCE, FIRST_SENT_AT, THROTTLE_COUNT, first_sent_at
-from ai_jobs.service.retries import Jitter, denied_delay_seconds, throttle_delay_seconds
+from ai_jobs.service.retries import Jitter, denied_delay_seconds, requested_delay_seconds, throttle_delay_seconds
 
 
 def send_delayed_copy(
@@ -19,6 +19,7 @@ def send_delayed_copy(
     max_backoff_seconds: int,
     jitter: Jitter = random.uniform,
     denied_since: datetime | None = None,
+    seconds: int | None = None,
 ) -> str:
     """Put a copy of a message into its queue: same body, attributes, and group (the user), plus its id and its count.
 
@@ -27,6 +28,7 @@ def send_delayed_copy(
     Args:
         denied_since: when the job's model first denied access, if that is what the job waits for. Such a copy does not
             count. A copy without it says nothing about an earlier denial, which is over, or may be.
+        seconds: how long the job's handler asked to wait. Such a copy does not count either.
 
     Returns:
         SQS's message id of the copy.
@@ -40,7 +42,9 @@ def send_delayed_copy(
         "JobId": job_id,
         FIRST_SENT_AT: timestamps.to_text(first_sent_at(message.attributes, message.sent_at)),
     }
-    if denied_since is None:
+    if seconds is not None:
+        delay_seconds = requested_delay_seconds(seconds, jitter)
+    elif denied_since is None:
         number = _copies_so_far(message) + 1
         more[THROTTLE_COUNT] = str(number)
         delay_seconds = throttle_delay_seconds(number, max_backoff_seconds, jitter)

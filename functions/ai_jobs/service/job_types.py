@@ -43,6 +43,11 @@ class JobTypes:
         return sorted(self._by_name)
 
     @property
+    def usable(self) -> list[JobType]:
+        """Those that are not broken."""
+        return [found for found in self._by_name.values() if isinstance(found, JobType)]
+
+    @property
     def broken(self) -> Mapping[str, JobError]:
         """What is wrong with the types that can't be used, by name."""
         return {name: found for name, found in self._by_name.items() if isinstance(found, JobError)}

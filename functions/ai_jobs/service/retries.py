@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ai_jobs.contract.limits import MARGINS
+from ai_jobs.contract.limits import LIMITS, MARGINS
 
 Jitter = Callable[[float, float], float]
 """Picks a number of seconds between two bounds."""
@@ -49,6 +49,15 @@ def throttle_delay_seconds(copy_number: int, max_backoff_seconds: int, jitter: J
 def denied_delay_seconds(max_backoff_seconds: int, jitter: Jitter = random.uniform) -> int:
     """How long a delayed copy stays hidden whose job waits for access to its model: up to 30 s."""
     return _full_jitter_seconds(_DENIED_CEILING_SECONDS, max_backoff_seconds, jitter)
+
+
+def requested_delay_seconds(seconds: int, jitter: Jitter = random.uniform) -> int:
+    """How long a delayed copy stays hidden whose handler named a time: that long, and up to a tenth longer.
+
+    The tenth keeps apart the jobs that all met the same outage. `max_backoff_seconds` does not shorten what a handler
+    asks for; SQS's longest delay does.
+    """
+    return min(int(jitter(seconds, seconds * 1.1)), LIMITS["delay_seconds"].max)
 
 
 def _full_jitter_seconds(ceiling: int, max_backoff_seconds: int, jitter: Jitter) -> int:
@@ -89,6 +98,10 @@ timeouts of AppConfig."""
 
 JOB_TYPES_REREAD_SECONDS = 5
 """How long after an early read of the job types the next one may come."""
+
+
+HANDLER_IMPORT_PAUSE_SECONDS = 60
+"""How long a worker goes without a handler that it could not import, before it tries again."""
 
 
 # Looking at a job until it has ended.

@@ -22,8 +22,9 @@ def function_logger() -> Logger:
 def describe(error: BaseException) -> dict[str, Any]:
     """The exception's type and where it was raised, without its message, which may quote an input or a result."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
-    known = {"errorCode": error.code} if isinstance(error, AIJobsError) else {}
-    return known | {
+    # A class of a handler's author may lack what AIJobsError sets.
+    code = getattr(error, "code", None) if isinstance(error, AIJobsError) else None
+    return ({"errorCode": code} if code else {}) | {
         "exceptionType": type(error).__name__,
         "raisedAt": [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames],
     }
