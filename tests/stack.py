@@ -90,17 +90,19 @@ def local_aws_instance(
     with local_aws.running(folder, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.endpoint_url}) as instance:
         os.environ.clear()
         os.environ.update(local_environment(instance.endpoint_url, before))
-        os.environ.update({"TF_VAR_authorizer_package": str(_authorizer_package(folder))})
+        files = {"authorizer.py": "authorizer.py", "layer/stack_handlers.py": "python/stack_handlers.py"}
+        for variable, (source, name) in zip(("authorizer", "handlers"), files.items(), strict=True):
+            package = _package(folder / f"{variable}.zip", source, name)
+            os.environ[f"TF_VAR_{variable}_package"] = str(package)
         yield instance
         os.environ.clear()
         os.environ.update(before)
 
 
-def _authorizer_package(folder: Path) -> Path:
-    """The zip of the authorizer in tests/stacks/stack, made anew."""
-    package = folder / "authorizer.zip"
+def _package(package: Path, source: str, name: str) -> Path:
+    """A zip with one file of tests/stacks/stack, made anew."""
     with zipfile.ZipFile(package, "w") as archive:
-        archive.write(Path(__file__).parent / "stacks/stack/authorizer.py", "authorizer.py")
+        archive.write(Path(__file__).parent / "stacks/stack" / source, name)
     return package
 
 

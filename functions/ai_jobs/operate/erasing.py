@@ -22,7 +22,7 @@ class Erased:
 
 
 def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | None = None) -> Erased:
-    """Erase a user's jobs: the rows, the stored inputs and results, and the token counters.
+    """Erase a user's jobs: the rows, the uploads, the stored inputs and results, and the token counters.
 
     An open job ends with it: what remains of its row says nothing about the user, and makes the service drop the job's
     message when it arrives, and the result of a worker that is running the job. Such rows expire after 30 days.
@@ -35,7 +35,7 @@ def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | Non
 
     Args:
         table_name: the jobs table, by default `AI_JOB_TABLE_NAME`.
-        bucket: the bucket for large inputs and results, by default `AI_JOB_BUCKET`.
+        bucket: the bucket for files, large inputs, and results, by default `AI_JOB_BUCKET`.
 
     Raises:
         ConfigurationError: if a name is neither passed nor set.
