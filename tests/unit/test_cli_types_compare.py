@@ -163,6 +163,16 @@ def test_an_input_that_only_the_old_version_takes_fails_the_new_one(compare, typ
     assert "INVALID_INPUT input.name" in done.stdout
 
 
+def test_the_files_of_an_input_are_in_the_folder_of_its_name(compare, calls):  # R-A6, R-A2
+    (compare.inputs / "Ada").mkdir()
+    (compare.inputs / "Ada" / "house.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    calls.answers["Converse"] = answer("Hi")
+    old = {"attachments": {"mediaTypes": ["image/png"], "maxCount": 1, "maxBytes": 100}}
+    assert compare("--concurrency", "1", old=old).exit_code == 0
+    kinds = [[next(iter(block)) for block in call["messages"][0]["content"]] for call in calls.of("Converse")]
+    assert kinds == [["image", "text"], ["image", "text"], ["text"], ["text"]]
+
+
 def test_a_busy_model_is_tried_again(compare, calls, monkeypatch):  # R-A6
     monkeypatch.setattr("ai_jobs.operate.trials.time.sleep", lambda _: None)
     busy = ClientError({"Error": {"Code": "ThrottlingException", "Message": "busy"}}, "Converse")

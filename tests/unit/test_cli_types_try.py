@@ -258,6 +258,55 @@ def test_try_says_that_it_waits_for_a_busy_model(calls, types_file, input_file, 
     assert f"Trying again in {slept[0]} s ..." in done.stderr
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+PHOTO = {
+    "prompt": "{{ attachments[0].name }}",
+    "attachments": {"mediaTypes": ["image/png"], "maxCount": 1, "maxBytes": 100},
+}
+
+
+def test_files_go_with_the_input(calls, types_file, type_document, input_file, tmp_path):  # R-A6, R-A2
+    calls.answers["Converse"] = answer("A house")
+    (tmp_path / "house.png").write_bytes(PNG)
+    source = types_file(photo=type_document | PHOTO)
+    options = (
+        "photo",
+        "--input",
+        input_file({"name": "Ada"}),
+        "--from",
+        source,
+        "--attach",
+        str(tmp_path / "house.png"),
+    )
+    assert run("render", *options).stdout.endswith("--- user ---\nhouse.png\n")
+    assert run("try", *options).exit_code == 0
+    (call,) = calls.of("Converse")
+    assert call["messages"][0]["content"] == [
+        {"image": {"format": "png", "source": {"bytes": PNG}}},
+        {"text": "house.png"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "job_type", "found"),
+    [
+        ("a.png", b"PK\x03\x04", "photo", 'a.png: attachments.0 ("a.png") is not image/png'),
+        ("a.png", b"", "photo", "is empty (0 bytes)"),
+        ("a.png", PNG + bytes(100), "photo", "takes at most 100"),
+        ("a.bmp", PNG, "photo", "a.bmp: attachments.0.mediaType is null. It must be one of"),
+        ("a.txt", b"hello", "photo", "attachments.0 is a file of type"),
+        ("a.png", PNG, "greeting", "takes no files"),
+    ],
+)
+@pytest.mark.parametrize("command", ["render", "try"])
+def test_a_wrong_file_is_told(types_file, type_document, input_file, tmp_path, name, content, job_type, found, command):
+    (tmp_path / name).write_bytes(content)
+    source = types_file(photo=type_document | PHOTO)
+    options = ("--input", input_file({"name": "Ada"}), "--from", source, "--attach", str(tmp_path / name))
+    done = run(command, job_type, *options)  # R-A6
+    assert (done.exit_code, found in done.stderr.replace("\n", " ")) == (1, True)
+
+
 @pytest.mark.parametrize("command", ["render", "try"])
 def test_a_handler_is_not_tried_here(types_file, input_file, command):  # R-A6
     own = {"modelId": "m", "maxTokens": 1, "timeoutSeconds": 1, "inputSchema": {"type": "object"}, "handler": "a:b"}

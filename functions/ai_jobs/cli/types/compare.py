@@ -17,6 +17,7 @@ from ai_jobs.cli.types.options import (
     from_option,
     price_option,
     prices_from,
+    read_files,
     read_input,
     rejected_input,
 )
@@ -50,7 +51,7 @@ def _report_files(_: click.Context, __: click.Parameter, files: tuple[Path, ...]
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
     metavar="DIR",
-    help="The folder of inputs: each *.json in it is one.",
+    help="The folder of inputs: each *.json in it is one. Files in the folder DIR/NAME go with NAME.json.",
 )
 @click.option(
     "--with",
@@ -159,12 +160,19 @@ def _cases(folder: Path, versions: Sequence[TypeVersion]) -> list[Case]:
         raise Problem(f"{folder} has no *.json files. Each of them is an input: a JSON object, as in a job's `input`.")
     cases = []
     for file in files:
-        case = Case(file.name, read_input(file))
+        case = Case(file.name, read_input(file), read_files(_files_of(file)))
         # Before anything is called, and paid for.
         if error := rejected(case, versions):
             raise rejected_input(file, case.input, error)
         cases.append(case)
     return cases
+
+
+def _files_of(file: Path) -> list[Path]:
+    """The files that go with an input: those in the folder of its name."""
+    folder = file.with_suffix("")
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in files if path.is_file() and not path.name.startswith(".")]
 
 
 def _run(
