@@ -290,10 +290,10 @@ def test_files_go_with_the_input(calls, types_file, type_document, input_file, t
 @pytest.mark.parametrize(
     ("name", "content", "job_type", "found"),
     [
-        ("a.png", b"PK\x03\x04", "photo", 'a.png: attachments.0 ("a.png") is not image/png'),
-        ("a.png", b"", "photo", "is empty (0 bytes)"),
+        ("a.png", b"PK\x03\x04", "photo", 'a.png ("a.png") is not image/png'),
+        ("a.png", b"", "photo", "'a.png' is empty"),
         ("a.png", PNG + bytes(100), "photo", "takes at most 100"),
-        ("a.bmp", PNG, "photo", "a.bmp: attachments.0.mediaType is null. It must be one of"),
+        ("a.bmp", PNG, "photo", "'a.bmp' is not a file that a job can have: it must be one of"),
         ("a.txt", b"hello", "photo", "attachments.0 is a file of type"),
         ("a.png", PNG, "greeting", "takes no files"),
     ],

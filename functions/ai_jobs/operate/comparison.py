@@ -9,9 +9,9 @@ from typing import Any
 
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.result import Usage
-from ai_jobs.operate.local_files import LocalFile, prompt_of
 from ai_jobs.operate.parallel import in_parallel
 from ai_jobs.operate.trials import Trial, try_input
+from ai_jobs.operate.tried_files import TriedFile, prompt_of
 from ai_jobs.operate.type_version import TypeVersion
 from ai_jobs.service.model_prices import ModelPrice, total_cost
 
@@ -22,7 +22,7 @@ class Case:
 
     name: str
     input: Mapping[str, Any]
-    files: tuple[LocalFile, ...] = ()
+    files: tuple[TriedFile, ...] = ()
 
 
 @dataclass(frozen=True)

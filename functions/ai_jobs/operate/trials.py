@@ -11,7 +11,7 @@ from typing import Any
 from ai_jobs.aws.clients import get_bedrock_client
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.contract.result import JobResult, Usage
-from ai_jobs.operate.local_files import LocalFile, prompt_of
+from ai_jobs.operate.tried_files import TriedFile, prompt_of
 from ai_jobs.service.answering import REFUSALS, Question, answered
 from ai_jobs.service.conversation import Answer, Conversation
 from ai_jobs.service.job_type import JobType
@@ -84,7 +84,7 @@ def try_input(
     job_type: JobType,
     job_input: Mapping[str, Any],
     prices: Mapping[str, ModelPrice],
-    files: Sequence[LocalFile] = (),
+    files: Sequence[TriedFile] = (),
     pause: Pause = sleep,
 ) -> Trial:
     """Run an input as a worker would: check it, render the prompts, and call the model until there is an answer.

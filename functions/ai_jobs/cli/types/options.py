@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ai_jobs.cli.environment import Environment
     from ai_jobs.contract.errors import JobError
-    from ai_jobs.operate.local_files import LocalFile
+    from ai_jobs.operate.tried_files import TriedFile
     from ai_jobs.service.model_prices import ModelPrice
 
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -99,18 +99,13 @@ def read_input(file: Path) -> dict[str, Any]:
     raise Problem(f"{file} is a JSON {json_kind(document)}. An input must be an object, as in a job's `input`.")
 
 
-def read_files(paths: Iterable[Path]) -> tuple[LocalFile, ...]:
+def read_files(paths: Iterable[Path]) -> tuple[TriedFile, ...]:
     """The files of an input. Raises a Problem, naming the file, if no job can have it."""
-    from ai_jobs.contract.errors import JobError
-    from ai_jobs.operate.local_files import read_file
+    from ai_jobs.cli.attachments import read_files as read
+    from ai_jobs.operate.tried_files import TriedFile
 
-    files = []
-    for number, path in enumerate(paths):
-        try:
-            files.append(read_file(path, number))
-        except JobError as error:
-            raise Problem(f"{path}: {error.message}") from None
-    return tuple(files)
+    files = read(map(str, paths))
+    return tuple(TriedFile(file.name, file.media_type, file.content, number) for number, file in enumerate(files))
 
 
 def rejected_input(file: Path, document: Mapping[str, Any], error: JobError) -> Problem:

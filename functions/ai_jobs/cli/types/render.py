@@ -39,7 +39,7 @@ def render(
     name, the type, and the size.
     """
     from ai_jobs.contract.errors import JobError
-    from ai_jobs.operate.local_files import prompt_of
+    from ai_jobs.operate.tried_files import prompt_of
 
     check_standard_input(("--from", source), ("--input", input_file))
     job_type = read_types(source, environment.load).version(name).job_type
