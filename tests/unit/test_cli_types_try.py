@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ai_jobs.aws import clients
 from ai_jobs.cli.main import main
+from tests import converse_stub
 
 SCHEMA = {"type": "object", "required": ["price"], "properties": {"price": {"type": "number"}}}
 NOVA = "amazon.nova-lite-v1:0"
@@ -225,6 +226,16 @@ def test_try_shows_valid_json_and_its_correction(calls, types_file, type_documen
     assert "calls    2\n" in done.stdout
     assert "output   JSON, valid\n" in done.stdout
     assert done.stdout.endswith('\n{\n  "price": 7\n}\n')
+
+
+def test_a_stand_in_for_bedrock_can_be_called(monkeypatch, types_file, type_document, input_file):  # R-A6
+    source = types_file(data=type_document | {"outputSchema": SCHEMA, "prompt": "{{ name }} answers=broken,200"})
+    with converse_stub.running() as stub:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", stub.endpoint_url)
+        done = run("try", "data", "--input", input_file({"name": "Ada"}), "--from", source, "--json")
+    assert stub.history("Ada answers=broken,200") == ["broken", "200"]
+    found = json.loads(done.stdout)
+    assert (found["status"], found["modelCalls"], list(found["result"]["json"])) == ("completed", 2, ["price"])
 
 
 def test_a_failed_try_exits_with_1_and_still_tells_its_cost(calls, types_file, type_document, input_file):  # R-A6
