@@ -218,6 +218,7 @@ def test_ctrl_c_prints_what_is_finished_and_waits_for_nothing(compare, calls, tm
         (("--min-valid", "90"), "pass a number from 0 to 1, such as 0.95"),
         (("--max-cost-ratio", "0"), "above 0"),
         (("--output", "report.txt"), "pass a file that ends in .md or .json"),
+        (("--output", "nowhere/report.md"), "there is no folder nowhere. Create it first."),
         (("--from", "-", "--with", "-"), "--from and --with can't both be standard input"),
     ],
 )

@@ -40,6 +40,9 @@ def _report_files(_: click.Context, __: click.Parameter, files: tuple[Path, ...]
     for file in files:
         if file.suffix not in _ENDINGS:
             raise click.BadParameter(f"{file} has no known ending: pass a file that ends in .md or .json")
+        # Not after the models have been paid for.
+        if not file.absolute().parent.is_dir():
+            raise click.BadParameter(f"{file} can't be written: there is no folder {file.parent}. Create it first.")
     return files
 
 
@@ -126,8 +129,8 @@ def compare(
     in_order = sorted(pairs, key=lambda pair: (pair.case.name, pair.run))
     comparison = Comparison(name, old, new, in_order, len(cases) * given["runs"])
     thresholds = Thresholds(given["min_valid"], given["max_cost_ratio"], given["max_latency_ratio"])
-    _write(files, comparison, thresholds)
     _print(comparison, thresholds, as_json)
+    _write(files, comparison, thresholds)
     if interrupted:
         ctx.exit(INTERRUPTED)
     if comparison.nothing_worked:
