@@ -6,11 +6,13 @@ import json
 import re
 import subprocess
 import sys
+import types
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from ai_jobs.contract.errors import JobError
 from ai_jobs.service.handler_code import find_handler
 from ai_jobs.service.job_type_document import read_job_type
 from ai_jobs.testing import ScriptedModel, run_handler
@@ -64,3 +66,26 @@ def test_the_layer_has_the_types_handler_and_what_it_returns_fits_the_types_sche
     schemas = {"input_schema": schema("schema"), "output_schema": schema("output")}
     result = run_handler(handler, {"pages": ["Roof ..."]}, model=model, **schemas)
     assert result.json == {"summary": "Fine.", "defects": [], "pages": 1}
+
+
+def test_the_code_in_the_docs_runs(monkeypatch):  # R-A5
+    text = ACME.parents[2].joinpath("docs/job-types.md").read_text("utf-8").partition("## Your own function")[2]
+    handler, tests = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    module = types.ModuleType("acme_jobs.translations")
+    monkeypatch.setitem(sys.modules, "acme_jobs", types.ModuleType("acme_jobs"))
+    monkeypatch.setitem(sys.modules, "acme_jobs.translations", module)
+    exec(handler, vars(module))  # noqa: S102
+    found = {}
+    exec(tests, found)  # noqa: S102
+    run = [test() for name, test in found.items() if name.startswith("test_")]
+    assert len(run) == 2
+
+
+def test_the_message_in_the_docs_is_the_workers(tmp_path):  # R-A5
+    text = ACME.parents[2].joinpath("docs/job-types.md").read_text("utf-8")
+    quoted = text.partition("> The handler ")[2].partition("\n\n")[0].replace("\n> ", " ")
+    document = {"modelId": "m", "maxTokens": 1, "timeoutSeconds": 1, "inputSchema": {"type": "object"}}
+    job_type = read_job_type("translation", document | {"handler": "acme_jobs.translations:translate"})
+    with pytest.raises(JobError) as caught:
+        find_handler(job_type, tmp_path / "python")
+    assert caught.value.message.replace(str(tmp_path), "/opt") == f"The handler {quoted}"
