@@ -59,8 +59,8 @@ class Contender(Protocol):
         The writer reads its clock just before it writes, ours and the peers'. Polling for the row later costs nothing.
         """
 
-    def worker_cpu(self) -> dict[int, float]:
-        """The CPU milliseconds (user and system) of its worker processes so far, by process id."""
+    def worker_cpu(self) -> dict[str, dict[int, float]]:
+        """The CPU milliseconds (user and system) of its worker processes so far, by what they run and process id."""
 
     def kill_worker(self) -> None:
         """`kill -9` a worker that runs jobs."""
@@ -92,8 +92,8 @@ class Ours:
         rows = _rows(self._dynamodb, self._system.outputs["table_name"], job_ids)
         return {row["jobId"]: _seconds(row["updatedAt"]) for row in rows if row["status"] == "completed"}
 
-    def worker_cpu(self) -> dict[int, float]:
-        return cpu_milliseconds([pid for name in self._functions for pid in self._system.workers(name)])
+    def worker_cpu(self) -> dict[str, dict[int, float]]:
+        return {name: cpu_milliseconds(self._system.workers(name)) for name in self._functions}
 
     def kill_worker(self) -> None:
         # Of the workers, which may be ten, one that waits for the model: the others have no job in their hands.
@@ -184,8 +184,8 @@ class RunningPeer:
     def completed(self, job_ids: Sequence[str]) -> dict[str, float]:
         return {row["jobId"]: _seconds(row["completedAt"]) for row in _rows(self._dynamodb, TABLE, job_ids)}
 
-    def worker_cpu(self) -> dict[int, float]:
-        return cpu_milliseconds([pid for worker in self.workers for pid in _with_children(worker.pid)])
+    def worker_cpu(self) -> dict[str, dict[int, float]]:
+        return {"worker": cpu_milliseconds([pid for worker in self.workers for pid in _with_children(worker.pid)])}
 
     def kill_worker(self) -> None:
         _kill_group(self.workers[0].pid)

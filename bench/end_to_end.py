@@ -10,11 +10,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from bench import local_system
-from bench.contenders import CELERY, CELERY_DEFAULT, DRAMATIQ, Job, Ours, cpu_milliseconds, create_table
+from bench.contenders import CELERY, CELERY_DEFAULT, DRAMATIQ, Job, Ours, create_table
 from bench.end_to_end_page import PICTURE, TITLE, plot, table
 from bench.load import closed_loop, open_loop, percentiles, sqs_request
+from bench.scale_check import LIGHT_RATE
 from bench.sections import Scale
 from bench.terraform import VISIBILITY_SECONDS
+from bench.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +29,15 @@ __all__ = ["PICTURE", "TITLE", "measure", "plot", "table"]
 # Jobs at each rate, in each of so many rounds.
 RATES = {1: 8, 20: 60, 40: 100, 100: 200}
 ROUNDS = {1: 1, 20: 2, 40: 2, 100: 2}
+# One burst is already an average over a hundred batches.
 BURST_JOBS = 1000
-BURST_ROUNDS = 2
+BURST_ROUNDS = 1
 _BATCH = 10
 _BURST_CALLERS = 4
+
+# From this run of ours, scale_check.py predicts the others. It comes before the peers start: their polling makes the
+# local AWS work, which would count as work for our jobs.
+LIGHT_JOBS = 40
 
 # While one worker is killed, the model takes a while, so that the worker has jobs in its hands.
 KILL_RATE = 20
@@ -52,27 +59,27 @@ _POLL_SECONDS = 0.25
 def measure(scale: Scale) -> dict[str, Any]:
     """Run every load on every contender, in turns."""
     system = local_system.shared()
+    ours = Ours(system)
+    _burst(system, ours, _WARM_UP_JOBS[scale], _WARM_UP_SECONDS)
+    if scale is Scale.SMOKE:
+        runs = {"20": {"ours": [_at_rate(system, ours, 20, 10)]}}
+        return {"runs": runs, "medians": _medians(runs), "kill": {}, "figures": {}}
+    light = _at_rate(system, ours, LIGHT_RATE, LIGHT_JOBS)
+    create_table(system)
     with contextlib.ExitStack() as stack:
-        contenders: list[Contender] = [Ours(system)]
-        if scale is Scale.FULL:
-            create_table(system)
-            contenders += [stack.enter_context(peer.running(system)) for peer in (CELERY, DRAMATIQ)]
-        for contender in contenders:
-            _burst(system, contender, _WARM_UP_JOBS[scale], _WARM_UP_SECONDS)
-        if scale is Scale.SMOKE:
-            runs = {"20": {"ours": [_at_rate(system, contenders[0], 20, 10)]}}
-            return {"runs": runs, "medians": _medians(runs), "kill": {}, "figures": {}}
+        contenders: list[Contender] = [ours, *_peers(stack, system, (CELERY, DRAMATIQ), _WARM_UP_JOBS[scale])]
         runs = {str(rate): _in_turns(system, contenders, rate) for rate in RATES}
         runs["burst"] = _in_turns(system, contenders, None)
-        kill = _through_a_kill(system, [*contenders, *_others(stack, system, [CELERY_DEFAULT])])
+        kill = _through_a_kill(system, [*contenders, *_peers(stack, system, (CELERY_DEFAULT,), 20)])
     medians = _medians(runs)
-    return {"runs": runs, "medians": medians, "kill": kill, "figures": _figures(medians)}
+    return {"runs": runs, "medians": medians, "light": light, "kill": kill, "figures": _figures(medians)}
 
 
-def _others(stack: contextlib.ExitStack, system: LocalSystem, peers: Sequence[Peer]) -> list[Contender]:
+def _peers(stack: contextlib.ExitStack, system: LocalSystem, peers: Sequence[Peer], jobs: int) -> list[Contender]:
+    """These peers, started and warmed up by so many jobs."""
     started: list[Contender] = [stack.enter_context(peer.running(system)) for peer in peers]
     for contender in started:
-        _burst(system, contender, 20)
+        _burst(system, contender, jobs, _WARM_UP_SECONDS)
     return started
 
 
@@ -92,7 +99,7 @@ def _at_rate(system: LocalSystem, contender: Contender, rate: int, count: int) -
     jobs = _jobs(count)
     endpoint_url = system.instance.endpoint_url
     requests = [sqs_request(endpoint_url, "SendMessage", message) for message in contender.messages(jobs)]
-    with _Usage(system, contender) as usage:
+    with Usage(system, contender) as usage:
         sent = open_loop(requests, rate)
         done = _wait_for(contender, jobs, time.monotonic() + _PATIENCE_SECONDS)
     due = {job.job_id: one.due for job, one in zip(jobs, sent, strict=True)}
@@ -108,7 +115,7 @@ def _burst(
         sqs_request(system.instance.endpoint_url, "SendMessageBatch", _batch(messages[start : start + _BATCH]))
         for start in range(0, count, _BATCH)
     ]
-    with _Usage(system, contender) as usage:
+    with Usage(system, contender) as usage:
         started = time.time()
         closed_loop(requests, _BURST_CALLERS)
         done = _wait_for(contender, jobs, time.monotonic() + patience_seconds)
@@ -189,39 +196,6 @@ def _run(due: dict[str, float], done: dict[str, float]) -> dict[str, Any]:
         "per_second": round(len(done) / seconds, 1),
         "latencies_ms": [round(latency * 1000, 1) for latency in latencies],
     }
-
-
-class _Usage:
-    """The CPU that the workers and the local AWS use during a block, and our batches."""
-
-    def __init__(self, system: LocalSystem, contender: Contender) -> None:
-        self._system = system
-        self._contender = contender
-
-    def __enter__(self) -> _Usage:
-        self._log_size = self._system.log_size()
-        self._workers, self._local_aws = self._contender.worker_cpu(), self._local_aws_cpu()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        after = self._contender.worker_cpu()
-        used = {pid: milliseconds - self._workers.get(pid, 0.0) for pid, milliseconds in after.items()}
-        self._workers = {pid: milliseconds for pid, milliseconds in used.items() if milliseconds > 0}
-        self._local_aws = self._local_aws_cpu() - self._local_aws
-
-    def per_job(self, jobs: int) -> dict[str, Any]:
-        """Milliseconds of CPU per job, and how many worker processes used some."""
-        used = {
-            "worker_cpu_ms": round(sum(self._workers.values()) / jobs, 2),
-            "local_aws_cpu_ms": round(self._local_aws / jobs, 2),
-            "workers": len(self._workers),
-        }
-        ours = self._contender.name == Ours.name
-        sizes = self._system.batches("processor", self._log_size) if ours else []
-        return used | ({"jobs_per_batch": round(statistics.mean(sizes), 2)} if sizes else {})
-
-    def _local_aws_cpu(self) -> float:
-        return sum(cpu_milliseconds([self._system.instance.pid]).values())
 
 
 def _medians(runs: dict[str, dict[str, list[dict[str, Any]]]]) -> dict[str, dict[str, dict[str, float]]]:

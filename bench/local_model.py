@@ -1,17 +1,23 @@
 """The simulation on the local AWS instead of AWS: two cores for everything, and the emulator's poller.
 
 It exists to be compared with what end_to_end.py measures: that shows whether the parts that both simulations share
-(`ai_jobs.operate.simulation`: queues, batches, what waits for what) behave as the real ones do. Two things are not as
-on AWS, and are modeled as they are in MiniStack 1.5 (ministack/services/lambda_svc.py):
+(`ai_jobs.operate.simulation`: queues, batches, what waits for what) behave as the real ones do. What is not as on AWS
+is modeled as it is in MiniStack 1.5 (ministack/services/lambda_svc.py and ministack/core/lambda_runtime.py):
 
-- All processes compute on the same cores.
+- All processes compute on the same cores. The emulator is one Python process: of its own code, one thread computes at a
+  time; of the kernel's code that serves it, all do.
 - One thread polls for all functions. In turns, it takes one batch from each queue and starts its invocation. Then it
-  invokes the event publisher, and waits for it. When nothing was left, it sleeps until something happens; when there
-  still was nothing after that, it waits 50 ms more.
+  invokes the event publisher, and waits for it (`_poll_loop`). Whatever happens meanwhile needs no other turn to be
+  noticed. When nothing was left, it sleeps until a message or a row is written or an invocation ends; when there still
+  was nothing after that, it pauses for 50 ms. Usually the last invocation of a job to end is the publisher's, so that
+  no pause follows; but a few milliseconds decide that.
+- An invocation ends when the function has logged nothing for 5 ms (`_drain_stderr_bounded`). Only then are its messages
+  deleted, and the poller hears of it.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +33,13 @@ if TYPE_CHECKING:
 
 _IDLE_WAIT_SECONDS = 1
 _IDLE_GAP_SECONDS = 0.05
+_LOG_SECONDS = 0.0055
+"""5 ms without a line. It looks every 1 ms, a sleep that takes about 1.1 ms, so that the fifth look is the one."""
 _STREAM_BATCH = 100
+_BURST_CALLERS = 4
+PASS_SECONDS = 0.00015
+"""Of the emulator, for one turn of its poller; measured with `time.thread_time` around the parts of `_poll_loop`."""
 _TURN_SECONDS = 0.001
-_ENDING = 0.25
-"""Of what an invocation takes after its outcome, the share until its messages are deleted. The rest is background."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Step:
 
     Attributes:
         batch, job: of each invocation, and for each of its jobs.
-        emulator_batch, emulator_job: the same of the emulator, which computes in one thread at a time.
+        emulator_batch, emulator_job: the same of the emulator.
     """
 
     batch: float
@@ -53,10 +62,13 @@ class LocalTimes:
     """Where the processor time goes.
 
     Attributes:
+        client: the load client's, for each job.
         submit: the emulator's, for the request that sends a job's message.
         before_outcome: the share of an invocation's time before the outcome of its jobs is there. The rest comes after
-            that: the response, deleting the messages, logs.
+            that: the response, logs.
         wait: the time that a job waits on its way for anything but a processor, in seconds.
+        variation: the standard deviation of an invocation's times, as a share of them.
+        kernel: the share of the emulator's time in the kernel, which is 6% to 10% under load.
     """
 
     submit: float
@@ -65,6 +77,9 @@ class LocalTimes:
     publisher: Step
     before_outcome: float
     wait: float = 0.0
+    client: float = 0.0
+    variation: float = 0.0
+    kernel: float = 0.0
 
 
 class LocalRun:
@@ -72,14 +87,16 @@ class LocalRun:
 
     Args:
         maximum_concurrency: of both functions on queues.
+        seed: of the times' variation.
     """
 
-    def __init__(self, times: LocalTimes, cores: int, maximum_concurrency: int = 10) -> None:
+    def __init__(self, times: LocalTimes, cores: int, maximum_concurrency: int = 10, seed: int = 0) -> None:
         self._times = times
         self._env = simpy.Environment()
         self._cores = simpy.Resource(self._env, cores)
         self._emulator = simpy.Resource(self._env, 1)
         self._most = maximum_concurrency
+        self._random = random.Random(seed)
         self._requests, self._responses = FairQueue(self._env), FairQueue(self._env)
         self._running = {self._requests: 0, self._responses: 0}
         self._stream = self._filtered = 0
@@ -89,13 +106,14 @@ class LocalRun:
     def at_rate(self, jobs_per_second: float, jobs: int) -> list[float]:
         """The seconds that each job took, in order of their ends."""
         for number in range(jobs):
-            self._env.process(self._submit(number / jobs_per_second))
+            self._env.process(self._submit_at(number / jobs_per_second))
         return self._run(jobs)
 
     def burst(self, jobs: int) -> float:
-        """The seconds in which so many jobs that are sent at once are all done."""
-        for _ in range(jobs):
-            self._env.process(self._submit(0))
+        """The seconds until so many jobs are all done that a few callers send as fast as they can, ten at a time."""
+        batches = iter(range(0, jobs, RECEIVE_LIMIT))
+        for _ in range(_BURST_CALLERS):
+            self._env.process(self._submit_in_turn(batches, jobs))
         return max(self._run(jobs))
 
     def _run(self, jobs: int) -> list[float]:
@@ -104,10 +122,19 @@ class LocalRun:
             self._env.step()
         return self._totals
 
-    def _submit(self, due: float) -> Steps:
+    def _submit_at(self, due: float) -> Steps:
         yield self._env.timeout(due)
-        yield from self._serve(self._times.submit)
-        self._arrive(self._requests, Job(0, due))
+        yield from self._submit(1, due)
+
+    def _submit_in_turn(self, batches: Iterator[int], jobs: int) -> Steps:
+        for sent in batches:
+            yield from self._submit(min(RECEIVE_LIMIT, jobs - sent), 0)
+
+    def _submit(self, jobs: int, due: float) -> Steps:
+        yield from self._compute(self._times.client * jobs)
+        yield from self._serve(self._times.submit * jobs)
+        for _ in range(jobs):
+            self._arrive(self._requests, Job(0, due))
 
     def _arrive(self, queue: FairQueue, job: Job) -> None:
         queue.put(job)
@@ -117,22 +144,16 @@ class LocalRun:
         if not self._wake.triggered:
             self._wake.succeed()
 
-    def _compute(self, seconds: float) -> Steps:
-        for turn in _turns(seconds):
-            with self._cores.request() as core:
-                yield core
-                yield self._env.timeout(turn)
-
     def _poll(self) -> Steps:
         was_idle = False
         while True:
             self._wake = self._env.event()
+            yield from self._serve(PASS_SECONDS)
             found = self._start_batches()
             if self._stream:
                 yield from self._publish()
             if found:
                 was_idle = False
-                yield self._env.timeout(0)
                 continue
             if was_idle:
                 yield self._env.timeout(_IDLE_GAP_SECONDS)
@@ -155,22 +176,27 @@ class LocalRun:
 
     def _invoke(self, queue: FairQueue, jobs: list[Job], step: Step, end: Callable[[Job], None]) -> Steps:
         """The threads of a batch take turns, so that its jobs end at about the same time."""
-        share = self._times.before_outcome
+        before = self._times.before_outcome * self._varied()
         yield self._env.timeout(self._times.wait / 2)
-        yield from self._work(step.batch * share, step.emulator_batch * share)
+        yield from self._work(step.batch * before, step.emulator_batch * before)
         for _ in jobs:
-            yield from self._work(step.job * share / 2, step.emulator_job * share / 2)
+            yield from self._work(step.job * before / 2, step.emulator_job * before / 2)
             self._is_claimed(queue)
         for _ in jobs:
-            yield from self._work(step.job * share / 2, step.emulator_job * share / 2)
+            yield from self._work(step.job * before / 2, step.emulator_job * before / 2)
         for job in jobs:
             end(job)
-        rest = [seconds * (1 - share) for seconds in _total(step, len(jobs))]
-        yield from self._work(*(seconds * _ENDING for seconds in rest))
+        after = (1 - self._times.before_outcome) * self._varied()
+        yield from self._work(*_total(step, len(jobs), after))
+        yield self._env.timeout(_LOG_SECONDS)
         queue.delete(jobs)
         self._running[queue] -= 1
         self._notify()
-        yield from self._work(*(seconds * (1 - _ENDING) for seconds in rest))
+
+    def _varied(self) -> float:
+        """A factor of 1 on average."""
+        variance = self._times.variation**2
+        return self._random.gammavariate(1 / variance, variance) if variance else 1.0
 
     def _is_claimed(self, queue: FairQueue) -> None:
         """A claim is in the table's stream, too: the poller finds it, and filters it out."""
@@ -189,7 +215,8 @@ class LocalRun:
     def _publish(self) -> Steps:
         records = min(self._stream, _STREAM_BATCH)
         self._stream -= records
-        yield from self._work(*_total(self._times.publisher, records))
+        yield from self._work(*_total(self._times.publisher, records, self._varied()))
+        yield self._env.timeout(_LOG_SECONDS)
 
     def _work(self, function: float, emulator: float) -> Steps:
         yield from self._compute(function)
@@ -199,7 +226,14 @@ class LocalRun:
         for turn in _turns(seconds):
             with self._emulator.request() as thread:
                 yield thread
-                yield from self._compute(turn)
+                yield from self._compute(turn * (1 - self._times.kernel))
+            yield from self._compute(turn * self._times.kernel)
+
+    def _compute(self, seconds: float) -> Steps:
+        for turn in _turns(seconds):
+            with self._cores.request() as core:
+                yield core
+                yield self._env.timeout(turn)
 
 
 def _turns(seconds: float) -> Iterator[float]:
@@ -210,5 +244,5 @@ def _turns(seconds: float) -> Iterator[float]:
         yield rest
 
 
-def _total(step: Step, jobs: int) -> tuple[float, float]:
-    return step.batch + jobs * step.job, step.emulator_batch + jobs * step.emulator_job
+def _total(step: Step, jobs: int, factor: float) -> tuple[float, float]:
+    return (step.batch + jobs * step.job) * factor, (step.emulator_batch + jobs * step.emulator_job) * factor

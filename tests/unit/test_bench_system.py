@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import os
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,7 +16,12 @@ from bench import apply, end_to_end, end_to_end_page, load, submit, terraform
 from bench.contenders import Job
 from bench.load import Request
 from bench.terraform import Step
+from bench.usage import Usage
 from scripts.project import Failure
+
+if TYPE_CHECKING:
+    from bench.contenders import Contender
+    from bench.local_system import LocalSystem
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -127,6 +134,51 @@ def test_what_is_not_there_in_time_is_lost(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(end_to_end, "_POLL_SECONDS", 0)
     rows = Rows(frozenset({"three"}))
     assert set(end_to_end._wait_for(rows, JOBS, time.monotonic() - 1)) == {"one", "two"}
+
+
+class Ours:
+    """Named as ours is. Its processor has one more worker after the block, which two of three workers compute in."""
+
+    name = "ours"
+
+    def __init__(self) -> None:
+        self.reads = iter(
+            [
+                {"processor": {1: 100.0, 2: 50.0}, "event_publisher": {3: 10.0}},
+                {"processor": {1: 140.0, 2: 50.0, 4: 20.0}, "event_publisher": {3: 10.0}},
+            ]
+        )
+
+    def worker_cpu(self) -> dict[str, dict[int, float]]:
+        return next(self.reads)
+
+
+class LoggedSystem:
+    """Of whose processes this one is all."""
+
+    instance = model = SimpleNamespace(pid=os.getpid())
+
+    def log_size(self) -> int:
+        return 7
+
+    def batches(self, function: str, since: int) -> list[int]:
+        assert since == 7
+        return {"processor": [1, 4], "event_publisher": []}[function]
+
+
+def test_usage_is_told_apart_by_function_and_by_process() -> None:  # R-B4
+    with Usage(cast("LocalSystem", LoggedSystem()), cast("Contender", Ours())) as usage:
+        started = time.process_time()
+        while time.process_time() < started + 0.05:
+            pass
+    found = usage.per_job(10)
+    assert (found["processor_cpu_ms"], found["event_publisher_cpu_ms"], found["worker_cpu_ms"]) == (6, 0, 6)
+    assert found["workers"] == 2
+    assert found["jobs_per_batch"] == 2.5
+    assert "events_per_batch" not in found
+    assert found["client_cpu_ms"] >= 5
+    assert 0 <= found["local_aws_kernel_share"] <= 1
+    assert found["other_load"] >= 0
 
 
 def test_a_burst_is_sent_in_batches() -> None:

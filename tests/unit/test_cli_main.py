@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from ai_jobs.cli.main import COMMANDS
+from ai_jobs.cli.types.group import TYPES_COMMANDS
 
 
 def _run(program):
@@ -39,7 +40,8 @@ def test_help_needs_no_boto3():
         "show(main)\nprint({'boto3', 'botocore'} & set(sys.modules))"
     )
     assert printed.endswith("\nset()\n")
-    for command in (*COMMANDS, "dlq list", "dlq show", "dlq retry", "dlq purge", "types check"):
+    types_commands = [f"types {name}" for name in TYPES_COMMANDS]
+    for command in (*COMMANDS, "dlq list", "dlq show", "dlq retry", "dlq purge", *types_commands):
         assert f" {command} [OPTIONS]" in printed, command
 
 

@@ -69,8 +69,9 @@ def test_the_layer_has_the_types_handler_and_what_it_returns_fits_the_types_sche
 
 
 def test_the_code_in_the_docs_runs(monkeypatch):  # R-A5
-    text = ACME.parents[2].joinpath("docs/job-types.md").read_text("utf-8").partition("## Your own function")[2]
-    handler, tests = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    text = ACME.parents[2].joinpath("docs/job-types.md").read_text("utf-8").partition("## Your own function\n")[2]
+    section = text.partition("\n## ")[0]
+    handler, tests = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     module = types.ModuleType("acme_jobs.translations")
     monkeypatch.setitem(sys.modules, "acme_jobs", types.ModuleType("acme_jobs"))
     monkeypatch.setitem(sys.modules, "acme_jobs.translations", module)

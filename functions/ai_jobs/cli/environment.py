@@ -26,6 +26,7 @@ VARIABLES = {
     "result_handler_function_name": "AI_JOB_RESULT_HANDLER_FUNCTION_NAME",
     "reconciler_function_name": "AI_JOB_RECONCILER_FUNCTION_NAME",
     "metrics_namespace": "AI_JOB_METRICS_NAMESPACE",
+    "model_prices": "AI_JOB_MODEL_PRICES",
 }
 """The variable for each output that is used if neither --env nor --outputs specifies an environment."""
 

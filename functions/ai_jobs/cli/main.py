@@ -1,58 +1,18 @@
-"""Entry point of `ai-jobs`. It imports a command's module only when the command is called, so that help is fast."""
+"""Entry point of `ai-jobs`."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from ai_jobs.cli.environment import Source
-from ai_jobs.cli.exits import explained
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from ai_jobs.cli.lazy_group import LazyGroup
 
 EXIT_CODES = (
     "Exit codes: 0 success, 1 something failed or a check found a problem, 2 wrong usage, 3 timed out, 130 interrupted."
 )
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are in modules of their own.
-
-    Args:
-        lazy: by command name, `module:attribute` of the command and its line in the help.
-    """
-
-    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.lazy = dict(lazy or {})
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
-        """All names, in the order of the table."""
-        return list(self.lazy)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command, imported now."""
-        if cmd_name not in self.lazy:
-            return None
-        module, _, attribute = self.lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list in the help text, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what AWS or the environment refuses becomes a message and an exit code."""
-        with explained():
-            return super().invoke(ctx)
-
 
 COMMANDS = {
     "submit": ("ai_jobs.cli.submit:submit", "Submit jobs from files or standard input."),
@@ -65,7 +25,10 @@ COMMANDS = {
     "top": ("ai_jobs.cli.top:top", "Show queues, workers, and throughput live."),
     "pause": ("ai_jobs.cli.workers:pause", "Stop a queue's worker; messages wait."),
     "resume": ("ai_jobs.cli.workers:resume", "Start a queue's worker again."),
-    "types": ("ai_jobs.cli.types:types", "Check job types before they take effect."),
+    "types": (
+        "ai_jobs.cli.types.group:types",
+        "Show job types, try their prompts, and check them.",
+    ),
     "doctor": ("ai_jobs.cli.doctor:doctor", "Check an environment from the outside, and say what to do."),
     "simulate": ("ai_jobs.cli.simulate:simulate", "Predict waits, concurrency, and costs; it needs no environment."),
 }

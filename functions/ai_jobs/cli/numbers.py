@@ -66,6 +66,14 @@ def positive_number(highest: float, unit: str) -> Callable[[click.Context, click
     return convert
 
 
+def fraction(_: click.Context, __: click.Parameter, text: str) -> float:
+    """A share, from 0 to 1."""
+    number = read_number(text)
+    if number is None or not 0 <= number <= 1:
+        raise click.BadParameter(f"{text!r} is not a share: pass a number from 0 to 1, such as 0.95")
+    return number
+
+
 def read_number(text: str) -> float | None:
     """The number in a text; None if it is something else or not finite."""
     try:

@@ -136,7 +136,13 @@ def print_fields(fields: Mapping[str, object], text: str | None = None) -> None:
     for name, value in fields.items():
         click.echo(f"{name:{width}}  {_printable(str(value))}")
     if text:
-        click.echo("\n" + "\n".join(_printable(line.expandtabs(4)) for line in text.splitlines()))
+        print_lines(["", *text.splitlines()])
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines that may contain anything."""
+    for line in lines:
+        click.echo(_printable(line.expandtabs(4)))
 
 
 def _printable(text: str) -> str:

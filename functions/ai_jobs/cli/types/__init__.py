@@ -1,0 +1,1 @@
+"""`ai-jobs types`: job types before they take effect."""
