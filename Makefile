@@ -24,7 +24,7 @@ test-offline: ## Run the unit and Terraform tests with the lowest priority
 	@nice -n 19 $(MAKE) --no-print-directory test-terraform
 
 test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
-	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit examples/custom-handler/acme-jobs/tests $(PYTEST_ARGS)
 
 test-terraform: $(READY) ## Run the Terraform tests (plans only): modules, environments, order of an apply, alarms over made-up data, policies against AWS's list of actions
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null

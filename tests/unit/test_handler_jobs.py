@@ -445,7 +445,7 @@ EXCEPTIONS = st.one_of(
 def verdicts(monkeypatch, settings, clock, types_with):
     """Runs one job with this handler without AWS; returns what becomes of its message, and everything that was done."""
     seen = []
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     monkeypatch.setattr(worker_module.metrics, "emit", lambda *args: None)
     monkeypatch.setattr(delayed_copies, "send_message", lambda *args: seen.append("copy") or "copy")
     monkeypatch.setattr(worker_module, "send_to_dlq", lambda *args, **kwargs: seen.append("dlq"))
@@ -471,7 +471,8 @@ def verdicts(monkeypatch, settings, clock, types_with):
         worker = Worker(settings, store, Budget("none"), lambda: job_types, ends_at, models, clock)
         return worker.work_on(message, job_types), seen
 
-    return run
+    yield run
+    logging.disable(logging.NOTSET)
 
 
 # The result is on its way, or a copy of the message is, or the message comes back after a pause.

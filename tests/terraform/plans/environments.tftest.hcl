@@ -173,3 +173,21 @@ run "example_complete" {
     alarm_email      = "on-call@example.com"
   }
 }
+
+run "example_custom_handler" {
+  command = plan
+
+  module {
+    source = "../../examples/custom-handler"
+  }
+
+  variables {
+    packages_bucket = "releases"
+    layer_package   = "fixtures/packages/processor.zip" # any file: what is in it, only Lambda looks at
+  }
+
+  override_resource {
+    target = module.acme_jobs.aws_lambda_layer_version.this
+    values = { arn = "arn:aws:lambda:::layer:acme-jobs:1" }
+  }
+}

@@ -1,0 +1,1 @@
+"""The job types of Acme whose work is more than one prompt."""

@@ -1,0 +1,34 @@
+# A job type whose work is Acme's own Python function, in a Lambda layer.
+
+provider "aws" {
+  region = var.region
+}
+
+module "acme_jobs" {
+  source = "./acme-jobs"
+
+  layer_package = var.layer_package
+}
+
+module "ai_jobs" {
+  # In your own repository, with a version:
+  # source = "git::https://github.com/your-org/ai-jobs.git//modules/ai-jobs?ref=v0.1.0"
+  source = "../../modules/ai-jobs"
+
+  name        = "acme"
+  environment = "production"
+
+  packages = {
+    s3 = {
+      bucket   = var.packages_bucket
+      prefix   = "ai-jobs/0.1.0"
+      versions = var.package_versions
+    }
+  }
+
+  job_types = module.acme_jobs.job_types
+  processor = { layers = [module.acme_jobs.layer_arn] }
+
+  # Outside us-east-1, most models are called through an inference profile for the geography.
+  default_model_id = "eu.amazon.nova-lite-v1:0"
+}
