@@ -375,7 +375,7 @@ def prompt_of(aws, job_types, clock):
     def work(job, types=job_types):
         calls = _ModelCalls()
         with pytest.raises(JobError) as caught:
-            JobWork(aws.bucket, calls, lambda: types).result_of(job, clock() + timedelta(hours=1), types)
+            JobWork(aws.bucket, calls, lambda: types).result_of(job, 1, clock() + timedelta(hours=1), types)
         if caught.value.message != "enough":
             raise caught.value
         (prompt,) = calls.prompts
