@@ -109,7 +109,9 @@ class _NamedFile:
         stored = self.stored
         if stored is None:
             raise not_found(self.place)
-        return Attachment(self.name or stored.name, self.media_type or stored.media_type, stored.size, self.key)
+        name = stored.name if self.name is None else self.name
+        media_type = stored.media_type if self.media_type is None else self.media_type
+        return Attachment(name, media_type, stored.size, self.key)
 
 
 class JobFiles:
@@ -184,10 +186,12 @@ def _named_file(document: Any, place: str, message: AIJobMessage) -> _NamedFile:
             rule = f"A file has: {', '.join(_FIELDS)}."
             raise JobError("INVALID_ATTACHMENT", f"{shown(name, 100)} is not a field of {place}. {rule}", place)
     key, name, media_type = (document.get(one) for one in _FIELDS)
-    for one, value in (("name", name), ("mediaType", media_type)):
-        if value is not None and not isinstance(value, str):
-            field_name = f"{place}.{one}"
-            raise JobError("INVALID_ATTACHMENT", f"{field_name} is {shown(value, 100)}. It must be a text.", field_name)
+    for one in ("name", "mediaType"):
+        if one in document and not isinstance(document[one], str):
+            rule = "It must be a text. Omit it for what was uploaded."
+            raise JobError(
+                "INVALID_ATTACHMENT", f"{place}.{one} is {shown(document[one], 100)}. {rule}", f"{place}.{one}"
+            )
     kept = f"{job_input_prefix(message.user_id, message.job_id)}{id_of_upload(key, message.user_id, f'{place}.key')}"
     return _NamedFile(place, str(key), kept, name, media_type)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import random
 import zipfile
 from datetime import UTC, datetime
 
@@ -144,6 +146,17 @@ def test_the_list_of_files_has_its_rules(attachments, field):  # R-A2, R-I1
     assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", field)
 
 
+ODD = (None, True, 0, -1, 10**400, 1.5, [], [[]], {}, {"a": None}, "", " ", "\x00", "\ud800", "\uffff", "x" * 2000)
+
+
+@pytest.mark.parametrize("field", ["name", "mediaType", "bytes", "key", "more"])
+def test_nothing_else_than_a_rule_is_broken_by_an_odd_value(field):  # R-I1
+    for value in ODD:
+        for document in (photo(**{field: value}), value, {field: value}):
+            with contextlib.suppress(JobError):
+                received(attachments=[document]).check()
+
+
 def test_a_sender_is_told_too():  # R-A2
     with pytest.raises(JobError, match="attachments.0.key is .*user-2") as caught:
         message(Attachment("photo.png", "image/png", 108, f"uploads/user=user-2/{ID}"))
@@ -209,6 +222,14 @@ def test_a_file_of_each_type_is_what_it_says(media_type):  # R-A2
 )
 def test_a_file_that_is_something_else_is_found_out(content, media_type, found):  # R-A2
     assert found in (problem_of(content, media_type, is_whole=True) or "nothing")
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_any_bytes_can_be_looked_at(media_type):
+    for size in (1, 3, 12, 40, 4096):
+        for number in range(20):
+            content = GOOD[media_type][: number * 4] + random.Random(number).randbytes(size)
+            problem_of(content, media_type, is_whole=bool(number % 2))
 
 
 def test_a_beginning_may_end_within_a_character():

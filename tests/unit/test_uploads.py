@@ -243,6 +243,16 @@ def test_the_list_of_files_has_its_rules_in_a_request_too(api, upload):  # R-A2,
         assert refused == (400, "INVALID_ATTACHMENT", field)
 
 
+@pytest.mark.parametrize("value", [None, True, 5, [], {}, "", "\x00", "x" * 2000, "\ud800"])
+def test_odd_values_are_the_callers_mistake(api, upload, value):  # R-I1
+    for named in ({"key": value}, {"key": upload(), "name": value}, {"key": upload(), "mediaType": value}, value):
+        assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": [named]})[0] == 400
+    assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": value})[0] == (202 if value == [] else 400)
+    for name in ("name", "mediaType", "jobType", "userId"):
+        body = {"userId": "user-1", "name": "photo.png", "mediaType": "image/png"} | {name: value}
+        assert api("POST", "/uploads", body)[0] == 400
+
+
 def test_a_type_without_files_takes_none(api, upload):  # R-A2, R-I1
     body = JOB | {"jobType": "greeting", "attachments": [{"key": upload()}]}
     assert api.refused("PUT", f"/jobs/{ID}", body) == (400, "INVALID_ATTACHMENT", "attachments")
