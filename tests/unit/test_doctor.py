@@ -23,6 +23,7 @@ CODE = hashlib.sha256(b"the zip").digest()
 BUILD = f"1.2.3+{CODE.hex()[:12]}"
 STREAM = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/jobs/stream/2026-01-01T00:00:00.000"
 GUARDRAIL = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:guardrail/abc"
+LAYER = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:layer:acme-jobs:7"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/schedule"
 PROFILE = "eu.amazon.nova-lite-v1:0"
 OUTPUTS = {
@@ -92,6 +93,9 @@ class Healthy:
             "processor-test": {
                 "Timeout": 900,
                 "Role": f"arn:aws:iam::{ACCOUNT}:role/processor",
+                "Runtime": "python3.13",
+                "Architectures": ["arm64"],
+                "Layers": [{"Arn": LAYER}],
                 "CodeSha256": base64.b64encode(CODE).decode(),
                 "Environment": {
                     "Variables": {
@@ -210,6 +214,7 @@ class Healthy:
                     for number, (name, value) in enumerate(self.token_quotas.items())
                 ]
             },
+            "GetLayerVersionByArn": {"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]},
             "DescribeTable": lambda parameters: {"Table": self.table},
             "DescribeTimeToLive": lambda parameters: {"TimeToLiveDescription": self.ttl},
             "HeadBucket": {},
@@ -330,6 +335,7 @@ def test_all_is_well(environment):
         "processor's loop detection",
         "result handler's loop detection",
         "processor's memory",
+        "layer acme-jobs:7",
         "concurrency",
         "reconciler's schedule",
         "event publisher's trigger",
@@ -557,6 +563,31 @@ def test_lambda_takes_delayed_copies_for_a_loop(environment):
     ]
 
 
+@pytest.mark.parametrize(
+    ("version", "state", "found"),
+    [
+        ({"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]}, State.OK, "exists"),
+        ({}, State.OK, "exists"),  # for whatever there is
+        ({"CompatibleRuntimes": ["python3.12"]}, State.WARNING, "was made for Python python3.12, not python3.13"),
+        ({"CompatibleArchitectures": ["x86_64"]}, State.WARNING, "was made for architecture x86_64, not arm64"),
+        (refused("ResourceNotFoundException"), State.FAILED, "has been deleted"),
+    ],
+)
+def test_the_processors_layers(environment, version, state, found):  # R-A5
+    environment.calls.answers["GetLayerVersionByArn"] = version
+    (finding,) = [one for one in environment.findings() if one.check == "layer acme-jobs:7"]
+    assert (finding.state, found in finding.found) == (state, True)
+    assert environment.calls.of("GetLayerVersionByArn") == [{"Arn": LAYER}]
+
+
+def test_a_handler_without_a_layer(environment):  # R-A5
+    del environment.functions["processor-test"]["Layers"]
+    environment.document["jobTypes"]["poem"]["handler"] = "acme_jobs.poems:write"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("processor's layers", State.FAILED)
+    assert "these job types have a handler: poem" in finding.found
+
+
 def test_the_schedule(environment):
     environment.schedule["State"] = "DISABLED"
     finding = environment.only()
@@ -704,6 +735,24 @@ def test_a_profile_stands_for_its_model_whatever_the_region(environment, model_i
     assert environment.wrong() == []
     assert environment.calls.of("GetInferenceProfile") == [{"inferenceProfileIdentifier": model_id}]
     assert environment.calls.of("GetFoundationModelAvailability")[-1] == {"modelId": MODEL}
+
+
+def test_fallback_models_are_checked_like_others(environment):  # R-A4
+    environment.document["jobTypes"]["poem"]["fallbackModelIds"] = ["acme.small"]
+    environment.denied = {("bedrock:InvokeModel", "arn:aws:bedrock:eu-west-1::foundation-model/acme.small")}
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("model acme.small's permission", State.FAILED)
+
+
+def test_a_types_own_profile_is_checked_in_place_of_its_model(environment):  # R-A3
+    own = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:application-inference-profile/abc"
+    poem = environment.document["jobTypes"]["poem"]
+    poem |= {"modelId": "acme.large", "fallbackModelIds": [MODEL], "inferenceProfiles": {"acme.large": own}}
+    environment.calls.refuse("GetInferenceProfile", "ResourceNotFoundException", "no such profile")
+    finding = next(one for one in environment.wrong() if one.check.startswith("model"))
+    assert (finding.check, finding.state) == (f"model {own}", State.FAILED)
+    checked = [one.check for one in environment.findings() if one.check.startswith("model")]
+    assert checked == [f"model {MODEL}", f"model {MODEL}'s permission", f"model {own}"]
 
 
 def test_what_bedrock_does_not_say_is_not_made_up(environment):

@@ -12,6 +12,7 @@ from ai_jobs.operate.doctor.events import EVENT_CHECKS, where_events_are_on
 from ai_jobs.operate.doctor.findings import Check, Finding, State, Subject, made
 from ai_jobs.operate.doctor.functions import FUNCTIONS, check_builds, check_function, check_schedule
 from ai_jobs.operate.doctor.job_types import check_job_types
+from ai_jobs.operate.doctor.layers import check_layers
 from ai_jobs.operate.doctor.memory import check_memory
 from ai_jobs.operate.doctor.models import check_models
 from ai_jobs.operate.doctor.queues import check_dlq, check_queue
@@ -34,6 +35,7 @@ _CHECKS: dict[str, Check] = {
     **{f"{queue}'s trigger": partial(check_trigger, queue) for queue in WORKERS},
     **{f"{function}'s loop detection": partial(check_loop_detection, function) for function in WORKERS.values()},
     "processor's memory": check_memory,
+    "processor's layers": check_layers,
     "concurrency": check_concurrency,
     "reconciler's schedule": check_schedule,
     **EVENT_CHECKS,

@@ -23,6 +23,7 @@ APPLY = "run terraform apply"
 
 PERMISSIONS = {
     "GetQueueAttributes": "sqs:GetQueueAttributes",
+    "GetLayerVersionByArn": "lambda:GetLayerVersion",
     "GetFunctionConfiguration": "lambda:GetFunctionConfiguration",
     "GetFunctionRecursionConfig": "lambda:GetFunctionRecursionConfig",
     "ListEventSourceMappings": "lambda:ListEventSourceMappings",
