@@ -197,11 +197,18 @@ def test_what_a_caller_gives_an_environment_reaches_the_module(plans: dict[str, 
     assert "https://wiki.example.com/runbooks#failed-jobs" in failed_jobs["alarm_description"]
 
 
-def test_the_complete_example_adds_its_type_and_is_wired_to_its_clients(plans: dict[str, Plan]) -> None:  # R-P3
+def test_the_complete_example_adds_its_types_and_is_wired_to_its_clients(plans: dict[str, Plan]) -> None:  # R-P3
     plan = plans["example_complete"]
     assert plan.outputs == {
         "api_url": "https://api1/v1",
-        "job_types": ["blog-post", "listing-description", "market-update", "review-summary", "social-media"],
+        "job_types": [
+            "blog-post",
+            "listing-description",
+            "market-update",
+            "offer-data",
+            "review-summary",
+            "social-media",
+        ],
     }
     assert plan["aws_cloudwatch_event_bus.platform"]["name"] == "acme-platform"
     assert plan["aws_sns_topic_subscription.on_call"]["topic_arn"] == "arn:aws:sns:::alarms"
@@ -210,6 +217,7 @@ def test_the_complete_example_adds_its_type_and_is_wired_to_its_clients(plans: d
         "arn:aws:execute-api:::api1/v1/GET/jobs/*",
         "arn:aws:execute-api:::api1/v1/GET/jobs",
         "arn:aws:execute-api:::api1/v1/DELETE/jobs/*",
+        "arn:aws:execute-api:::api1/v1/POST/uploads",
     ]
 
 
