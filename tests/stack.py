@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import time
 import urllib.request
@@ -22,10 +23,11 @@ from pytest_terraform.tf import TerraformRunner
 
 from scripts import local_aws
 from scripts.local_api import Api
-from scripts.project import local_environment
+from scripts.project import ROOT, local_environment
 from tests import converse_stub
 
 WAIT_SECONDS = 60
+STACK = ROOT / "tests/stacks/stack"
 
 # Leaves the fixture `stack` in this module, which works only once pytest is configured: hence a plugin that the
 # conftest.py of each suite registers. Nothing is destroyed in the end: the local AWS is thrown away after the tests,
@@ -90,18 +92,26 @@ def local_aws_instance(
     with local_aws.running(folder, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.endpoint_url}) as instance:
         os.environ.clear()
         os.environ.update(local_environment(instance.endpoint_url, before))
-        os.environ.update({"TF_VAR_authorizer_package": str(_authorizer_package(folder))})
+        os.environ.update(_packages(folder))
         yield instance
         os.environ.clear()
         os.environ.update(before)
 
 
-def _authorizer_package(folder: Path) -> Path:
-    """The zip of the authorizer in tests/stacks/stack, made anew."""
-    package = folder / "authorizer.zip"
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.write(Path(__file__).parent / "stacks/stack/authorizer.py", "authorizer.py")
-    return package
+def _packages(folder: Path) -> dict[str, str]:
+    """The zips that tests/stacks/stack has beside those of the functions, made anew: the variables with their paths."""
+    authorizer = folder / "authorizer.zip"
+    with zipfile.ZipFile(authorizer, "w") as archive:
+        archive.write(STACK / "authorizer.py", "authorizer.py")
+    acme, faulty = folder / "acme-layer.zip", folder / "faulty-layer.zip"
+    example = runpy.run_path(str(ROOT / "examples/custom-handler/acme-jobs/build_layer.py"))
+    example["build"](acme)
+    example["build"](faulty, STACK / "faulty_layer")
+    return {
+        "TF_VAR_authorizer_package": str(authorizer),
+        "TF_VAR_acme_layer_package": str(acme),
+        "TF_VAR_faulty_layer_package": str(faulty),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -33,13 +33,13 @@ module "ai_jobs" {
   bucket      = { force_destroy = true }
 
   request_queue  = { visibility_timeout_seconds = 25 }
-  processor      = { timeout_seconds = 25, batching_window_seconds = 0 }
+  processor      = { timeout_seconds = 25, batching_window_seconds = 0, layers = local.layers }
   response_queue = { visibility_timeout_seconds = 30 }
   jobs           = { max_backoff_seconds = 1, model_access_wait_seconds = 10 }
 
   logs              = { saved_queries = false }
   builtin_job_types = false
-  job_types = {
+  job_types = merge(local.types_with_handlers, {
     for name, timeout_seconds in { echo = 5, brief = 2, curt = 2, patient = 6 } : name => {
       prompt                            = "{{ text }}"
       max_tokens                        = 100
@@ -51,7 +51,7 @@ module "ai_jobs" {
         additionalProperties = false
       })
     }
-  }
+  })
 }
 
 # As in environments/local: actions that only the emulator knows.
