@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import email.policy
 import http.server
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -50,7 +52,11 @@ class FakeJobsApi:
         faults: what becomes of the next requests: None (nothing special), LOST, or an answer to give instead.
         looks: how many looks at a job come before its end, by id (2 by default).
         endings: how a job ends, by id (completed by default).
+        results: what completed jobs have, by type (RESULT by default).
         url: where the HTTP server is, when there is one.
+        bodies: what was PUT, by id.
+        forms, files: by key, the media types of the uploads that were asked for, and the contents of those made.
+        max_bytes: the largest file that a form allows.
         held_second: how long the HTTP server takes over each second that a request asks it to wait. Like the service,
             it holds the request for all of that time when there is no news.
     """
@@ -62,10 +68,14 @@ class FakeJobsApi:
         self.faults: collections.deque[Answer | str | None] = collections.deque()
         self.looks: collections.defaultdict[str, int] = collections.defaultdict(lambda: 2)
         self.endings: dict[str, dict[str, Any]] = {}
+        self.results: dict[str, dict[str, Any]] = {}
         self.accepts: Callable[[Mapping[str, str]], bool] = lambda headers: True
         self.url = ""
         self.held_second = 0.0
-        self._bodies: dict[str, dict[str, Any]] = {}
+        self.max_bytes = 5_000_000
+        self.forms: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
+        self.bodies: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
     def add(self, job_id: str, status: str = "queued", **fields: Any) -> None:
@@ -89,9 +99,13 @@ class FakeJobsApi:
         query = dict(parse_qsl(parts.query))
         if parts.path.startswith("/stored/"):
             return answer(200, RESULT)
+        if parts.path == "/bucket":
+            return self._store(dict(headers), body or b"")
         if not self.accepts({name.lower(): value for name, value in headers.items()}):
             return error(401, "UNAUTHORIZED")
         path = [unquote(step) for step in parts.path.split("/")]
+        if path[1:] == ["v1", "uploads"] and method == "POST":
+            return self._form(json.loads(body or b""))
         if path[1:] == ["v1", "jobs"] and method == "GET":
             return self._list(query)
         if path[1:3] != ["v1", "jobs"] or len(path) != 4:
@@ -109,11 +123,37 @@ class FakeJobsApi:
         field = "subject" if body["jobType"] == "social-media" else "text"
         if not isinstance(body["input"].get(field), str):
             return error(400, "INVALID_INPUT", f"input.{field} must be a string", f"input.{field}")
-        if self._bodies.setdefault(job_id, body) != body:
+        if self.bodies.setdefault(job_id, body) != body:
             return error(409, "JOB_ID_CONFLICT", "the id is taken")
         if job_id not in self.rows:
             self.add(job_id, userId=body.get("userId", "user-of-the-token"), jobType=body["jobType"])
         return answer(202, {"jobId": job_id, "status": "queued"})
+
+    def _form(self, body: dict[str, Any]) -> Answer:
+        key = f"uploads/user={body.get('userId', 'user-of-the-token')}/{uuid.uuid4()}"
+        attachment = {"name": body["name"], "mediaType": body["mediaType"], "key": key}
+        self.forms[key] = body["mediaType"]
+        form = {
+            "attachment": attachment,
+            "url": f"{self.url.removesuffix('/v1')}/bucket",
+            "fields": {"Content-Type": body["mediaType"], "key": key, "policy": "signed"},
+            "maxBytes": self.max_bytes,
+            "expiresAt": MOMENT,
+        }
+        return answer(201, form)
+
+    def _store(self, headers: dict[str, str], body: bytes) -> Answer:
+        """What S3 does with a form."""
+        names = {name.lower(): value for name, value in headers.items()}
+        text = f"Content-Type: {names['content-type']}\r\n\r\n".encode() + body
+        message = email.message_from_bytes(text, policy=email.policy.HTTP)
+        parts = [(one.get_param("name", header="content-disposition"), one) for one in message.iter_parts()]
+        fields = {str(name): one.get_payload(decode=True) for name, one in parts}
+        key = fields.get("key", b"").decode()
+        if parts[-1][0] != "file" or fields.get("Content-Type", b"").decode() != self.forms.get(key):
+            return 403, {}, b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code><Message>no</Message></Error>'
+        self.files[key] = fields["file"]
+        return 204, {}, b""
 
     def _get(self, row: dict[str, Any], known: str | None) -> Answer:
         if row["status"] in ("queued", "processing"):
@@ -122,7 +162,8 @@ class FakeJobsApi:
                 row["status"] = "processing"
             else:
                 row |= {"completedAt": MOMENT, "attempts": 1}
-                row |= self.endings.get(row["jobId"], {"status": "completed", "result": RESULT})
+                result = self.results.get(row["jobType"], RESULT)
+                row |= self.endings.get(row["jobId"], {"status": "completed", "result": result})
         etag = f'"{row["status"]}"'
         if known == etag:
             return 304, {"etag": etag}, b""

@@ -27,7 +27,6 @@ from scripts.project import ROOT, local_environment
 from tests import converse_stub
 
 WAIT_SECONDS = 60
-STACK = ROOT / "tests/stacks/stack"
 
 # Leaves the fixture `stack` in this module, which works only once pytest is configured: hence a plugin that the
 # conftest.py of each suite registers. Nothing is destroyed in the end: the local AWS is thrown away after the tests,
@@ -92,26 +91,24 @@ def local_aws_instance(
     with local_aws.running(folder, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.endpoint_url}) as instance:
         os.environ.clear()
         os.environ.update(local_environment(instance.endpoint_url, before))
-        os.environ.update(_packages(folder))
+        files = {"authorizer.py": "authorizer.py", "layer/stack_handlers.py": "python/stack_handlers.py"}
+        for variable, (source, name) in zip(("authorizer", "handlers"), files.items(), strict=True):
+            package = _package(folder / f"{variable}.zip", source, name)
+            os.environ[f"TF_VAR_{variable}_package"] = str(package)
+        os.environ["TF_VAR_acme_layer_package"] = str(folder / "acme-layer.zip")
+        runpy.run_path(str(ROOT / "examples/custom-handler/acme-jobs/build_layer.py"))["build"](
+            folder / "acme-layer.zip"
+        )
         yield instance
         os.environ.clear()
         os.environ.update(before)
 
 
-def _packages(folder: Path) -> dict[str, str]:
-    """The zips that tests/stacks/stack has beside those of the functions, made anew: the variables with their paths."""
-    authorizer = folder / "authorizer.zip"
-    with zipfile.ZipFile(authorizer, "w") as archive:
-        archive.write(STACK / "authorizer.py", "authorizer.py")
-    acme, faulty = folder / "acme-layer.zip", folder / "faulty-layer.zip"
-    example = runpy.run_path(str(ROOT / "examples/custom-handler/acme-jobs/build_layer.py"))
-    example["build"](acme)
-    example["build"](faulty, STACK / "faulty_layer")
-    return {
-        "TF_VAR_authorizer_package": str(authorizer),
-        "TF_VAR_acme_layer_package": str(acme),
-        "TF_VAR_faulty_layer_package": str(faulty),
-    }
+def _package(package: Path, source: str, name: str) -> Path:
+    """A zip with one file of tests/stacks/stack, made anew."""
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.write(Path(__file__).parent / "stacks/stack" / source, name)
+    return package
 
 
 @pytest.fixture(scope="session")

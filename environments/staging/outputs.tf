@@ -160,6 +160,11 @@ output "config_environment_id" {
   value       = module.ai_jobs.config_environment_id
 }
 
+output "model_prices" {
+  description = "What models cost (input model_prices), as the processor and `ai-jobs types try` compute with it."
+  value       = module.ai_jobs.model_prices
+}
+
 output "config_profile_id" {
   description = "Id of the AppConfig configuration profile."
   value       = module.ai_jobs.config_profile_id

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ai_jobs.client.job import JobNotEndedError as JobNotEndedError
     from ai_jobs.client.job import WaitTimeoutError as WaitTimeoutError
     from ai_jobs.client.sync import JobsClient as JobsClient
+    from ai_jobs.contract.attachments import Attachment as Attachment
     from ai_jobs.contract.errors import AIJobsError as AIJobsError
     from ai_jobs.contract.errors import AWSError as AWSError
     from ai_jobs.contract.errors import ConfigurationError as ConfigurationError
@@ -95,6 +96,7 @@ _HOMES = {
         "WaitTimeoutError",
     ),
     "ai_jobs.client.sync": ("JobsClient",),
+    "ai_jobs.contract.attachments": ("Attachment",),
     "ai_jobs.contract.errors": (
         "AIJobsError",
         "AWSError",

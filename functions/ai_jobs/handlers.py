@@ -20,25 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.result import Usage
 
 _LONGEST_DELAY_SECONDS = LIMITS["delay_seconds"].max
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A file that came with the job.
-
-    Attributes:
-        media_type: such as `image/png`.
-        bytes: its size.
-    """
-
-    name: str
-    media_type: str
-    bytes: int
 
 
 @dataclass(frozen=True)

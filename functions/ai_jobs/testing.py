@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from ai_jobs.contract.attachments import Attachment, media_type_of
 from ai_jobs.contract.documents import to_json
 from ai_jobs.contract.errors import JobError
-from ai_jobs.contract.limits import LIMITS, MEDIA_TYPES
+from ai_jobs.contract.limits import BUCKET, LIMITS
 from ai_jobs.contract.request import AIJobMessage, ReceivedJob
 from ai_jobs.contract.result import JobResult, Usage
-from ai_jobs.handlers import Attachment, Handler, Job
+from ai_jobs.handlers import Handler, Job
 from ai_jobs.service.budget import estimated_tokens
 from ai_jobs.service.conversation import Answer, Conversation
 from ai_jobs.service.handler_code import check_handler
@@ -165,9 +166,8 @@ class _TestFile:
 
 
 def _attachment(name: str, content: bytes) -> Attachment:
-    ending = name.rpartition(".")[2].lower()
-    known = next((media_type for media_type, rule in MEDIA_TYPES.items() if ending in rule["extensions"]), None)
-    return Attachment(name, known or mimetypes.guess_type(name)[0] or "application/octet-stream", len(content))
+    media_type = media_type_of(name) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Attachment(name, media_type, len(content), f"{BUCKET['uploads_prefix']}{name}")
 
 
 def _answer(answer: str | Mapping[str, Any], model_id: str, input_tokens: int, output: OutputRules | None) -> Answer:

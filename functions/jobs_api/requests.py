@@ -104,8 +104,16 @@ class Request:
                 raise RequestError("BAD_REQUEST", f"{name} is passed {len(values)} times. Pass it once.", name)
         return {name: values[0] for name, values in self.query.items()}
 
-    def document(self, allowed: Sequence[str]) -> dict[str, Any]:
+    def with_user(self, fields: Sequence[str]) -> Sequence[str]:
+        """The fields that the body may have: also `userId`, if the caller says who the user is."""
+        return ("userId", *fields) if self.trusts_caller else fields
+
+    def document(self, allowed: Sequence[str], what: str = "a job") -> dict[str, Any]:
         """The JSON object in the body.
+
+        Args:
+            allowed: its fields.
+            what: what it describes, for messages.
 
         Raises:
             RequestError: `UNSUPPORTED_MEDIA_TYPE`, `REQUEST_TOO_LARGE`, or, when it is not a JSON object or has a field
@@ -126,8 +134,8 @@ class Request:
             raise of_job_error(error) from None
         for name, value in document.items():
             if name not in allowed:
-                rule = f"A job has: {', '.join(allowed)}."
-                raise RequestError("BAD_REQUEST", f"{shown(name, 100)} is not a field of a job. {rule}", name)
+                rule = f"{what.capitalize()} has: {', '.join(allowed)}."
+                raise RequestError("BAD_REQUEST", f"{shown(name, 100)} is not a field of {what}. {rule}", name)
             if value is None:
                 raise RequestError("BAD_REQUEST", f"{name} is null. Give it a value, or omit it.", name)
         return document

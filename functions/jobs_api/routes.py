@@ -1,4 +1,4 @@
-"""The routes that need the jobs table: submit under an id, read, list, cancel."""
+"""The routes that need more than the queue: submit under an id, read, list, cancel, and upload a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -28,6 +28,7 @@ from ai_jobs.contract.request import FIRST_SENT_AT, AIJobMessage, ReceivedJob
 from ai_jobs.contract.row import JobRow, JobStatus, has_ended
 from ai_jobs.service import metrics, retries
 from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.job_type import JobType
 from ai_jobs.service.job_type_source import JobTypeSource
 from ai_jobs.service.listing import Position
 from ai_jobs.service.outcomes import Submission, Submitted
@@ -35,11 +36,17 @@ from ai_jobs.service.wait_slots import WaitSlots
 from jobs_api.requests import Request, checked_user, whole_number
 from jobs_api.settings import MAX_WAIT_SECONDS, JobsApiSettings
 
+if TYPE_CHECKING:
+    from jobs_api.attachments import JobFiles
+
 logger = Logger()
 
 _PAGE_SIZE = LIMITS["page_size"]
 
-_JOB_FIELDS = ("jobType", "input", "traceId", "deadlineSeconds", "delaySeconds")
+_JOB_FIELDS = ("jobType", "input", "attachments", "traceId", "deadlineSeconds", "delaySeconds")
+
+
+_OF_THE_BUCKET = ("DEPENDENCY_UNAVAILABLE", "DEPENDENCY_REFUSED")
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ class JobsApi:
             ("GET", "/jobs/{jobId}"): self._get,
             ("DELETE", "/jobs/{jobId}"): self._cancel,
             ("GET", "/jobs"): self._list,
+            ("POST", "/uploads"): self._upload,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -107,19 +115,23 @@ class JobsApi:
     def _submit(self, request: Request) -> Answer:
         """The row is written before the message is sent, so that it exists no matter what happens next."""
         request.parameters()
-        message, delay_seconds = self._read_job(request)
+        message, files, delay_seconds = self._read_job(request)
         accepted = {"jobId": message.job_id, "status": JobStatus.QUEUED.value}
         answer = Answer(HTTPStatus.ACCEPTED, accepted, {"Location": request.path})
         to_send = self._located(message)
-        job = ReceivedJob.of(to_send, os.environ.get("_X_AMZN_TRACE_ID"))
-        refusal = self._refusal_of_type(message)
-        if refusal:
-            # The type may have changed since the job was accepted: a repeat still gets the same response.
+        job = ReceivedJob.of(to_send, os.environ.get("_X_AMZN_TRACE_ID"), files.keys if files else ())
+        try:
+            self._check(message, files)
+        except RequestError:
+            # The type may have changed since the job was accepted, and its files may be gone: a repeat still gets the
+            # same response.
             if self._store.is_job(job):
                 return answer
-            raise refusal
+            raise
         if to_send.input_location:
             put_input(message, to_send.input_location)
+        if files:
+            to_send = replace(to_send, attachments=files.copy())
         submitted = self._store.submit(
             job,
             deadline_seconds=job.deadline_seconds(self._settings.default_deadline_seconds),
@@ -132,10 +144,10 @@ class JobsApi:
             self._enqueue(to_send, submitted)
         return answer
 
-    def _read_job(self, request: Request) -> tuple[AIJobMessage, int]:
-        """The job in the request, with every field checked, and its delay."""
+    def _read_job(self, request: Request) -> tuple[AIJobMessage, JobFiles | None, int]:
+        """The job in the request, with every field checked; its files, of which nothing is known yet; and its delay."""
         job_id = request.new_job_id()
-        document = request.document(("userId", *_JOB_FIELDS) if request.trusts_caller else _JOB_FIELDS)
+        document = request.document(request.with_user(_JOB_FIELDS))
         delay_seconds = _delay(document.get("delaySeconds", 0))
         try:
             message = AIJobMessage(
@@ -149,7 +161,14 @@ class JobsApi:
         except JobError as error:
             raise of_job_error(error) from None
         self._check_delay(message.deadline_seconds, delay_seconds)
-        return message, delay_seconds
+        return message, self._files_of(message, document.get("attachments", [])), delay_seconds
+
+    def _files_of(self, message: AIJobMessage, named: object) -> JobFiles | None:
+        if named == []:
+            return None
+        from jobs_api.attachments import JobFiles  # see there
+
+        return JobFiles(self._settings.bucket, message, named)
 
     def _check_delay(self, deadline_seconds: int | None, delay_seconds: int) -> None:
         """A job that may not start before its deadline would never start."""
@@ -162,11 +181,30 @@ class JobsApi:
             way_out = "Lower it, or pass a deadlineSeconds greater than it."
             raise RequestError("BAD_REQUEST", f"delaySeconds is {delay_seconds}. {rule} {way_out}", "delaySeconds")
 
-    def _refusal_of_type(self, message: AIJobMessage) -> RequestError | None:
-        """What a worker would find wrong with the job; None if it is nothing that the caller could fix.
+    def _check(self, message: AIJobMessage, files: JobFiles | None) -> None:
+        """Find what a worker would find wrong with the job.
 
-        A broken job type, or an unreachable AppConfig, is left to the worker: there the job can wait, or be redriven
-        after the fix.
+        Raises:
+            RequestError: for what the caller can fix. A broken job type is left to the worker: there the job can be
+                redriven after the fix.
+        """
+        try:
+            job_type = self._type_named(message.job_type)
+            attachments = files.find(job_type) if files else ()
+            if job_type:
+                job_type.prepare(message.input, [one.for_prompts() for one in attachments])
+        except JobError as error:
+            if error.error_class is ErrorClass.INVALID:
+                raise of_job_error(error) from None
+            if error.code in _OF_THE_BUCKET:
+                raise
+            logger.warning("job not checked", extra={"jobId": message.job_id, "errorCode": error.code})
+
+    def _type_named(self, name: str) -> JobType | None:
+        """The job type; None if it can't be used, or can't be had: an unreachable AppConfig is left to the worker.
+
+        Raises:
+            JobError: `UNKNOWN_JOB_TYPE`.
         """
         if self._clock() < self._types_missing_until:
             return None
@@ -177,12 +215,12 @@ class JobsApi:
             self._types_missing_until = self._clock() + retries.JOB_TYPES_PAUSE_SECONDS
             return None
         try:
-            job_types.get(message.job_type).prepare(message.input)
+            return job_types.get(name)
         except JobError as error:
             if error.error_class is ErrorClass.INVALID:
-                return of_job_error(error)
-            logger.warning("job not checked", extra={"jobId": message.job_id, "errorCode": error.code})
-        return None
+                raise
+            logger.warning("job type is broken", extra={"jobType": name, "errorCode": error.code})
+            return None
 
     def _located(self, message: AIJobMessage) -> AIJobMessage:
         try:
@@ -299,6 +337,15 @@ class JobsApi:
             raise RequestError("JOB_ENDED", reason)
         metrics.emit({metrics.JOBS_CANCELLED: 1}, found.row["jobType"], job_id)
         return Answer(HTTPStatus.OK, job_view(found.row, signed_url))
+
+    # POST /uploads
+
+    def _upload(self, request: Request) -> Answer:
+        from jobs_api.attachments import upload_answer  # see there
+
+        request.parameters()
+        answer = upload_answer(request, self._settings.bucket, self._type_named)
+        return Answer(HTTPStatus.CREATED, answer, {"Cache-Control": "no-store"})
 
 
 def _not_found() -> RequestError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -18,6 +19,9 @@ from ai_jobs.service.job_type import JobType
 from ai_jobs.service.job_types import JobTypes
 from processor.model_calls import ModelCalls
 
+if TYPE_CHECKING:
+    from ai_jobs.service.attached_files import JobFile
+
 logger = Logger()
 
 # What becomes of a model, guardrail, or handler that was replaced: workers keep the old job types for up to
@@ -29,7 +33,7 @@ class JobWork:
     """Works on the jobs of one invocation; safe to share between its threads.
 
     Args:
-        bucket: where large inputs are.
+        bucket: where large inputs and the jobs' files are.
         reread: reads the job types again, for when those at hand may be outdated.
     """
 
@@ -96,11 +100,22 @@ class JobWork:
     def _result(
         self, job: ReceivedJob, attempt: int, job_input: dict[str, Any], deadline_at: datetime, job_type: JobType
     ) -> JobResult:
+        files = self._files_of(job, job_type)
         if job_type.handler:
             # Imported here: where no type has a handler, no cold start is to wait for it.
             from processor.handlers import result_of_handler
 
-            return result_of_handler(self._model_calls, job, attempt, deadline_at, job_type, job_input)
-        prompt = job_type.prepare(job_input)
+            return result_of_handler(self._model_calls, job, attempt, deadline_at, job_type, job_input, files)
+        prompt = job_type.prepare(job_input, [file.attachment.for_prompts() for file in files])
         call = functools.partial(self._model_calls.call, job, job_type, deadline_at)
-        return answered(Question.of(job_type, prompt), call)
+        return answered(Question.of(job_type, replace(prompt, files=files) if files else prompt), call)
+
+    def _files_of(self, job: ReceivedJob, job_type: JobType) -> tuple[JobFile, ...]:
+        if not job.attachments:
+            return ()
+        # Imported here: jobs without files are not to wait for it at a cold start.
+        from ai_jobs.service.attached_files import files_of
+        from ai_jobs.service.attachment_checks import check_rules
+
+        check_rules(job.attachments, job_type.attachments, job_type.name)
+        return files_of(job, self._bucket)

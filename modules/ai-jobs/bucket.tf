@@ -1,4 +1,4 @@
-# What does not fit into a message: results, and the inputs that the jobs API and the library store.
+# What does not fit into a message: results, attachments, and the inputs that the jobs API and the library store.
 module "bucket" {
   source = "../bucket"
 
@@ -11,6 +11,7 @@ module "bucket" {
   # A message may wait 14 days in the queue, and another 14 in the DLQ, before it is redriven.
   inputs_expiration_days = max(var.jobs.retention_days, 30) + 1
 
+  cors        = var.api.cors
   require_tls = var.require_tls
   kms_key_arn = var.kms_key_arn
   tags        = local.tags

@@ -48,6 +48,27 @@ locals {
     conditions = {}
   }
 
+  # Where what a job gets is stored: uploads until a job has them, and what PUT made of them.
+  input_prefixes = [local.contract.bucket.inputs_prefix, local.contract.bucket.uploads_prefix]
+  tell_missing_inputs = {
+    # Without it, S3 answers 403 for an object that does not exist, which would look like a misconfiguration.
+    sid        = "TellMissingInputs"
+    actions    = ["s3:ListBucket"]
+    resources  = [module.bucket.arn]
+    conditions = { StringLike = { "s3:prefix" = [for prefix in local.input_prefixes : "${prefix}*"] } }
+  }
+
+  # The keys are the ones that the processor reads; what is not given is not there.
+  model_prices = {
+    for model, price in var.model_prices : model => { for name, value in {
+      input      = price.input
+      output     = price.output
+      cacheRead  = price.cache_read
+      cacheWrite = price.cache_write
+      tiers      = length(price.tiers) == 0 ? null : price.tiers
+    } : name => value if value != null }
+  }
+
   # A limit that is not set is not in the environment at all.
   budget_variables = {
     for name, limit in {
@@ -68,6 +89,7 @@ module "processor" {
   timeout_seconds      = var.processor.timeout_seconds
   memory_mb            = var.processor.memory_mb
   reserved_concurrency = var.processor.reserved_concurrency
+  layers               = var.processor.layers
 
   computed_environment_variables = merge(local.job_types_variables, {
     AI_JOB_REQUEST_QUEUE_URL  = module.request_queue.url
@@ -77,7 +99,7 @@ module "processor" {
   environment_variables = merge(local.budget_variables, local.metric_variables, {
     POWERTOOLS_SERVICE_NAME           = "ai-job-processor"
     POWERTOOLS_LOG_LEVEL              = var.logs.level
-    AI_JOB_MODEL_PRICES               = jsonencode(var.model_prices)
+    AI_JOB_MODEL_PRICES               = jsonencode(local.model_prices)
     AI_JOB_TABLE_NAME                 = module.store.name
     AI_JOB_BUCKET                     = module.bucket.name
     AI_JOB_VISIBILITY_TIMEOUT_SECONDS = tostring(module.request_queue.visibility_timeout_seconds)
@@ -120,21 +142,17 @@ module "processor" {
         conditions = {}
       },
       {
-        sid        = "ReadLargeInputs"
+        # Large inputs and attachments; Bedrock reads the attachments that it is only told the place of with these permissions too.
+        sid        = "ReadInputs"
         actions    = ["s3:GetObject"]
-        resources  = ["${module.bucket.arn}/${local.contract.bucket.inputs_prefix}*"]
+        resources  = [for prefix in local.input_prefixes : "${module.bucket.arn}/${prefix}*"]
         conditions = {}
       },
-      {
-        # Without it, S3 answers 403 for an object that does not exist, which would look like a misconfiguration.
-        sid        = "TellMissingInputs"
-        actions    = ["s3:ListBucket"]
-        resources  = [module.bucket.arn]
-        conditions = { StringLike = { "s3:prefix" = ["${local.contract.bucket.inputs_prefix}*"] } }
-      },
+      local.tell_missing_inputs,
       local.read_job_types,
     ],
     local.model_statements,
+    local.own_profile_statements,
     local.key_statements,
   )
 
@@ -283,11 +301,19 @@ module "jobs_api" {
         conditions = {}
       },
       {
-        sid        = "StoreLargeInputs"
+        # Large inputs, the uploads whose forms it signs, and the copies of those that a job has.
+        sid        = "StoreInputs"
         actions    = ["s3:PutObject"]
-        resources  = ["${module.bucket.arn}/${local.contract.bucket.inputs_prefix}*"]
+        resources  = [for prefix in local.input_prefixes : "${module.bucket.arn}/${prefix}*"]
         conditions = {}
       },
+      {
+        sid        = "CheckAndCopyUploads"
+        actions    = ["s3:GetObject"]
+        resources  = [for prefix in local.input_prefixes : "${module.bucket.arn}/${prefix}*"]
+        conditions = {}
+      },
+      local.tell_missing_inputs,
       {
         # A signed URL can do whatever its signer may do.
         sid        = "SignResultUrls"

@@ -31,7 +31,8 @@ locals {
 
   token_range = merge(local.contract.limits.daily_tokens, { unit = "tokens", note = ", the most that the processor accepts, or null for no limit" })
 
-  # Whole numbers. A row without max has no upper bound; unit, note, and hint only word the message.
+  # Whole numbers. A row without max has no upper bound; within is the object that the number is in; unit, note, and hint only word the
+  # message.
   ranges = {
     request_queue  = local.queue_ranges
     response_queue = local.queue_ranges
@@ -81,16 +82,43 @@ locals {
         hint = "Keep it as small as the longest useful answer: the model's quota reserves it at every start."
       })
       timeout_seconds = merge(local.contract.limits.model_timeout_seconds, { unit = "seconds" })
+      repairs = merge(local.contract.limits.output_repairs, {
+        within = "output", note = ", because each is another model call within the same job"
+      })
+      max_count = merge(local.contract.limits.attachment_count, { within = "attachments", unit = "files" })
+      max_bytes = merge(local.contract.limits.attachment_bytes, { within = "attachments", unit = "bytes" })
     }
   }
 
   limits = { for variable, rows in local.ranges : variable => { for name, row in rows : name => {
-    min = row.min
-    max = try(row.max, null)
+    min    = row.min
+    max    = try(row.max, null)
+    within = try(row.within, null)
+    path   = join(".", compact([try(row.within, null), name]))
     rule = join("", [
       "Use a whole number", try(" of ${row.unit}", ""), " from ${row.min}", try(" to ${row.max}", ""), try(row.note, ""), ".", try(" ${row.hint}", ""),
     ])
   } } }
+
+  # What else a job type may say. Lists and maps with more values than these are rejected by Bedrock or by the workers.
+  job_type_fractions = { temperature = local.contract.limits.model_temperature, top_p = local.contract.limits.model_top_p }
+  job_type_lengths = {
+    fallback_model_ids = local.contract.limits.fallback_models
+    stop_sequences     = local.contract.limits.stop_sequences
+    request_metadata   = local.contract.limits.request_metadata
+  }
+  job_type_choices = { for path, choice in {
+    "effort"                  = { values = local.contract.model_settings.efforts, otherwise = ", or omit it to leave it to the model" }
+    "service_tier"            = { values = local.contract.model_settings.service_tiers, otherwise = ", or omit it for the default tier" }
+    "prompt_cache.ttl"        = { values = local.contract.model_settings.prompt_cache_ttls, otherwise = "" }
+    "output.mode"             = { values = local.contract.model_settings.output_modes, otherwise = ", or omit it for the one that the model has" }
+    "attachments.media_types" = { values = keys(local.contract.media_types), otherwise = "" }
+    } : path => {
+    values = choice.values
+    within = length(split(".", path)) == 1 ? null : split(".", path)[0]
+    name   = reverse(split(".", path))[0]
+    rule   = "${join(", ", choice.values)}${choice.otherwise}"
+  } }
 
   vpc_ids = {
     subnet_ids         = { prefix = "subnet", max = 16, advice = ", ideally from several availability zones" }

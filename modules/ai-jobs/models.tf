@@ -1,7 +1,14 @@
 # Which ARNs a model id stands for. bedrock:InvokeModel authorizes Converse.
 
 locals {
-  model_ids     = distinct([for type in values(local.job_types) : type.model_id])
+  # Every model that a type may call. What is called through a profile of the type's own is in inference_profiles.tf.
+  model_calls = flatten([
+    for name, type in local.job_types : [
+      for id in concat([type.model_id], type.fallback_model_ids) : { job_type = name, model_id = id, own_profile = type.inference_profile }
+    ]
+  ])
+
+  model_ids     = distinct([for call in local.model_calls : call.model_id if !call.own_profile])
   guardrail_ids = distinct([for type in values(local.job_types) : type.guardrail.id if type.guardrail != null])
 
   # A cross-region inference profile is a model id prefixed with its geography: us., eu., jp., apac., us-gov., global.
@@ -40,7 +47,7 @@ locals {
 
   # Known at plan time, so that its length counts exactly: this is the part of the policy that grows.
   model_statements = [for statement in concat(
-    [{
+    length(local.invocable_arns) == 0 ? [] : [{
       sid        = "InvokeModels"
       actions    = ["bedrock:InvokeModel"]
       resources  = local.invocable_arns

@@ -163,6 +163,11 @@ output "config_environment_id" {
   value       = module.job_types.environment_id
 }
 
+output "model_prices" {
+  description = "What models cost (input model_prices), as the processor and `ai-jobs types try` compute with it."
+  value       = local.model_prices
+}
+
 output "config_profile_id" {
   description = "Id of the AppConfig configuration profile."
   value       = module.job_types.profile_id

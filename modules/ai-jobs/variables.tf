@@ -210,7 +210,8 @@ variable "processor" {
     the model's quota. 3008 MB is the most that a new AWS account allows. enabled = false pauses the work; jobs stay in the queue.
     With any batching_window_seconds, Lambda may take up to 20 s to pick up a job from a quiet queue; 0 avoids that.
     The processor mostly waits for models, and memory is what its duration costs: 192 MB is the smallest that is safe for a batch_size
-    of up to 10 with responses of 200 KB, 256 MB for up to 100. Less memory also means slower cold starts.
+    of up to 10 with responses of 200 KB, 256 MB for up to 100. Less memory also means slower cold starts. layers are the ARNs of layer
+    versions with the handlers of job types (docs/job-types.md).
   EOT
   type = object({
     timeout_seconds         = optional(number, 900)
@@ -220,6 +221,7 @@ variable "processor" {
     maximum_concurrency     = optional(number, 10)
     reserved_concurrency    = optional(number)
     enabled                 = optional(bool, true)
+    layers                  = optional(list(string), [])
   })
   default  = {}
   nullable = false
@@ -240,12 +242,27 @@ variable "processor" {
   }
 
   validation {
-    condition = alltrue([for type in values(local.job_types) : type.timeout_seconds < var.processor.timeout_seconds - local.job_timeout_margin_seconds])
+    condition = alltrue([for seconds in values(local.longest_seconds) : seconds < var.processor.timeout_seconds - local.job_timeout_margin_seconds])
     error_message = join(" ", [
-      "processor.timeout_seconds is ${var.processor.timeout_seconds}, and the function needs ${local.job_timeout_margin_seconds} seconds beyond the model call. These job types take too long for it:",
-      "${join(", ", [for name, type in local.job_types : "${name} (timeout_seconds ${type.timeout_seconds})" if type.timeout_seconds >= var.processor.timeout_seconds - local.job_timeout_margin_seconds])}.",
-      "Lower their timeout_seconds below ${var.processor.timeout_seconds - local.job_timeout_margin_seconds}, or raise the function's timeout (${local.limits.processor.timeout_seconds.max} at most).",
+      "processor.timeout_seconds is ${var.processor.timeout_seconds}, and the function needs ${local.job_timeout_margin_seconds} seconds beyond the model calls. These job types take too long for it:",
+      "${join(", ", [for name, seconds in local.longest_seconds : "${name} (timeout_seconds ${local.job_types[name].timeout_seconds}${seconds == local.job_types[name].timeout_seconds ? "" : ", ${seconds} with the calls that may repair its output"})" if seconds >= var.processor.timeout_seconds - local.job_timeout_margin_seconds])}.",
+      "Lower their timeout_seconds (or output.repairs) until they take less than ${var.processor.timeout_seconds - local.job_timeout_margin_seconds}, or raise the function's timeout (${local.limits.processor.timeout_seconds.max} at most).",
     ])
+  }
+
+  validation {
+    condition     = length(var.processor.layers) <= 5
+    error_message = "processor.layers has ${length(var.processor.layers)} layers, and Lambda allows five. Put the code of several into one."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.processor.layers : can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", arn))])
+    error_message = "processor.layers has ${join(", ", [for arn in var.processor.layers : "\"${arn}\"" if !can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", arn))])}. Use the ARNs of layer versions (arn:aws:lambda:<region>:<account>:layer:<name>:<version>), such as aws_lambda_layer_version.this.arn."
+  }
+
+  validation {
+    condition     = length(var.processor.layers) > 0 || alltrue([for type in values(local.job_types) : type.handler == null])
+    error_message = "processor.layers is empty, and these job types have a handler: ${join(", ", [for name, type in local.job_types : "${name} (${coalesce(type.handler, "-")})" if type.handler != null])}. Add the version of the layer that has its module."
   }
 }
 

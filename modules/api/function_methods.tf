@@ -2,15 +2,17 @@
 
 locals {
   function_methods = {
-    list_jobs  = { http_method = "GET", resource = "jobs", operation_name = "ListJobs" }
-    put_job    = { http_method = "PUT", resource = "job", operation_name = "PutJob" }
-    get_job    = { http_method = "GET", resource = "job", operation_name = "GetJob" }
-    cancel_job = { http_method = "DELETE", resource = "job", operation_name = "CancelJob" }
+    list_jobs     = { http_method = "GET", resource = "jobs", operation_name = "ListJobs" }
+    put_job       = { http_method = "PUT", resource = "job", operation_name = "PutJob" }
+    get_job       = { http_method = "GET", resource = "job", operation_name = "GetJob" }
+    cancel_job    = { http_method = "DELETE", resource = "job", operation_name = "CancelJob" }
+    create_upload = { http_method = "POST", resource = "uploads", operation_name = "CreateUpload" }
   }
 
   resources = {
-    jobs = { id = aws_api_gateway_resource.jobs.id, path = "/jobs" }
-    job  = { id = aws_api_gateway_resource.job.id, path = "/jobs/*" }
+    jobs    = { id = aws_api_gateway_resource.jobs.id, path = "/jobs" }
+    job     = { id = aws_api_gateway_resource.job.id, path = "/jobs/*" }
+    uploads = { id = aws_api_gateway_resource.uploads.id, path = "/uploads" }
   }
 }
 

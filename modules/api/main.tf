@@ -18,7 +18,7 @@ locals {
     request_too_large = jsonencode({ error = { code = "REQUEST_TOO_LARGE", message = local.too_large } })
     method_not_allowed = jsonencode({ error = {
       code    = "METHOD_NOT_ALLOWED"
-      message = "There is no such method here: use POST or GET on /jobs, and PUT, GET or DELETE on /jobs/{jobId}."
+      message = "There is no such method here: use POST or GET on /jobs, PUT, GET or DELETE on /jobs/{jobId}, and POST on /uploads."
     } })
   }
 }
@@ -61,4 +61,10 @@ resource "aws_api_gateway_resource" "job" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   parent_id   = aws_api_gateway_resource.jobs.id
   path_part   = "{jobId}"
+}
+
+resource "aws_api_gateway_resource" "uploads" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_rest_api.this.root_resource_id
+  path_part   = "uploads"
 }

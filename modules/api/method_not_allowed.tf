@@ -2,9 +2,10 @@
 
 locals {
   method_not_allowed = {
-    root = { resource_id = aws_api_gateway_rest_api.this.root_resource_id, methods = local.preflight_methods }
-    jobs = { resource_id = aws_api_gateway_resource.jobs.id, methods = concat(["GET"], local.preflight_methods, ["POST"]) }
-    job  = { resource_id = aws_api_gateway_resource.job.id, methods = concat(["DELETE", "GET"], local.preflight_methods, ["PUT"]) }
+    root    = { resource_id = aws_api_gateway_rest_api.this.root_resource_id, methods = local.preflight_methods }
+    jobs    = { resource_id = aws_api_gateway_resource.jobs.id, methods = concat(["GET"], local.preflight_methods, ["POST"]) }
+    job     = { resource_id = aws_api_gateway_resource.job.id, methods = concat(["DELETE", "GET"], local.preflight_methods, ["PUT"]) }
+    uploads = { resource_id = aws_api_gateway_resource.uploads.id, methods = concat(local.preflight_methods, ["POST"]) }
   }
   preflight_methods = var.cors == null ? [] : ["OPTIONS"]
 

@@ -91,6 +91,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # Files for jobs that never came: PUT /jobs/{jobId} copies what a job gets to its inputs.
+  rule {
+    id     = "uploads"
+    status = "Enabled"
+
+    filter {
+      prefix = local.contract.bucket.uploads_prefix
+    }
+
+    expiration {
+      days = 1
+    }
+  }
+
   rule {
     id     = "broken-uploads"
     status = "Enabled"
@@ -102,5 +116,19 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
     }
+  }
+}
+
+# A page posts the form of an upload, and fetches the signed URL of a large result, straight from S3.
+resource "aws_s3_bucket_cors_configuration" "this" {
+  count = var.cors == null ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  cors_rule {
+    allowed_origins = var.cors.allow_origins
+    allowed_methods = ["GET", "POST"]
+    allowed_headers = ["*"]
+    max_age_seconds = var.cors.max_age_seconds
   }
 }

@@ -16,6 +16,15 @@ variable "inputs_expiration_days" {
   nullable    = false
 }
 
+variable "cors" {
+  description = "The origins whose pages may upload files and fetch large results from a browser, and how long a browser caches the answer to a preflight; null means none."
+  type = object({
+    allow_origins   = list(string)
+    max_age_seconds = number
+  })
+  default = null
+}
+
 variable "force_destroy" {
   description = "Let terraform destroy delete the bucket with its contents."
   type        = bool

@@ -8,7 +8,7 @@ locals {
   own = {
     for name in [
       "JobsCompleted", "JobsFailed", "JobsCancelled", "JobsStalled", "Attempts", "RequestTime", "QueueWait", "TotalTime", "ModelLatency", "InputTokens", "OutputTokens",
-      "EstimatedCost", "ModelThrottles", "BudgetWaits", "WaitsRefused", "OldestOpenJobAge", "InvalidErrors", "OperatorErrors",
+      "CacheReadTokens", "CacheWriteTokens", "EstimatedCost", "OutputRepairs", "ModelFallbacks", "ModelThrottles", "BudgetWaits", "WaitsRefused", "OldestOpenJobAge", "InvalidErrors", "OperatorErrors",
       "ThrottledErrors", "TransientErrors", "ExhaustedErrors", "CrashErrors", "NotAJobErrors",
     ] : name => [var.metrics_namespace, name, "service", "ai-jobs"]
   }
@@ -136,11 +136,20 @@ locals {
       metrics = [
         concat(local.own.InputTokens, [{ label = "input", stat = "Sum" }]),
         concat(local.own.OutputTokens, [{ label = "output", stat = "Sum" }]),
+        concat(local.own.CacheReadTokens, [{ label = "read from the cache", stat = "Sum" }]),
+        concat(local.own.CacheWriteTokens, [{ label = "written to the cache", stat = "Sum" }]),
       ]
     },
     {
       title   = "Estimated cost, US dollars"
       metrics = [concat(local.own.EstimatedCost, [{ label = "cost", stat = "Sum" }])]
+    },
+    {
+      title = "Further model calls"
+      metrics = [
+        concat(local.own.OutputRepairs, [{ label = "repairs of JSON output", stat = "Sum" }]),
+        concat(local.own.ModelFallbacks, [{ label = "answered by a fallback model", stat = "Sum" }]),
+      ]
     },
   ]
 

@@ -11,19 +11,21 @@ locals {
   # group, with a retention, and a function that could create it would do so without one.
   base_statements = [
     {
-      sid             = "WriteOwnLogs"
-      actions         = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources       = ["${aws_cloudwatch_log_group.this.arn}:*"]
-      conditions      = {}
-      resources_known = false
+      sid              = "WriteOwnLogs"
+      actions          = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      resources        = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      conditions       = {}
+      resources_known  = false
+      conditions_known = true
     },
     {
       sid     = "WriteTraces"
       actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
       # X-Ray does not support resource-level permissions.
-      resources       = ["*"]
-      conditions      = {}
-      resources_known = true
+      resources        = ["*"]
+      conditions       = {}
+      resources_known  = true
+      conditions_known = true
     },
   ]
 
@@ -40,7 +42,13 @@ locals {
             Action   = statement.actions
             Resource = purpose == "measured" && !statement.resources_known ? [for arn in statement.resources : local.longest_arn] : statement.resources
           },
-          length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
+          length(statement.conditions) == 0 ? {} : {
+            Condition = {
+              for operator, values in statement.conditions : operator => {
+                for key, list in values : key => purpose == "measured" && !statement.conditions_known ? [for value in list : local.longest_arn] : list
+              }
+            }
+          },
         )
       ], local.network_statements)
     })
@@ -119,6 +127,8 @@ resource "aws_lambda_function" "this" {
   s3_bucket         = try(var.package.s3.bucket, null)
   s3_key            = try(var.package.s3.key, null)
   s3_object_version = try(var.package.s3.version, null)
+
+  layers = var.layers
 
   timeout                        = var.timeout_seconds
   memory_size                    = var.memory_mb

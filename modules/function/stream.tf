@@ -8,27 +8,30 @@ locals {
 
   stream_statements = var.stream_trigger == null ? [] : [
     {
-      sid             = "ReadStream"
-      actions         = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
-      resources       = [var.stream_trigger.stream_arn]
-      conditions      = {}
-      resources_known = false
+      sid              = "ReadStream"
+      actions          = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+      resources        = [var.stream_trigger.stream_arn]
+      conditions       = {}
+      resources_known  = false
+      conditions_known = true
     },
     {
       sid     = "FindStream"
       actions = ["dynamodb:ListStreams"]
       # Does not support resource-level permissions: with the stream's ARN, it is denied.
-      resources       = ["*"]
-      conditions      = {}
-      resources_known = true
+      resources        = ["*"]
+      conditions       = {}
+      resources_known  = true
+      conditions_known = true
     },
     {
       sid = "GiveUpRecords"
       # Lambda also uses the role to send the records that it gives up by itself.
-      actions         = ["sqs:SendMessage"]
-      resources       = [aws_sqs_queue.failures[0].arn]
-      conditions      = {}
-      resources_known = false
+      actions          = ["sqs:SendMessage"]
+      resources        = [aws_sqs_queue.failures[0].arn]
+      conditions       = {}
+      resources_known  = false
+      conditions_known = true
     },
   ]
 

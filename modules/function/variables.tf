@@ -34,6 +34,13 @@ variable "package" {
   }
 }
 
+variable "layers" {
+  description = "Versions of the layers with further code, by ARN; at most five."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "environment_variables" {
   description = "Environment variables whose values are known before the apply."
   type        = map(string)
@@ -52,14 +59,15 @@ variable "statements" {
   description = <<-EOT
     What the function's role may do, besides writing its own logs and traces. The plan checks that all statements fit into IAM's 10240
     characters: it counts each resource as 160 characters, or by its length where resources_known says that the ARNs are known
-    before the apply.
+    before the apply. It counts the values of conditions by their length, or as 160 characters where conditions_known = false.
   EOT
   type = list(object({
-    sid             = string
-    actions         = list(string)
-    resources       = list(string)
-    conditions      = optional(map(map(list(string))), {})
-    resources_known = optional(bool, false)
+    sid              = string
+    actions          = list(string)
+    resources        = list(string)
+    conditions       = optional(map(map(list(string))), {})
+    resources_known  = optional(bool, false)
+    conditions_known = optional(bool, true)
   }))
   default  = []
   nullable = false

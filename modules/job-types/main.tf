@@ -1,19 +1,34 @@
 locals {
   # The keys are the ones that the functions read. Nulls are omitted, because to the model "no temperature" and
-  # "temperature null" are different things.
+  # "temperature null" are different things; so is what is empty.
   job_types = {
-    for name, type in var.job_types : name => merge(
-      {
-        modelId        = type.model_id
-        prompt         = type.prompt
-        maxTokens      = type.max_tokens
-        timeoutSeconds = type.timeout_seconds
-        inputSchema    = jsondecode(type.input_schema)
-      },
-      type.system_prompt == null ? {} : { systemPrompt = type.system_prompt },
-      type.temperature == null ? {} : { temperature = type.temperature },
-      type.guardrail == null ? {} : { guardrail = { id = type.guardrail.id, version = type.guardrail.version } },
-    )
+    for name, type in var.job_types : name => { for key, value in {
+      modelId                      = type.model_id
+      fallbackModelIds             = length(type.fallback_model_ids) == 0 ? null : type.fallback_model_ids
+      inferenceProfiles            = length(type.inference_profiles) == 0 ? null : type.inference_profiles
+      systemPrompt                 = type.system_prompt
+      prompt                       = type.prompt
+      handler                      = type.handler
+      maxTokens                    = type.max_tokens
+      timeoutSeconds               = type.timeout_seconds
+      temperature                  = type.temperature
+      topP                         = type.top_p
+      stopSequences                = length(type.stop_sequences) == 0 ? null : type.stop_sequences
+      effort                       = type.effort
+      serviceTier                  = type.service_tier
+      promptCache                  = type.prompt_cache
+      guardrail                    = type.guardrail
+      additionalModelRequestFields = type.additional_model_request_fields == null ? null : jsondecode(type.additional_model_request_fields)
+      requestMetadata              = length(type.request_metadata) == 0 ? null : type.request_metadata
+      inputSchema                  = jsondecode(type.input_schema)
+      outputSchema                 = type.output_schema == null ? null : jsondecode(type.output_schema)
+      output                       = type.output == null ? null : { for name, value in type.output : name => value if value != null }
+      attachments = type.attachments == null ? null : {
+        mediaTypes = type.attachments.media_types
+        maxCount   = type.attachments.max_count
+        maxBytes   = type.attachments.max_bytes
+      }
+    } : key => value if value != null }
   }
 
   version = substr(sha256(jsonencode(local.job_types)), 0, 12)

@@ -24,19 +24,39 @@ variable "profile_name" {
 }
 
 variable "job_types" {
-  description = "The job types by name; input_schema is a JSON Schema (draft-04) as a JSON string."
+  description = "The job types by name. input_schema and output_schema are JSON Schemas (draft-04), additional_model_request_fields is a JSON object, all as JSON strings; inference_profiles are ARNs by model id."
   type = map(object({
-    model_id        = string
-    system_prompt   = optional(string)
-    prompt          = string
-    max_tokens      = number
-    temperature     = optional(number)
-    timeout_seconds = number
+    model_id           = string
+    fallback_model_ids = optional(list(string), [])
+    inference_profiles = optional(map(string), {})
+    system_prompt      = optional(string)
+    prompt             = optional(string)
+    handler            = optional(string)
+    max_tokens         = number
+    timeout_seconds    = number
+    temperature        = optional(number)
+    top_p              = optional(number)
+    stop_sequences     = optional(list(string), [])
+    effort             = optional(string)
+    service_tier       = optional(string)
+    prompt_cache       = optional(object({ ttl = string }))
     guardrail = optional(object({
       id      = string
       version = string
     }))
-    input_schema = string
+    additional_model_request_fields = optional(string)
+    request_metadata                = optional(map(string), {})
+    input_schema                    = string
+    output_schema                   = optional(string)
+    output = optional(object({
+      mode    = optional(string)
+      repairs = number
+    }))
+    attachments = optional(object({
+      media_types = list(string)
+      max_count   = number
+      max_bytes   = number
+    }))
   }))
   nullable = false
 }

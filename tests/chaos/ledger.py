@@ -8,11 +8,26 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import jsonschema
+
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import CODES, ErrorClass
 
 # A call that was answered with one of these words is followed by another: a classified retry.
 _RETRIED = frozenset({"403", "429", "500", "503", "424", "cut", "nonsense", "empty", "types", "late"})
+
+# This one too: the call after it corrects the output.
+_CORRECTED = frozenset({"broken"})
+
+FACTS = jsonschema.Draft4Validator(
+    {
+        "type": "object",
+        "required": ["text", "rooms"],
+        "properties": {"text": {"type": "string", "minLength": 1}, "rooms": {"type": "number", "minimum": 1}},
+        "additionalProperties": False,
+    }
+)
+"""The output of the job type `facts` (tests/stacks/stack); the table's numbers are decimals."""
 
 # The classes whose jobs an operator can redrive.
 _REDRIVABLE = (ErrorClass.OPERATOR, ErrorClass.EXHAUSTED, ErrorClass.CRASH)
@@ -153,8 +168,8 @@ def is_over(row: dict[str, Any] | None) -> bool:
 
 
 def calls_allowed(job: Job, history: list[str]) -> int:
-    """1 + crashes + classified retries (and what else may ask for another call)."""
-    retries = sum(word in _RETRIED for word in history)
+    """1 + crashes + classified retries + corrections (and what else may ask for another call)."""
+    retries = sum(word in _RETRIED | _CORRECTED for word in history)
     return 1 + job.crashes + retries + job.further_calls
 
 
@@ -194,7 +209,7 @@ def _judge_job(job: Job, state: State, verdict: Verdict) -> None:
     if end_of(row) not in job.allowed:
         verdict.blame("a job ends as its fault asks for", f"{name}; allowed {sorted(job.allowed)}")
     if len(history) > calls_allowed(job, history):
-        verdict.blame("no call beyond 1 + crashes + classified retries", name)
+        verdict.blame("no call beyond 1 + crashes + classified retries + corrections", name)
     if job.outlived:
         verdict.blame("no call outlives its function", name)
     last_call = state.last_call.get(job.prompt, 0)
@@ -205,6 +220,8 @@ def _judge_job(job: Job, state: State, verdict: Verdict) -> None:
         verdict.blame("the result is that of the latest attempt", f"{name}; result of call {_call_of(row)}")
     if history[-1:] == ["half"] and row["status"] == "completed" and "\ufffd" not in row["result"]["text"]:
         verdict.blame("half a surrogate pair is replaced", name)
+    if job.job_type == "facts" and row["status"] == "completed" and not FACTS.is_valid(row["result"].get("json")):
+        verdict.blame("no job is completed with invalid JSON", f"{name}: {row['result']}")
     if row.get("traceId") != job.trace_id:
         verdict.blame("the trace id survives", name)
 
@@ -214,7 +231,8 @@ def _seconds(text: str) -> float:
 
 
 def _call_of(row: dict[str, Any]) -> int:
-    found = re.search(r"\(call (\d+)\)$", row["result"]["text"])
+    text = row["result"].get("text") or row["result"]["json"]["text"]
+    found = re.search(r"\(call (\d+)\)$", text)
     return int(found.group(1)) if found else 1
 
 

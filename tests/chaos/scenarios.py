@@ -222,6 +222,51 @@ def stolen_leases(system: System, count: int) -> list[Job]:
     return robbed + others
 
 
+def invalid_json(system: System, count: int) -> list[Job]:
+    """One answer in ten breaks the output schema: most are corrected, some stay as they are."""
+    corrected = [system.job("invalid JSON", "broken,200", job_type="facts") for _ in range(max(1, count // 10))]
+    late = [system.job("invalid JSON", "429,broken,200", job_type="facts") for _ in range(max(1, count // 20))]
+    hopeless = [
+        system.job("invalid JSON", "broken", job_type="facts", allowed=("OUTPUT_INVALID",))
+        for _ in range(max(1, count // 20))
+    ]
+    valid = [system.job("invalid JSON", job_type="facts") for _ in range(count - len(corrected + late + hopeless))]
+    system.send(corrected + late + hopeless + valid)
+    return corrected + late + hopeless + valid
+
+
+def own_functions(system: System, count: int) -> list[Job]:
+    """The job type's own function hangs at first, wants to be run again, gives up, or can't be found."""
+    hanging = [system.job("own function", job_type="own", cue="hang") for _ in range(max(1, count // 20))]
+    again = [system.job("own function", job_type="own", cue="later") for _ in range(max(1, count // 10))]
+    for job in again:
+        system.ledger.more_calls(job)  # it is called before the function asks for more time
+    given_up = [
+        system.job("own function", job_type="own", cue="give up", allowed=("GIVEN_UP",))
+        for _ in range(max(1, count // 20))
+    ]
+    lost = [
+        system.job("own function", job_type="missing", allowed=("HANDLER_NOT_FOUND",))
+        for _ in range(max(1, count // 20))
+    ]
+    others = [system.job("own function", "429,500,200", job_type="own") for _ in range(max(1, count // 2))]
+    system.send(hanging + again + given_up + lost + others)
+    return hanging + again + given_up + lost + others
+
+
+def lost_files(system: System, count: int) -> list[Job]:
+    """Files that are gone when a worker wants them, beside some that are there."""
+    gone = [
+        system.job("file is gone", job_type="picture", allowed=("ATTACHMENT_NOT_FOUND",))
+        for _ in range(max(1, count // 4))
+    ]
+    there = [system.job("file is gone", "429,200", job_type="picture") for _ in range(max(1, count // 4))]
+    system.attach(gone, None)
+    system.attach(there, b"Three rooms, and a garden.")
+    system.send(gone + there)
+    return gone + there
+
+
 def refused(system: System, count: int) -> list[Job]:
     """What an operator has to mend: failed at once, and redriven later."""
     jobs = [system.job("redrive", "404,200", allowed=("completed",)) for _ in range(count)]
@@ -246,6 +291,9 @@ PER_JOB: tuple[Callable[[System, int], list[Job]], ...] = (
     half_pairs,
     unreadable,
     poison,
+    invalid_json,
+    own_functions,
+    lost_files,
     refused,
 )
 """The first three want a system that is not yet busy."""
@@ -267,6 +315,18 @@ def killed(system: System, count: int, word: str) -> list[Job]:
         for job in jobs:
             system.proxy.add(_batch_with_result_of(job) | {"times": 1, "latency": 1500, "reset": True})
     jobs += [system.job(fault, others, allowed=allowed) for _ in range(count - killers)]
+    system.send(jobs)
+    return jobs
+
+
+def crashing_functions(system: System, count: int) -> list[Job]:
+    """The job type's own function ends the process of its worker, at its first attempt."""
+    allowed = ("completed", *CRASHED)
+    jobs = [
+        system.job("own function crashes", "crash,200", job_type="own", cue="crash", allowed=allowed)
+        for _ in range(max(1, count // 20))
+    ]
+    jobs += [system.job("own function crashes", job_type="own", allowed=allowed) for _ in range(max(1, count // 5))]
     system.send(jobs)
     return jobs
 
@@ -323,6 +383,16 @@ def broken_type(system: System) -> Iterator[None]:
         lambda types: types[BROKEN]["inputSchema"]["properties"]["text"].update(pattern=r"\p{L}")
     ):
         yield
+
+
+@contextlib.contextmanager
+def model_outage(system: System) -> Iterator[None]:
+    """The first model of the job type `doubled` is unavailable; the second one is not."""
+    system.model.outages.add("amazon.nova-pro-v1:0")
+    try:
+        yield
+    finally:
+        system.model.outages.clear()
 
 
 @contextlib.contextmanager

@@ -65,6 +65,7 @@ class System:
         self._pid = local_aws_pid
         self._sqs = boto3.client("sqs")
         self._lambda = boto3.client("lambda")
+        self._s3 = boto3.client("s3")
         self._types = DeployedTypes(outputs)
         self._table = boto3.resource("dynamodb").Table(outputs.table_name)
         model.stunts |= {
@@ -74,6 +75,7 @@ class System:
             "kill-late": lambda call: self._kill_after_the_answer(call, 0.6, still_running=self._same_invocation),
             "steal": self._steal_the_lease,
             "long": self._answer_after_long,
+            "crash": self._answer_a_handler_that_crashes,
         }
 
     # What is done for the whole suite
@@ -162,11 +164,13 @@ class System:
         deadline_seconds: int | None = None,
         with_id: bool = True,
         over_http: bool = False,
+        cue: str | None = None,
     ) -> Job:
         """A new job, not yet sent. Without an id it gets that of its message when it is sent.
 
         Args:
             over_http: it is for `submit` rather than `send`: its id is a UUID, and no part of its body.
+            cue: what the function of the job type `own` is to do.
         """
         number = uuid.UUID(int=self.random.getrandbits(128))
         job_id = str(number) if over_http else f"{fault.replace(' ', '-')}-{number}"
@@ -177,7 +181,7 @@ class System:
             "jobId": job_id if with_id and not over_http else None,
             "userId": user_id,
             "jobType": kind,
-            "input": {"text": prompt},
+            "input": {"text": prompt} | ({"cue": cue} if cue else {}),
             "traceId": f"trace-{job_id}",
             "deadlineSeconds": deadline_seconds,
         }
@@ -243,6 +247,15 @@ class System:
             self.ledger.strangers[body] += 1
         self._sqs.send_message(QueueUrl=self.outputs.response_queue_url, MessageBody=body)
 
+    def attach(self, jobs: list[Job], content: bytes | None) -> None:
+        """Give each of these jobs an uploaded file, or one that is gone (None)."""
+        for job in jobs:
+            key = f"uploads/user={job.user_id}/{uuid.UUID(int=self.random.getrandbits(128))}"
+            if content is not None:
+                self._s3.put_object(Bucket=self.outputs.bucket_name, Key=key, Body=content, ContentType="text/plain")
+            file = {"name": "notes.txt", "mediaType": "text/plain", "bytes": len(content or b"gone"), "key": key}
+            job.body = json.dumps(json.loads(job.body) | {"attachments": [file]})
+
     def send_strangers(self, bodies: list[str]) -> None:
         """Put messages on the request queue that are no jobs."""
         for body in bodies:
@@ -276,6 +289,13 @@ class System:
         lease = self._lease_of(job)
         if lease is None or lease < timestamps.to_text(timestamps.now()):
             job.outlived += 1
+        return "200"
+
+    def _answer_a_handler_that_crashes(self, call: Call) -> str:
+        """With this answer, the job type's own function ends its worker."""
+        lease = self._lease_of(self.ledger.of_prompt(call.prompt))
+        if lease is not None:
+            self._count_crashes(lease)
         return "200"
 
     def _kill_before_the_answer(self, call: Call) -> str:

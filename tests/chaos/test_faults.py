@@ -87,6 +87,8 @@ def test_each_fault_alone(system: System, report: Report, full: bool) -> None:  
         for word in ("kill", "kill-after", "kill-late"):
             jobs += scenarios.killed(system, count, word)
             time.sleep(4)
+        jobs += scenarios.crashing_functions(system, count)
+        time.sleep(4)
         system.proxy.clear()
         jobs += doomed + _while_something_is_down(system, count)
         system.wait_until_over(doomed, PATIENCE_SECONDS)
@@ -112,9 +114,23 @@ def _while_something_is_down(system: System, count: int) -> list[Job]:
     unconfigured = [system.job("configuration outage", allowed=lossy) for _ in range(count)]
     # Longer than job types stay fresh, or no worker would notice.
     jobs += scenarios.during(scenarios.configuration_outage, system, unconfigured, MAX_AGE_SECONDS + 3)
+    jobs += _while_a_model_is_out(system, count)
     jobs += _with_a_broken_type(system, count)
     late = [system.job("late start", "long", job_type="patient", allowed=lossy) for _ in range(20)]
     return jobs + scenarios.during(scenarios.late_start, system, late, 13)
+
+
+def _while_a_model_is_out(system: System, count: int) -> list[Job]:
+    """The fallback model completes every job, with one call beside each refusal."""  # R-A4
+    jobs = [system.job("model outage", job_type="doubled") for _ in range(count)]
+    with scenarios.model_outage(system):
+        system.send(jobs)
+        system.wait_until_over(jobs, PATIENCE_SECONDS)
+    rows = system.rows()
+    served = [rows[job.job_id] for job in jobs if end_of(rows.get(job.job_id)) == "completed"]
+    assert len(served) >= 0.99 * len(jobs)
+    assert {row["model"] for row in served} == {"amazon.nova-micro-v1:0"}
+    return jobs
 
 
 def _with_a_broken_type(system: System, count: int) -> list[Job]:
@@ -140,6 +156,7 @@ def test_all_faults_together(system: System, report: Report, full: bool) -> None
         everything += [
             job for word in ("kill", "kill-after", "kill-late") for job in scenarios.killed(system, share, word)
         ]
+        everything += scenarios.crashing_functions(system, share)
         everything += scenarios.doomed(system, share)
         others = [system.job("all at once", "slow:0.5") for _ in range(max(0, count - len(everything)))]
         # Receives that others' crashes and outages have used up are lost to any job.

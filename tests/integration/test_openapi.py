@@ -21,6 +21,7 @@ from tests import contract
 from tests.signed import Caller
 
 JOB = {"userId": "user-1", "jobType": "echo", "input": {"text": "hello"}}
+UPLOAD = {"userId": "user-1", "name": "photo.png", "mediaType": "image/png", "jobType": "picture"}
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +87,8 @@ def test_the_gateways_own_answers_are_documented(outputs):
 
 
 def _parts(path):
-    return "/jobs" if path.partition("?")[0] == "/jobs" else "/jobs/{jobId}"
+    resource = path.partition("?")[0]
+    return resource if resource in ("/jobs", "/uploads") else "/jobs/{jobId}"
 
 
 def test_every_answer_that_can_be_had_on_purpose_is_as_documented(caller):
@@ -122,6 +124,10 @@ def test_every_answer_that_can_be_had_on_purpose_is_as_documented(caller):
     check("GET", "/jobs?userId=user-1&limit=2")
     check("GET", "/jobs?userId=user-1&limit=0")
     check("GET", "/jobs?userId=user-1", sign=False)
+    check("POST", "/uploads", UPLOAD)
+    check("POST", "/uploads", UPLOAD | {"name": "a/b.png"})
+    check("POST", "/uploads", UPLOAD, sign=False)
+    check("POST", "/uploads", b"hello", {"Content-Type": "text/plain"})
     check("DELETE", f"/jobs/{delayed}")
     check("DELETE", f"/jobs/{job_id}")
     check("DELETE", f"/jobs/{other}")
@@ -150,6 +156,10 @@ def _as_deployed():
         "properties": {"text": {"type": "string"}},
         "additionalProperties": False,
     }
+    # It takes no files; and a file's name, type, and job type have to fit each other.
+    put["attachments"] = {"type": "array", "maxItems": 0}
+    upload = schemas["UploadRequest"]["properties"]
+    upload |= {name: {"type": "string", "enum": [UPLOAD[name]]} for name in ("name", "mediaType", "jobType")}
     # A cursor is opaque: this is one.
     cursor = document["components"]["examples"]["Page"]["value"]["nextCursor"]
     for parameter in document["paths"]["/jobs"]["get"]["parameters"]:

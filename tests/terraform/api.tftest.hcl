@@ -29,6 +29,10 @@ mock_provider "aws" {
     target = aws_api_gateway_resource.job
     values = { id = "job" }
   }
+  override_resource {
+    target = aws_api_gateway_resource.uploads
+    values = { id = "uploads" }
+  }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/post-test-eu-west-1", id = "post-test-eu-west-1" }
   }
@@ -298,9 +302,10 @@ run "the_rest_of_the_api" {
   assert {
     condition = (
       aws_api_gateway_resource.job.path_part == "{jobId}" && aws_api_gateway_resource.job.parent_id == aws_api_gateway_resource.jobs.id &&
-      toset([for method in aws_api_gateway_method.function : "${method.http_method} ${method.resource_id}"]) == toset(["GET jobs", "PUT job", "GET job", "DELETE job"])
+      toset([for method in aws_api_gateway_method.function : "${method.http_method} ${method.resource_id}"]) == toset(["GET jobs", "PUT job", "GET job", "DELETE job", "POST uploads"]) &&
+      aws_api_gateway_resource.uploads.path_part == "uploads" && aws_api_gateway_resource.uploads.parent_id == aws_api_gateway_rest_api.this.root_resource_id
     )
-    error_message = "The function's methods must be GET /jobs, and PUT, GET and DELETE /jobs/{jobId}."
+    error_message = "The function's methods must be GET /jobs, PUT, GET and DELETE /jobs/{jobId}, and POST /uploads."
   }
   assert {
     condition = alltrue([
@@ -324,6 +329,7 @@ run "the_rest_of_the_api" {
       "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/PUT/jobs/*",
       "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/jobs/*",
       "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/DELETE/jobs/*",
+      "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/POST/uploads",
     ])
     error_message = "This API, on these paths only, must be allowed to call the function."
   }
@@ -345,8 +351,8 @@ run "the_rest_of_the_api" {
 
   # Every other method says so, instead of 403 "Missing Authentication Token".
   assert {
-    condition     = { for key, method in aws_api_gateway_method.not_allowed : method.resource_id => method.http_method } == { root = "ANY", jobs = "ANY", job = "ANY" }
-    error_message = "The root and both resources must have a method ANY."
+    condition     = { for key, method in aws_api_gateway_method.not_allowed : method.resource_id => method.http_method } == { root = "ANY", jobs = "ANY", job = "ANY", uploads = "ANY" }
+    error_message = "The root and all resources must have a method ANY."
   }
   assert {
     condition = alltrue([
@@ -371,9 +377,10 @@ run "the_rest_of_the_api" {
       jsondecode(response.response_templates["application/json"]).error.code,
       try(response.response_parameters["method.response.header.Allow"], "none"),
       ] } == {
-      root = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "none"]
-      jobs = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'GET, POST'"]
-      job  = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'DELETE, GET, PUT'"]
+      root    = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "none"]
+      jobs    = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'GET, POST'"]
+      job     = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'DELETE, GET, PUT'"]
+      uploads = ["ANY", "405", "405", "METHOD_NOT_ALLOWED", "'POST'"]
     }
     error_message = "ANY must be answered with 405, the reason, and the methods that are allowed."
   }
@@ -711,7 +718,7 @@ run "cors_of_one_origin" {
   # A browser sends no credentials with a preflight.
   assert {
     condition = toset([for method in aws_api_gateway_method.preflight : "${method.http_method} ${method.resource_id} ${method.authorization}"]) == toset([
-      "OPTIONS root NONE", "OPTIONS jobs NONE", "OPTIONS job NONE",
+      "OPTIONS root NONE", "OPTIONS jobs NONE", "OPTIONS job NONE", "OPTIONS uploads NONE",
     ]) && alltrue([for method in aws_api_gateway_method.preflight : method.api_key_required == null && method.authorizer_id == null])
     error_message = "Every resource must answer OPTIONS, to everybody."
   }
@@ -724,7 +731,7 @@ run "cors_of_one_origin" {
   }
   assert {
     condition = { for key, response in aws_api_gateway_integration_response.preflight : key => response.response_parameters["method.response.header.Access-Control-Allow-Methods"] } == {
-      root = "'OPTIONS'", jobs = "'GET, OPTIONS, POST'", job = "'DELETE, GET, OPTIONS, PUT'",
+      root = "'OPTIONS'", jobs = "'GET, OPTIONS, POST'", job = "'DELETE, GET, OPTIONS, PUT'", uploads = "'OPTIONS, POST'",
     }
     error_message = "A preflight must name the methods that there are."
   }
@@ -766,7 +773,7 @@ run "cors_of_one_origin" {
   }
   assert {
     condition = { for key, response in aws_api_gateway_integration_response.not_allowed : key => response.response_parameters["method.response.header.Allow"] } == {
-      root = "'OPTIONS'", jobs = "'GET, OPTIONS, POST'", job = "'DELETE, GET, OPTIONS, PUT'",
+      root = "'OPTIONS'", jobs = "'GET, OPTIONS, POST'", job = "'DELETE, GET, OPTIONS, PUT'", uploads = "'OPTIONS, POST'",
     }
     error_message = "A 405 must name OPTIONS among the methods that there are."
   }
@@ -852,7 +859,7 @@ run "cors_of_origins_that_are_just_allowed" {
   }
 
   assert {
-    condition     = length(aws_api_gateway_method.preflight) == 3
+    condition     = length(aws_api_gateway_method.preflight) == 4
     error_message = "These are origins."
   }
 }

@@ -77,8 +77,9 @@ run "defaults" {
       } == {
       results = ["Enabled", "results/", 31]
       inputs  = ["Enabled", "inputs/", 32]
+      uploads = ["Enabled", "uploads/", 1]
     }
-    error_message = "Results or inputs do not expire as they should."
+    error_message = "Results, inputs, or uploads do not expire as they should."
   }
   assert {
     condition = [
@@ -87,6 +88,10 @@ run "defaults" {
       if rule.id == "broken-uploads"
     ] == [["Enabled", "everywhere", 1]]
     error_message = "Uploads that broke off stay, if only in a part of the bucket."
+  }
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.this) == 0
+    error_message = "Pages may use the bucket, although nobody asked for it."
   }
 }
 
@@ -101,6 +106,16 @@ run "settings_given" {
     force_destroy = true
     require_tls   = false
     kms_key_arn   = "arn:aws:kms:eu-west-1:123456789012:key/0001"
+    cors          = { allow_origins = ["https://app.example.com"], max_age_seconds = 60 }
+  }
+
+  # R-A2: a page posts a file's form to S3, and fetches large results from there.
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_cors_configuration.this[0].cors_rule :
+      [rule.allowed_origins, rule.allowed_methods, rule.allowed_headers, rule.max_age_seconds]
+    ] == [[toset(["https://app.example.com"]), toset(["GET", "POST"]), toset(["*"]), 60]]
+    error_message = "The origins do not reach the bucket."
   }
 
   assert {

@@ -38,6 +38,6 @@ def test_a_browser_keeps_the_answer_to_a_preflight_for_an_hour(options: Plan) ->
         for address, resource in options.resources.items()
         if address.startswith("module.api.aws_api_gateway_integration_response.preflight")
     ]
-    assert len(preflights) == 3
+    assert len(preflights) == 4
     ages = {p["response_parameters"]["method.response.header.Access-Control-Max-Age"] for p in preflights}
     assert ages == {"'3600'"}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.plans import FUNCTIONS, QUEUES, ROOT, Plan, statements
 
-ROUTES = ("put_job", "get_job", "list_jobs", "cancel_job")
+ROUTES = ("put_job", "get_job", "list_jobs", "cancel_job", "create_upload")
 BUILTIN_TYPES = ["blog-post", "listing-description", "market-update", "social-media"]
 TAGS = {"Environment": "test", "Application": "bayon-coagent", "Service": "ai-jobs"}
 
@@ -395,7 +395,7 @@ def test_the_processor_may_do_what_it_should_and_no_more(plan: Plan) -> None:
         "SendResultsAndGivenUpJobs": (["sqs:SendMessage"], [RESPONSE, REQUEST_DLQ]),
         "KeepJobs": (["dynamodb:GetItem", "dynamodb:UpdateItem"], [TABLE]),
         "StoreLargeResults": (["s3:PutObject"], [f"{OBJECTS}/results/*"]),
-        "ReadLargeInputs": (["s3:GetObject"], [f"{OBJECTS}/inputs/*"]),
+        "ReadInputs": (["s3:GetObject"], [f"{OBJECTS}/inputs/*", f"{OBJECTS}/uploads/*"]),
         "TellMissingInputs": (["s3:ListBucket"], [OBJECTS]),
         "ReadJobTypes": (READ_CONFIGURATION, [JOB_TYPES]),
         "InvokeModels": (
@@ -427,7 +427,9 @@ def test_the_jobs_api_may_do_what_it_should_and_no_more(plan: Plan) -> None:
         "SubmitReadAndCancelJobs": (["dynamodb:GetItem", "dynamodb:UpdateItem"], [TABLE]),
         "ListJobs": (["dynamodb:Query"], [f"{TABLE}/index/by-user"]),
         "EnqueueJobs": (["sqs:SendMessage"], [REQUEST]),
-        "StoreLargeInputs": (["s3:PutObject"], [f"{OBJECTS}/inputs/*"]),
+        "StoreInputs": (["s3:PutObject"], [f"{OBJECTS}/inputs/*", f"{OBJECTS}/uploads/*"]),
+        "CheckAndCopyUploads": (["s3:GetObject"], [f"{OBJECTS}/inputs/*", f"{OBJECTS}/uploads/*"]),
+        "TellMissingInputs": (["s3:ListBucket"], [OBJECTS]),
         "SignResultUrls": (["s3:GetObject"], [f"{OBJECTS}/results/*"]),
         "ReadJobTypes": (READ_CONFIGURATION, [JOB_TYPES]),
     }
@@ -446,9 +448,10 @@ def test_the_reconciler_may_do_what_it_should_and_no_more(plan: Plan) -> None:
     }
 
 
-def test_the_processor_may_list_no_more_of_the_bucket_than_the_inputs(plan: Plan) -> None:
-    condition = plan.permissions("processor")["TellMissingInputs"]["Condition"]
-    assert condition == {"StringLike": {"s3:prefix": ["inputs/*"]}}
+@pytest.mark.parametrize("function", ["processor", "jobs_api"])
+def test_no_more_of_the_bucket_may_be_listed_than_inputs_and_uploads(plan: Plan, function: str) -> None:
+    condition = plan.permissions(function)["TellMissingInputs"]["Condition"]
+    assert condition == {"StringLike": {"s3:prefix": ["inputs/*", "uploads/*"]}}
 
 
 # --- API, table, bucket, alarms, job types
@@ -486,7 +489,7 @@ def test_the_bucket_is_protected_encrypted_and_expires(plan: Plan) -> None:
     assert "module.bucket.aws_s3_bucket_policy.this[0]" in plan
     (rule,) = plan["module.bucket.aws_s3_bucket_server_side_encryption_configuration.this"]["rule"]
     assert rule["apply_server_side_encryption_by_default"][0]["sse_algorithm"] == "AES256"
-    assert plan.expirations() == {"results": 31, "inputs": 31}
+    assert plan.expirations() == {"results": 31, "inputs": 31, "uploads": 1}
 
 
 def test_each_dead_letter_queue_has_its_alarm(plan: Plan) -> None:  # R-M1
@@ -510,6 +513,13 @@ def test_the_names_in_appconfig(plan: Plan) -> None:
         "environment.this": "test",
         "deployment_strategy.at_once": "bayon-coagent-ai-jobs-test-at-once",
     }
+
+
+def test_a_listing_may_have_five_photos(plan: Plan) -> None:  # R-A2
+    """None larger than Converse accepts."""
+    given = {name: job_type["attachments"] for name, job_type in plan.job_types().items() if "attachments" in job_type}
+    photos = {"mediaTypes": ["image/png", "image/jpeg", "image/webp"], "maxCount": 5, "maxBytes": 3_750_000}
+    assert given == {"listing-description": photos}
 
 
 def test_a_builtin_job_type_uses_the_default_model(plan: Plan) -> None:  # R-J7

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
 
+from ai_jobs.service.job_type_document import read_job_type
 from tests.plans import FOLDER, FUNCTIONS, QUEUES, Plan, statements
 
+CROSS_REGION = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0001"
 
 
@@ -56,7 +59,12 @@ def test_a_queues_settings_reach_it(
     [
         pytest.param(
             "processor",
-            {"timeout": 899, "memory_size": 10240, "reserved_concurrent_executions": 1000},
+            {
+                "timeout": 899,
+                "memory_size": 10240,
+                "reserved_concurrent_executions": 1000,
+                "layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:7"],
+            },
             {
                 "batch_size": 10000,
                 "maximum_batching_window_in_seconds": 300,
@@ -79,7 +87,7 @@ def test_a_queues_settings_reach_it(
     ],
 )
 def test_a_workers_settings_reach_it(
-    given: Plan, name: str, function: dict[str, int], trigger: dict[str, object]
+    given: Plan, name: str, function: dict[str, object], trigger: dict[str, object]
 ) -> None:
     assert given.arguments(f"module.{name}.aws_lambda_function.this", function) == function
     assert given.arguments(f"module.{name}.aws_lambda_event_source_mapping.queue[0]", trigger) == trigger
@@ -118,7 +126,7 @@ def test_the_settings_of_the_bucket_reach_it(given: Plan) -> None:
     assert "module.bucket.aws_s3_bucket_policy.this[0]" not in given
     (rule,) = given["module.bucket.aws_s3_bucket_server_side_encryption_configuration.this"]["rule"]
     assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == KEY
-    assert given.expirations() == {"results": 2, "inputs": 31}
+    assert given.expirations() == {"results": 2, "inputs": 31, "uploads": 1}
 
 
 def test_the_settings_of_the_api_reach_it(given: Plan) -> None:
@@ -241,8 +249,18 @@ def test_the_callers_topics_key_addresses_and_runbooks_reach_the_alarms(given: P
     assert 'module.alarms.aws_sns_topic.this["alarms"]' not in given
 
 
-def test_a_models_price_reaches_the_processor(given: Plan) -> None:
-    assert given.variables("processor")["AI_JOB_MODEL_PRICES"] == '{"acme.model":{"input":1,"output":2.5}}'
+def test_a_models_prices_reach_the_processor(given: Plan) -> None:  # R-A3
+    """What is not given is not there: the environment has little room."""
+    assert json.loads(given.variables("processor")["AI_JOB_MODEL_PRICES"]) == {
+        "acme.model": {"input": 1, "output": 2.5},
+        "acme.large": {
+            "input": 1,
+            "output": 2,
+            "cacheRead": 0,
+            "cacheWrite": 1.25,
+            "tiers": {"flex": 0.5, "priority": 1.75},
+        },
+    }
 
 
 def test_there_are_no_saved_queries_that_nobody_wants(given: Plan) -> None:
@@ -398,6 +416,136 @@ def test_foundation_models_may_be_called_through_the_given_profile_only(without_
     assert condition == {"StringEquals": {"bedrock:InferenceProfileArn": [PROFILE]}}
 
 
+# --- What a job type can be: R-A1 to R-A5
+
+
+@pytest.fixture(scope="module")
+def of_every_kind(plans: dict[str, Plan]) -> Plan:
+    return plans["what_a_job_type_can_be"]
+
+
+def test_every_setting_of_a_type_reaches_the_document(of_every_kind: Plan) -> None:  # R-A1 R-A2 R-A3 R-A4
+    assert of_every_kind.job_types()["everything"] == {
+        "modelId": "eu.acme.large-v1:0",
+        "fallbackModelIds": ["acme.small-v1:0", "a.b", "a.c", "a.d", "a.e"],
+        "systemPrompt": "You extract data.",
+        "prompt": "{{ text }}",
+        "maxTokens": 1000,
+        "timeoutSeconds": 60,
+        "temperature": 1,
+        "topP": 0,
+        "stopSequences": ["END", " "],
+        "effort": "xhigh",
+        "serviceTier": "flex",
+        "promptCache": {"ttl": "5m"},
+        "guardrail": {"id": "abc123", "version": "1"},
+        "additionalModelRequestFields": {"top_k": 50},
+        "requestMetadata": {"team": "growth", "cost center": ""},
+        "inputSchema": {"type": "object"},
+        "outputSchema": {"type": "object", "required": ["price"]},
+        "output": {"mode": "native", "repairs": 0},
+        "attachments": {"mediaTypes": ["image/png", "application/pdf"], "maxCount": 20, "maxBytes": 25_000_000},
+    }
+
+
+def test_the_parts_of_a_setting_have_defaults(of_every_kind: Plan) -> None:  # R-A1 R-A2 R-A3
+    assert of_every_kind.job_types()["defaults"] == {
+        "modelId": "amazon.nova-lite-v1:0",
+        "prompt": "{{ text }}",
+        "maxTokens": 2048,
+        "timeoutSeconds": 120,
+        "promptCache": {"ttl": "1h"},
+        "inputSchema": {},
+        "outputSchema": {},
+        "output": {"repairs": 1},
+        "attachments": {"mediaTypes": ["text/plain"], "maxCount": 5, "maxBytes": 5_000_000},
+    }
+
+
+def test_a_handler_takes_the_place_of_the_prompt(of_every_kind: Plan) -> None:  # R-A5
+    own_code = of_every_kind.job_types()["own-code"]
+    assert (own_code["handler"], "prompt" in own_code) == ("acme_jobs.reports:summarize", False)
+    assert of_every_kind["module.processor.aws_lambda_function.this"]["layers"] == [
+        "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:7"
+    ]
+
+
+def test_the_functions_accept_every_kind_of_type(of_every_kind: Plan) -> None:
+    for name, document in of_every_kind.job_types().items():
+        assert read_job_type(name, document).name == name
+
+
+def test_a_fallback_model_may_be_called_like_any_other(of_every_kind: Plan) -> None:  # R-A4
+    permissions = may_be_called(of_every_kind)
+    assert permissions["InvokeModels"]["Resource"] == [
+        "arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0",
+        *(
+            f"arn:aws:bedrock:eu-west-1::foundation-model/{it}"
+            for it in ("acme.small-v1:0", "a.b", "a.c", "a.d", "a.e")
+        ),
+        "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.acme.large-v1:0",
+    ]
+
+
+# --- Application inference profiles: R-A3
+
+
+@pytest.fixture(scope="module")
+def with_own_profiles(plans: dict[str, Plan]) -> Plan:
+    return plans["own_inference_profiles"]
+
+
+LONG_NAME = "a--type-with-a-long-name-of-sixty-four-characters-of-the-billing"
+
+
+OWN_PROFILES = [f"arn:aws:bedrock:::{name}" for name in ("billed-large", "billed-small", "billed-middle", "long-large")]
+
+
+def test_each_model_of_a_type_has_a_profile_with_the_types_tag(with_own_profiles: Plan) -> None:  # R-A3
+    profiles = with_own_profiles.of_type("aws_bedrock_inference_profile")
+    found = {(one["tags"]["JobType"], one["model_source"][0]["copy_from"]) for one in profiles}
+    assert found == {
+        ("billed", f"{CROSS_REGION}/eu.acme.large-v1:0"),
+        ("billed", "arn:aws:bedrock:eu-west-1::foundation-model/acme.small-v1:0"),
+        ("billed", f"{CROSS_REGION}/eu.acme.middle-v1:0"),
+        (LONG_NAME, f"{CROSS_REGION}/eu.acme.large-v1:0"),
+    }
+    assert all({"Application": "acme", "Environment": "test"}.items() <= one["tags"].items() for one in profiles)
+
+
+def test_bedrock_accepts_the_names_of_the_profiles(with_own_profiles: Plan) -> None:  # R-A3
+    names = [one["name"] for one in with_own_profiles.of_type("aws_bedrock_inference_profile")]
+    assert len(set(names)) == 4
+    for name in names:
+        assert re.fullmatch(r"([0-9a-zA-Z][ _-]?)+", name), name
+        assert len(name) <= 64, name
+
+
+def test_a_type_is_told_which_profile_stands_for_which_model(with_own_profiles: Plan) -> None:  # R-A3
+    assert with_own_profiles.job_types()["billed"]["inferenceProfiles"] == {
+        "eu.acme.large-v1:0": "arn:aws:bedrock:::billed-large",
+        "acme.small-v1:0": "arn:aws:bedrock:::billed-small",
+        f"{CROSS_REGION}/eu.acme.middle-v1:0": "arn:aws:bedrock:::billed-middle",
+    }
+
+
+def test_models_with_a_profile_of_their_own_may_be_called_through_it_only(with_own_profiles: Plan) -> None:  # R-A3
+    permissions = may_be_called(with_own_profiles)
+    assert set(permissions) == {"InvokeOwnProfiles", "InvokeModelsThroughOwnProfiles"}
+    assert sorted(permissions["InvokeOwnProfiles"]["Resource"]) == sorted(OWN_PROFILES)
+    through = permissions["InvokeModelsThroughOwnProfiles"]
+    assert sorted(through["Condition"]["StringEquals"]["bedrock:InferenceProfileArn"]) == sorted(OWN_PROFILES)
+    assert sorted(through["Resource"]) == sorted(
+        f"arn:aws:bedrock:{region}::foundation-model/acme.{size}-v1:0"
+        for size in ("large", "small", "middle")
+        for region in ("*", "")
+    )
+
+
+def test_without_profiles_there_are_none(of_every_kind: Plan) -> None:  # R-A3
+    assert of_every_kind.of_type("aws_bedrock_inference_profile") == []
+
+
 # --- The rest of what api can say, which settings_given's NONE leaves no room for
 
 
@@ -435,6 +583,12 @@ def test_the_origins_reach_both_the_gateway_and_the_function(with_tokens: Plan) 
     assert origins == "https://app.example.com http://localhost:3000"
     preflight = with_tokens['module.api.aws_api_gateway_integration_response.preflight["jobs"]']
     assert preflight["response_parameters"]["method.response.header.Access-Control-Max-Age"] == "'60'"
+
+
+def test_pages_may_send_files_to_the_bucket(with_tokens: Plan) -> None:  # R-A2
+    (rule,) = with_tokens["module.bucket.aws_s3_bucket_cors_configuration.this[0]"]["cors_rule"]
+    assert sorted(rule["allowed_origins"]) == ["http://localhost:3000", "https://app.example.com"]
+    assert (sorted(rule["allowed_methods"]), rule["max_age_seconds"]) == (["GET", "POST"], 60)
 
 
 def test_the_url_is_the_domains(with_tokens: Plan) -> None:

@@ -1,10 +1,13 @@
-"""What the unit tests share: fake AWS with the system's queues and table, records, and a clock that stands still."""
+"""What the unit tests share: fake AWS with the system's queues and table, records, the API's function, and a clock that
+stands still."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,11 +29,14 @@ from moto.dynamodb.responses import DynamoHandler
 from ai_jobs.aws import clients
 from ai_jobs.aws.queues import ReceivedMessage
 from ai_jobs.cli.main import main
+from ai_jobs.contract import timestamps
+from ai_jobs.contract.api_errors import API_CODES
 from ai_jobs.contract.result import Usage
 from ai_jobs.service.conversation import Answer
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.lifecycle import INDEXES
+from ai_jobs.service.wait_slots import WaitSlots
 from processor.settings import ProcessorSettings
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -281,8 +287,17 @@ def type_document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def job_types(type_document: dict[str, Any]) -> JobTypes:
-    return JobTypes.from_document(json.dumps({"version": "v1", "jobTypes": {"greeting": type_document}}))
+def photos_document(type_document: dict[str, Any]) -> dict[str, Any]:
+    """A job type that takes files."""
+    rules = {"mediaTypes": ["image/png", "application/pdf"], "maxCount": 2, "maxBytes": 10_000}
+    prompt = "Describe{% for one in attachments %} {{ one.name }}{% endfor %} for {{ name }}."
+    return type_document | {"prompt": prompt, "attachments": rules}
+
+
+@pytest.fixture
+def job_types(type_document: dict[str, Any], photos_document: dict[str, Any]) -> JobTypes:
+    types = {"greeting": type_document, "photos": photos_document}
+    return JobTypes.from_document(json.dumps({"version": "v1", "jobTypes": types}))
 
 
 @pytest.fixture
@@ -362,3 +377,122 @@ def refusing() -> Callable[..., None]:
         client.meta.events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}", fail)
 
     return refuse
+
+
+class Context(SimpleNamespace):
+    """What Lambda passes in addition to the event."""
+
+    def get_remaining_time_in_millis(self):
+        return self.milliseconds_left
+
+
+class Api:
+    """The function behind API Gateway; calls return status and body, `headers` are those of the last response."""
+
+    def __init__(self, module, clock):
+        self.module, self.clock, self.slept, self.headers = module, clock, [], {}
+        self.authorizer = None
+        self.milliseconds_left = 29_000
+        self.while_asleep = lambda: None
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.clock.forward(seconds=seconds)
+        self.while_asleep()
+
+    def __call__(self, method, path="/jobs/job-1", body=None, headers=None, base64_encoded=False, **query):
+        is_job = path.startswith("/jobs/")
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        answer = self.module.handler(
+            {
+                "resource": "/jobs/{jobId}" if is_job else path,
+                "path": f"/behind/a/base/path{path}",  # as a custom domain may have it
+                "httpMethod": method,
+                "headers": headers,
+                "multiValueHeaders": {},
+                "queryStringParameters": {
+                    name: values[-1] if isinstance(values, list) else values for name, values in query.items()
+                }
+                or None,
+                "multiValueQueryStringParameters": {
+                    name: values if isinstance(values, list) else [values] for name, values in query.items()
+                }
+                or None,
+                "pathParameters": {"jobId": path.removeprefix("/jobs/")} if is_job else None,
+                "requestContext": {
+                    "stage": "v1",
+                    "requestId": "r",
+                    "path": f"/v1{path}",
+                    "authorizer": self.authorizer,
+                },
+                "body": text,
+                "isBase64Encoded": base64_encoded,
+            },
+            Context(
+                function_name="f",
+                memory_limit_in_mb=128,
+                invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:f",
+                aws_request_id="r",
+                milliseconds_left=self.milliseconds_left,
+            ),
+        )
+        self.headers = answer["headers"]
+        if not answer["body"]:
+            assert "Content-Type" not in answer["headers"]
+            return answer["statusCode"], None
+        assert answer["headers"]["Content-Type"] == "application/json"
+        shown = json.loads(answer["body"])
+        if "error" in shown and "jobId" not in shown:
+            assert API_CODES[shown["error"]["code"]] == answer["statusCode"]
+            assert set(shown["error"]) <= {"code", "message", "field"}
+        return answer["statusCode"], shown
+
+    def refused(self, *args, **kwargs):
+        """The status, code, and field of an error."""
+        status, shown = self(*args, **kwargs)
+        return status, shown["error"]["code"], shown["error"].get("field")
+
+
+@pytest.fixture
+def start(aws, clock, monkeypatch, job_types):
+    """Starts the function in a mode of authorization."""
+
+    def begin(authorization="AWS_IAM", max_wait_seconds=25, max_concurrent_waits=None):
+        if max_concurrent_waits:
+            monkeypatch.setenv("AI_JOB_MAX_CONCURRENT_WAITS", str(max_concurrent_waits))
+        for name, value in {
+            "AI_JOB_TABLE_NAME": aws.table,
+            "AI_JOB_BUCKET": aws.bucket,
+            "AI_JOB_REQUEST_QUEUE_URL": aws.request_queue,
+            "AI_JOB_CONFIG_APPLICATION": "a",
+            "AI_JOB_CONFIG_ENVIRONMENT": "e",
+            "AI_JOB_CONFIG_PROFILE": "p",
+            "AI_JOB_CONFIG_MAX_AGE_SECONDS": "60",
+            "AI_JOB_DEFAULT_DEADLINE_SECONDS": "21600",
+            "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900",
+            "AI_JOB_RETENTION_DAYS": "30",
+            "AI_JOB_MAX_WAIT_SECONDS": str(max_wait_seconds),
+            "AI_JOB_AUTHORIZATION": authorization,
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delitem(sys.modules, "jobs_api.handler", raising=False)
+        module = importlib.import_module("jobs_api.handler")
+        api = Api(module, clock)
+        source = SimpleNamespace(get=lambda: job_types)
+        module.api = module.JobsApi(
+            module.settings,
+            JobStore(aws.table, clock=clock),
+            source,
+            WaitSlots(aws.table, module.settings.max_concurrent_waits, clock),
+            clock=lambda: clock().timestamp(),
+            sleep=api.sleep,
+        )
+        monkeypatch.setattr(timestamps, "now", clock)
+        return api
+
+    return begin
+
+
+@pytest.fixture
+def api(start):
+    return start()

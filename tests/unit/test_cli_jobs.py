@@ -122,6 +122,63 @@ def test_a_file_with_one_job_is_submitted(cli, file, queued):
     }
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    def write(name="photo 1.png", content=PNG):
+        tmp_path.joinpath(name).write_bytes(content)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_a_job_gets_the_files_that_are_attached(cli, file, queued, picture, aws):  # R-A2
+    job = file(JOB | {"jobId": "my-job"})
+    files = ["--attach", picture(), "--attach", picture("notes.txt", "Grüße".encode())]
+    for _ in range(2):
+        result = cli("submit", *files, job)
+        assert result.exit_code == 0, result.output
+    first, second = (body["attachments"] for body in queued())
+    assert first == second, "submitted twice, it runs once"
+    assert [(one["name"], one["mediaType"], one["bytes"]) for one in first] == [
+        ("photo 1.png", "image/png", 108),
+        ("notes.txt", "text/plain", 7),
+    ]
+    stored = boto3.client("s3").get_object(Bucket=aws.bucket, Key=first[0]["key"])
+    assert (stored["Body"].read(), stored["ContentType"]) == (PNG, "image/png")
+    assert first[0]["key"].startswith("inputs/user=user-1/job=my-job/")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("page.png", b"<html>", "its content is text/html"),
+        ("empty.png", b"", "is empty"),
+        ("notes.doc", b"x", "must be one of .png"),
+    ],
+)
+def test_a_file_that_no_job_can_have_is_not_attached(cli, file, queued, picture, name, content, said):  # R-A2, R-I1
+    result = cli("submit", "--attach", picture(name, content), file(JOB))
+    assert (result.exit_code, result.stdout, queued()) == (1, "", [])
+    assert name in result.stderr
+    assert said in result.stderr
+
+
+def test_files_are_for_one_job(cli, file, queued, picture):  # R-A2
+    result = cli("submit", "--attach", picture(), file([JOB, JOB]))
+    assert (result.exit_code, queued()) == (1, [])
+    assert "--attach is for one job, and there are 2" in result.stderr
+
+
+def test_a_file_that_can_not_be_stored_is_explained(cli, file, queued, picture, refusing):  # R-A2
+    refusing(clients.get_s3_client(), "PutObject")
+    result = cli("submit", "--attach", picture(), file(JOB))
+    assert (result.exit_code, queued()) == (1, [])
+    assert "Cannot store photo 1.png in objects: S3 answered AccessDenied" in result.stderr
+
+
 def test_arrays_lines_and_standard_input_together(cli, file, queued):
     array = file([JOB | {"jobId": "a-1"}, JOB | {"jobId": "a-2"}])
     lines = file("\ufeff" + json.dumps(JOB | {"jobId": "l-1"}) + "\n\n" + json.dumps(JOB | {"jobId": "l-2"}) + "\n")

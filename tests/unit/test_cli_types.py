@@ -148,7 +148,7 @@ def test_a_misspelled_attribute_of_a_tfvars_file_is_told_with_the_nearest(check)
     ]
     assert check(TFVARS.replace("max_token", "max_tokens").replace("memory", "memory_mb"), "a.tfvars").exit_code == 0
     done = check({"job_types": {"x": {"zzz": 1}}}, "a.tfvars.json")
-    assert (done.exit_code, "it has guardrail, input_schema, max_tokens" in done.stdout) == (1, True)
+    assert (done.exit_code, "max_tokens, model_id, output" in done.stdout) == (1, True)
 
 
 def test_the_names_in_the_package_are_those_of_the_module():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ai_jobs.cli.main import main
+from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.operate.comparison import Case, Comparison, Pair, Thresholds
 from ai_jobs.operate.comparison_report import markdown
@@ -161,6 +163,16 @@ def test_an_input_that_only_the_old_version_takes_fails_the_new_one(compare, typ
     assert "INVALID_INPUT input.name" in done.stdout
 
 
+def test_the_files_of_an_input_are_in_the_folder_of_its_name(compare, calls):  # R-A6, R-A2
+    (compare.inputs / "Ada").mkdir()
+    (compare.inputs / "Ada" / "house.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    calls.answers["Converse"] = answer("Hi")
+    old = {"attachments": {"mediaTypes": ["image/png"], "maxCount": 1, "maxBytes": 100}}
+    assert compare("--concurrency", "1", old=old).exit_code == 0
+    kinds = [[next(iter(block)) for block in call["messages"][0]["content"]] for call in calls.of("Converse")]
+    assert kinds == [["image", "text"], ["image", "text"], ["text"], ["text"]]
+
+
 def test_a_busy_model_is_tried_again(compare, calls, monkeypatch):  # R-A6
     monkeypatch.setattr("ai_jobs.operate.trials.time.sleep", lambda _: None)
     busy = ClientError({"Error": {"Code": "ThrottlingException", "Message": "busy"}}, "Converse")
@@ -206,6 +218,7 @@ def test_ctrl_c_prints_what_is_finished_and_waits_for_nothing(compare, calls, tm
         (("--min-valid", "90"), "pass a number from 0 to 1, such as 0.95"),
         (("--max-cost-ratio", "0"), "above 0"),
         (("--output", "report.txt"), "pass a file that ends in .md or .json"),
+        (("--output", "nowhere/report.md"), "there is no folder nowhere. Create it first."),
         (("--from", "-", "--with", "-"), "--from and --with can't both be standard input"),
     ],
 )
@@ -249,6 +262,7 @@ def test_a_wrong_input_is_told_before_anything_is_called(compare, calls, content
 
 
 @given(st.text(), st.text())
+@example("```\n# mine\n```", "result.|\n# mine")
 def test_no_output_gets_out_of_its_block_in_the_report(old_text, new_text):
     """Whatever a model writes: the page's own lines are the same as with two harmless texts."""
     page = _page(old_text, new_text)
@@ -263,23 +277,22 @@ def test_no_output_gets_out_of_its_block_in_the_report(old_text, new_text):
     assert fence is None
     headings = [line for line in lines if line.startswith("#")]
     assert headings == ["# Job type t: two versions", "## The change", "## The inputs"]
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("| a.json")] == [8, 8]
     page.encode()
 
 
 def _page(old_text, new_text):
     document = {"modelId": "m", "prompt": "Hi", "maxTokens": 1, "timeoutSeconds": 1, "inputSchema": {"type": "object"}}
     version = TypeVersion("here", document, read_job_type("t", document))
-    trials = [
-        Trial(
-            JobResult(text, "m", Usage(1, 1), "end_turn", truncated=False),
-            None,
-            Answer(text, None, "m", Usage(1, 1), "end_turn", truncated=False),
-            1,
-            Usage(1, 1),
-            None,
-            0.1,
-        )
-        for text in (old_text, new_text)
+    case = Case("a.json", {})
+    pairs = [
+        Pair(case, 1, _trial(old_text), _trial(new_text)),
+        Pair(case, 2, _trial(old_text, JobError("OUTPUT_INVALID", old_text, new_text)), _trial(new_text)),
     ]
-    pair = Pair(Case("a.json", {}), 1, *trials)
-    return markdown(Comparison("t", version, version, [pair], 1), Thresholds())
+    return markdown(Comparison("t", version, version, pairs, 2), Thresholds())
+
+
+def _trial(text, error=None):
+    usage = Usage(1, 1)
+    result = None if error else JobResult(text, "m", usage, "end_turn", truncated=False)
+    return Trial(result, error, Answer(text, None, "m", usage, "end_turn", truncated=False), 1, usage, None, 0.1)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ai_jobs.aws import clients
 from ai_jobs.cli.main import main
+from tests import converse_stub
 
 SCHEMA = {"type": "object", "required": ["price"], "properties": {"price": {"type": "number"}}}
 NOVA = "amazon.nova-lite-v1:0"
@@ -227,6 +228,16 @@ def test_try_shows_valid_json_and_its_correction(calls, types_file, type_documen
     assert done.stdout.endswith('\n{\n  "price": 7\n}\n')
 
 
+def test_a_stand_in_for_bedrock_can_be_called(monkeypatch, types_file, type_document, input_file):  # R-A6
+    source = types_file(data=type_document | {"outputSchema": SCHEMA, "prompt": "{{ name }} answers=broken,200"})
+    with converse_stub.running() as stub:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", stub.endpoint_url)
+        done = run("try", "data", "--input", input_file({"name": "Ada"}), "--from", source, "--json")
+    assert stub.history("Ada answers=broken,200") == ["broken", "200"]
+    found = json.loads(done.stdout)
+    assert (found["status"], found["modelCalls"], list(found["result"]["json"])) == ("completed", 2, ["price"])
+
+
 def test_a_failed_try_exits_with_1_and_still_tells_its_cost(calls, types_file, type_document, input_file):  # R-A6
     calls.answers["Converse"] = answer("{}")
     source = types_file(data=type_document | {"outputSchema": SCHEMA})
@@ -256,6 +267,55 @@ def test_try_says_that_it_waits_for_a_busy_model(calls, types_file, input_file, 
     done = run("try", "greeting", "--input", input_file({"name": "Ada"}), "--from", types_file())
     assert done.exit_code == 0
     assert f"Trying again in {slept[0]} s ..." in done.stderr
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+PHOTO = {
+    "prompt": "{{ attachments[0].name }}",
+    "attachments": {"mediaTypes": ["image/png"], "maxCount": 1, "maxBytes": 100},
+}
+
+
+def test_files_go_with_the_input(calls, types_file, type_document, input_file, tmp_path):  # R-A6, R-A2
+    calls.answers["Converse"] = answer("A house")
+    (tmp_path / "house.png").write_bytes(PNG)
+    source = types_file(photo=type_document | PHOTO)
+    options = (
+        "photo",
+        "--input",
+        input_file({"name": "Ada"}),
+        "--from",
+        source,
+        "--attach",
+        str(tmp_path / "house.png"),
+    )
+    assert run("render", *options).stdout.endswith("--- user ---\nhouse.png\n")
+    assert run("try", *options).exit_code == 0
+    (call,) = calls.of("Converse")
+    assert call["messages"][0]["content"] == [
+        {"image": {"format": "png", "source": {"bytes": PNG}}},
+        {"text": "house.png"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "job_type", "found"),
+    [
+        ("a.png", b"PK\x03\x04", "photo", 'a.png ("a.png") is not image/png'),
+        ("a.png", b"", "photo", "'a.png' is empty"),
+        ("a.png", PNG + bytes(100), "photo", "takes at most 100"),
+        ("a.bmp", PNG, "photo", "'a.bmp' is not a file that a job can have: it must be one of"),
+        ("a.txt", b"hello", "photo", "attachments.0 is a file of type"),
+        ("a.png", PNG, "greeting", "takes no files"),
+    ],
+)
+@pytest.mark.parametrize("command", ["render", "try"])
+def test_a_wrong_file_is_told(types_file, type_document, input_file, tmp_path, name, content, job_type, found, command):
+    (tmp_path / name).write_bytes(content)
+    source = types_file(photo=type_document | PHOTO)
+    options = ("--input", input_file({"name": "Ada"}), "--from", source, "--attach", str(tmp_path / name))
+    done = run(command, job_type, *options)  # R-A6
+    assert (done.exit_code, found in done.stderr.replace("\n", " ")) == (1, True)
 
 
 @pytest.mark.parametrize("command", ["render", "try"])

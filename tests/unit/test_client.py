@@ -32,6 +32,7 @@ from ai_jobs import (
     JobsClient,
     NotAllowedError,
     SigV4Auth,
+    UnexpectedAnswerError,
     WaitTimeoutError,
 )
 from ai_jobs.client import asynchronous, calls, sync, waiting
@@ -538,3 +539,87 @@ def test_a_missing_extra_is_named() -> None:
     done = _run("from ai_jobs.cli.start import main; main()")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "ai-jobs needs click: install the command with: pip install 'ai-jobs[cli]'\n"
+
+
+# Files
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "Grundriß 1.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100)
+    return path
+
+
+def test_a_file_is_uploaded_without_the_callers_credentials_and_named_by_a_job(
+    api: FakeJobsApi, make: Any, photo: Path
+) -> None:  # R-A2
+    with make(api.url, BearerAuth("secret"), api_key="key") as client:
+        attachment = client.upload(photo, user_id="user-1", job_type="echo")
+        job = client.submit("echo", TEXT, attachments=[attachment], user_id="user-1")
+    assert attachment.key.startswith("uploads/user=user-1/")
+    assert (attachment.name, attachment.media_type) == (photo.name, "image/png")
+    assert attachment.bytes == len(photo.read_bytes())
+    assert api.files == {attachment.key: photo.read_bytes()}
+    form, stored, put = api.headers
+    assert form["authorization"] == put["authorization"] == "Bearer secret"
+    assert {"authorization", "x-api-key"}.isdisjoint(stored)
+    named = {"key": attachment.key, "name": photo.name, "mediaType": "image/png"}
+    assert api.bodies[job.job_id]["attachments"] == [named]
+
+
+def test_a_job_without_files_says_nothing_about_files(api: FakeJobsApi, make: Any) -> None:  # R-A2
+    with make(api.url) as client:
+        job = client.submit("echo", TEXT, attachments=[])
+    assert "attachments" not in api.bodies[job.job_id]
+
+
+def test_the_upload_is_retried_like_a_request(api: FakeJobsApi, make: Any, photo: Path) -> None:  # R-A2
+    slow_down = (503, {}, b"<Error><Code>SlowDown</Code><Message>later</Message></Error>")
+    api.faults.extend([error(503, "STORE_UNAVAILABLE"), None, slow_down, LOST])
+    with make(api.url) as client:
+        attachment = client.upload(str(photo))
+    assert api.files == {attachment.key: photo.read_bytes()}
+
+
+def test_what_s3_refuses_is_said_in_its_words(api: FakeJobsApi, make: Any, photo: Path) -> None:  # R-A2
+    refusal = b'<?xml version="1.0"?>\n<Error><Code>EntityTooLarge</Code><Message>too large</Message></Error>'
+    api.faults.extend([None, (400, {"content-type": "application/xml"}, refusal)])
+    with make(api.url) as client, pytest.raises(BadRequestError, match="S3 refused the request: too large") as caught:
+        client.upload(photo)
+    assert caught.value.code == "EntityTooLarge"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("empty.png", b"", "is empty"),
+        ("large.png", b"x" * 1001, "over 1000 bytes"),
+        ("notes.doc", b"x", "one of .png"),
+        ("missing.png", None, "can't be read: No such file"),
+        ("folder.png", (), "can't be read: Is a directory"),
+    ],
+)
+def test_a_file_that_no_job_can_have_is_not_sent(
+    api: FakeJobsApi, make: Any, tmp_path: Path, name: str, content: Any, problem: str
+) -> None:  # R-A2, R-I1
+    api.max_bytes = 1000
+    if content == ():
+        (tmp_path / name).mkdir()
+    elif content is not None:
+        (tmp_path / name).write_bytes(content)
+    with make(api.url) as client, pytest.raises(InvalidArgumentError, match=problem):
+        client.upload(tmp_path / name)
+    assert api.files == {}
+
+
+def test_something_else_than_a_file_is_no_attachment(api: FakeJobsApi, make: Any) -> None:  # R-I1
+    with make(api.url) as client, pytest.raises(InvalidArgumentError, match="pass what `upload` returns"):
+        client.submit("echo", TEXT, attachments=["photo.png"])
+
+
+def test_a_response_that_is_no_form_is_unexpected(api: FakeJobsApi, make: Any, photo: Path) -> None:
+    for wrong in ({}, {"attachment": {"key": "k"}, "url": "file:///etc", "fields": {}, "maxBytes": 5}):
+        api.faults.append(answer(201, wrong))
+        with make(api.url) as client, pytest.raises(UnexpectedAnswerError, match="not a form"):
+            client.upload(photo)

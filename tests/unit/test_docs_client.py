@@ -16,10 +16,13 @@ TEXT = Path(__file__).parents[2].joinpath("docs/client.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
-def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("living-room.jpg").write_bytes(b"\xff\xd8\xff")
     monkeypatch.setattr(waiting, "_FIRST_PAUSE_SECONDS", 0.001)
     api = FakeJobsApi()
     api.looks.default_factory = lambda: 0
+    api.results["listing-facts"] = RESULT | {"json": {"city": "Cascais", "pool": True}}
     with served(api):
         monkeypatch.setenv("AI_JOBS_API_URL", api.url)
         names: dict[str, Any] = {"__name__": "example"}
@@ -29,9 +32,10 @@ def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             printed.append(capsys.readouterr().out)
         for made in ("signed", "with_token", "with_header", "with_key"):
             names[made].close()
-    assert len(EXAMPLES) == 6
-    one, many, listed, asynchronous, auth, errors = printed
+    assert len(EXAMPLES) == 7
+    one, facts, many, listed, asynchronous, auth, errors = printed
     assert one == f"{RESULT['text']}\n"
+    assert facts == "Cascais\n"
     assert many.count(RESULT["text"]) == 2
     assert many.count("cancelled None") == 1
     assert listed.count("social-media") == 3

@@ -132,7 +132,7 @@ def _nothing_is_sent(monkeypatch):
     monkeypatch.setattr(processor_batch, "change_visibility_of_all", lambda *args: [])
 
 
-def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result, record, monkeypatch):
+def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, answer, record, monkeypatch):
     class Store:
         """Claims, refuses and fails as it likes."""
 
@@ -162,7 +162,7 @@ def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, result,
         Budget("none"),
         lambda: job_types,
         clock() + timedelta(minutes=15),
-        lambda *args: result,
+        lambda *args: answer,
         clock,
     )
     source = SimpleNamespace(get=lambda: job_types)

@@ -11,7 +11,7 @@ import pytest
 
 from ai_jobs.contract.errors import ErrorClass, JobError, MisconfiguredError
 from ai_jobs.contract.result import Usage
-from ai_jobs.handlers import Attachment, Context, GiveUp, InvalidInput, Job, RetryLater
+from ai_jobs.handlers import Context, GiveUp, InvalidInput, Job, RetryLater
 from ai_jobs.service.conversation import Answer
 from ai_jobs.service.handler_code import check_handler, find_handler
 from ai_jobs.service.handler_context import HandlerContext, HandlerEnded, Returned
@@ -44,7 +44,8 @@ def test_a_handler_gets_its_job(caplog):  # R-A5
     (job,) = seen
     assert job.input == {"name": "Ada", "tone": "plain"}, "with the schema's defaults"
     assert (job.user_id, job.attempt, job.job_type) == ("user-1", 2, "test")
-    assert job.attachments == (Attachment("photo.JPG", "image/jpeg", 3), Attachment("notes.txt", "text/plain", 1))
+    seen_of_files = [(one.name, one.media_type, one.bytes) for one in job.attachments]
+    assert seen_of_files == [("photo.JPG", "image/jpeg", 3), ("notes.txt", "text/plain", 1)]
     assert job.created_at < job.deadline_at
     assert result.json == {"attachments": ["photo.JPG", "notes.txt"]}
     assert result.to_document() == {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import importlib
 import json
-import sys
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -14,11 +13,10 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from ai_jobs import AIJobResultMessage, JobError
+from ai_jobs import AIJobResultMessage, JobError, JobResult, Usage
 from ai_jobs.aws import clients
 from ai_jobs.aws.queues import receive_messages
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.api_errors import API_CODES
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.job_store import JobStore
 from ai_jobs.service.job_types import JobTypes
@@ -44,125 +42,6 @@ OPEN = {
 }
 
 
-class Context(SimpleNamespace):
-    """What Lambda passes in addition to the event."""
-
-    def get_remaining_time_in_millis(self):
-        return self.milliseconds_left
-
-
-class Api:
-    """The function behind API Gateway; calls return status and body, `headers` are those of the last response."""
-
-    def __init__(self, module, clock):
-        self.module, self.clock, self.slept, self.headers = module, clock, [], {}
-        self.authorizer = None
-        self.milliseconds_left = 29_000
-        self.while_asleep = lambda: None
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.clock.forward(seconds=seconds)
-        self.while_asleep()
-
-    def __call__(self, method, path="/jobs/job-1", body=None, headers=None, base64_encoded=False, **query):
-        is_job = path != "/jobs"
-        text = body if isinstance(body, str) or body is None else json.dumps(body)
-        answer = self.module.handler(
-            {
-                "resource": "/jobs/{jobId}" if is_job else "/jobs",
-                "path": f"/behind/a/base/path{path}",  # as a custom domain may have it
-                "httpMethod": method,
-                "headers": headers,
-                "multiValueHeaders": {},
-                "queryStringParameters": {
-                    name: values[-1] if isinstance(values, list) else values for name, values in query.items()
-                }
-                or None,
-                "multiValueQueryStringParameters": {
-                    name: values if isinstance(values, list) else [values] for name, values in query.items()
-                }
-                or None,
-                "pathParameters": {"jobId": path.removeprefix("/jobs/")} if is_job else None,
-                "requestContext": {
-                    "stage": "v1",
-                    "requestId": "r",
-                    "path": f"/v1{path}",
-                    "authorizer": self.authorizer,
-                },
-                "body": text,
-                "isBase64Encoded": base64_encoded,
-            },
-            Context(
-                function_name="f",
-                memory_limit_in_mb=128,
-                invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:f",
-                aws_request_id="r",
-                milliseconds_left=self.milliseconds_left,
-            ),
-        )
-        self.headers = answer["headers"]
-        if not answer["body"]:
-            assert "Content-Type" not in answer["headers"]
-            return answer["statusCode"], None
-        assert answer["headers"]["Content-Type"] == "application/json"
-        shown = json.loads(answer["body"])
-        if "error" in shown and "jobId" not in shown:
-            assert API_CODES[shown["error"]["code"]] == answer["statusCode"]
-            assert set(shown["error"]) <= {"code", "message", "field"}
-        return answer["statusCode"], shown
-
-    def refused(self, *args, **kwargs):
-        """The status, code, and field of an error."""
-        status, shown = self(*args, **kwargs)
-        return status, shown["error"]["code"], shown["error"].get("field")
-
-
-@pytest.fixture
-def start(aws, clock, monkeypatch, job_types):
-    """Starts the function in a mode of authorization."""
-
-    def begin(authorization="AWS_IAM", max_wait_seconds=25, max_concurrent_waits=None):
-        if max_concurrent_waits:
-            monkeypatch.setenv("AI_JOB_MAX_CONCURRENT_WAITS", str(max_concurrent_waits))
-        for name, value in {
-            "AI_JOB_TABLE_NAME": aws.table,
-            "AI_JOB_BUCKET": aws.bucket,
-            "AI_JOB_REQUEST_QUEUE_URL": aws.request_queue,
-            "AI_JOB_CONFIG_APPLICATION": "a",
-            "AI_JOB_CONFIG_ENVIRONMENT": "e",
-            "AI_JOB_CONFIG_PROFILE": "p",
-            "AI_JOB_CONFIG_MAX_AGE_SECONDS": "60",
-            "AI_JOB_DEFAULT_DEADLINE_SECONDS": "21600",
-            "AI_JOB_VISIBILITY_TIMEOUT_SECONDS": "900",
-            "AI_JOB_RETENTION_DAYS": "30",
-            "AI_JOB_MAX_WAIT_SECONDS": str(max_wait_seconds),
-            "AI_JOB_AUTHORIZATION": authorization,
-        }.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delitem(sys.modules, "jobs_api.handler", raising=False)
-        module = importlib.import_module("jobs_api.handler")
-        api = Api(module, clock)
-        source = SimpleNamespace(get=lambda: job_types)
-        module.api = module.JobsApi(
-            module.settings,
-            JobStore(aws.table, clock=clock),
-            source,
-            WaitSlots(aws.table, module.settings.max_concurrent_waits, clock),
-            clock=lambda: clock().timestamp(),
-            sleep=api.sleep,
-        )
-        monkeypatch.setattr(timestamps, "now", clock)
-        return api
-
-    return begin
-
-
-@pytest.fixture
-def api(start):
-    return start()
-
-
 @pytest.fixture
 def claimed(store, clock, body):
     job = ReceivedJob.parse(body(traceId="t-1"), {}, "m", clock())
@@ -183,7 +62,9 @@ def work(aws, store, clock):
 
 
 @pytest.fixture
-def complete(store, clock, result):
+def complete(store, clock):
+    result = JobResult("Hello, Ada.", "amazon.nova-lite-v1:0", Usage(12, 5), "end_turn", truncated=False)
+
     def finish(job_id="job-1", **fields):
         fields = fields or {"result": result.to_document()}
         message = AIJobResultMessage(job_id, "user-1", "greeting", "completed", timestamp=clock(), **fields)
@@ -449,7 +330,7 @@ def test_a_repeat_has_the_same_answer_though_the_type_has_changed(api, aws, mess
     body = GOOD | {"input": {"name": "x" * size}}
     first = api("PUT", f"/jobs/{ID}", body)
     changed = JobError("INVALID_INPUT", "input.city is missing", "input.city")
-    job_type = SimpleNamespace(prepare=lambda _: (_ for _ in ()).throw(changed))
+    job_type = SimpleNamespace(prepare=lambda *_: (_ for _ in ()).throw(changed))
     monkeypatch.setattr(api.module.api._job_types, "get", lambda: SimpleNamespace(get=lambda name: job_type))
     assert api("PUT", f"/jobs/{ID}", body) == first
     assert api.refused("PUT", f"/jobs/{OTHER_ID}", body) == (400, "INVALID_INPUT", "input.city")
@@ -615,7 +496,7 @@ def test_no_number_breaks_the_function(api, job_types, type_document, number, mo
 def test_numbers_that_take_more_room_than_they_came_with_are_too_large(api, known, monkeypatch):
     """3.9 MB of `1e15` are 15 MB when each is written out as 1000000000000000.0."""
     if not known:
-        monkeypatch.setattr(api.module.api, "_refusal_of_type", lambda _: None)
+        monkeypatch.setattr(api.module.api, "_check", lambda *_: None)
     body = json.dumps(GOOD).replace('"Ada"', f"[{','.join(['1e15'] * 780_000)}]")
     assert len(body) < 4_000_000
     assert api.refused("PUT", f"/jobs/{ID}", body) == (413, "REQUEST_TOO_LARGE", "input")

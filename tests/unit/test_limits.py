@@ -22,6 +22,8 @@ MODULE = ROOT / "modules/ai-jobs"
 
 JOB_TYPES = json.loads(ROOT.joinpath("modules/job-types/document.schema.json").read_text("utf-8"))["properties"]
 (TYPE_PATTERN, TYPE_SCHEMA), *_ = JOB_TYPES["jobTypes"]["patternProperties"].items()
+CHOICES = CONTRACT["model_settings"]
+TYPE = TYPE_SCHEMA["properties"]
 EVENT = json.loads(ROOT.joinpath("docs/schemas/job-event.json").read_text("utf-8"))["$defs"]["detail"]["properties"]
 SCHEMAS = contract.SCHEMAS
 PARAMETERS = {
@@ -83,6 +85,7 @@ def test_a_pattern_has_no_anchors(name):
         pytest.param(EVENT["traceId"]["pattern"], "trace_id", id="event traceId"),
         pytest.param(EVENT["error"]["properties"]["code"]["pattern"], "error_code", id="event error.code"),
         pytest.param(TYPE_PATTERN, "job_type", id="AppConfig job type"),
+        pytest.param(TYPE["handler"]["pattern"], "handler", id="AppConfig handler"),
     ],
 )
 def test_patterns_agree(found, name):
@@ -104,13 +107,45 @@ def test_the_path_of_a_job_ends_with_its_id():
         pytest.param(SCHEMAS["JobPut"]["properties"]["delaySeconds"], "delay_seconds", id="openapi delaySeconds"),
         pytest.param(PARAMETERS["wait"], "wait_seconds", id="openapi wait"),
         pytest.param(PARAMETERS["limit"], "page_size", id="openapi limit"),
-        pytest.param(TYPE_SCHEMA["properties"]["maxTokens"], "model_max_tokens", id="AppConfig maxTokens"),
-        pytest.param(TYPE_SCHEMA["properties"]["temperature"], "model_temperature", id="AppConfig temperature"),
-        pytest.param(TYPE_SCHEMA["properties"]["timeoutSeconds"], "model_timeout_seconds", id="AppConfig timeout"),
+        pytest.param(TYPE["maxTokens"], "model_max_tokens", id="AppConfig maxTokens"),
+        pytest.param(TYPE["temperature"], "model_temperature", id="AppConfig temperature"),
+        pytest.param(TYPE["topP"], "model_top_p", id="AppConfig topP"),
+        pytest.param(TYPE["timeoutSeconds"], "model_timeout_seconds", id="AppConfig timeout"),
+        pytest.param(TYPE["output"]["properties"]["repairs"], "output_repairs", id="AppConfig repairs"),
+        pytest.param(TYPE["attachments"]["properties"]["maxCount"], "attachment_count", id="AppConfig maxCount"),
+        pytest.param(TYPE["attachments"]["properties"]["maxBytes"], "attachment_bytes", id="AppConfig maxBytes"),
     ],
 )
 def test_ranges_agree(schema, name):
     assert bounds(schema) == (LIMITS[name]["min"], LIMITS[name]["max"])
+
+
+@pytest.mark.parametrize(
+    ("key", "maximum", "name"),
+    [
+        ("fallbackModelIds", "maxItems", "fallback_models"),
+        ("stopSequences", "maxItems", "stop_sequences"),
+        ("requestMetadata", "maxProperties", "request_metadata"),
+    ],
+)
+def test_the_longest_lists_of_a_job_type_agree(key, maximum, name):
+    assert TYPE[key][maximum] == LIMITS[name]["max"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "choices"),
+    [
+        pytest.param(TYPE["effort"], CHOICES["efforts"], id="effort"),
+        pytest.param(TYPE["serviceTier"], CHOICES["service_tiers"], id="serviceTier"),
+        pytest.param(TYPE["promptCache"]["properties"]["ttl"], CHOICES["prompt_cache_ttls"], id="ttl"),
+        pytest.param(TYPE["output"]["properties"]["mode"], CHOICES["output_modes"], id="mode"),
+        pytest.param(
+            TYPE["attachments"]["properties"]["mediaTypes"]["items"], list(CONTRACT["media_types"]), id="mediaTypes"
+        ),
+    ],
+)
+def test_the_choices_of_a_job_type_agree(schema, choices):
+    assert schema["enum"] == choices
 
 
 def test_a_page_has_the_default_size():
@@ -184,9 +219,9 @@ VARIABLES = {
 OTHERWISE_CHECKED = {
     "alarms": names_in(RANGES["threshold_limits"]),
     "api": {"throttling_rate_limit", "result_ttl_seconds", "rate_limit", "burst_limit", "limit", "max_age_seconds"},
-    "job_types": {"temperature"},
+    "job_types": names_in(RANGES["job_type_fractions"]),
     "logs": {"retention_days"},
-    "model_prices": {"input", "output"},
+    "model_prices": {"input", "output", "cache_read", "cache_write"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import openapi_spec_validator
@@ -12,12 +13,12 @@ from ai_jobs.aws.queues import MAX_DELAY_SECONDS
 from ai_jobs.contract import job_view, rules, timestamps
 from ai_jobs.contract.api_errors import API_CODES
 from ai_jobs.contract.errors import CODES, ErrorClass, error_body
-from ai_jobs.contract.limits import LIMITS
+from ai_jobs.contract.limits import LIMITS, MEDIA_TYPES
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.contract.row import JobStatus
 from ai_jobs.contract.rules import MAX_DEADLINE_SECONDS
 from ai_jobs.service.lifecycle import BY_USER
-from jobs_api import routes
+from jobs_api import attachments, routes
 from jobs_api.settings import AUTHORIZATION_MODES, MAX_WAIT_SECONDS, TOKEN_MODES
 from tests import contract
 
@@ -30,7 +31,7 @@ def test_the_document_is_valid_in_every_mode(mode):
     openapi_spec_validator.validate(contract.DOCUMENT)
     document = contract.in_mode(mode)
     openapi_spec_validator.validate(document)
-    for name in ("JobRequest", "JobPut"):
+    for name in ("JobRequest", "JobPut", "UploadRequest"):
         schema = document["components"]["schemas"][name]
         assert ("userId" in schema["properties"], "userId" in schema["required"]) == (mode not in TOKEN_MODES,) * 2
     (user,) = [p for p in contract.operations()["GET", "/jobs"]["parameters"] if p.get("name") == "userId"]
@@ -109,9 +110,13 @@ def test_a_job_has_the_fields_of_the_view():  # R-J6
 
 
 def test_a_result_has_the_documented_fields():  # R-J4
-    result = JobResult("text", "model", Usage(1, 2), "end_turn", False).to_document()
-    assert contract.schema_problems({"$ref": "#/components/schemas/Result"}, result) == []
-    assert set(SCHEMAS["ModelResult"]["properties"]) == set(result) == set(SCHEMAS["ModelResult"]["required"])
+    result = JobResult("text", "model", Usage(1, 2), "end_turn", False)
+    everything = replace(result, usage=Usage(1, 2, 3, 4), model_calls=2, service_tier="flex", estimated_cost=0.1)
+    as_json = replace(everything, json={"a": 1}).to_document()
+    for document in (result.to_document(), everything.to_document(), as_json):
+        assert contract.schema_problems({"$ref": "#/components/schemas/ModelResult"}, document) == []
+    assert set(SCHEMAS["ModelResult"]["properties"]) == set(everything.to_document()) | set(as_json)
+    assert set(SCHEMAS["Usage"]["properties"]) == set(as_json["usage"])
     assert contract.schema_problems({"$ref": "#/components/schemas/Result"}, {"content": "x", "text": 7}) == []
 
 
@@ -158,6 +163,21 @@ def test_limits_are_those_of_the_code():
     assert put["delaySeconds"]["maximum"] == MAX_DELAY_SECONDS
     assert put["deadlineSeconds"]["maximum"] == SCHEMAS["DeadlineSeconds"]["maximum"] == MAX_DEADLINE_SECONDS
     assert set(put) == {"userId", *routes._JOB_FIELDS}
+
+
+def test_files_are_described_as_they_are_checked():  # R-A2
+    for name in ("JobRequest", "JobPut"):
+        assert SCHEMAS[name]["properties"]["attachments"]["maxItems"] == LIMITS["attachment_count"].max
+    names, size = SCHEMAS["FileName"], SCHEMAS["UploadForm"]["properties"]["maxBytes"]
+    assert (names["minLength"], names["maxLength"]) == bounds_of("attachment_name_characters")
+    assert (size["minimum"], size["maximum"]) == bounds_of("attachment_bytes")
+    assert SCHEMAS["MediaType"]["enum"] == list(MEDIA_TYPES)
+    assert set(SCHEMAS["UploadRequest"]["properties"]) == {"userId", *attachments._UPLOAD_FIELDS}
+    assert set(SCHEMAS["Attachment"]["properties"]) == set(attachments._FIELDS)
+
+
+def bounds_of(limit):
+    return LIMITS[limit].min, LIMITS[limit].max
 
 
 def test_the_table_of_errors_in_the_reference_is_the_list_of_codes():

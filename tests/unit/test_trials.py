@@ -41,7 +41,7 @@ def trial(calls, type_document):
         script = iter(answers)
         calls.answers["Converse"] = lambda _: next(script)
         job_type = read_job_type("greeting", type_document | changes)
-        return try_input(job_type, job_input or {"name": "Ada"}, PRICES, lambda *pause: run.pauses.append(pause))
+        return try_input(job_type, job_input or {"name": "Ada"}, PRICES, pause=lambda *pause: run.pauses.append(pause))
 
     run.pauses = []
     run.models = lambda: [call["modelId"] for call in calls.of("Converse")]

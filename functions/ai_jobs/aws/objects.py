@@ -13,7 +13,7 @@ from ai_jobs.aws.errors import reported_as_job_error
 from ai_jobs.contract import documents, timestamps
 from ai_jobs.contract.body import checked_json, json_object
 from ai_jobs.contract.errors import JobError, shown
-from ai_jobs.contract.locations import input_prefix, job_result_prefix, result_prefix
+from ai_jobs.contract.locations import input_prefix, job_input_prefix, job_result_prefix, result_prefix, upload_prefix
 from ai_jobs.contract.request import AIJobMessage
 from ai_jobs.contract.rules import MAX_INPUT_BYTES
 
@@ -59,7 +59,7 @@ def input_location(bucket: str, message: AIJobMessage) -> dict[str, Any]:
     if len(content) > MAX_INPUT_BYTES:
         rule = f"At most {MAX_INPUT_BYTES} are allowed, with numbers written out (1e15 takes 18 bytes)"
         raise ValueError(f"The input has {len(content)} bytes. {rule}. Shorten it.")
-    key = f"{input_prefix(message.user_id)}job={message.job_id}/{hashlib.sha256(content).hexdigest()}.json"
+    key = f"{job_input_prefix(message.user_id, message.job_id)}{hashlib.sha256(content).hexdigest()}.json"
     return {"bucket": bucket, "key": key, "bytes": len(content)}
 
 
@@ -126,7 +126,7 @@ def signed_url(location: dict[str, Any], clock: Callable[[], datetime] = timesta
 
 
 def erase_objects_of(bucket: str, user_id: str) -> int:
-    """Delete every input and result of a user. After a failure, run it again: it continues with what is left.
+    """Delete every upload, input, and result of a user. After a failure, run it again: it continues with what is left.
 
     Returns:
         How many objects were deleted.
@@ -135,7 +135,8 @@ def erase_objects_of(bucket: str, user_id: str) -> int:
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
     """
     with reported_as_job_error("S3"):
-        return sum(_delete_all(bucket, prefix) for prefix in (result_prefix(user_id), input_prefix(user_id)))
+        prefixes = (result_prefix(user_id), input_prefix(user_id), upload_prefix(user_id))
+        return sum(_delete_all(bucket, prefix) for prefix in prefixes)
 
 
 def _delete_all(bucket: str, prefix: str) -> int:

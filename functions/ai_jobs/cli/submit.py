@@ -41,6 +41,14 @@ _IN_THE_AIR = 2 * _SENDERS
 )
 @click.option("--user", "user_id", metavar="ID", help="The userId of jobs that omit it.")
 @click.option("--type", "job_type", metavar="TYPE", help="The jobType of jobs that omit it.")
+@click.option(
+    "--attach",
+    "attached",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file for the job (repeatable). Submit one job at a time then.",
+)
 @click.option("--wait", "then_wait", is_flag=True, help="Wait until the jobs have ended, like `ai-jobs wait`.")
 @timeout_option
 @json_option
@@ -50,6 +58,7 @@ def submit(
     files: Sequence[str],
     user_id: str | None,
     job_type: str | None,
+    attached: Sequence[str],
     then_wait: bool,
     timeout_seconds: float,
     as_json: bool,
@@ -68,15 +77,25 @@ def submit(
         raise click.UsageError(f"{twice[0]} is named twice, and its jobs would run twice: pass it once")
     environment = source.load()
     environment.need("request_queue_url")
+    attach = _attaching(attached, environment) if attached else None
     store = store_of(environment) if then_wait else None
     with _opened(files) as contents:
         # Twice through the files, one job at a time: they may be larger than memory.
         jobs = WrittenJobs(contents, user_id, job_type)
         total = _check(jobs, environment.get("bucket_name"))
-        job_ids = _send(jobs, total, environment, as_json=as_json, quiet=then_wait)
+        if attach and total > 1:
+            raise Problem(f"--attach is for one job, and there are {total}: submit the jobs with files one by one")
+        job_ids = _send(jobs, total, environment, attach, as_json=as_json, quiet=then_wait)
     if store:
         say(f"submitted {len(job_ids)} jobs")
         wait_for(store, job_ids, timeout_seconds, as_json=as_json)
+
+
+def _attaching(paths: Sequence[str], environment: Environment) -> Callable[[AIJobMessage], AIJobMessage]:
+    """Returns what adds the files to a job. Raises Problem if they can't be attached to any."""
+    from ai_jobs.cli.attachments import read_files, with_files
+
+    return partial(with_files, files=read_files(paths), bucket=environment.need("bucket_name"))
 
 
 @contextmanager
@@ -118,10 +137,19 @@ def _check(jobs: Iterable[WrittenJob], bucket: str | None) -> int:
     return total
 
 
-def _send(jobs: Iterable[WrittenJob], total: int, environment: Environment, *, as_json: bool, quiet: bool) -> list[str]:
+def _send(
+    jobs: Iterable[WrittenJob],
+    total: int,
+    environment: Environment,
+    attach: Callable[[AIJobMessage], AIJobMessage] | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> list[str]:
     """Send all jobs, print what was sent, and return their ids.
 
     Args:
+        attach: adds files to a job.
         quiet: print nothing if all were sent.
 
     Raises:
@@ -132,7 +160,8 @@ def _send(jobs: Iterable[WrittenJob], total: int, environment: Environment, *, a
     queue_url, bucket = environment.need("request_queue_url"), environment.get("bucket_name")
     # Only as many as were checked: a file may have grown since.
     checked = itertools.islice(jobs, total)
-    sending = _Sending(checked, partial(send_ai_job_request, queue_url=queue_url, bucket=bucket))
+    send = partial(send_ai_job_request, queue_url=queue_url, bucket=bucket)
+    sending = _Sending(checked, (lambda message: send(attach(message))) if attach else send)
     try:
         with progress() as bar:
             task = bar.add_task("submitting", total=total)

@@ -47,8 +47,8 @@ def seconds_of(value: object, job_id: str | None = None) -> float:
     return value
 
 
-def json_of(body: Mapping[str, Any], job_id: str) -> bytes:
-    """The body of a submission as JSON."""
+def json_of(body: Mapping[str, Any], job_id: str | None = None) -> bytes:
+    """The body of a request as JSON."""
     try:
         return json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -57,4 +57,5 @@ def json_of(body: Mapping[str, Any], job_id: str) -> bytes:
         reason = "it is nested too deeply"
     except (TypeError, ValueError) as error:
         reason = str(error)
-    raise InvalidArgumentError(f"the job can't be written as JSON: {reason}", job_id)
+    what = "job" if job_id else "request"
+    raise InvalidArgumentError(f"the {what} can't be written as JSON: {reason}", job_id)

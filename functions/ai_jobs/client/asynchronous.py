@@ -11,6 +11,7 @@ from ai_jobs.client.arguments import id_of
 from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import Core, list_filters, submit_options
 from ai_jobs.client.exceptions import ClientClosedError
+from ai_jobs.client.files import read_local_file
 from ai_jobs.client.into import check_class, result_into
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
@@ -25,10 +26,12 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
+    import os
     from types import TracebackType
     from uuid import UUID
 
     from ai_jobs.client.job import Job
+    from ai_jobs.contract.attachments import Attachment
     from ai_jobs.contract.result import JobResult
 
 T = TypeVar("T")
@@ -57,6 +60,7 @@ class AsyncJobsClient:
         job_type: str,
         input: Mapping[str, Any],  # noqa: A002 - the field's name in the API
         *,
+        attachments: Iterable[Attachment] = (),
         user_id: str | None = None,
         job_id: str | UUID | None = None,
         trace_id: str | None = None,
@@ -64,8 +68,20 @@ class AsyncJobsClient:
         delay_seconds: int | None = None,
     ) -> Job:
         """Like `JobsClient.submit`."""
-        options = submit_options(user_id, trace_id, deadline_seconds, delay_seconds)
+        options = submit_options(attachments, user_id, trace_id, deadline_seconds, delay_seconds)
         return await self._run(self._core.submit(job_type, input, job_id, options))
+
+    async def upload(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        media_type: str | None = None,
+        job_type: str | None = None,
+        user_id: str | None = None,
+    ) -> Attachment:
+        """Like `JobsClient.upload`; a thread reads the file."""
+        file = await asyncio.to_thread(read_local_file, path, media_type)
+        return await self._run(self._core.upload(file, job_type, user_id))
 
     async def get(self, job: Job | str | UUID) -> Job:
         """Like `JobsClient.get`."""

@@ -6,11 +6,13 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from ai_jobs.client.arguments import HALF_A_CHARACTER, seconds_of
+from ai_jobs.client.arguments import HALF_A_CHARACTER, json_of, seconds_of
 from ai_jobs.client.auth import check_header
 from ai_jobs.client.exceptions import InvalidArgumentError
+from ai_jobs.client.files import Form, LocalFile
 from ai_jobs.client.job import Job
 from ai_jobs.client.responses import may_pass, success
 from ai_jobs.client.urls import is_http_url
@@ -29,6 +31,7 @@ _LONGEST_TIMEOUT_SECONDS = 86_400
 _NOT_IN_API_URLS = frozenset("?#@")
 
 _USER_AGENT = "ai-jobs-python"
+_JSON = {"Content-Type": "application/json"}
 
 
 class Calls:
@@ -93,9 +96,20 @@ class Calls:
     ) -> Request:
         """A request about one job."""
         request = self.request(method, f"/jobs/{quote(job_id, safe=':')}", query or {})
-        content = {"Content-Type": "application/json"} if body is not None else {}
+        content = _JSON if body is not None else {}
         more = {**request.headers, **content, **(headers or {})}
         return dataclasses.replace(request, headers=more, body=body, job_id=job_id)
+
+    def upload_request(self, body: Mapping[str, Any]) -> Request:
+        """A request for an upload's form."""
+        request = self.request("POST", "/uploads", {})
+        return dataclasses.replace(request, headers={**request.headers, **_JSON}, body=json_of(body))
+
+    def file_request(self, form: Form, file: LocalFile) -> Request:
+        """The upload itself. The form has its own signature: it gets neither `auth` nor the API key."""
+        body, content_type = form.encoded(file)
+        headers = {"User-Agent": _USER_AGENT, "Content-Type": content_type}
+        return Request("POST", form.url, headers, body, self._timeout_seconds, signed=False)
 
     def download_request(self, job: Job, url: str) -> Request:
         """A request to a signed URL: it gets neither `auth` nor the API key."""

@@ -11,11 +11,13 @@ from typing import Any
 from ai_jobs.client.arguments import id_of, ids_of, json_of, seconds_of
 from ai_jobs.client.calls import Calls
 from ai_jobs.client.exceptions import ApiError, ConflictError
+from ai_jobs.client.files import LocalFile, attachments_of, form_of
 from ai_jobs.client.job import Job, job_of, result_of
 from ai_jobs.client.responses import document_in, job_in, unexpected
 from ai_jobs.client.urls import is_http_url
 from ai_jobs.client.waiting import Wait
 from ai_jobs.client.wire import Auth, Emit, Steps
+from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.result import JobResult
 from ai_jobs.contract.row import JobStatus
@@ -54,6 +56,19 @@ class Core:
         # The response only has the id and the status.
         known = {name: body[name] for name in ("jobType", "userId", "traceId") if name in body}
         return job_in(request, response, known)
+
+    def upload(self, file: LocalFile, job_type: str | None, user_id: str | None) -> Steps[Attachment]:
+        """POST for a form, and then the file to where the form says."""
+        given = {"name": file.name, "mediaType": file.media_type, "jobType": job_type, "userId": user_id}
+        request = self._calls.upload_request({name: value for name, value in given.items() if value is not None})
+        response = yield from self._calls.call(request)
+        try:
+            form = form_of(document_in(request, response))
+        except ValueError as error:
+            raise unexpected(request, response, str(error)) from error
+        form.check(file)
+        yield from self._calls.call(self._calls.file_request(form, file))
+        return form.attachment(file)
 
     def get(self, job: Job | str | uuid.UUID) -> Steps[Job]:
         """GET the job once."""
@@ -145,10 +160,15 @@ class Core:
 
 
 def submit_options(
-    user_id: str | None, trace_id: str | None, deadline_seconds: int | None, delay_seconds: int | None
+    attachments: Iterable[Attachment],
+    user_id: str | None,
+    trace_id: str | None,
+    deadline_seconds: int | None,
+    delay_seconds: int | None,
 ) -> dict[str, Any]:
     """Fields of the body of `PUT /jobs/{jobId}`."""
     return {
+        "attachments": attachments_of(attachments),
         "userId": user_id,
         "traceId": trace_id,
         "deadlineSeconds": deadline_seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from ai_jobs.contract.errors import AIJobsError
 
 # Everything that the client sends can safely be sent twice, so it also retries a 500, as the AWS SDKs do.
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
+
+_S3_ERROR = re.compile(r"<Error><Code>([A-Za-z0-9.]{1,64})</Code><Message>([^<]{0,500})")
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequestError,
@@ -94,7 +97,7 @@ def job_in(request: Request, response: Response, known: Mapping[str, Any] | None
 
 def _error_of(request: Request, response: Response) -> ApiError:
     """The exception for a response that is not a success."""
-    error = _documented_error(response)
+    error = _documented_error(response) or (None if request.signed else _error_of_s3(response))
     if error is None:
         return _without_document(request, response)
     kind = UnavailableError if response.status >= 500 else _BY_STATUS.get(response.status, ApiError)
@@ -126,6 +129,12 @@ def _documented_error(response: Response) -> tuple[str, str, str | None] | None:
     if not (isinstance(code, str) and isinstance(message, str)):
         return None
     return code, message, field if isinstance(field, str) else None
+
+
+def _error_of_s3(response: Response) -> tuple[str, str, None] | None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#RESTErrorResponses"""
+    found = _S3_ERROR.search(response.body.decode(errors="replace"))
+    return (found[1], f"S3 refused the request: {found[2]}", None) if found else None
 
 
 def _without_document(request: Request, response: Response) -> ApiError:

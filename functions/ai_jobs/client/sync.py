@@ -13,12 +13,14 @@ from ai_jobs.client.arguments import id_of
 from ai_jobs.client.auth import authorized_headers
 from ai_jobs.client.core import Core, list_filters, submit_options
 from ai_jobs.client.exceptions import ClientClosedError
+from ai_jobs.client.files import read_local_file
 from ai_jobs.client.into import check_class, result_into
 from ai_jobs.client.proxies import proxy_for
 from ai_jobs.client.waiting import CONCURRENCY
 from ai_jobs.client.wire import CONNECT_TIMEOUT_SECONDS, Auth, Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
 
 if TYPE_CHECKING:
+    import os
     from concurrent.futures import ThreadPoolExecutor
     from types import TracebackType
     from uuid import UUID
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import urllib3
 
     from ai_jobs.client.job import Job
+    from ai_jobs.contract.attachments import Attachment
     from ai_jobs.contract.result import JobResult
 
 T = TypeVar("T")
@@ -67,6 +70,7 @@ class JobsClient:
         job_type: str,
         input: Mapping[str, Any],  # noqa: A002 - the field's name in the API
         *,
+        attachments: Iterable[Attachment] = (),
         user_id: str | None = None,
         job_id: str | UUID | None = None,
         trace_id: str | None = None,
@@ -76,6 +80,7 @@ class JobsClient:
         """Submit a job once: however often the request has to be sent, it is one job.
 
         Args:
+            attachments: files that `upload` has returned for the same user, in the order in which the model sees them.
             user_id: whose job it is. Omit it when a token identifies the user; the API then rejects it.
             job_id: a UUID of your own, in lower case; then it is harmless to submit again, even from another process.
             deadline_seconds: fails the job if it waits for longer than this.
@@ -89,8 +94,29 @@ class JobsClient:
             BadRequestError: the job breaks a rule; `field` says where.
             ConflictError: `job_id` belongs to another job.
         """
-        options = submit_options(user_id, trace_id, deadline_seconds, delay_seconds)
+        options = submit_options(attachments, user_id, trace_id, deadline_seconds, delay_seconds)
         return self._run(self._core.submit(job_type, input, job_id, options))
+
+    def upload(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        media_type: str | None = None,
+        job_type: str | None = None,
+        user_id: str | None = None,
+    ) -> Attachment:
+        """Upload an image or a document, to which a job can then be `submit`ted. Unused, it expires after a day.
+
+        Args:
+            media_type: such as `image/png`; by default, the one that the file's extension stands for.
+            job_type: the type of the job that it is for, whose limits then apply immediately.
+            user_id: whose file it is. Omit it when a token identifies the user; the API then rejects it.
+
+        Raises:
+            InvalidArgumentError: the file can't be read, is empty or too large, or its type is not known.
+            BadRequestError: no job (of this type) can have such a file; `field` says why.
+        """
+        return self._run(self._core.upload(read_local_file(path, media_type), job_type, user_id))
 
     def get(self, job: Job | str | UUID) -> Job:
         """The job as it is now. Raises NotFoundError if it does not exist, or is another user's."""

@@ -27,6 +27,16 @@ def input_prefix(user_id: str) -> str:
     return f"{BUCKET['inputs_prefix']}user={user_id}/"
 
 
+def job_input_prefix(user_id: str, job_id: str) -> str:
+    """Where the bucket keeps the inputs and files of one job."""
+    return f"{input_prefix(user_id)}job={job_id}/"
+
+
+def upload_prefix(user_id: str) -> str:
+    """Where the bucket keeps what a user has uploaded for jobs that are not submitted yet."""
+    return f"{BUCKET['uploads_prefix']}user={user_id}/"
+
+
 def check_input_location(value: object, user_id: str) -> dict[str, Any]:
     """The location, if it can be that of one of this user's inputs; else JobError `INVALID_MESSAGE`."""
     if not (isinstance(value, dict) and has_text(value, "bucket") and has_text(value, "key")):

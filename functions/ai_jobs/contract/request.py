@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.attachments import Attachment, checked_attachments
 from ai_jobs.contract.body import (
     SCHEMA_VERSION,
     check_version,
@@ -67,11 +68,12 @@ class AIJobMessage:
         deadline_seconds: how long after `timestamp` the job may still run; the module's default if omitted.
         input_location: `{bucket, key, bytes}` of an input that is too large for a message; `input` is then empty.
             `send_ai_job_request` sets it when needed.
+        attachments: the job's files, which are in the bucket already.
         input_json: the JSON of `input`, written once: this text is checked, measured, stored, and sent.
 
     Raises:
         JobError: `INVALID_MESSAGE`, naming the field that breaks its rule; `INVALID_INPUT` when the input contains
-            something that JSON in UTF-8 can't express.
+            something that JSON in UTF-8 can't express; `INVALID_ATTACHMENT`.
     """
 
     user_id: str
@@ -82,6 +84,7 @@ class AIJobMessage:
     trace_id: str | None = None
     deadline_seconds: int | None = None
     input_location: dict[str, Any] | None = None
+    attachments: Sequence[Attachment] = ()
     input_json: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +100,8 @@ class AIJobMessage:
         if self.input_location is not None:
             _check_location(self.input_location, self.input, self.user_id)
             checked_json(self.input_location, "inputLocation")
+        if self.attachments:
+            checked_attachments(self._attachment_documents(), self.user_id, self.job_id)
 
     @property
     def has_large_input(self) -> bool:
@@ -131,10 +136,14 @@ class AIJobMessage:
             "userId": self.user_id,
             "jobType": self.job_type,
             "inputLocation": self.input_location,
+            "attachments": self._attachment_documents(),
             "timestamp": timestamps.to_text(timestamp),
             "traceId": self.trace_id,
             "deadlineSeconds": self.deadline_seconds,
         }
+
+    def _attachment_documents(self) -> list[dict[str, Any]] | None:
+        return [one.to_document() for one in self.attachments] or None
 
 
 @dataclass(frozen=True)
@@ -204,9 +213,18 @@ class ReceivedJob:
         )
 
     @classmethod
-    def of(cls, message: AIJobMessage, trace_header: str | None = None) -> ReceivedJob:
-        """The job in a message that is about to be sent, exactly as `parse` will find it."""
+    def of(
+        cls, message: AIJobMessage, trace_header: str | None = None, attachment_keys: Sequence[str] = ()
+    ) -> ReceivedJob:
+        """The job in a message that is about to be sent, exactly as `parse` will find it.
+
+        Args:
+            attachment_keys: where the files are, when no more is known of them yet. It is all that counts for whether
+                two messages ask for the same.
+        """
         document = message.document()
+        if attachment_keys:
+            document["attachments"] = [{"key": key} for key in attachment_keys]
         return cls(
             job_id=message.job_id,
             user_id=message.user_id,
@@ -249,11 +267,17 @@ class ReceivedJob:
         """`{bucket, key, bytes}` of an input in the bucket, once `check` has passed; else None."""
         return self.document.get("inputLocation")
 
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The job's files. Raises JobError `INVALID_ATTACHMENT`, naming the field; never once `check` has passed."""
+        return checked_attachments(self.document.get("attachments", []), self.user_id, self.job_id)
+
     def check(self) -> None:
         """Check every field of the job.
 
         Raises:
-            JobError: `INVALID_MESSAGE`, `INVALID_INPUT`, or `UNSUPPORTED_SCHEMA_VERSION`, naming the field.
+            JobError: `INVALID_MESSAGE`, `INVALID_INPUT`, `INVALID_ATTACHMENT`, or `UNSUPPORTED_SCHEMA_VERSION`, naming
+                the field.
         """
         if self.unreadable:
             raise JobError("INVALID_MESSAGE", self.unreadable)
@@ -265,6 +289,7 @@ class ReceivedJob:
         _check_optional_fields(self.document.get("traceId"), self.document.get("deadlineSeconds"))
         if self.input_location is not None:
             _check_location(self.input_location, self.input, self.user_id)
+        checked_attachments(self.document.get("attachments", []), self.user_id, self.job_id)
 
 
 def _check_is_object(job_input: object) -> None:
@@ -331,7 +356,16 @@ def _payload_hash(document: dict[str, Any], user_id: str) -> str:
     asked = [user_id, document.get("jobType"), document.get("input")]
     if "inputLocation" in document:
         asked.append(document["inputLocation"])
+    if document.get("attachments"):
+        asked.append(_keys_in(document["attachments"]))
     try:
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     except RecursionError:
         raise JobError("NOT_A_JOB", "The input is nested too deeply. Flatten it.", "input") from None
+
+
+def _keys_in(attachments: Any) -> Any:
+    """The keys of the files, whatever else is said of them; of something else, all of it."""
+    if not isinstance(attachments, list):
+        return attachments
+    return [one.get("key") if isinstance(one, dict) else one for one in attachments]

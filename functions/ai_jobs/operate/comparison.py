@@ -11,16 +11,18 @@ from ai_jobs.contract.errors import JobError
 from ai_jobs.contract.result import Usage
 from ai_jobs.operate.parallel import in_parallel
 from ai_jobs.operate.trials import Trial, try_input
+from ai_jobs.operate.tried_files import TriedFile, prompt_of
 from ai_jobs.operate.type_version import TypeVersion
 from ai_jobs.service.model_prices import ModelPrice, total_cost
 
 
 @dataclass(frozen=True)
 class Case:
-    """An input, and the name by which a report calls it."""
+    """An input with its files, and the name by which a report calls it."""
 
     name: str
     input: Mapping[str, Any]
+    files: tuple[TriedFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def rejected(case: Case, versions: Sequence[TypeVersion]) -> JobError | None:
     problems = []
     for version in versions:
         try:
-            version.job_type.prepare(case.input)
+            prompt_of(version.job_type, case.input, case.files)
         except JobError as error:
             problems.append(error)
     return problems[0] if len(problems) == len(versions) else None
@@ -181,7 +183,7 @@ def compare(
         versions = {"old": old, "new": new}
         # In turn, because the first one may fill the prompt cache for the second.
         order = sorted(versions, reverse=number % 2 == 0)
-        trials = {side: try_input(versions[side].job_type, case.input, prices) for side in order}
+        trials = {side: try_input(versions[side].job_type, case.input, prices, case.files) for side in order}
         pairs.append(Pair(case, run, trials["old"], trials["new"]))
 
     every = [(case, run) for case in cases for run in range(1, runs + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -177,7 +178,7 @@ def _size_of_change(changes: Sequence[str]) -> str:
 def _details(pairs: Iterable[Pair]) -> Iterator[str]:
     for pair in pairs:
         if changes := output_changes(pair):
-            yield f"<details><summary>{_escaped(title(pair))}</summary>\n\n{_fenced(changes)}\n\n</details>"
+            yield f"<details><summary>{html.escape(title(pair))}</summary>\n\n{_fenced(changes)}\n\n</details>"
 
 
 def _fenced(lines: Sequence[str]) -> str:
@@ -193,7 +194,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", text)
+    """For a cell of a table: the name of a field, for example, can be a model's invention."""
+    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", " ".join(text.split()))
 
 
 def _version(version: TypeVersion, figures: Figures) -> dict[str, Any]:

@@ -22,20 +22,20 @@ class Erased:
 
 
 def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | None = None) -> Erased:
-    """Erase a user's jobs: the rows, the stored inputs and results, and the token counters.
+    """Erase a user's jobs: the rows, the uploads, the stored inputs and results, and the token counters.
 
     An open job ends with it: what remains of its row says nothing about the user, and makes the service drop the job's
     message when it arrives, and the result of a worker that is running the job. Such rows expire after 30 days.
 
     If a run fails, run it again: it continues with what is left. If the user may have had open jobs, also run it once
-    more later: a job that no worker has claimed yet does not have a row, and a running worker (15 minutes at most) may
-    still store a result. Stop the user's submissions first. Once the queue holds none of their messages, a run that
-    finds 0 jobs and 0 objects leaves nothing behind. The reconciler drops the messages in the dead-letter queues when
-    it finds the erased rows.
+    more later: a job that no worker has claimed yet does not have a row, a running worker (15 minutes at most) may
+    still store a result, and a form for an upload works for 15 minutes. Stop the user's submissions first. Once the
+    queue holds none of their messages, a run that finds 0 jobs and 0 objects leaves nothing behind. The reconciler
+    drops the messages in the dead-letter queues when it finds the erased rows.
 
     Args:
         table_name: the jobs table, by default `AI_JOB_TABLE_NAME`.
-        bucket: the bucket for large inputs and results, by default `AI_JOB_BUCKET`.
+        bucket: the bucket for files, large inputs, and results, by default `AI_JOB_BUCKET`.
 
     Raises:
         ConfigurationError: if a name is neither passed nor set.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ai_jobs.aws.clients import get_bedrock_client
 from ai_jobs.contract.errors import ErrorClass, JobError
 from ai_jobs.contract.result import JobResult, Usage
+from ai_jobs.operate.tried_files import TriedFile, prompt_of
 from ai_jobs.service.answering import REFUSALS, Question, answered
 from ai_jobs.service.conversation import Answer, Conversation
 from ai_jobs.service.job_type import JobType
@@ -80,7 +81,11 @@ class Trial:
 
 
 def try_input(
-    job_type: JobType, job_input: Mapping[str, Any], prices: Mapping[str, ModelPrice], pause: Pause = sleep
+    job_type: JobType,
+    job_input: Mapping[str, Any],
+    prices: Mapping[str, ModelPrice],
+    files: Sequence[TriedFile] = (),
+    pause: Pause = sleep,
 ) -> Trial:
     """Run an input as a worker would: check it, render the prompts, and call the model until there is an answer.
 
@@ -99,7 +104,7 @@ def try_input(
 
     result = error = None
     try:
-        question = Question.of(job_type, job_type.prepare(job_input))
+        question = Question.of(job_type, prompt_of(job_type, job_input, files))
         result = _until_it_passes(lambda: answered(question, meter.call), wait)
     except JobError as failure:
         error = failure

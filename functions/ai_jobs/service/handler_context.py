@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.documents import whole
 from ai_jobs.contract.errors import JobError, MisconfiguredError, shown
 from ai_jobs.contract.result import JobResult, Usage
-from ai_jobs.handlers import Attachment, Job, ModelAnswer
+from ai_jobs.handlers import Job, ModelAnswer
 from ai_jobs.service.answering import Call, Question, answered
 from ai_jobs.service.conversation import Answer, Conversation
 from ai_jobs.service.job_type import AttachedFile, JobType, Prompt

@@ -33,25 +33,64 @@ module "ai_jobs" {
   bucket      = { force_destroy = true }
 
   request_queue  = { visibility_timeout_seconds = 25 }
-  processor      = { timeout_seconds = 25, batching_window_seconds = 0, layers = local.layers }
+  processor      = { timeout_seconds = 25, batching_window_seconds = 0, layers = [aws_lambda_layer_version.handlers.arn, module.acme_jobs.layer_arn] }
   response_queue = { visibility_timeout_seconds = 30 }
   jobs           = { max_backoff_seconds = 1, model_access_wait_seconds = 10 }
 
   logs              = { saved_queries = false }
   builtin_job_types = false
-  job_types = merge(local.types_with_handlers, {
-    for name, timeout_seconds in { echo = 5, brief = 2, curt = 2, patient = 6 } : name => {
-      prompt                            = "{{ text }}"
-      max_tokens                        = 100
-      timeout_seconds                   = timeout_seconds
-      input_schema = jsonencode({
-        type                 = "object"
-        required             = ["text"]
-        properties           = { text = { type = "string" } }
-        additionalProperties = false
+  job_types = merge(
+    local.acme_job_types,
+    { for name, timeout_seconds in { echo = 5, brief = 2, curt = 2, patient = 6 } : name => merge(local.text, { timeout_seconds = timeout_seconds }) },
+    {
+      # With a model of their own, so that an outage of it is no other type's.
+      facts = merge(local.text, {
+        output_schema = jsonencode({
+          type                 = "object"
+          required             = ["text", "rooms"]
+          properties           = { text = { type = "string", minLength = 1 }, rooms = { type = "integer", minimum = 1 } }
+          additionalProperties = false
+        })
       })
-    }
-  })
+      doubled = merge(local.text, { model_id = "amazon.nova-pro-v1:0", fallback_model_ids = ["amazon.nova-micro-v1:0"] })
+      picture = merge(local.text, { attachments = { media_types = ["image/png", "text/plain"], max_count = 2, max_bytes = 5000000 } })
+      own     = merge(local.text, { prompt = null, handler = "stack_handlers:work" })
+      missing = merge(local.text, { prompt = null, handler = "stack_handlers:missing" })
+      tuned = merge(local.text, {
+        prompt        = "Shorten this: {{ text }}"
+        service_tier  = "flex"
+        prompt_cache  = { ttl = "5m" }
+        effort        = "low"
+        top_p         = 0.5
+        system_prompt = "You shorten."
+      })
+    },
+  )
+}
+
+locals {
+  text = {
+    prompt          = "{{ text }}"
+    max_tokens      = 100
+    timeout_seconds = 2
+    input_schema = jsonencode({
+      type                 = "object"
+      required             = ["text"]
+      properties           = { text = { type = "string" }, cue = { type = "string" } }
+      additionalProperties = false
+    })
+  }
+}
+
+variable "handlers_package" {
+  description = "The zip of the layer with stack_handlers.py; the tests' fixture makes it, and says where."
+  type        = string
+}
+
+resource "aws_lambda_layer_version" "handlers" {
+  layer_name       = "integration-handlers"
+  filename         = var.handlers_package
+  source_code_hash = filebase64sha256(var.handlers_package)
 }
 
 # As in environments/local: actions that only the emulator knows.

@@ -162,6 +162,9 @@ mock_provider "aws" {
   mock_resource "aws_appconfig_configuration_profile" {
     defaults = { configuration_profile_id = "prf1234" }
   }
+  mock_resource "aws_bedrock_inference_profile" {
+    defaults = { arn = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/one" }
+  }
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:one" }
   }
@@ -193,7 +196,8 @@ run "everything" {
   }
 
   variables {
-    alarms = { email_addresses = ["on-call@example.com"] }
+    alarms    = { email_addresses = ["on-call@example.com"] }
+    job_types = { billed = { prompt = "{{ text }}", inference_profile = true, input_schema = "{}" } }
     api = {
       access_logs   = true
       authorization = "CUSTOM"
@@ -253,6 +257,7 @@ run "settings_given" {
       maximum_concurrency     = 1000
       reserved_concurrency    = 1000
       enabled                 = false
+      layers                  = ["arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:7"]
     }
     result_handler = {
       timeout_seconds         = 29
@@ -282,13 +287,20 @@ run "settings_given" {
         duration_percent    = 50, concurrency_percent = 60, api_error_percent = 9, api_latency_ms = 10, table_throttles = 11,
       }
     }
-    model_prices = { "acme.model" = { input = 1, output = 2.5 } }
+    model_prices = {
+      "acme.model" = { input = 1, output = 2.5 }
+      "acme.large" = { input = 1, output = 2, cache_read = 0, cache_write = 1.25, tiers = { flex = 0.5, priority = 1.75 } }
+    }
 
     bucket = { force_destroy = true }
     budget = { daily_tokens_per_user = 50000, daily_tokens_total = 50001 }
 
     # 15 s under the function's 899, less one: the longest that fits.
-    job_types = { slow = { prompt = "{{ text }}", timeout_seconds = 883, input_schema = "{}" } }
+    job_types = {
+      slow      = { prompt = "{{ text }}", timeout_seconds = 883, input_schema = "{}" }
+      generated = { handler = "acme_jobs.reports:summarize", timeout_seconds = 883, input_schema = "{}", output_schema = "{}" }
+      json      = { prompt = "{{ text }}", timeout_seconds = 220, input_schema = "{}", output_schema = "{}", output = { repairs = 3 } }
+    }
   }
 }
 
@@ -332,6 +344,104 @@ run "job_types_of_the_callers" {
         input_schema    = "{\"type\": \"object\"}"
       }
     }
+  }
+}
+
+# Every setting of a type, at the edge of what is allowed.
+run "what_a_job_type_can_be" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:7"] }
+    job_types = {
+      everything = {
+        model_id                        = "eu.acme.large-v1:0"
+        fallback_model_ids              = ["acme.small-v1:0", "a.b", "a.c", "a.d", "a.e"]
+        system_prompt                   = "You extract data."
+        prompt                          = "{{ text }}"
+        max_tokens                      = 1000
+        timeout_seconds                 = 60
+        temperature                     = 1
+        top_p                           = 0
+        stop_sequences                  = ["END", " "]
+        effort                          = "xhigh"
+        service_tier                    = "flex"
+        prompt_cache                    = {}
+        guardrail                       = { id = "abc123", version = "1" }
+        additional_model_request_fields = "{\"top_k\": 50}"
+        request_metadata                = { team = "growth", "cost center" = "" }
+        input_schema                    = "{\"type\": \"object\"}"
+        output_schema                   = "{\"type\": \"object\", \"required\": [\"price\"]}"
+        output                          = { mode = "native", repairs = 0 }
+        attachments                     = { media_types = ["image/png", "application/pdf"], max_count = 20, max_bytes = 25000000 }
+      }
+      defaults = {
+        prompt        = "{{ text }}"
+        input_schema  = "{}"
+        output_schema = "{}"
+        output        = {}
+        prompt_cache  = { ttl = "1h" }
+        attachments   = { media_types = ["text/plain"] }
+      }
+      own-code = {
+        handler       = "acme_jobs.reports:summarize"
+        input_schema  = "{}"
+        output_schema = "{\"$ref\": \"#/definitions/report\", \"definitions\": {\"report\": {\"type\": \"object\"}}}"
+      }
+    }
+  }
+}
+
+# Through application inference profiles of the types' own, of every kind of model.
+run "own_inference_profiles" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    name              = "acme"
+    builtin_job_types = false
+    default_model_id  = "eu.acme.large-v1:0"
+    job_types = {
+      billed = {
+        prompt             = "{{ text }}"
+        input_schema       = "{}"
+        inference_profile  = true
+        fallback_model_ids = ["acme.small-v1:0", "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.acme.middle-v1:0"]
+      }
+      a--type-with-a-long-name-of-sixty-four-characters-of-the-billing = { prompt = "{{ text }}", input_schema = "{}", inference_profile = true }
+    }
+  }
+
+  override_resource {
+    override_during = plan
+
+    target = aws_bedrock_inference_profile.this["billed eu.acme.large-v1:0"]
+    values = { arn = "arn:aws:bedrock:::billed-large" }
+  }
+  override_resource {
+    override_during = plan
+
+    target = aws_bedrock_inference_profile.this["billed acme.small-v1:0"]
+    values = { arn = "arn:aws:bedrock:::billed-small" }
+  }
+  override_resource {
+    override_during = plan
+
+    target = aws_bedrock_inference_profile.this["billed arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.acme.middle-v1:0"]
+    values = { arn = "arn:aws:bedrock:::billed-middle" }
+  }
+  override_resource {
+    override_during = plan
+
+    target = aws_bedrock_inference_profile.this["a--type-with-a-long-name-of-sixty-four-characters-of-the-billing eu.acme.large-v1:0"]
+    values = { arn = "arn:aws:bedrock:::long-large" }
   }
 }
 
@@ -433,6 +543,7 @@ run "every_policy" {
     job_types = {
       foundation = { prompt = "{{ text }}", model_id = "amazon.nova-lite-v1:0", input_schema = "{\"type\": \"object\"}" }
       profile    = { prompt = "{{ text }}", model_id = "global.amazon.nova-2-lite-v1:0", input_schema = "{\"type\": \"object\"}" }
+      billed     = { prompt = "{{ text }}", inference_profile = true, input_schema = "{\"type\": \"object\"}" }
       given = {
         prompt       = "{{ text }}"
         model_id     = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"

@@ -17,6 +17,7 @@ from ai_jobs.cli.types.options import (
     from_option,
     price_option,
     prices_from,
+    read_files,
     read_input,
     rejected_input,
 )
@@ -39,6 +40,9 @@ def _report_files(_: click.Context, __: click.Parameter, files: tuple[Path, ...]
     for file in files:
         if file.suffix not in _ENDINGS:
             raise click.BadParameter(f"{file} has no known ending: pass a file that ends in .md or .json")
+        # Not after the models have been paid for.
+        if not file.absolute().parent.is_dir():
+            raise click.BadParameter(f"{file} can't be written: there is no folder {file.parent}. Create it first.")
     return files
 
 
@@ -50,7 +54,7 @@ def _report_files(_: click.Context, __: click.Parameter, files: tuple[Path, ...]
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
     metavar="DIR",
-    help="The folder of inputs: each *.json in it is one.",
+    help="The folder of inputs: each *.json in it is one. Files in the folder DIR/NAME go with NAME.json.",
 )
 @click.option(
     "--with",
@@ -125,8 +129,8 @@ def compare(
     in_order = sorted(pairs, key=lambda pair: (pair.case.name, pair.run))
     comparison = Comparison(name, old, new, in_order, len(cases) * given["runs"])
     thresholds = Thresholds(given["min_valid"], given["max_cost_ratio"], given["max_latency_ratio"])
-    _write(files, comparison, thresholds)
     _print(comparison, thresholds, as_json)
+    _write(files, comparison, thresholds)
     if interrupted:
         ctx.exit(INTERRUPTED)
     if comparison.nothing_worked:
@@ -159,12 +163,19 @@ def _cases(folder: Path, versions: Sequence[TypeVersion]) -> list[Case]:
         raise Problem(f"{folder} has no *.json files. Each of them is an input: a JSON object, as in a job's `input`.")
     cases = []
     for file in files:
-        case = Case(file.name, read_input(file))
+        case = Case(file.name, read_input(file), read_files(_files_of(file)))
         # Before anything is called, and paid for.
         if error := rejected(case, versions):
             raise rejected_input(file, case.input, error)
         cases.append(case)
     return cases
+
+
+def _files_of(file: Path) -> list[Path]:
+    """The files that go with an input: those in the folder of its name."""
+    folder = file.with_suffix("")
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in files if path.is_file() and not path.name.startswith(".")]
 
 
 def _run(

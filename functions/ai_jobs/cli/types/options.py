@@ -14,10 +14,11 @@ from ai_jobs.cli.numbers import read_number
 from ai_jobs.cli.types.sources import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ai_jobs.cli.environment import Environment
     from ai_jobs.contract.errors import JobError
+    from ai_jobs.operate.tried_files import TriedFile
     from ai_jobs.service.model_prices import ModelPrice
 
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -38,6 +39,15 @@ input_option = click.option(
     required=True,
     metavar="FILE",
     help="The input: a JSON object, as in a job's `input`; - is standard input.",
+)
+
+attach_option = click.option(
+    "--attach",
+    "attached",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A file that goes with the input, in the order given. Repeatable.",
 )
 
 
@@ -87,6 +97,15 @@ def read_input(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Problem(f"{file} is not JSON ({error}). An input is a JSON object, as in a job's `input`.") from None
     raise Problem(f"{file} is a JSON {json_kind(document)}. An input must be an object, as in a job's `input`.")
+
+
+def read_files(paths: Iterable[Path]) -> tuple[TriedFile, ...]:
+    """The files of an input. Raises a Problem, naming the file, if no job can have it."""
+    from ai_jobs.cli.attachments import read_files as read
+    from ai_jobs.operate.tried_files import TriedFile
+
+    files = read(map(str, paths))
+    return tuple(TriedFile(file.name, file.media_type, file.content, number) for number, file in enumerate(files))
 
 
 def rejected_input(file: Path, document: Mapping[str, Any], error: JobError) -> Problem:

@@ -10,11 +10,13 @@ import click
 
 from ai_jobs.cli.output import json_option, print_fields, print_json, say
 from ai_jobs.cli.types.options import (
+    attach_option,
     check_standard_input,
     from_option,
     input_option,
     price_option,
     prices_from,
+    read_files,
     read_input,
     rejected_input,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.command("try", short_help="Run an input as a worker would, and print the answer and its cost.")
 @click.argument("name", metavar="TYPE")
 @input_option
+@attach_option
 @from_option
 @click.option("--model", "model_id", metavar="MODEL", help="Call this model, and no other, instead of the type's own.")
 @price_option
@@ -38,6 +41,7 @@ def try_type(
     environment: Source,
     name: str,
     input_file: Path,
+    attached: tuple[Path, ...],
     source: Path | None,
     model_id: str | None,
     given_prices: dict[str, tuple[float, float]],
@@ -54,8 +58,8 @@ def try_type(
     check_standard_input(("--from", source), ("--input", input_file))
     loaded = environment.load()
     version = read_types(source, lambda: loaded).version(name).with_model(model_id)
-    document = read_input(input_file)
-    trial = try_input(version.job_type, document, prices_from(loaded, given_prices), _pause)
+    document, files = read_input(input_file), read_files(attached)
+    trial = try_input(version.job_type, document, prices_from(loaded, given_prices), files, _pause)
     if trial.calls or as_json:
         _print(name, trial, as_json)
     if trial.error:
