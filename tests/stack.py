@@ -95,10 +95,7 @@ def local_aws_instance(
         for variable, (source, name) in zip(("authorizer", "handlers"), files.items(), strict=True):
             package = _package(folder / f"{variable}.zip", source, name)
             os.environ[f"TF_VAR_{variable}_package"] = str(package)
-        os.environ["TF_VAR_acme_layer_package"] = str(folder / "acme-layer.zip")
-        runpy.run_path(str(ROOT / "examples/custom-handler/acme-jobs/build_layer.py"))["build"](
-            folder / "acme-layer.zip"
-        )
+        os.environ.update({"TF_VAR_acme_layer_package": str(_acme_layer(folder))})
         yield instance
         os.environ.clear()
         os.environ.update(before)
@@ -108,6 +105,13 @@ def _package(package: Path, source: str, name: str) -> Path:
     """A zip with one file of tests/stacks/stack, made anew."""
     with zipfile.ZipFile(package, "w") as archive:
         archive.write(Path(__file__).parent / "stacks/stack" / source, name)
+    return package
+
+
+def _acme_layer(folder: Path) -> Path:
+    """The layer of examples/custom-handler, built by its own script."""
+    package = folder / "acme-layer.zip"
+    runpy.run_path(str(ROOT / "examples/custom-handler/acme-jobs/build_layer.py"))["build"](package)
     return package
 
 
