@@ -117,7 +117,7 @@ locals {
     values = choice.values
     within = length(split(".", path)) == 1 ? null : split(".", path)[0]
     name   = reverse(split(".", path))[0]
-    rule   = "${join(", ", choice.values)}${choice.otherwise}"
+    rule   = "one of ${join(", ", choice.values)}${choice.otherwise}"
   } }
 
   vpc_ids = {

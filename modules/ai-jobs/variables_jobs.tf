@@ -98,7 +98,7 @@ variable "model_prices" {
 
   validation {
     condition     = alltrue(flatten([for price in values(var.model_prices) : [for tier in keys(price.tiers) : contains(local.contract.model_settings.service_tiers, tier)]]))
-    error_message = "model_prices has tiers that do not exist: ${join(", ", flatten([for model, price in var.model_prices : [for tier in keys(price.tiers) : "${model} (${tier})" if !contains(local.contract.model_settings.service_tiers, tier)]]))}. Use ${join(", ", local.contract.model_settings.service_tiers)}."
+    error_message = "model_prices has tiers that do not exist: ${join(", ", flatten([for model, price in var.model_prices : [for tier in keys(price.tiers) : "${model} (${tier})" if !contains(local.contract.model_settings.service_tiers, tier)]]))}. Use one of ${join(", ", local.contract.model_settings.service_tiers)}."
   }
 
   # As the processor gets it: without what is not given.

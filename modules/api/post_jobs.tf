@@ -39,6 +39,12 @@ locals {
         minimum     = local.contract.limits.deadline_seconds.min
         maximum     = local.contract.limits.deadline_seconds.max
       }
+      attachments = {
+        description = "The job's files. The worker checks them."
+        type        = "array"
+        maxItems    = local.contract.limits.attachment_count.max
+        items       = { type = "object" }
+      }
     })
   })
 

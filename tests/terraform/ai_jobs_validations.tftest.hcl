@@ -705,6 +705,82 @@ run "job_type_timeout_within_the_margin" {
   expect_failures = [var.processor]
 }
 
+# R-A5
+run "handler_without_a_layer" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { own-code = { handler = "acme_jobs.reports:summarize", input_schema = "{}" } }
+  }
+
+  expect_failures = [var.processor]
+}
+
+# R-A5
+run "layer_without_a_version" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs"] }
+  }
+
+  expect_failures = [var.processor]
+}
+
+# R-A5
+run "six_layers" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor = { layers = [for number in range(6) : "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:${number + 1}"] }
+  }
+
+  expect_failures = [var.processor]
+}
+
+# R-A1: twice 443 seconds, for the call and the one that may repair its output.
+run "repairs_that_take_too_long" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    job_types = { summary = { prompt = "{{ text }}", timeout_seconds = 443, input_schema = "{}", output_schema = "{}" } }
+  }
+
+  expect_failures = [var.processor]
+}
+
+# R-A5: it has no repairs, but the timeout is for all of it.
+run "handler_that_takes_too_long" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    processor = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:1"] }
+    job_types = { own-code = { handler = "acme_jobs.reports:summarize", timeout_seconds = 885, input_schema = "{}" } }
+  }
+
+  expect_failures = [var.processor]
+}
+
 # blog-post has 180 s, so 196 is the least.
 run "processor_timeout_too_short_for_a_builtin_job_type" {
   command = plan
