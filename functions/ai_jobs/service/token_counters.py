@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 from ai_jobs.aws.clients import get_dynamodb_client
 from ai_jobs.aws.errors import reported_as_job_error
+from ai_jobs.contract.errors import JobError
 
 # A counter is useless after its day; it expires two days later.
 _KEEP = timedelta(days=2)
@@ -59,9 +61,10 @@ class Lease:
     counter's day, in base 16. Each change is one conditional write that holds only while the lease is as it was, so
 
     - a write that botocore repeats, because the response was lost, counts once;
-    - a lease that its invocation did not settle, because the worker died, is removed after it expires by whoever is
-      refused by the limit, and its tokens are free again; what the dead worker had used is not counted then;
-    - a counter that was erased with its user stays erased.
+    - a lease that its invocation did not settle, because the worker died, counts as used in full: nobody knows what its
+      calls used. Once it has expired, the next lease that grows removes the attribute, and leaves `tokens` as it is;
+    - a counter that was erased with its user is not written again when the invocation settles. It comes back if another
+      of the user's jobs starts, with all that the invocation then holds.
 
     Cost: a lease takes 14 bytes, and DynamoDB charges a write one unit per KB of its row: one up to 60 open leases, and
     14 at 1,000. An invocation writes twice per counter, whatever its batch. 1,000 jobs per second in batches of 10 are
@@ -96,13 +99,14 @@ class Lease:
         if tokens > self._counter.limit:
             return False
         while self.tokens < tokens:
-            found = self._write_growth(tokens)
-            if found is None:
+            has_grown, found = self._write_growth(tokens)
+            if has_grown:
                 self.tokens = tokens
+                self._remove_dead_leases(found)
                 return True
-            was_full = self._held_in(found) == self.tokens
+            is_full = self._held_in(found) == self.tokens
             self.tokens = self._requested = self._held_in(found)  # other than expected: a lost response, or erased
-            if was_full and not self._remove_dead_leases(found):
+            if is_full:
                 return False
         return True
 
@@ -114,11 +118,11 @@ class Lease:
         """
         while self._requested:
             held = {self._name: self._requested}
-            found = self._write("ADD tokens :change REMOVE #lease0", held, change=used - self._requested)
+            is_settled, found = self._write("ADD tokens :change REMOVE #lease0", held, change=used - self._requested)
             # Nothing is held if an earlier try succeeded, or the counter was erased.
-            self.tokens = self._requested = 0 if found is None else self._held_in(found)
+            self.tokens = self._requested = 0 if is_settled else self._held_in(found)
 
-    def _write_growth(self, tokens: int) -> Mapping[str, Any] | None:
+    def _write_growth(self, tokens: int) -> tuple[bool, Mapping[str, Any]]:
         self._requested = tokens
         more = tokens - self.tokens
         return self._write(
@@ -134,26 +138,25 @@ class Lease:
     def _held_in(self, item: Mapping[str, Any]) -> int:
         return int(item[self._name]["N"]) if self._name in item else 0
 
-    def _remove_dead_leases(self, found: Mapping[str, Any]) -> bool:
-        """Free what dead workers hold in a counter that was found full. Returns False if they hold nothing."""
+    def _remove_dead_leases(self, found: Mapping[str, Any]) -> None:
+        """Remove what dead workers left in the row, which makes every write of it dearer. Their tokens stay counted."""
         minute = _minute_of(self._counter.day, self._clock())
-        leases = {name: int(value["N"]) for name, value in found.items() if name.startswith(_LEASE_MARK)}
-        dead = [(name, tokens) for name, tokens in leases.items() if _expiry_minute(name) < minute]
-        if not dead:
-            return False
-        some = dict(dead[:_MOST_REMOVED])
+        dead = [name for name in found if name.startswith(_LEASE_MARK) and _expiry_minute(name) < minute]
+        some = {name: int(found[name]["N"]) for name in dead[:_MOST_REMOVED]}
+        if not some:
+            return
         removed = ", ".join(f"#lease{number}" for number in range(len(some)))
-        # If the condition is false, another worker has just removed some of them, and there may be room as well.
-        self._write(f"ADD tokens :change REMOVE {removed}", some, change=-sum(some.values()))
-        return True
+        # If the condition is false, another worker has just removed some of them. Whatever fails, the next one tries.
+        with contextlib.suppress(JobError):
+            self._write(f"REMOVE {removed}", some)
 
     def _write(
         self, update: str, held: Mapping[str, int], condition: str = "", **numbers: int
-    ) -> Mapping[str, Any] | None:
+    ) -> tuple[bool, Mapping[str, Any]]:
         """Change the counter if the condition holds, and each of its leases (`#lease0`, ...) holds what `held` says.
 
         Returns:
-            None when it was changed, otherwise its item (`{}` if there is none).
+            Whether it was changed, and its item before that (`{}` if there was none).
         """
         client = get_dynamodb_client()
         conditions = [condition] if condition else []
@@ -162,19 +165,20 @@ class Lease:
             numbers |= {f"held{number}": tokens} if tokens else {}
         with reported_as_job_error("DynamoDB"):
             try:
-                client.update_item(
+                response = client.update_item(
                     TableName=self._counter.table_name,
                     Key={"jobId": {"S": self._counter.key}},
                     UpdateExpression=update,
                     ConditionExpression=" AND ".join(conditions),
                     ExpressionAttributeNames={f"#lease{number}": name for number, name in enumerate(held)},
                     ExpressionAttributeValues={f":{name}": {"N": str(number)} for name, number in numbers.items()},
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except client.exceptions.ConditionalCheckFailedException as refused:
                 found: Mapping[str, Any] = refused.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
-                return found
-        return None
+                return False, found
+        return True, response.get("Attributes", {})
 
 
 def _lease_name(day: date, expires_at: datetime) -> str:
