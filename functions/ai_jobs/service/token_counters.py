@@ -69,8 +69,9 @@ class Lease:
     Cost: a lease takes 14 bytes, and DynamoDB charges a write one unit per KB of its row: one up to 60 open leases, and
     14 at 1,000. An invocation writes twice per counter, whatever its batch. 1,000 jobs per second in batches of 10 are
     200 writes per second; with 2 s per batch, 200 invocations are open at once and use 600 units per second, of the
-    1,000 that one key may take. With 10 s, 1,000 are open and would need 2,800: use batches of 20 or more, because the
-    cost falls with the square of the batch size (docs/scaling.md).
+    1,000 that one key may take. With 13 s, one counter takes only 500 jobs per second. Larger batches help most: the
+    cost falls with the square of their size (docs/scaling.md has more figures, `ai_jobs.operate.doctor.budget` the
+    formula).
 
     Not safe for threads: callers hold a lock.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ai_jobs.operate.doctor.alarms import check_alarms, check_topics
+from ai_jobs.operate.doctor.budget import check_budget
 from ai_jobs.operate.doctor.credentials import check_credentials
 from ai_jobs.operate.doctor.data import check_bucket, check_table
 from ai_jobs.operate.doctor.events import EVENT_CHECKS, where_events_are_on
@@ -35,6 +36,7 @@ _CHECKS: dict[str, Check] = {
     **{f"{function}'s loop detection": partial(check_loop_detection, function) for function in WORKERS.values()},
     "processor's memory": check_memory,
     "concurrency": check_concurrency,
+    "budget": check_budget,
     "reconciler's schedule": check_schedule,
     **EVENT_CHECKS,
     "table": check_table,
