@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from ai_jobs.aws.clients import get_dynamodb_client
 from ai_jobs.aws.errors import reported_as_job_error
@@ -130,6 +130,7 @@ class Lease:
             "ADD tokens :change SET #lease0 = :new, expiresAt = :expiresAt",
             {self._name: self.tokens},
             "(attribute_not_exists(tokens) OR tokens <= :most)",
+            returns="ALL_OLD",
             change=more,
             most=self._counter.limit - more,
             new=tokens,
@@ -152,12 +153,18 @@ class Lease:
             self._write(f"REMOVE {removed}", some)
 
     def _write(
-        self, update: str, held: Mapping[str, int], condition: str = "", **numbers: int
+        self,
+        update: str,
+        held: Mapping[str, int],
+        condition: str = "",
+        returns: Literal["NONE", "ALL_OLD"] = "NONE",
+        **numbers: int,
     ) -> tuple[bool, Mapping[str, Any]]:
         """Change the counter if the condition holds, and each of its leases (`#lease0`, ...) holds what `held` says.
 
         Returns:
-            Whether it was changed, and its item before that (`{}` if there was none).
+            Whether it was changed, and its item as it was (`{}` if there was none). After a change, that is only known
+            if `returns` asks for it: reading 200 leases takes 0.7 ms of computing.
         """
         client = get_dynamodb_client()
         conditions = [condition] if condition else []
@@ -173,7 +180,7 @@ class Lease:
                     ConditionExpression=" AND ".join(conditions),
                     ExpressionAttributeNames={f"#lease{number}": name for number, name in enumerate(held)},
                     ExpressionAttributeValues={f":{name}": {"N": str(number)} for name, number in numbers.items()},
-                    ReturnValues="ALL_OLD",
+                    ReturnValues=returns,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except client.exceptions.ConditionalCheckFailedException as refused:
