@@ -125,10 +125,11 @@ def _ramp(case: Case, seconds: float) -> dict[str, Any]:
 def _whole_rate(seconds: float) -> tuple[dict[str, Any], float]:
     """One cell with all of the highest rate: what it is worth, and how long simulating a minute of it takes."""
     case = CASES[-1]
-    scenario = Case(case.jobs_per_second, case.processor, case.memory_mb, case.result_concurrency, 1, 0)
+    one_cell = Case(case.jobs_per_second, case.processor, case.memory_mb, case.result_concurrency, 1, 0)
+    scenario = one_cell.scenario(is_scaled_up=True, seconds=seconds)
     started = time.process_time()
-    outcome = simulate(scenario.scenario(is_scaled_up=True, seconds=seconds))
-    took = (time.process_time() - started) / seconds * 60
+    outcome = simulate(scenario)
+    took = (time.process_time() - started) / (scenario.warm_up_seconds + seconds) * 60
     return _figures(outcome, seconds), round(took, 1)
 
 
