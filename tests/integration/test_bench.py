@@ -55,7 +55,7 @@ def test_end_to_end_is_measured_without_peers(system: LocalSystem) -> None:  # R
 @pytest.mark.parametrize("name", ["cold_start", "processing", "cost"])
 def test_a_small_run_gives_what_the_page_shows(name: str, tmp_path: Path) -> None:  # R-B4
     found = json.loads(json.dumps(results.measured(sections.load(name), Scale.SMOKE)))
-    document = {"machine": results.machine(), "sections": {name: found}}
+    document = {"runs": {"noon": results.machine()}, "sections": {name: found | {"run": "noon"}}}
     assert all(isinstance(figure, int | float) for figure in found["figures"].values())
     text = page.text(document)
     assert f"## {sections.load(name).TITLE}\n\n![{sections.load(name).PICTURE}](img/bench-{name}.png)" in text
