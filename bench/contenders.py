@@ -9,6 +9,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import psutil
@@ -129,8 +130,8 @@ class Peer:
         }
         with (system.folder / f"{queue}.log").open("wb") as log:
             started = RunningPeer(self, system, environment, log)
-            started.messages([Job("none", "none")])  # makes the queue, which two workers would do at the same time
             try:
+                started.messages([Job("none", "none")])  # makes the queue, which two workers would do at the same time
                 started.restore()
                 yield started
             finally:
@@ -147,6 +148,10 @@ class RunningPeer:
         self._environment = environment
         self._log = log
         self._dynamodb = system.client("dynamodb")
+        command = [str(peers.python()), "-m", "bench.peer_messages", peer.module]
+        self._submitter = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        )
 
     def restore(self) -> None:
         """Start workers until there are as many as there should be."""
@@ -155,7 +160,9 @@ class RunningPeer:
             self._processes.append(self._start())
 
     def stop(self) -> None:
-        """Kill all workers."""
+        """Kill all workers, and what makes the messages."""
+        self._submitter.kill()
+        self._submitter.communicate()
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -168,14 +175,14 @@ class RunningPeer:
         )
 
     def messages(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-        command = [str(peers.python()), "-m", "bench.peer_messages", self._peer.module]
-        given = json.dumps([[job.job_id, job.prompt] for job in jobs])
-        done = subprocess.run(
-            command, cwd=ROOT, env=self._environment, input=given, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Failure(f"{self.name} can't submit jobs:\n{done.stderr[-2000:]}")
-        sent: list[dict[str, Any]] = json.loads(done.stdout)
+        assert self._submitter.stdin is not None
+        assert self._submitter.stdout is not None
+        self._submitter.stdin.write(json.dumps([[job.job_id, job.prompt] for job in jobs]).encode() + b"\n")
+        self._submitter.stdin.flush()
+        line = self._submitter.stdout.readline()
+        if not line:
+            raise Failure(f"{self.name} can't submit jobs:\n{Path(self._log.name).read_text(encoding='utf-8')[-2000:]}")
+        sent: list[dict[str, Any]] = json.loads(line)
         return sent
 
     def completed(self, job_ids: Sequence[str]) -> dict[str, float]:

@@ -211,9 +211,9 @@ def _sqs(batch: int, found: Mapping[str, Any]) -> float:
     tens = -(-batch // 10) / batch
     calls = found["processor"]["calls"]
     hides = sum(count for name, count in calls.items() if name.startswith("sqs:ChangeMessageVisibility"))
-    results = sum(count for name, count in calls.items() if name.startswith("sqs:SendMessage"))
     fair = (1 + 2 * tens + hides) * (PRICES["sqs_request"] + PRICES["sqs_fair_request"])
-    return float(fair + (results + 2 / 10) * PRICES["sqs_request"])
+    # A result hardly ever shares its call with others, because they come at other times.
+    return float(fair + (1 + 2 / 10) * PRICES["sqs_request"])
 
 
 def _dynamodb() -> float:
@@ -305,11 +305,11 @@ If all calls took the same time, the default would cost ${same} at 30 s instead 
 
 A job is submitted with POST, runs in a full batch, has a response of 1.2 KB, causes an event, and is read once with
 GET. Batches fill only with enough traffic: `ai-jobs simulate` says what yours costs. Calls, processor time, and bytes
-of log are counted with canned responses; each call that others wait for is assumed to take {round_trip} ms more, and a
-function with less than 1,769 MB to get that share of a processor. *Lambda behind a POST* is a function that waits for
-the model, and does nothing else: no queue, no retries, no row, and no call over 29 s, the longest that a REST API
-waits. Idle queues, traces, alarms, and storage are not included. Results over 200,000 bytes cost an S3
-PUT and a GET in addition ($5.40 per million jobs)."""
+of log are counted with canned responses; each result is assumed to need a call of its own to SQS, each call that
+others wait for to take {round_trip} ms more, and a function with less than 1,769 MB to get that share of a processor.
+*Lambda behind a POST* is a function that waits for the model, and does nothing else: no queue, no retries, no row,
+and no call over 29 s, the longest that a REST API waits. Idle queues, traces, alarms, and storage are not included.
+Results over 200,000 bytes cost an S3 PUT and a GET in addition ($5.40 per million jobs)."""
 
 _ABOUT_MEMORY = """\
 Of the processor's memory, most is Python with botocore and its service models. A thread takes less than 0.1 MB, and a

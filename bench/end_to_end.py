@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["PICTURE", "TITLE", "measure", "plot", "table"]
 
 # Jobs at each rate, in each of so many rounds.
-RATES = {1: 8, 20: 100, 40: 160, 100: 300}
+RATES = {1: 6, 20: 80, 40: 120, 100: 300}
 ROUNDS = {1: 1, 20: 2, 40: 2, 100: 2}
+# One burst is already an average over a hundred batches.
 BURST_JOBS = 1000
-BURST_ROUNDS = 2
+BURST_ROUNDS = 1
 _TARGET_RATES = (20, 40, 100)
 
 OVERLOADED_SHARE = 0.9

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 TITLE = "End to end"
 PICTURE = (
-    "p50 and p99 from submission to result by rate, without those of a system that is overloaded, and jobs per second "
-    "of a burst: ours, Celery, and dramatiq."
+    "p50 and p99 from submission to result by rate, with a cross at the top where a system is overloaded, and jobs per "
+    "second of a burst: ours, Celery, and dramatiq."
 )
 
 RANKS = ("p50", "p99")
@@ -44,8 +44,7 @@ between its polls.
 On two processors, everything here is a matter of CPU: the workers', and that of the local AWS, which is one Python
 process and stands in for what AWS does elsewhere. Whoever finishes fewer than nine in ten of the jobs that come is
 *overloaded*: its latency grows for as long as jobs come, so that it says how long the run was, and is not shown.
-Percentiles are over the jobs of all rounds, and with fewer than {_FEW_JOBS} jobs, the p99 is the slowest one. The
-other numbers are means of the two rounds.
+Percentiles are over the jobs of all rounds; with fewer than {_FEW_JOBS} jobs, the p99 is the slowest one.
 """
 
 _BURST = """\
@@ -112,11 +111,14 @@ def plot(results: dict[str, Any], folder: Path) -> None:
         for name, color in zip(names, (drawing.OURS, *drawing.PEERS), strict=False):
             values = [_steady(summaries[rate][name], f"{rank}_ms") for rate in rates]
             chart.plot(rates, values, "o-", color=color, label=name)
+            over = [rate for rate in rates if summaries[rate][name]["is_overloaded"]]
+            chart.plot(over, [0.97] * len(over), "x", color=color, transform=chart.get_xaxis_transform())
         chart.set(title=f"{rank}, ms", xlabel="jobs per second", ylim=(0, None))
         drawing.bound(chart, target, "target")
     burst = summaries.get("burst", {})
     drawing.bars(axes[2], ["1,000 jobs"], {name: [run["per_second"]] for name, run in burst.items()}, unit="")
     axes[2].set_title("a burst, jobs per second")
+    axes[2].margins(y=0.1)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     drawing.save(figure, folder, "end_to_end")
 

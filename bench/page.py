@@ -24,7 +24,7 @@ HEAD = """\
 <!-- Generated from bench/results.json by `python -m bench render`. -->
 
 `make bench` measured what is on this page. The peers of a section take turns with us, so that ratios carry over to
-other machines, and absolute times do not. Numbers are medians unless they say otherwise.
+other machines, and absolute times do not. Numbers are medians (of two: their mean) unless they say otherwise.
 """
 
 _IDLE_LOAD = 0.25

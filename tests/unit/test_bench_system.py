@@ -328,7 +328,7 @@ def test_submit_shows_every_route_in_every_mode() -> None:
     modes = {submit.mode_name(callers=1): ranks, submit.mode_name(rate=20): ranks}
     results = {"runs": [{}], "medians": dict.fromkeys(submit._LABELS, modes), "figures": {"put_to_get": 1.3}}
     text = submit.table(results)
-    assert "|  | 1 caller | 20 per second |" in text
+    assert "|  | 1 caller (50) | 20 per second (20) |" in text
     assert "| `PUT /jobs/{jobId}` | 1.0 / 2.0 | 1.0 / 2.0 |" in text
 
 
