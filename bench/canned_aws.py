@@ -174,11 +174,13 @@ class CannedAWS:
 
     def _update_item(self, request: AWSPreparedRequest) -> dict[str, Any]:
         update = _content(request)
-        before = self.rows.get(update["Key"]["jobId"]["S"], update["Key"])
+        found = self.rows.get(update["Key"]["jobId"]["S"])
+        before = found or update["Key"]
         after = _updated(before, update)
         self.rows[after["jobId"]["S"]] = after
         self.changes.append((before, after))
-        return {"Attributes": after}
+        returned = after if update["ReturnValues"] == "ALL_NEW" else found
+        return {"Attributes": returned} if returned else {}
 
     def _put_item(self, request: AWSPreparedRequest) -> dict[str, Any]:
         row = _content(request)["Item"]

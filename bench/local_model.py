@@ -68,7 +68,7 @@ class LocalTimes:
             that: the response, logs.
         wait: the time that a job waits on its way for anything but a processor, in seconds.
         variation: the standard deviation of an invocation's times, as a share of them.
-        kernel: the share of the emulator's time in the kernel.
+        kernel: the share of the emulator's time in the kernel, which is 6% to 10% under load.
     """
 
     submit: float

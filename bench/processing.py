@@ -249,9 +249,9 @@ come close together, so that many share a call; with a real model, hardly any do
 
 _ABOUT_PATH = """\
 Our whole path, in batches of ten: the result handler writes the result to the row, and the event publisher announces
-it. The peers' handlers do not have that. The targets are judged by the first conditions. With the processor's default
-memory, Lambda gives it 1.7 processors; its threads then take turns on both, which costs more processor time for the
-same work."""
+it. The peers' handlers do not have that. The targets are judged by the first conditions. The second ones are closer to
+the processor's default memory, with which Lambda gives it 1.7 processors; its threads run on both, and the processor
+time varies more from run to run. In the third ones, many results share a call."""
 
 
 def plot(results: dict[str, Any], folder: Path) -> None:

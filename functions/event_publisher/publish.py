@@ -17,7 +17,7 @@ from ai_jobs.contract import timestamps
 from ai_jobs.contract.body import message_json
 from ai_jobs.contract.errors import AWSError
 from ai_jobs.service.dead_letters import ERROR_CODE, ERROR_MESSAGE, FAILED_AT
-from ai_jobs.service.events import JobEvent, Sent, event_of, has_just_ended, in_calls, put, row_of_image
+from ai_jobs.service.events import JobEvent, Sent, end_of_image, event_of, has_just_ended, in_calls, put, row_of_image
 from ai_jobs.service.safe_logging import describe
 from event_publisher.settings import EventPublisherSettings
 
@@ -64,7 +64,7 @@ def publish(records: Sequence[Mapping[str, Any]], settings: EventPublisherSettin
 
 def _has_ended(record: Mapping[str, Any]) -> bool:
     change = record["dynamodb"]
-    before, after = (row_of_image(change[image]) if image in change else None for image in ("OldImage", "NewImage"))
+    before, after = (end_of_image(change[image]) if image in change else None for image in ("OldImage", "NewImage"))
     return record["eventName"] in _CHANGES and has_just_ended(before, after)
 
 

@@ -19,6 +19,9 @@ from processor.worker import Disposition, Worker
 
 logger = Logger()
 
+# Of the process, because a thread costs more to start than what it does for a job. Their threads are free.
+_free_pools: list[ThreadPoolExecutor] = []
+
 
 def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: JobTypeSource) -> list[str]:
     """Work on every record and return the message ids that must come back to the queue.
@@ -30,17 +33,28 @@ def process_batch(records: Sequence[Mapping[str, Any]], worker: Worker, source: 
     _hide(messages, worker.settings.request_queue_url, worker.settings.visibility_timeout_seconds)
     job_types = _job_types(source)
     worker.expect(messages)
-    pool = ThreadPoolExecutor(max_workers=min(len(messages), MAX_POOL_CONNECTIONS) or 1)
+    pool = _free_pools.pop() if _free_pools else ThreadPoolExecutor(MAX_POOL_CONNECTIONS)
+    futures: list[Future[Disposition]] = []
     try:
-        futures = [pool.submit(worker.work_on, message, job_types) for message in messages]
+        futures += [pool.submit(worker.work_on, message, job_types) for message in messages]
         wait(futures, timeout=worker.seconds_left())
         pairs = zip(messages, futures, strict=True)
         return [message.message_id for message, future in pairs if _must_come_back(worker, message, future)]
     finally:
-        # Threads can't be ended: one that is still waiting for its model is left behind. If it wakes up in a later
-        # invocation, the attempt number on its result and the check in Worker._settle keep it from doing harm.
-        pool.shutdown(wait=False, cancel_futures=True)
+        _free(pool, futures)
         worker.finish()
+
+
+def _free(pool: ThreadPoolExecutor, futures: Sequence[Future[Disposition]]) -> None:
+    """Keep the threads for the next batch, unless one of them is still at work.
+
+    Threads can't be ended: one that is still waiting for its model is left behind, with its pool. If it wakes up in a
+    later invocation, the attempt number on its result and the check in Worker._settle keep it from doing harm.
+    """
+    if all(future.done() for future in futures):
+        _free_pools.append(pool)
+    else:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _hide(messages: Sequence[ReceivedMessage], queue_url: str, seconds: int) -> None:

@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from moto import mock_aws
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 
 from ai_jobs.aws import clients
 from ai_jobs.aws.queues import ReceivedMessage
@@ -45,16 +45,16 @@ def _descriptions_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _conditional_writes_are_atomic() -> Iterator[None]:
-    """As DynamoDB's are; moto looks at the condition and writes without a lock, which two threads can get between."""
+    """As DynamoDB's are; moto reads the old row, looks at the condition, and writes without a lock."""
     lock = threading.Lock()
-    update_item = DynamoDBBackend.update_item
+    update_item = DynamoHandler.update_item
 
     def locked(*args: Any, **kwargs: Any) -> Any:
         with lock:
             return update_item(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DynamoDBBackend, "update_item", locked)
+        patch.setattr(DynamoHandler, "update_item", locked)
         yield
 
 

@@ -1045,6 +1045,41 @@ def test_jobs_of_a_batch_run_at_the_same_time(settings, store, clock, result, jo
     assert process_batch(records, worker, Source(job_types)) == []
 
 
+@pytest.fixture
+def threads(settings, store, clock, result, job_types, record, body):
+    """Works on a batch of jobs that are all at the model at once, and returns their threads."""
+
+    def work(name, jobs):
+        together, found = threading.Barrier(jobs, timeout=20), set()
+
+        def model(job_type, prompt):
+            together.wait()
+            found.add(threading.current_thread())
+            return result
+
+        worker = Worker(settings, store, NO_BUDGET, lambda: job_types, clock() + timedelta(minutes=15), model, clock)
+        records = [record(body(jobId=f"{name}-{number}")) for number in range(jobs)]
+        assert process_batch(records, worker, Source(job_types)) == []
+        return found
+
+    return work
+
+
+def test_the_next_batch_has_the_same_threads(threads):
+    assert threads("a", 50) == threads("b", 50)
+
+
+def test_a_thread_that_was_left_behind_does_not_slow_down_the_next_batch(threads, worker, job_types, record, body):
+    stuck = threading.Event()
+    worker.work_on = lambda *_: stuck.wait(20)
+    worker.seconds_left = lambda: 0.1
+    try:
+        assert len(process_batch([record(body())], worker, Source(job_types))) == 1
+        assert len(threads("next", 50)) == 50
+    finally:
+        stuck.set()
+
+
 def test_a_mixed_batch_brings_back_only_its_failures(worker, job_types, record, body, in_queue):  # R-E2 R-T4
     names = ["Ada", "MODEL_ERROR", "Bob", "BUG", "GUARDRAIL_INTERVENED", "MODEL_THROTTLED"]
     records = []

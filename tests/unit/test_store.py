@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import boto3
@@ -9,9 +10,13 @@ import pytest
 
 from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.aws import clients
+from ai_jobs.aws.items import exact
 from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.contract.row import JobStatus
 from ai_jobs.service.job_store import JobStore
+from ai_jobs.service.lifecycle import Transition
 from ai_jobs.service.outcomes import Applied, Claimed, ClaimTerms, Refusal, Running
+from ai_jobs.service.table import JobsTable
 
 
 @pytest.fixture
@@ -46,6 +51,34 @@ def finish(store, clock):
 
 def row(store):
     return store.get("job-1")
+
+
+EVERY_KIND_OF_CHANGE = Transition(
+    "change",
+    by="a test",
+    sources=(),
+    target=JobStatus.COMPLETED,
+    only_if="always",
+    condition="attribute_exists(jobId) OR attribute_not_exists(jobId)",
+    sets=("updatedAt", "result"),
+    keeps=("createdAt", "messageId"),
+    clears=("error", "updatedAt", "messageId"),
+    adds=("attempt", "calls"),
+)
+
+
+@pytest.mark.parametrize(
+    "before", [{}, {"error": {"code": "X"}, "updatedAt": "u0", "calls": 2, "messageId": "m0", "a": 1}]
+)
+@pytest.mark.parametrize("more", [{}, {"updatedAt": "u1", "messageId": "m1"}])
+def test_a_change_returns_the_row_that_it_wrote(aws, before, more):
+    table = JobsTable(aws.table)
+    if before:
+        boto3.resource("dynamodb").Table(aws.table).put_item(Item={"jobId": "job-1"} | before)
+    values = exact({"createdAt": "c1", "result": {"parts": [1.5, {"n": 7, "none": None}], "yes": True}}) | more
+    written = table.execute(EVERY_KIND_OF_CHANGE, "job-1", values, add={"attempt": 1, "calls": -1})
+    assert (written["calls"], written["result"]["parts"][0]) == (before.get("calls", 0) - 1, 1.5)
+    assert json.dumps(written, sort_keys=True) == json.dumps(table.get("job-1"), sort_keys=True)
 
 
 def test_a_claim_writes_the_whole_open_row(store, claim, clock):

@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from ai_jobs.aws import settings
 from ai_jobs.aws.connections import make_patient
+from ai_jobs.aws.signing import sign_quickly
 
 if TYPE_CHECKING:
     from mypy_boto3_appconfig import AppConfigClient
@@ -85,6 +86,7 @@ def _create(service: str, read_timeout_seconds: int, attempts: int, more: Config
         endpoint_url=settings.endpoint_url(),
         config=config.merge(more) if more else config,
     )
+    sign_quickly(client)
     if more is _CALLING_MODELS:
         make_patient(client)
     return client

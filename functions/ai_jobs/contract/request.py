@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from ai_jobs.contract import timestamps
@@ -217,7 +218,7 @@ class ReceivedJob:
             trace_header=trace_header,
         )
 
-    @property
+    @cached_property
     def trace_id(self) -> str | None:
         """The caller's trace id if it is usable (`check` reports one that is not), else X-Ray's."""
         value = self.document.get("traceId", _x_ray_trace_id(self.trace_header))

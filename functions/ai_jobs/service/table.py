@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
 from ai_jobs.aws.clients import get_dynamodb_client
 from ai_jobs.aws.errors import reported_as_job_error
-from ai_jobs.aws.items import from_item, to_item
+from ai_jobs.aws.items import from_item, plain, to_item
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.errors import AIJobsError
 from ai_jobs.contract.row import JobRow
@@ -94,14 +96,16 @@ class JobsTable:
                 answer = client.update_item(
                     TableName=self._name,
                     Key=to_item({"jobId": job_id}),
-                    ReturnValues="ALL_NEW",
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **update_arguments(transition, values, given or {}, add or {}),
                 )
             except client.exceptions.ConditionalCheckFailedException as error:
                 # The stubs do not know the row that ReturnValuesOnConditionCheckFailure adds.
                 raise RefusedError(_row(cast("dict[str, Any] | None", error.response.get("Item")))) from None
-        return cast("JobRow", from_item(answer["Attributes"]))
+        # Not ALL_NEW: that sends back what was just sent, and reading a result takes as long as writing it.
+        before = from_item(answer.get("Attributes", {}))
+        return cast("JobRow", {"jobId": job_id} | _changed(before, transition, values, add or {}))
 
     def _replace(self, job_id: str, values: Mapping[str, Any]) -> JobRow:
         row = {"jobId": job_id} | dict(values)
@@ -153,34 +157,65 @@ def _row(item: Mapping[str, Any] | None) -> JobRow | None:
 def update_arguments(
     transition: Transition, values: Mapping[str, Any], given: Mapping[str, Any], add: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The arguments of UpdateItem. DynamoDB rejects a declared name or value that no expression uses.
+    """The arguments of UpdateItem.
 
     Raises:
         ValueError: if the transition does not declare a field.
     """
-    foreign = {*values, *add} - {"status", *transition.sets, *transition.keeps, *transition.adds}
-    if foreign:
-        raise ValueError(f"{transition.name} does not set {', '.join(sorted(foreign))}")
-    cleared = [name for name in dict.fromkeys(transition.clears) if name not in values]
-    names = {name: f"#f{index}" for index, name in enumerate([*values, *cleared])}
-    parameters: dict[str, Any] = {}
-    sets = []
-    for name, value in values.items():
-        parameter = f":f{names[name][2:]}"
-        parameters[parameter] = value
-        kept = name in transition.keeps
-        sets.append(f"{names[name]} = " + (f"if_not_exists({names[name]}, {parameter})" if kept else parameter))
-    for index, (name, number) in enumerate(add.items()):
-        sets.append(f"{name} = if_not_exists({name}, :zero) + :a{index}")
-        parameters |= {":zero": 0, f":a{index}": number}
-    removes = " REMOVE " + ", ".join(names[name] for name in cleared) if cleared else ""
-    named = {f":{name}": value for name, value in (CONSTANTS | dict(given)).items()}
-    in_condition = set(transition.condition.replace("(", " ").replace(")", " ").replace(",", " ").split())
-    parameters |= {name: value for name, value in named.items() if name in in_condition}
+    expressions = _expressions(transition, tuple(values), tuple(add))
+    parameters = {f":f{index}": value for index, value in enumerate(values.values())}
+    parameters |= {":zero": 0} if add else {}
+    parameters |= {f":a{index}": number for index, number in enumerate(add.values())}
+    # DynamoDB rejects a declared value that no expression uses.
+    parameters |= {
+        f":{name}": value
+        for name, value in (CONSTANTS | dict(given)).items()
+        if f":{name}" in expressions.condition_words
+    }
     return {
-        "UpdateExpression": "SET " + ", ".join(sets) + removes,
+        "UpdateExpression": expressions.update,
         "ConditionExpression": transition.condition,
-        "ExpressionAttributeNames": {placeholder: name for name, placeholder in names.items()}
-        | {f"#{name}": name for name in ("status", "error") if f"#{name}" in transition.condition},
+        "ExpressionAttributeNames": dict(expressions.names),
         "ExpressionAttributeValues": to_item(parameters),
     }
+
+
+def _changed(
+    row: Mapping[str, Any], transition: Transition, values: Mapping[str, Any], add: Mapping[str, int]
+) -> dict[str, Any]:
+    """What `update_arguments` makes of a row."""
+    kept = {name: value for name, value in row.items() if name in values or name not in transition.clears}
+    written = {name: plain(value) for name, value in values.items() if not (name in transition.keeps and name in row)}
+    return kept | written | {name: row.get(name, 0) + number for name, number in add.items()}
+
+
+@dataclass(frozen=True)
+class _Expressions:
+    """The part of an update that depends on its fields, but not on their values."""
+
+    update: str
+    names: dict[str, str]
+    condition_words: frozenset[str]
+
+
+# The same few for every job.
+@functools.lru_cache(maxsize=128)
+def _expressions(transition: Transition, fields: tuple[str, ...], counters: tuple[str, ...]) -> _Expressions:
+    foreign = {*fields, *counters} - {"status", *transition.sets, *transition.keeps, *transition.adds}
+    if foreign:
+        raise ValueError(f"{transition.name} does not set {', '.join(sorted(foreign))}")
+    cleared = [name for name in dict.fromkeys(transition.clears) if name not in fields]
+    names = {name: f"#f{index}" for index, name in enumerate([*fields, *cleared])}
+    sets = [
+        f"{names[name]} = " + (f"if_not_exists({names[name]}, :f{index})" if name in transition.keeps else f":f{index}")
+        for index, name in enumerate(fields)
+    ]
+    sets += [f"{name} = if_not_exists({name}, :zero) + :a{index}" for index, name in enumerate(counters)]
+    removes = " REMOVE " + ", ".join(names[name] for name in cleared) if cleared else ""
+    return _Expressions(
+        update="SET " + ", ".join(sets) + removes,
+        # Only those that are used: DynamoDB rejects a declared name that no expression uses, too.
+        names={placeholder: name for name, placeholder in names.items()}
+        | {f"#{name}": name for name in ("status", "error") if f"#{name}" in transition.condition},
+        condition_words=frozenset(transition.condition.replace("(", " ").replace(")", " ").replace(",", " ").split()),
+    )
