@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,8 @@ def system(
     # pytest links the latest of its folders a second time.
     (log,) = {path.resolve() for path in tmp_path_factory.getbasetemp().glob("local-aws*/ministack.log")}
     unused: Any = None
-    system = LocalSystem(local_aws_instance, unused, unused, unused, known, log.parent)
+    stub: Any = SimpleNamespace(pid=os.getpid())  # the tests' own model is a thread of this process
+    system = LocalSystem(local_aws_instance, stub, unused, unused, known, log.parent)
     monkeypatch.setattr(local_system, "shared", lambda: system)
     return system
 
