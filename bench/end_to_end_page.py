@@ -77,8 +77,9 @@ for the most model calls gets a `kill -9`. There are {kill.ROUNDS} rounds, in tu
 - *Late* are jobs that came back after the visibility timeout of {VISIBILITY_SECONDS} s. (The peers' defaults are half
   an hour for Celery and 12 hours for dramatiq: with those, a job of a dead worker is that late.)
 
-What differs is how much one worker has in its hands, not what becomes of that. The same load is spread over two workers
-of the peers', with 25 threads each, and over up to ten of ours, each of which may have a batch of ten.
+But for Celery's default settings, what differs is how much one worker has in its hands, not what becomes of that. The
+same load is spread over two workers of the peers', with 25 threads each, and over up to ten of ours, each of which may
+have a batch of ten.
 """
 
 
