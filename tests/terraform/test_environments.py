@@ -224,6 +224,8 @@ def test_the_complete_example_adds_its_types_and_is_wired_to_its_clients(plans: 
 def test_the_example_of_a_handler_gives_its_layer_to_the_processor(plans: dict[str, Plan]) -> None:  # R-A5
     plan = plans["example_custom_handler"]
     inside = plan.inside("ai_jobs")
-    assert inside["module.processor.aws_lambda_function.this"]["layers"] == ["arn:aws:lambda:::layer:acme-jobs:1"]
+    assert inside["module.processor.aws_lambda_function.this"]["layers"] == [
+        "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:1"
+    ]
     assert not inside["module.jobs_api.aws_lambda_function.this"]["layers"], "nothing else runs the code"
     assert "inspection-report" in plan.outputs["job_types"]

@@ -1015,6 +1015,42 @@ def test_the_processors_memory(environment, memory, batch, state, found):  # R-B
     assert ("set processor.memory_mb = 192" in finding.advice) is (state == "warning")
 
 
+@pytest.mark.parametrize(
+    ("variable", "maximum", "batch", "state", "found"),
+    [
+        (
+            "TOTAL",
+            10,
+            10,
+            "ok",
+            "all jobs (budget.daily_tokens_total) takes 5,000 jobs per second while 10 ",
+        ),
+        ("PER_USER", 10, 10, "ok", "each user's counter (budget.daily_tokens_per_user) takes 5,000 jobs per second"),
+        (
+            "TOTAL",
+            650,
+            10,
+            "warning",
+            "takes 556 jobs per second while 650 invocations run, in full batches of 10: if",
+        ),
+        ("TOTAL", 1000, 50, "warning", "1,786 jobs per second while 1000 invocations run, in full batches of 50: if"),
+    ],
+)
+def test_a_budget_whose_counter_is_too_slow(environment, variable, maximum, batch, state, found):  # R-S1 R-S3
+    environment.functions["processor-test"]["Environment"]["Variables"][f"AI_JOB_DAILY_TOKENS_{variable}"] = "1000000"
+    environment.trigger |= {"BatchSize": batch, "ScalingConfig": {"MaximumConcurrency": maximum}}
+    (finding,) = [finding for finding in environment.findings() if finding.check == "budget"]
+    assert finding.state == state
+    assert found in finding.found
+    assert ("raise processor.batch_size" in finding.advice) is (state == "warning")
+
+
+def test_a_budget_on_a_trigger_without_a_maximum_has_no_finding_of_its_own(environment):
+    environment.functions["processor-test"]["Environment"]["Variables"]["AI_JOB_DAILY_TOKENS_TOTAL"] = "1000000"
+    environment.trigger["ScalingConfig"] = {}
+    assert "budget" not in [finding.check for finding in environment.findings()]
+
+
 def test_where_nobody_may_wait_only_the_workers_count(environment):
     environment.account = {"ConcurrentExecutions": 50, "UnreservedConcurrentExecutions": 50}
     environment.functions["jobs-api-test"]["Environment"]["Variables"]["AI_JOB_MAX_WAIT_SECONDS"] = "0"
@@ -1136,6 +1172,7 @@ def test_a_models_quota_below_what_runs_at_once(environment):  # R-S3
     finding = environment.only()
     assert (finding.check, finding.state) == (f"quota of model {MODEL}", State.WARNING)
     assert "reserve 2,000,100 when they start" in finding.found
+    assert "over time, it is enough for 1.7 jobs per second that use all of max_tokens" in finding.found
     assert "lower processor.maximum_concurrency or max_tokens" in finding.advice
     assert "--service-code bedrock --quota-code L-0 --desired-value 2000100" in finding.advice
 

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import boto3
@@ -18,8 +19,11 @@ from ai_jobs.aws import clients, objects, uploads
 from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.attached_files import files_of
+from ai_jobs.service.conversation import Conversation
+from ai_jobs.service.job_type import Prompt
 from ai_jobs.service.job_types import JobTypes
 from processor.job_work import JobWork
+from processor.model_calls import ModelCalls
 
 ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
 OTHER_ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4d"
@@ -422,6 +426,21 @@ def test_a_worker_counts_the_files(prompt_of, type_document, photos_document, jo
     two = one | {"key": one["key"][:-1] + "0"}
     with pytest.raises(JobError, match="at most 1"):
         prompt_of(job_with(attachments=[one, two]), types)
+
+
+@pytest.mark.parametrize("model_id", ["amazon.nova-lite-v1:0", "anthropic.claude-x"])
+def test_a_file_that_has_disappeared_costs_no_tokens(settings, aws, clock, job_types, job_with, model_id):  # R-A2
+    job, job_type = job_with(), job_types.get("photos")
+    boto3.client("s3").delete_object(Bucket=aws.bucket, Key=job.attachments[0].key)
+    spent = []
+    reservation = SimpleNamespace(settle=spent.append)
+    budget = SimpleNamespace(reserve=lambda user_id, tokens: reservation)
+    ends_at = clock() + timedelta(minutes=15)
+    calls = ModelCalls(settings, budget, ends_at, lambda *_: pytest.fail("the model was called"), clock)
+    prompt = Prompt(None, "Describe it.", files_of(job, aws.bucket))
+    with pytest.raises(JobError, match="not, or no longer, in the bucket"):
+        calls.call(job, job_type, ends_at, model_id, Conversation(prompt), None)
+    assert spent == [0]
 
 
 # Erasing

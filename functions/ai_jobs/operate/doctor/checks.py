@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ai_jobs.operate.doctor.alarms import check_alarms, check_topics
+from ai_jobs.operate.doctor.budget import check_budget
 from ai_jobs.operate.doctor.credentials import check_credentials
 from ai_jobs.operate.doctor.data import check_bucket, check_table
 from ai_jobs.operate.doctor.events import EVENT_CHECKS, where_events_are_on
@@ -37,6 +38,7 @@ _CHECKS: dict[str, Check] = {
     "processor's memory": check_memory,
     "processor's layers": check_layers,
     "concurrency": check_concurrency,
+    "budget": check_budget,
     "reconciler's schedule": check_schedule,
     **EVENT_CHECKS,
     "table": check_table,

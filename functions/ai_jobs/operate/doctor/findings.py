@@ -161,6 +161,11 @@ class Subject:
             lambda: dict(get_lambda_client().get_function_configuration(FunctionName=self.function_name(name))),
         )
 
+    def settings(self, name: str) -> dict[str, str]:
+        """The environment variables of a function."""
+        settings: dict[str, str] = self.function(name).get("Environment", {}).get("Variables", {})
+        return settings
+
 
 def _in_outputs(name: str) -> str:
     return name.lower().replace(" ", "_")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ai_jobs.operate.doctor.findings import Finding, NotCheckedError, State, Subject
-from ai_jobs.operate.triggers import find_trigger
+from ai_jobs.operate.doctor.findings import Finding, State, Subject
+from ai_jobs.operate.doctor.workers import trigger_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +27,7 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     """Does the processor have the memory that its batches need, and how much more than that is paid for?"""
     name = "processor's memory"
     configured = int(subject.function("processor")["MemorySize"])
-    trigger = find_trigger(subject.function_name("processor"), subject.queue("request queue")["QueueArn"])
-    if trigger is None:
-        raise NotCheckedError("the request queue has no trigger (see that finding)")
-    batch = trigger.batch_size
+    batch = trigger_of("request queue", subject).batch_size
     safe = smallest_safe_memory_mb(batch)
     if safe is None:
         yield Finding(name, State.OK, f"{configured} MB; what batches of {batch} need is not known")
