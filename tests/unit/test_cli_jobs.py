@@ -159,7 +159,7 @@ def test_a_job_gets_the_files_that_are_attached(cli, file, queued, picture, aws)
         ("notes.doc", b"x", "must be one of .png"),
     ],
 )
-def test_a_file_that_no_job_can_have_is_not_attached(cli, file, queued, picture, name, content, said):  # R-A2, R-I1
+def test_a_file_that_no_job_can_have_is_not_attached(cli, file, queued, picture, name, content, said):  # R-A2
     result = cli("submit", "--attach", picture(name, content), file(JOB))
     assert (result.exit_code, result.stdout, queued()) == (1, "", [])
     assert name in result.stderr
