@@ -998,6 +998,24 @@ def test_the_accounts_concurrency(environment, account, maximum, waits, state, f
 
 
 @pytest.mark.parametrize(
+    ("model_id", "memory", "state", "found"),
+    [
+        ("acme.large", 1450, "ok", "1450 MB; a batch of 10 with the largest files takes 1450 MB"),
+        ("acme.large", 1449, "warning", "10 jobs of type poem with the largest files that it allows take 1450 MB"),
+        ("amazon.nova-lite-v1:0", 192, None, None),
+    ],
+)
+def test_the_processors_memory_for_files(environment, model_id, memory, state, found):  # R-A2
+    environment.functions["processor-test"]["MemorySize"] = memory
+    environment.trigger["BatchSize"] = 10
+    rules = {"mediaTypes": ["image/png"], "maxCount": 5, "maxBytes": 5_000_000}
+    environment.document["jobTypes"]["poem"] |= {"modelId": model_id, "attachments": rules}
+    findings = [finding for finding in environment.findings() if finding.check == "processor's memory for files"]
+    assert [finding.state for finding in findings] == ([state] if state else [])
+    assert all(found in finding.found for finding in findings)
+
+
+@pytest.mark.parametrize(
     ("memory", "batch", "state", "found"),
     [
         (3008, 10, "ok", "192 MB is the smallest that is safe with batches of 10, and would cost 94% less"),

@@ -14,7 +14,7 @@ from ai_jobs.operate.doctor.findings import Check, Finding, State, Subject, made
 from ai_jobs.operate.doctor.functions import FUNCTIONS, check_builds, check_function, check_schedule
 from ai_jobs.operate.doctor.job_types import check_job_types
 from ai_jobs.operate.doctor.layers import check_layers
-from ai_jobs.operate.doctor.memory import check_memory
+from ai_jobs.operate.doctor.memory import check_memory, check_memory_for_files
 from ai_jobs.operate.doctor.models import check_models
 from ai_jobs.operate.doctor.queues import check_dlq, check_queue
 from ai_jobs.operate.doctor.quotas import check_quotas
@@ -44,6 +44,7 @@ _CHECKS: dict[str, Check] = {
     "table": check_table,
     "bucket": check_bucket,
     "job types": check_job_types,
+    "processor's memory for files": check_memory_for_files,
     "models": check_models,
     "quotas": check_quotas,
     "alarms": check_alarms,
