@@ -10,7 +10,8 @@ import argparse
 from pathlib import Path
 
 from bench import page, results, sections
-from scripts.project import ROOT, Failure, run
+from scripts.project import ROOT, Failure
+from scripts.project import run as run_program
 
 
 def main() -> None:
@@ -23,6 +24,8 @@ def main() -> None:
     if given.what == ["render"]:
         (check if given.check else render)(given.root)
         return
+    if given.smoke and given.root.resolve() == ROOT:
+        raise Failure("--smoke measures too little for the project's own results. Add --root with another folder.")
     measure(_known(given.what), sections.Scale.SMOKE if given.smoke else sections.Scale.FULL, given.root)
     render(given.root)
 
@@ -37,17 +40,17 @@ def _known(names: list[str]) -> list[str]:
 def measure(names: list[str], scale: sections.Scale, root: Path) -> None:
     """Measure these sections; the results are written after each, so that a failure costs only the rest."""
     document = results.read(root)
-    document["machine"] = results.machine()
+    run = results.Run(document)
     for name in names:
         print(f"{name} ...", flush=True)
-        document["sections"][name] = results.measured(sections.load(name), scale)
+        run.add(name, results.measured(sections.load(name), scale))
         print(f"{name}: {document['sections'][name]['seconds']} s", flush=True)
         results.write(document, root)
 
 
 def render(root: Path) -> None:
     """Write the pages, the README's section on cost, and the pictures."""
-    document = results.read(root)
+    document = results.read_measured(root)
     for path, text in page.texts(document, root):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -56,10 +59,10 @@ def render(root: Path) -> None:
 
 def check(root: Path) -> None:
     """Fail if a page is not what the results give."""
-    for path, text in page.texts(results.read(root), root):
+    for path, text in page.texts(results.read_measured(root), root):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             raise Failure(f"out of date: {path.relative_to(root)}. Run: python -m bench render")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -1,10 +1,11 @@
 """What a job costs our functions in CPU time and in calls to AWS, measured without a server.
 
-    python -m bench.canned [--code FOLDER] [--batch N ...] [--jobs N] [--model-seconds S]
+    python -m bench.canned [--code FOLDER] [--batch N ...] [--jobs N] [--model-seconds S [--model-p99-seconds S]]
 
 The real handlers of the processor, the result handler, and the event publisher work on Lambda events, each in a fresh
 process; botocore's HTTP session answers from memory (`bench.canned_aws`). So the figure has everything that we and
-botocore do for a job, but no socket and no server. It is CPU time on one processor, which varies less than wall time.
+botocore do for a job, but no socket and no server. It is CPU time, by default on one processor, which varies
+less than wall time.
 
 Each function receives what the one before it sent, so the path is the happy one from the message to the event; anything
 else raises.
@@ -18,6 +19,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,9 +75,28 @@ ENVIRONMENT = {
 }
 
 
-def measure(
-    code: Path, batch: int, jobs: int, model_seconds: float = 0.0, aws_seconds: float = AWS_SECONDS
-) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Conditions:
+    """What the functions run with.
+
+    Attributes:
+        model_seconds: how long the model takes; with `model_p99_seconds`, for half of the calls.
+        model_p99_seconds: what 1% of its calls take longer than; if it is None, all of them take the same time.
+        aws_seconds: how long any other call to AWS takes: what can go together in one call depends on it.
+        processors: how many of the machine's each function has.
+    """
+
+    model_seconds: float = 0.0
+    model_p99_seconds: float | None = None
+    aws_seconds: float = AWS_SECONDS
+    processors: int = 1
+
+
+AT_ONCE = Conditions()
+"""A model that answers at once: then, results come close together."""
+
+
+def measure(code: Path, batch: int, jobs: int, conditions: Conditions = AT_ONCE) -> dict[str, dict[str, Any]]:
     """Bring jobs from the request queue to their events, and return what each function needed for one of them.
 
     Args:
@@ -83,8 +104,6 @@ def measure(
             functions/, which is run with this environment's libraries.
         batch: how many records each invocation gets.
         jobs: how many jobs to measure, after the warm-up; rounded up to whole batches.
-        model_seconds: how long the model takes to answer.
-        aws_seconds: how long any other call to AWS takes: what can go together in one call depends on it.
 
     Returns:
         By function: `cpu_ms` per job, of all threads, without the canned AWS's own; `calls` per job by operation, such
@@ -101,7 +120,7 @@ def measure(
     for function in FUNCTIONS:
         events = [{"Records": records[start : start + batch]} for start in range(0, batches * batch, batch)]
         plan = {"events": events, "warm_up": warm_up, "rows": state["rows"]}
-        plan |= {"model_seconds": model_seconds, "aws_seconds": aws_seconds}
+        plan |= vars(conditions)
         state = _run(code, function, plan)
         figures[function] = _figures(state, (batches - warm_up) * batch)
         _check(function, state, batches * batch)
@@ -234,10 +253,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--jobs", type=int, default=500, help="how many to measure per size of the batch")
     parser.add_argument("--model-seconds", type=float, default=0.0)
+    parser.add_argument("--model-p99-seconds", type=float)
     parser.add_argument("--aws-seconds", type=float, default=AWS_SECONDS)
+    parser.add_argument("--processors", type=int, default=1)
     arguments = parser.parse_args()
+    conditions = Conditions(**{name: getattr(arguments, name) for name in vars(AT_ONCE)})
     for batch in arguments.batch:
-        figures = measure(arguments.code, batch, arguments.jobs, arguments.model_seconds, arguments.aws_seconds)
+        figures = measure(arguments.code, batch, arguments.jobs, conditions)
         cpu = sum(of["cpu_ms"] for of in figures.values())
         calls = sum(count for of in figures.values() for count in of["calls"].values())
         print(f"batch {batch}: {cpu:.2f} ms CPU, {calls:.2f} calls per job")

@@ -11,6 +11,8 @@ import hashlib
 import io
 import itertools
 import json
+import math
+import random
 import re
 import threading
 import time
@@ -53,6 +55,8 @@ JOB_TYPES = {
     },
 }
 
+# How many standard deviations above its median a normal distribution's 99th percentile is.
+_Z99 = 2.326
 _SERVICES = {"AmazonSQS": "sqs", "DynamoDB_20120810": "dynamodb", "AWSEvents": "events"}
 _ASSIGNMENT = re.compile(
     r"(?P<name>[#\w]+) = (?:if_not_exists\((?P<existing>[#\w]+), (?P<default>:\w+)\)(?: \+ (?P<added>:\w+))?"
@@ -73,7 +77,9 @@ class CannedAWS:
     """Answers requests, and counts them.
 
     Attributes:
-        model_seconds: how long the model takes.
+        model_seconds: how long the model takes; with `model_p99_seconds`, for half of the calls.
+        model_p99_seconds: what 1% of its calls take longer than (lognormal, the same times in each process); if it is
+            None, all calls take the same time.
         aws_seconds: how long any other call takes.
         answer: the text of the model's response.
         rows: the jobs table, by job id, in DynamoDB's format.
@@ -91,10 +97,12 @@ class CannedAWS:
     messages: list[dict[str, Any]] = field(default_factory=list)
     published: int = 0
     answer: str = ANSWER
+    model_p99_seconds: float | None = None
     calls: Counter[str] = field(default_factory=Counter)
     own_cpu_seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _random: random.Random = field(default_factory=lambda: random.Random(1))
 
     def installed(self) -> Any:
         """A context in which botocore sends every request here."""
@@ -104,7 +112,7 @@ class CannedAWS:
         """Stand in for `URLLib3Session.send`."""
         started = time.thread_time()
         operation, answer = self._operation(request)
-        time.sleep(self.model_seconds if operation == "bedrock-runtime:Converse" else self.aws_seconds)
+        time.sleep(self._model_latency() if operation == "bedrock-runtime:Converse" else self.aws_seconds)
         with self._lock:
             content = answer(request)
             self.calls[operation] += 1
@@ -113,6 +121,13 @@ class CannedAWS:
         with self._lock:
             self.own_cpu_seconds += spent
         return response
+
+    def _model_latency(self) -> float:
+        if self.model_p99_seconds is None:
+            return self.model_seconds
+        with self._lock:
+            standard = self._random.gauss()
+        return self.model_seconds * math.exp(math.log(self.model_p99_seconds / self.model_seconds) * standard / _Z99)
 
     def _operation(self, request: AWSPreparedRequest) -> tuple[str, Callable[[AWSPreparedRequest], Any]]:
         target: Any = request.headers.get("X-Amz-Target")

@@ -27,7 +27,9 @@ from bench.fresh_start import Context
 
 def run(function: str, plan: dict[str, Any]) -> dict[str, Any]:
     """Call the function's handler with each event of the plan."""
-    aws = CannedAWS(plan["model_seconds"], plan["aws_seconds"], plan["rows"])
+    aws = CannedAWS(
+        plan["model_seconds"], plan["aws_seconds"], plan["rows"], model_p99_seconds=plan["model_p99_seconds"]
+    )
     with aws.installed():
         handler = importlib.import_module(f"{function}.handler").handler
         for event in plan["events"][: plan["warm_up"]]:
@@ -70,20 +72,20 @@ def call(handler: Any, event: dict[str, Any]) -> float:
     return took
 
 
-def _keep_to_one_processor() -> None:
-    """As a function with at most 1,769 MB is, more or less: its threads take turns in Python anyway.
+def _keep_to(processors: int) -> None:
+    """One is what a function with at most 1,769 MB has, more or less: its threads take turns in Python anyway.
 
     On two processors, each turn moves to the other one's cold caches, which costs a third more CPU time, and more or
     less of it with every run.
     """
     if hasattr(os, "sched_setaffinity"):  # not on macOS
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
 
 
 def report_on(run: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
     """Read the plan, run it, and write the report; what the function logs goes to a file, as it does on Lambda."""
-    _keep_to_one_processor()
     plan = json.load(sys.stdin)
+    _keep_to(plan.get("processors", 1))
     report_to = os.dup(1)
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 1)

@@ -30,7 +30,7 @@ TITLE = "Cold start"
 PICTURE = "Bars: milliseconds from the import to the first request, for our five functions, the usual way, and boto3."
 USUAL, BARE, NOTHING = "the usual way", "one bare boto3 client", "python -c pass"
 
-_ROUNDS = {Scale.FULL: 6, Scale.SMOKE: 1}
+_ROUNDS = {Scale.FULL: 5, Scale.SMOKE: 1}
 _PATIENCE_SECONDS = 20
 _SCRIPT = Path(__file__).with_name("fresh_start.py")
 _USUAL_WAY = Path(__file__).with_name("usual_way")

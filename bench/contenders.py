@@ -7,11 +7,10 @@ import json
 import os
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import psutil
 
@@ -20,7 +19,6 @@ from ai_jobs.contract.request import AIJobMessage
 from bench import peers
 from bench.terraform import VISIBILITY_SECONDS
 from scripts.project import ROOT, Failure, local_environment
-from tests.chaos.faults import kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +29,6 @@ TABLE = "bench-peers"
 _USERS = 7
 _THREADS = 25
 _WORKERS = 2
-_LOOK_SECONDS = 0.01
-_LOOKS = 1000
 # What BatchGetItem takes.
 _KEYS = 100
 
@@ -62,8 +58,11 @@ class Contender(Protocol):
     def worker_cpu(self) -> dict[str, dict[int, float]]:
         """The CPU milliseconds (user and system) of its worker processes so far, by what they run and process id."""
 
-    def kill_worker(self) -> None:
-        """`kill -9` a worker that runs jobs."""
+    def workers(self) -> list[list[int]]:
+        """The processes of each of its workers that run jobs; a worker dies as a whole."""
+
+    def restore(self) -> None:
+        """Start a worker for each one that was killed, as a supervisor would."""
 
 
 class Ours:
@@ -95,22 +94,11 @@ class Ours:
     def worker_cpu(self) -> dict[str, dict[int, float]]:
         return {name: cpu_milliseconds(self._system.workers(name)) for name in self._functions}
 
-    def kill_worker(self) -> None:
-        # Of the workers, which may be ten, one that waits for the model: the others have no job in their hands.
-        for _ in range(_LOOKS):
-            busy = [pid for pid in self._system.workers("processor") if self._calls_the_model(pid)]
-            if busy:
-                kill(busy[0])
-                return
-            time.sleep(_LOOK_SECONDS)
-        raise Failure(f"no worker of the processor called the model for {_LOOKS * _LOOK_SECONDS:g} s: none was killed.")
+    def workers(self) -> list[list[int]]:
+        return [[pid] for pid in self._system.workers("processor")]
 
-    def _calls_the_model(self, pid: int) -> bool:
-        port = urlsplit(self._system.model.endpoint_url).port
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # The stub closes its connection after each response.
-            return any(socket.raddr and socket.raddr.port == port for socket in psutil.Process(pid).net_connections())
-        return False
+    def restore(self) -> None:
+        """The local AWS does that, as Lambda does."""
 
 
 @dataclass(frozen=True)
@@ -140,55 +128,71 @@ class Peer:
             "BENCH_VISIBILITY_SECONDS": str(VISIBILITY_SECONDS),
             "PYTHONPATH": str(ROOT),
         }
-        log = system.folder / f"{queue}.log"
-        with contextlib.ExitStack() as stack:
-            started = RunningPeer(self, system, environment)
-            started.messages([Job("none", "none")])  # makes the queue, which two workers would do at the same time
-            output = stack.enter_context(log.open("wb"))
-            for _ in range(_WORKERS):
-                started.add_worker(output)
-                stack.callback(_kill_group, started.workers[-1].pid)
-            yield started
+        with (system.folder / f"{queue}.log").open("wb") as log:
+            started = RunningPeer(self, system, environment, log)
+            try:
+                started.messages([Job("none", "none")])  # makes the queue, which two workers would do at the same time
+                started.restore()
+                yield started
+            finally:
+                started.stop()
 
 
 class RunningPeer:
     """A peer with its workers, each of which is a process group."""
 
-    def __init__(self, peer: Peer, system: LocalSystem, environment: dict[str, str]) -> None:
+    def __init__(self, peer: Peer, system: LocalSystem, environment: dict[str, str], log: IO[bytes]) -> None:
         self.name = peer.name
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._peer = peer
         self._environment = environment
+        self._log = log
         self._dynamodb = system.client("dynamodb")
+        command = [str(peers.python()), "-m", "bench.peer_messages", peer.module]
+        self._submitter = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        )
 
-    def add_worker(self, output: Any) -> None:
-        """Start one more worker."""
+    def restore(self) -> None:
+        """Start workers until there are as many as there should be."""
+        self._processes = [process for process in self._processes if process.poll() is None]
+        while len(self._processes) < _WORKERS:
+            self._processes.append(self._start())
+
+    def stop(self) -> None:
+        """Kill all workers, and what makes the messages."""
+        self._submitter.kill()
+        self._submitter.communicate()
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         command = [str(peers.python()), *self._peer.command]
-        self.workers.append(
-            subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=output, stderr=output, start_new_session=True
-            )
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdout=self._log, stderr=self._log, start_new_session=True
         )
 
     def messages(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-        command = [str(peers.python()), "-m", "bench.peer_messages", self._peer.module]
-        given = json.dumps([[job.job_id, job.prompt] for job in jobs])
-        done = subprocess.run(
-            command, cwd=ROOT, env=self._environment, input=given, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Failure(f"{self.name} can't submit jobs:\n{done.stderr[-2000:]}")
-        sent: list[dict[str, Any]] = json.loads(done.stdout)
+        assert self._submitter.stdin is not None
+        assert self._submitter.stdout is not None
+        self._submitter.stdin.write(json.dumps([[job.job_id, job.prompt] for job in jobs]).encode() + b"\n")
+        self._submitter.stdin.flush()
+        line = self._submitter.stdout.readline()
+        if not line:
+            raise Failure(f"{self.name} can't submit jobs:\n{Path(self._log.name).read_text(encoding='utf-8')[-2000:]}")
+        sent: list[dict[str, Any]] = json.loads(line)
         return sent
 
     def completed(self, job_ids: Sequence[str]) -> dict[str, float]:
         return {row["jobId"]: _seconds(row["completedAt"]) for row in _rows(self._dynamodb, TABLE, job_ids)}
 
     def worker_cpu(self) -> dict[str, dict[int, float]]:
-        return {"worker": cpu_milliseconds([pid for worker in self.workers for pid in _with_children(worker.pid)])}
+        return {"worker": cpu_milliseconds([pid for worker in self.workers() for pid in worker])}
 
-    def kill_worker(self) -> None:
-        _kill_group(self.workers[0].pid)
+    def workers(self) -> list[list[int]]:
+        return [_with_children(process.pid) for process in self._processes if process.poll() is None]
 
 
 CELERY = Peer(
@@ -229,11 +233,6 @@ def _with_children(pid: int) -> list[int]:
         return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     except psutil.NoSuchProcess:
         return []
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _rows(dynamodb: Any, table: str, job_ids: Sequence[str]) -> list[dict[str, str]]:

@@ -16,10 +16,12 @@ from ai_jobs.operate.doctor.memory import SMALLEST_SAFE_MEMORY_MB, smallest_safe
 from ai_jobs.operate.simulation.costs import PRICE_LIST, PRICES
 from bench import canned
 from bench.canned_aws import ANSWER
+from bench.markdown import number
 from bench.markdown import table as markdown_table
 from bench.sections import Scale
 from scripts import package
 from scripts.project import DIST, ROOT
+from scripts.scaling_docs import P50_SECONDS, P99_SECONDS, longest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,14 +36,13 @@ MODEL_SECONDS = (2, 10, 30, 120)
 DEFAULT_MEMORY_MB = 3008
 """As processor.memory_mb."""
 _OTHER_MEMORY_MB = {"result_handler": 512, "event_publisher": 512, "jobs_api": 1024}
-_THREADS = 50
 _MB_PER_VCPU = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _LONGEST_REST_SECONDS = 29
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
 
 # Assumed, because nothing here leaves the machine: a call to SQS or DynamoDB, and what Lambda itself logs.
 _ROUND_TRIP_SECONDS = 0.01
-_CALLS_IN_A_ROW = {"processor": 3, "result_handler": 1, "event_publisher": 1, "jobs_api": 1}
+_CALLS_IN_A_ROW = {"processor": 3, "result_handler": 1, "event_publisher": 1}
 _PLATFORM_LOG_BYTES = 400
 
 WRITES_OF_A_POSTED_JOB = {"table": 2, "by-user": 2, "open-jobs": 2}
@@ -121,9 +122,10 @@ def _memory(code: Path, batch: int, sizes: Sizes) -> dict[str, Any]:
     (first,) = itertools.islice(records, 1)
     command = [sys.executable, "-S", "-m", "bench.processing_run", "processor.handler"]
     step = {"model_seconds": sizes.memory_model_seconds, "events": events}
+    conditions = {"aws_seconds": canned.AWS_SECONDS}
 
     def peak(steps: list[dict[str, Any]], answers_in_one: int) -> float:
-        plan = {"warm_up": [{"Records": [first]}], "steps": steps, "answers_in_one": answers_in_one}
+        plan = conditions | {"warm_up": [{"Records": [first]}], "steps": steps, "answers_in_one": answers_in_one}
         return float(canned.report(command, (code, ROOT), plan)["peak_rss_mb"])
 
     large = [peak([step], _LARGE_ANSWERS) for _ in range(sizes.memory_rounds)]
@@ -140,13 +142,13 @@ def million(way: Way, model_seconds: float, counted: Mapping[str, Mapping[str, A
         return _behind_a_post(way, model_seconds, counted["1"])
     found = counted[str(way.batch)]
     small = counted["10"]  # the other functions' batches stay at their default
-    seconds = {
-        "processor": _billed(found["processor"], way.batch, way.memory_mb) + model_seconds * _waves(way.batch),
-        "result_handler": _billed(small["result_handler"], 10, _OTHER_MEMORY_MB["result_handler"]),
-        "event_publisher": _billed(small["event_publisher"], 10, _OTHER_MEMORY_MB["event_publisher"]),
-    }
     batches = {"processor": way.batch, "result_handler": 10, "event_publisher": 10}
     memory = _OTHER_MEMORY_MB | {"processor": way.memory_mb}
+    seconds = {
+        name: _billed(name, (found if name == "processor" else small)[name], batch, memory[name])
+        for name, batch in batches.items()
+    }
+    seconds["processor"] += model_seconds * slowest_of(way.batch)
     invocations = sum(1 / batch for batch in batches.values()) + 1
     gb_seconds = sum(seconds[name] / batch * memory[name] / 1024 for name, batch in batches.items()) + _read()
     log_bytes = sum((found if name == "processor" else small)[name]["log_bytes"] for name in batches)
@@ -165,7 +167,10 @@ def million(way: Way, model_seconds: float, counted: Mapping[str, Mapping[str, A
 def _behind_a_post(way: Way, model_seconds: float, counted: Mapping[str, Any]) -> dict[str, float]:
     if model_seconds > _LONGEST_REST_SECONDS:
         return {}
-    seconds = _billed(counted["processor"], 1, way.memory_mb) + model_seconds
+    found = counted["processor"]
+    # Of all that the processor does, it has the model's call and no more.
+    cpu_ms = found["cpu_ms"] / sum(found["calls"].values())
+    seconds = cpu_ms / 1000 / _share(way.memory_mb) + model_seconds * slowest_of(1)
     gb_seconds = seconds * way.memory_mb / 1024
     return _millions(
         {
@@ -180,15 +185,20 @@ def _millions(dollars: dict[str, float]) -> dict[str, float]:
     return {service: round(value * 1_000_000, 2) for service, value in dollars.items()}
 
 
-def _waves(batch: int) -> int:
-    """How many models' times a batch takes."""
-    return -(-batch // _THREADS)
+def slowest_of(calls: int) -> float:
+    """How many times the median call the slowest of so many takes on average, as those of the reference job."""
+    return longest_of(calls) / P50_SECONDS
 
 
-def _billed(function: Mapping[str, Any], batch: int, memory_mb: int) -> float:
+def _billed(name: str, function: Mapping[str, Any], batch: int, memory_mb: int) -> float:
     """Seconds of an invocation without the model's: processor time at the memory's share, and round trips."""
-    share = min(1.0, memory_mb / _MB_PER_VCPU)
-    return float(function["cpu_ms"]) * batch / 1000 / share + _CALLS_IN_A_ROW["processor"] * _ROUND_TRIP_SECONDS
+    cpu_seconds = float(function["cpu_ms"]) * batch / 1000
+    return cpu_seconds / _share(memory_mb) + _CALLS_IN_A_ROW[name] * _ROUND_TRIP_SECONDS
+
+
+def _share(memory_mb: int) -> float:
+    """Of a processor, what a function with this memory has; our one thread at a time uses no more than one."""
+    return min(1.0, memory_mb / _MB_PER_VCPU)
 
 
 def _read() -> float:
@@ -201,9 +211,9 @@ def _sqs(batch: int, found: Mapping[str, Any]) -> float:
     tens = -(-batch // 10) / batch
     calls = found["processor"]["calls"]
     hides = sum(count for name, count in calls.items() if name.startswith("sqs:ChangeMessageVisibility"))
-    results = sum(count for name, count in calls.items() if name.startswith("sqs:SendMessage"))
     fair = (1 + 2 * tens + hides) * (PRICES["sqs_request"] + PRICES["sqs_fair_request"])
-    return float(fair + (results + 2 / 10) * PRICES["sqs_request"])
+    # A result hardly ever shares its call with others, because they come at other times.
+    return float(fair + (1 + 2 / 10) * PRICES["sqs_request"])
 
 
 def _dynamodb() -> float:
@@ -219,7 +229,19 @@ def _logs(size: float) -> float:
 
 def table(results: dict[str, Any]) -> str:
     """The costs in total and by service, and the memory."""
-    counted = _ABOUT.format(checked=PRICE_LIST["checked"], round_trip=round(_ROUND_TRIP_SECONDS * 1000))
+    default = WAYS[0]
+    assert default.batch is not None
+    # The slowest of a batch then takes 30 s, as all of them do.
+    same = million(default, 30 / slowest_of(default.batch), results["counted"])
+    counted = _ABOUT.format(
+        checked=PRICE_LIST["checked"],
+        round_trip=round(_ROUND_TRIP_SECONDS * 1000),
+        spread=number(P99_SECONDS / P50_SECONDS),
+        of_10=number(slowest_of(10)),
+        of_50=number(slowest_of(50)),
+        same=f"{sum(same.values()):,.0f}",
+        default=f"{results['figures']['default_at_30_s']:,.0f}",
+    )
     return "\n\n".join(
         (counted, totals(results), _by_service(results), _ABOUT_MEMORY, _memory_table(results["memory"]))
     )
@@ -263,7 +285,9 @@ def readme_part(results: dict[str, Any]) -> str:
     default_usd, tuned_usd = (f"${figures[name]:,.0f}" for name in ("default_at_30_s", "tuned_at_30_s"))
     text = (
         f"These are the list prices of us-east-1 ({PRICE_LIST['checked']}), without the model's tokens, for jobs that "
-        "come fast enough to fill batches ([what is counted](docs/performance.md#cost)). A job mostly waits for its "
+        "come fast enough to fill batches. Half of the model's calls take the given time, and 1% over "
+        f"{P99_SECONDS / P50_SECONDS:g} times as long: a batch is billed until its slowest job ends ([what is "
+        "counted](docs/performance.md#cost)). A job mostly waits for its "
         "model, and Lambda bills that time by the function's memory, so what counts is how many jobs share it. With "
         f"`processor` set to {tuned.memory_mb} MB, batches of {tuned.batch}, and a `maximum_concurrency` that keeps to "
         f"the model's quota, a million jobs with a model of 30 s cost {tuned_usd} instead of "
@@ -275,13 +299,17 @@ def readme_part(results: dict[str, Any]) -> str:
 _ABOUT = """\
 What a million jobs cost at the list prices of us-east-1 (the latest were checked in {checked}; prices, sources, and
 dates are in [prices.json](../functions/ai_jobs/operate/simulation/prices.json)), without free tiers and **without the
-model's tokens**. A job is submitted with POST, runs in a full batch, has a response of 1.2 KB, causes an event, and is
-read once with GET. Calls, processor time, and bytes of log are counted with canned responses; each call that others
-wait for is assumed to take {round_trip} ms more, and a function with less than 1,769 MB to get that share of a
-processor. With little traffic, batches are not full, and a job costs up to as much as one at a time. *Lambda behind a
-POST* is a function that waits for the model: no queue, no retries, no row, and nothing above 29 s, which is the longest
-that a REST API waits. Idle queues, traces, alarms, and storage are not included. Results over 200,000 bytes cost an S3
-PUT and a GET in addition ($5.40 per million jobs)."""
+model's tokens**. Half of the model's calls take the time above the column, and 1% over {spread} times as long. The
+slowest of 10 takes {of_10} times as long on average, and the slowest of 50 {of_50} times: a batch is billed until then.
+If all calls took the same time, the default would cost ${same} at 30 s instead of ${default}.
+
+A job is submitted with POST, runs in a full batch, has a response of 1.2 KB, causes an event, and is read once with
+GET. Batches fill only with enough traffic: `ai-jobs simulate` says what yours costs. Calls, processor time, and bytes
+of log are counted with canned responses; each result is assumed to need a call of its own to SQS, each call that
+others wait for to take {round_trip} ms more, and a function with less than 1,769 MB to get that share of a processor.
+*Lambda behind a POST* is a function that waits for the model, and does nothing else: no queue, no retries, no row,
+and no call over 29 s, the longest that a REST API waits. Idle queues, traces, alarms, and storage are not included.
+Results over 200,000 bytes cost an S3 PUT and a GET in addition ($5.40 per million jobs)."""
 
 _ABOUT_MEMORY = """\
 Of the processor's memory, most is Python with botocore and its service models. A thread takes less than 0.1 MB, and a

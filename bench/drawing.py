@@ -38,6 +38,18 @@ def bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]
     axes.set_ylabel(unit)
 
 
+def points(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: str) -> None:
+    """Points with their values, on a logarithmic axis, where a bar's length would say nothing; the first are ours."""
+    for index, (name, values) in enumerate(series.items()):
+        places = [group + (index - (len(series) - 1) / 2) * 0.25 for group in range(len(groups))]
+        color = OURS if index == 0 else PEERS[(index - 1) % len(PEERS)]
+        axes.plot(places, values, "o", label=name, color=color)
+        for place, value in zip(places, values, strict=True):
+            axes.annotate(f"{value:.3g}", (place, value), (0, 5), textcoords="offset points", ha="center", fontsize=9)
+    axes.set(yscale="log", ylabel=unit, xlim=(-0.5, len(groups) - 0.5))
+    axes.set_xticks(range(len(groups)), groups)
+
+
 def rows(axes: Axes, values: Mapping[str, float], *, peers: Sequence[str], floor: Sequence[str], unit: str) -> None:
     """One bar below the other, with its value in it; peers and the physical limit have colors of their own."""
     colors = [PEERS[0] if name in peers else FLOOR if name in floor else OURS for name in values]

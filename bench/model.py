@@ -2,7 +2,8 @@
 
     python -m bench.model
 
-It prints its address. For each line on stdin, a JSON list of prompts, it prints how often each was called.
+It prints its address. For each line on stdin, a JSON list of prompts, it prints how often each was called; for `null`,
+the prompt of each call that waits for its response, by the port that it came from.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.project import ROOT
 from tests import converse_stub
@@ -35,11 +36,18 @@ class Model:
 
     def calls(self, prompts: Sequence[str]) -> list[int]:
         """How often it was called with each of these prompts."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(prompts) + "\n")
-        self._process.stdin.flush()
-        counts: list[int] = json.loads(self._read_line())
+        counts: list[int] = self._ask(prompts)
         return counts
+
+    def in_flight(self) -> dict[int, str]:
+        """The prompts of the calls that wait for their responses, by the port that each came from."""
+        return {int(port): prompt for port, prompt in self._ask(None).items()}
+
+    def _ask(self, question: Sequence[str] | None) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._read_line())
 
     def _read_line(self) -> str:
         assert self._process.stdout is not None
@@ -62,7 +70,13 @@ def main() -> None:
     with converse_stub.running() as stub:
         print(stub.endpoint_url, flush=True)
         for line in sys.stdin:
-            print(json.dumps([stub.calls(prompt) for prompt in json.loads(line)]), flush=True)
+            print(json.dumps(_answer(stub, json.loads(line))), flush=True)
+
+
+def _answer(stub: converse_stub.ConverseStub, question: list[str] | None) -> list[int] | dict[int, str]:
+    if question is None:
+        return {port: call.prompt for port, call in stub.in_flight.copy().items()}
+    return [stub.calls(prompt) for prompt in question]
 
 
 if __name__ == "__main__":

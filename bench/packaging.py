@@ -15,7 +15,7 @@ from bench import peers
 from bench.markdown import table as markdown_table
 from bench.sections import Scale
 from scripts import package
-from scripts.project import ROOT, Failure
+from scripts.project import DIST, ROOT, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,6 @@ TITLE = "Packaging"
 PICTURE = ""
 OURS, PIP, REPRO = "ours", "pip install -t, zip", "pip install -t, repro-lambda"
 
-# The folders differ in what must not matter. Times are those of the last one: builds in the first may download.
-_UMASKS = {Scale.FULL: (0o022, 0o077), Scale.SMOKE: (0o022,)}
 _PIP_OPTIONS = (
     *("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
     *("--python-version", "3.13", "--platform", "manylinux2014_aarch64"),
@@ -39,29 +37,26 @@ Build = tuple[float, Path]
 
 
 def measure(scale: Scale) -> dict[str, Any]:
-    """Build in folder after folder, each with every tool in turn: cold, and once more with no change."""
+    """Build with every tool in turn: cold, and once more in a folder that was moved, with another umask."""
     builders = {OURS: _ours} | ({PIP: _pip, REPRO: _repro_lambda} if scale is Scale.FULL else {})
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in builders}
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder, "requirements.txt")
         requirements.write_text(package.export_requirements(), encoding="utf-8")
-        for number, umask in enumerate(_UMASKS[scale]):
-            for name, build in builders.items():
-                clone = _clone(Path(folder, f"{number}-{name.replace(' ', '-')}"), requirements)
-                runs[name].append(_twice(build, clone, umask, again=number == len(_UMASKS[scale]) - 1))
+        if scale is Scale.FULL:
+            _pip(_clone(Path(folder, "filling-the-cache"), requirements), 0o022)
+        builds = {
+            name: _twice(build, _clone(Path(folder, str(number)), requirements))
+            for number, (name, build) in enumerate(builders.items())
+        }
     package.build()
+    # Ours changes nothing when it builds again, so that it is compared with the project's own build.
+    builds[OURS]["same"] = builds[OURS]["sha256"] == _sha256(DIST / "processor.zip")
     sizes = {name: function["bytes"] for name, function in package.read_manifest()["functions"].items()}
-    builds = {name: _summary(found) for name, found in runs.items()}
-    return {"runs": runs, "builds": builds, "bytes": sizes, "figures": {"largest_zip_mb": max(sizes.values()) / 1e6}}
+    return {"builds": builds, "bytes": sizes, "figures": {"largest_zip_mb": max(sizes.values()) / 1e6}}
 
 
-def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "cold": runs[-1]["cold"],
-        "no_change": runs[-1]["no_change"],
-        "bytes": runs[-1]["bytes"],
-        "same": len({run["sha256"] for run in runs}) == 1 if len(runs) > 1 else None,
-    }
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _clone(folder: Path, requirements: Path) -> Path:
@@ -76,13 +71,13 @@ def _clone(folder: Path, requirements: Path) -> Path:
     return folder
 
 
-def _twice(build: Callable[[Path, int], Build], clone: Path, umask: int, *, again: bool) -> dict[str, Any]:
-    """Build, and build again."""
-    cold, built = build(clone, umask)
-    content = built.read_bytes()
-    no_change = build(clone, umask)[0] if again else None
-    digest = hashlib.sha256(content).hexdigest()
-    return {"cold": cold, "no_change": no_change, "bytes": len(content), "sha256": digest}
+def _twice(build: Callable[[Path, int], Build], clone: Path) -> dict[str, Any]:
+    """Build, and build again elsewhere, later, and with another umask, which must not matter."""
+    cold, built = build(clone, 0o022)
+    digest, size = _sha256(built), built.stat().st_size
+    no_change, again = build(clone.rename(clone.with_name(f"{clone.name}-moved")), 0o077)
+    same = digest == _sha256(again)
+    return {"cold": cold, "no_change": no_change, "bytes": size, "sha256": digest, "same": same}
 
 
 def _ours(clone: Path, umask: int) -> Build:
@@ -121,7 +116,7 @@ def table(results: dict[str, Any]) -> str:
     builds = results["builds"]
     cold = {name: found["cold"] / builds[OURS]["cold"] for name, found in builds.items()}
     rows = [
-        (name, found["cold"], cold[name], found["no_change"], f"{found['bytes']:,}", _answer(found["same"]))
+        (name, found["cold"], cold[name], found["no_change"], f"{found['bytes']:,}", "yes" if found["same"] else "no")
         for name, found in builds.items()
     ]
     header = ("", "cold, s", "x ours", "no change, s", "bytes", "same bytes everywhere")
@@ -129,15 +124,12 @@ def table(results: dict[str, Any]) -> str:
     return f"{_ABOUT}\n{markdown_table(header, rows)}\n\n{sizes}"
 
 
-def _answer(same: bool | None) -> str:
-    return "-" if same is None else "yes" if same else "no"
-
-
 _ABOUT = """\
 The same functions and the same locked dependencies, for arm64, with filled download caches. We build five zips, each
 with what its handler imports, all of it compiled; the others build one zip with everything (the bytes are those of the
-processor's zip and of theirs). *Cold* is a build in a new folder; a second folder, with another time and umask, shows
-whether the bytes are the same. repro-lambda's own build runs in Docker: this is its packer, after the same `pip`.
+processor's zip and of theirs). *Cold* is a build in a new folder. It is then moved and built again, with no change but
+another umask, which shows whether the bytes are the same; ours are compared with those in `dist/`. repro-lambda's own
+build runs in Docker: this is its packer, after the same `pip`.
 """
 
 

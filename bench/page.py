@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import cost, scale, sections
+from bench import cost, results, scale, sections
 from bench.markdown import number
 from bench.targets import targets_table
 from scripts.generated import between
@@ -23,9 +23,12 @@ HEAD = """\
 
 <!-- Generated from bench/results.json by `python -m bench render`. -->
 
-`make bench` measured what is on this page, in one run, with the peers in the same run and in turns with us: so ratios
-carry over to other machines, and absolute times do not. Numbers are medians unless they say otherwise.
+`make bench` measured what is on this page. The peers of a section take turns with us, so that ratios carry over to
+other machines, and absolute times do not. Numbers are medians (of two: their mean) unless they say otherwise.
 """
+
+_IDLE_LOAD = 0.25
+"""Per processor: with more, other programs take part."""
 
 
 def texts(document: dict[str, Any], root: Path) -> Iterator[tuple[Path, str]]:
@@ -47,9 +50,15 @@ def _with_part(path: Path, begin: str, end: str, part: str) -> Iterator[tuple[Pa
 def text(document: dict[str, Any]) -> str:
     """The page of all sections."""
     found = document["sections"]
-    parts = [HEAD, _machine(document["machine"]), "## Targets\n", targets_table(found) + "\n"]
+    parts = [HEAD, *_runs(document), "## Targets\n", targets_table(found | _whole(document)) + "\n"]
     parts += [_section(name, found[name]) for name in sections.NAMES if name in found]
     return "\n".join(parts)
+
+
+def _whole(document: dict[str, Any]) -> dict[str, Any]:
+    """The time of the whole run, as the figure of a section; nothing unless one run measured everything."""
+    run = results.whole_run(document, sections.NAMES)
+    return {"run": {"figures": {"minutes": run["seconds"] / 60}}} if run else {}
 
 
 def draw(document: dict[str, Any], root: Path) -> None:
@@ -60,20 +69,35 @@ def draw(document: dict[str, Any], root: Path) -> None:
             section.plot(document["sections"][name], root / PICTURES)
 
 
+def _runs(document: dict[str, Any]) -> Iterator[str]:
+    """Which sections were measured together, and on what."""
+    if results.whole_run(document, sections.NAMES):
+        yield "Everything was measured in one run.\n"
+    elif missing := [name for name in sections.NAMES if name not in document["sections"]]:
+        yield f"Not everything has been measured: {', '.join(missing)} will follow.\n"
+    else:
+        yield f"The sections are from {len(document['runs'])} runs.\n"
+    for name, run in document["runs"].items():
+        of_run = [section for section in sections.NAMES if document["sections"].get(section, {}).get("run") == name]
+        yield f"The run of {name} ({', '.join(of_run)}): {_machine(run)}\n"
+
+
 def _machine(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     processors = f"{machine['cpus']} processors ({machine['cpu']}, {machine['system']})"
-    return f"The machine: {processors}, load {machine['load_average']} before the run. Versions: {versions}.\n"
+    load, is_idle = machine["load_average"], machine["load_average"] <= _IDLE_LOAD * machine["cpus"]
+    state = "" if is_idle else ", which is not idle, so that times are longer than they would be"
+    return f"{processors}; a load of {load} in the minute before{state}; {versions}."
 
 
-def _section(name: str, results: dict[str, Any]) -> str:
-    return "\n".join(_lines(name, results))
+def _section(name: str, found: dict[str, Any]) -> str:
+    return "\n".join(_lines(name, found))
 
 
-def _lines(name: str, results: dict[str, Any]) -> Iterator[str]:
+def _lines(name: str, found: dict[str, Any]) -> Iterator[str]:
     section = sections.load(name)
     yield f"## {section.TITLE}\n"
     if section.PICTURE:
         yield f"![{section.PICTURE}](img/bench-{name}.png)\n"
-    yield section.table(results).strip() + "\n"
-    yield f"Measured on {results['date']} in {number(results['seconds'])} s.\n"
+    yield section.table(found).strip() + "\n"
+    yield f"Measured on {found['date']} in {number(found['seconds'])} s.\n"

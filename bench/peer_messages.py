@@ -1,7 +1,7 @@
 """The messages that a peer sends for its jobs, in the peers' own environment: `python -m bench.peer_messages MODULE`.
 
-Reads [[job id, prompt], ...] from stdin and prints the arguments of each SendMessage, which is not sent: that is done
-by the load client, the same way for everyone.
+For each line on stdin, [[job id, prompt], ...], it prints a line with the arguments of each SendMessage, which is not
+sent: that is done by the load client, the same way for everyone.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ def main() -> None:
         return {"MessageId": "", "MD5OfMessageBody": ""}
 
     with mock.patch.object(BaseClient, "_make_api_call", record):
-        for job_id, prompt in json.load(sys.stdin):
-            peer.submit(job_id, prompt)
-    json.dump(sent, sys.stdout)
+        for line in sys.stdin:
+            for job_id, prompt in json.loads(line):
+                peer.submit(job_id, prompt)
+            print(json.dumps(sent), flush=True)
+            sent.clear()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import zipfile
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TITLE = "Processing"
-PICTURE = "Bars: seconds that a batch of 10 and of 100 takes with a model of 1 s, and processor time per job."
+PICTURE = "Seconds that a batch of 10 and of 100 takes with a model of 1 s, and processor time per job."
 OURS, SERIAL, CONCURRENT = "ours", "BatchProcessor", "AsyncBatchProcessor"
 
 
@@ -37,7 +37,8 @@ class Sizes:
         cpu_jobs: jobs without a wait, in each batch size.
         rounds: batches with a wait; one that works on job after job for longer than `_LONG_SECONDS` is run once.
         serial_records: how many records a batch has that waits for one job after the other; its time is multiplied.
-        cpu_rounds: how often our three functions are measured from message to event.
+        path_jobs: jobs that our three functions bring from message to event, in each round.
+        path_rounds: rounds of that, for each of `PATHS`.
     """
 
     batches: tuple[int, ...]
@@ -45,12 +46,22 @@ class Sizes:
     cpu_jobs: int
     rounds: int
     serial_records: int
-    cpu_rounds: int
+    path_jobs: int
+    path_rounds: tuple[int, ...]
 
 
 _SIZES = {
-    Scale.FULL: Sizes((1, 10, 100), (0, 0.1, 1), 200, 2, 5, 3),
-    Scale.SMOKE: Sizes((1, 10), (0, 0.01), 10, 1, 5, 1),
+    Scale.FULL: Sizes((1, 10, 100), (0, 0.1, 1), 100, 2, 4, 60, (2, 1, 1)),
+    Scale.SMOKE: Sizes((1, 10), (0, 0.01), 10, 1, 5, 10, (1, 1, 1)),
+}
+# A model whose calls take different times, which lets few results share a call. They are the times of the reference job
+# of docs/scaling.md, divided by 20, because a real model's would take too long.
+_SPREAD = canned.Conditions(model_seconds=0.25, model_p99_seconds=1)
+JUDGED = "model: 0.25 s (p50), 1 s (p99); 1 processor"
+PATHS = {
+    JUDGED: _SPREAD,
+    "the same; 2 processors": replace(_SPREAD, processors=2),
+    "model: at once; 1 processor": canned.AT_ONCE,
 }
 _WARM_UP_JOBS = 50
 _LONG_SECONDS = 3
@@ -68,20 +79,31 @@ def measure(scale: Scale) -> dict[str, Any]:
             for name, command in variants.items()
             for cell in _cells(name, command, batch, sizes)
         ]
-        path = [canned.measure(code, 10, sizes.cpu_jobs) for _ in range(sizes.cpu_rounds)]
-    functions = {name: _median_of([run[name] for run in path]) for name in canned.FUNCTIONS}
-    return {"cells": cells, "path_runs": path, "path": functions, "figures": _figures(cells, functions)}
+        paths = {
+            name: [canned.measure(code, 10, sizes.path_jobs, conditions) for _ in range(rounds)]
+            for (name, conditions), rounds in zip(PATHS.items(), sizes.path_rounds, strict=True)
+        }
+    functions = {name: _median_path(rounds) for name, rounds in paths.items()}
+    return {"cells": cells, "path_runs": paths, "paths": functions, "figures": _figures(cells, functions[JUDGED])}
+
+
+def _median_path(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return {function: _median_of([one[function] for one in rounds]) for function in canned.FUNCTIONS}
 
 
 def _figures(cells: list[dict[str, Any]], functions: dict[str, dict[str, Any]]) -> dict[str, float]:
     figures = {
         "cpu_ms_per_job": sum(function["cpu_ms"] for function in functions.values()),
-        "calls_to_stored_result": sum(_total(functions[name]["calls"]) for name in ("processor", "result_handler")),
+        "calls_to_stored_result": _calls_to_stored_result(functions),
     }
     for cell in cells:
         if (cell["variant"], cell["batch"], cell["model_seconds"]) == (OURS, 10, 1):
             figures["batch_of_10_at_1_s"] = cell["seconds"]
     return figures
+
+
+def _calls_to_stored_result(functions: dict[str, dict[str, Any]]) -> float:
+    return sum(_total(functions[name]["calls"]) for name in ("processor", "result_handler"))
 
 
 def _total(calls: dict[str, float]) -> float:
@@ -126,7 +148,8 @@ def _cells(name: str, variant: Variant, batch: int, sizes: Sizes) -> Iterator[di
         size = min(batch, sizes.serial_records) if name == SERIAL and seconds else batch
         count = _rounds(name, size, seconds, sizes) if seconds else -(-sizes.cpu_jobs // batch)
         steps.append({"model_seconds": seconds, "events": list(_events(records, size, count))})
-    plan = {"warm_up": list(_events(records, batch, -(-_WARM_UP_JOBS // batch))), "steps": steps}
+    warm_up = list(_events(records, batch, -(-_WARM_UP_JOBS // batch)))
+    plan = {"warm_up": warm_up, "steps": steps, "aws_seconds": canned.AWS_SECONDS}
     report = canned.report(variant.command, variant.path, plan)
     for step, measured in zip(steps, report["steps"], strict=True):
         times = batch / len(step["events"][0]["Records"])
@@ -155,7 +178,7 @@ def _events(records: Iterator[dict[str, Any]], batch: int, count: int) -> Iterat
 def table(results: dict[str, Any]) -> str:
     """Times by batch and model, what a job costs, and what our functions need from message to event."""
     cells = results["cells"]
-    return "\n\n".join((_ABOUT, _times(cells), _ABOUT_COSTS, _costs(cells), _ABOUT_PATH, _path(results["path"])))
+    return "\n\n".join((_ABOUT, _times(cells), _ABOUT_COSTS, _costs(cells), _ABOUT_PATH, _paths(results["paths"])))
 
 
 def _times(cells: list[dict[str, Any]]) -> str:
@@ -196,35 +219,43 @@ def _by_service(calls: dict[str, float]) -> str:
     return ", ".join(f"{service} {number(count)}" for service, count in sorted(services.items()))
 
 
-def _path(functions: dict[str, dict[str, Any]]) -> str:
-    rows = [
-        (name, found["cpu_ms"], found["batch_ms"], _by_service(found["calls"]), found["log_bytes"])
-        for name, found in functions.items()
-    ]
-    total = ("**together**", sum(found["cpu_ms"] for found in functions.values()), None, None, None)
-    header = ("function", "processor time per job, ms", "ms per batch", "calls per job", "bytes of log per job")
-    return markdown_table(header, [*rows, total])
+def _paths(paths: dict[str, dict[str, dict[str, Any]]]) -> str:
+    rows = [row for name, functions in paths.items() for row in _path(name, functions)]
+    header = ("conditions", "function", "processor time per job, ms", "calls per job", "bytes of log per job")
+    return markdown_table(header, rows)
 
 
-_ABOUT = """\
+def _path(conditions: str, functions: dict[str, dict[str, Any]]) -> Iterator[tuple[object, ...]]:
+    for name, found in functions.items():
+        yield conditions, name, found["cpu_ms"], _by_service(found["calls"]), found["log_bytes"]
+    total = sum(found["cpu_ms"] for found in functions.values())
+    yield conditions, "**together**", total, f"{number(_calls_to_stored_result(functions))} to the stored result", None
+
+
+_ABOUT = f"""\
 Each handler gets batches of the same messages, with canned responses of AWS in the process
-([bench/canned.py](../bench/canned.py)): nothing but the handler's own work and the model's time is measured. The
-peers are handlers with Powertools' BatchProcessor, and with its AsyncBatchProcessor and boto3 in 50 threads, as many
-as we use (asyncio's own executor has four more than there are processors); they claim a job with Powertools'
-idempotency, call the model, send the result, and log one line ([bench/usual_way](../bench/usual_way), without the
-tracer). In parentheses: how many times the model's own time, which is the limit. *: measured with five records, and
-multiplied, because the handler works on one after the other. A batch of 100 takes at least twice the model's time,
-because 50 jobs run at once."""
+([bench/canned.py](../bench/canned.py)): nothing but the handler's own work and the time of its calls is measured. A
+call to AWS is assumed to take {canned.AWS_SECONDS * 1000:g} ms, and each handler is kept to one processor. The peers
+are handlers with Powertools' BatchProcessor, and with its AsyncBatchProcessor and boto3 in 50 threads, as many as we
+use (asyncio's own executor has four more than there are processors); they claim a job with Powertools' idempotency,
+call the model, send the result, and log one line ([bench/usual_way](../bench/usual_way), without the tracer). In
+parentheses: how many times the model's own time, which is the limit. *: measured with fewer records, and multiplied,
+because the handler works on one after the other. A batch of 100 takes at least twice the model's time, because 50 jobs
+run at once."""
 
-_ABOUT_COSTS = "What a job costs such a handler, without a model that waits (memory: the peak over all rows above):"
+_ABOUT_COSTS = """\
+What a job costs such a handler, with a model that answers at once (memory: the peak over all rows above). Then, results
+come close together, so that many share a call; with a real model, hardly any do (see the next table):"""
 
 _ABOUT_PATH = """\
 Our whole path, in batches of ten: the result handler writes the result to the row, and the event publisher announces
-it. The peers' handlers do not have that."""
+it. The peers' handlers do not have that. The targets are judged by the first conditions. The second ones are closer to
+the processor's default memory, with which Lambda gives it 1.7 processors; its threads run on both, and the processor
+time varies more from run to run. In the third ones, many results share a call."""
 
 
 def plot(results: dict[str, Any], folder: Path) -> None:
-    """Draw the slow batches and the processor time side by side."""
+    """Draw the slow batches, which differ by orders of magnitude, and the processor time side by side."""
     from bench import drawing
 
     cells = results["cells"]
@@ -235,9 +266,8 @@ def plot(results: dict[str, Any], folder: Path) -> None:
     figure, (times, costs) = drawing.figure(2)
     groups = [f"batch of {batch}" for batch in batches]
     waits = {name: [by_place[name, batch, slowest]["seconds"] for batch in batches] for name in names}
-    drawing.bars(times, groups, waits, unit=f"seconds, with a model of {slowest:g} s")
+    drawing.points(times, groups, waits, unit=f"seconds, with a model of {slowest:g} s")
     drawing.bound(times, slowest, "the model's own time")
-    times.set_yscale("log")
     used = {name: [by_place[name, batch, 0]["cpu_ms"] for batch in batches] for name in names}
     drawing.bars(costs, groups, used, unit="processor time per job, ms")
     times.legend()

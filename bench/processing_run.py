@@ -2,8 +2,8 @@
 
     python -m bench.processing_run HANDLER_MODULE <plan.json >report.json
 
-The plan has the events of the warm-up, and steps: how long the model takes, and the events meanwhile. Its
-`answers_in_one` multiplies the model's response, which has 1,216 bytes.
+The plan has the events of the warm-up, how long a call to AWS takes (`aws_seconds`), and steps: how long the model
+takes, and the events meanwhile. Its `answers_in_one` multiplies the model's response, which has 1,216 bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Forgotten(list[Any]):
 def run(module: str, plan: dict[str, Any]) -> dict[str, Any]:
     """Call the module's handler with each event of the plan, and report each step and the process's peak of memory."""
     # It forgets what was sent and written: that would count as the handler's memory.
-    aws = CannedAWS(messages=Forgotten(), changes=Forgotten(), answer=ANSWER * plan.get("answers_in_one", 1))
+    answer = ANSWER * plan.get("answers_in_one", 1)
+    aws = CannedAWS(aws_seconds=plan["aws_seconds"], messages=Forgotten(), changes=Forgotten(), answer=answer)
     with aws.installed():
         handler = importlib.import_module(module).handler
         for event in plan["warm_up"]:

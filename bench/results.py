@@ -1,4 +1,8 @@
-"""bench/results.json: what was measured, on which machine, and with which versions."""
+"""bench/results.json: what was measured, in which run, on which machine, and with which versions.
+
+`runs` has the runs by their start: the machine, and the seconds until the latest section was done. `sections` has what
+each section measured, and its `run`. A run of some sections keeps the others' results, and the runs that those are of.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import peers
-from scripts.project import ROOT
+from scripts.project import ROOT, Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.sections import Scale, Section
 
 FILE = "bench/results.json"
@@ -22,12 +28,44 @@ LIBRARIES = ("boto3", "botocore", "aws-lambda-powertools", "ministack")
 
 
 def read(root: Path = ROOT) -> dict[str, Any]:
-    """The results of the latest run; without one, a document without sections."""
+    """The results of the latest runs; without any, a document without sections."""
     path = root / FILE
     if not path.exists():
-        return {"machine": {}, "sections": {}}
+        return {"runs": {}, "sections": {}}
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
+
+
+def read_measured(root: Path) -> dict[str, Any]:
+    """The results of the latest runs. Raises Failure if there are none."""
+    document = read(root)
+    if not document["sections"]:
+        raise Failure(f"{root / FILE} has no results. Measure them first: python -m bench --root {root}")
+    return document
+
+
+class Run:
+    """A run of some sections, which starts now: their results replace those of earlier runs, one by one."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._name = datetime.now(UTC).isoformat(timespec="seconds")
+        self._started = time.perf_counter()
+        document["runs"][self._name] = machine()
+
+    def add(self, name: str, results: dict[str, Any]) -> None:
+        """These are the section's results now; runs of which no section is left are forgotten."""
+        sections, runs = self._document["sections"], self._document["runs"]
+        sections[name] = {"run": self._name} | results
+        runs[self._name]["seconds"] = round(time.perf_counter() - self._started, 1)
+        used = {section["run"] for section in sections.values()}
+        self._document["runs"] = {name: run for name, run in runs.items() if name in used}
+
+
+def whole_run(document: dict[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """The run that measured all of these sections; None if several did, or if some were not measured."""
+    is_whole = len(document["runs"]) == 1 and set(names) == set(document["sections"])
+    return next(iter(document["runs"].values())) if is_whole else None
 
 
 def write(document: dict[str, Any], root: Path = ROOT) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ai_jobs.operate.doctor.memory import SMALLEST_SAFE_MEMORY_MB
 from ai_jobs.operate.simulation.distributions import Lognormal
 from ai_jobs.operate.simulation.fair_queue import LONG_POLL_SECONDS
 from ai_jobs.operate.simulation.outcome import percentile
@@ -13,6 +14,7 @@ from ai_jobs.operate.simulation.run import simulate
 from ai_jobs.operate.simulation.scenario import Arrivals, Period, Scenario, Trigger
 from bench import results as results_file
 from bench import scale_check
+from bench.cost import DEFAULT_MEMORY_MB
 from bench.markdown import number
 from bench.markdown import table as markdown_table
 from bench.sections import Scale
@@ -70,14 +72,14 @@ class Case:
         )
 
 
-# The memory is the smallest safe one for the batch, from the section on costs.
+# The memory is the smallest that the section on costs calls safe.
 CASES = (
-    Case(10, Trigger(10, 0, 30), 512, 10, 1, 300),
-    Case(100, Trigger(10, 0, 200), 512, 10, 1, 120),
-    Case(1000, Trigger(50, 1, 600), 1024, 50, 1, 60),
-    Case(10_000, Trigger(50, 1, 1000), 1024, 100, 5, 45),
+    Case(10, Trigger(10, 0, 30), SMALLEST_SAFE_MEMORY_MB[10], 10, 1, 300),
+    Case(100, Trigger(10, 0, 200), SMALLEST_SAFE_MEMORY_MB[10], 10, 1, 120),
+    Case(1000, Trigger(50, 1, 600), SMALLEST_SAFE_MEMORY_MB[50], 50, 1, 60),
+    Case(10_000, Trigger(50, 1, 1000), SMALLEST_SAFE_MEMORY_MB[50], 100, 5, 45),
 )
-_DEFAULT = Case(10, Trigger(10, 5, 10), 3008, 10, 1, 600)
+_DEFAULT = Case(10, Trigger(10, 5, 10), DEFAULT_MEMORY_MB, 10, 1, 600)
 _WHOLE_RATE_SECONDS = 10
 _SHORTEST_DRAIN_SECONDS = 10
 _SAMPLES_APART = 3
@@ -102,9 +104,8 @@ def measure(scale: Scale) -> dict[str, Any]:
 
 def _checked() -> dict[str, Any] | None:
     """Predictions for the section end_to_end of the latest results, which runs before this one; None without it."""
-    document = results_file.read()
-    found = document["sections"].get("end_to_end", {})
-    return scale_check.check(found, document["machine"]["cpus"]) if "light" in found else None
+    found = results_file.read()["sections"].get("end_to_end", {})
+    return scale_check.check(found, found["cpus"]) if "light" in found else None
 
 
 def _steady(case: Case, seconds: float) -> dict[str, Any]:
@@ -125,10 +126,11 @@ def _ramp(case: Case, seconds: float) -> dict[str, Any]:
 def _whole_rate(seconds: float) -> tuple[dict[str, Any], float]:
     """One cell with all of the highest rate: what it is worth, and how long simulating a minute of it takes."""
     case = CASES[-1]
-    scenario = Case(case.jobs_per_second, case.processor, case.memory_mb, case.result_concurrency, 1, 0)
+    one_cell = Case(case.jobs_per_second, case.processor, case.memory_mb, case.result_concurrency, 1, 0)
+    scenario = one_cell.scenario(is_scaled_up=True, seconds=seconds)
     started = time.process_time()
-    outcome = simulate(scenario.scenario(is_scaled_up=True, seconds=seconds))
-    took = (time.process_time() - started) / seconds * 60
+    outcome = simulate(scenario)
+    took = (time.process_time() - started) / (scenario.warm_up_seconds + seconds) * 60
     return _figures(outcome, seconds), round(took, 1)
 
 
@@ -209,6 +211,7 @@ def _cases(results: dict[str, Any]) -> str:
         "cells",
         "batch, window",
         "maximum concurrency",
+        "memory, MB",
         "wait p50, p99 (s)",
         "total p50, p99 (s)",
         "invocations",
@@ -225,6 +228,7 @@ def _row(case: dict[str, Any]) -> tuple[object, ...]:
         cells,
         f"{case['batch_size']}, {case['batching_window_seconds']} s",
         f"{case['maximum_concurrency']}{' each' if cells > 1 else ''}",
+        case["memory_mb"],
         f"{number(case['wait_p50_s'])}, {number(case['wait_p99_s'])}",
         f"{number(case['total_p50_s'])}, {number(case['total_p99_s'])}",
         round(case["mean_concurrency"] * cells),
@@ -237,13 +241,14 @@ def _remarks(results: dict[str, Any]) -> Iterable[str]:
     default, whole = results["default"], results["whole_rate"]
     yield (
         f"- With the module's defaults, {default['jobs_per_second']} jobs per second are too many: with a maximum "
-        f"concurrency of {default['maximum_concurrency']}, the service finishes {_finished(default)}."
+        f"concurrency of {default['maximum_concurrency']}, the service finishes {_finished(default)}. With "
+        f"{number(default['memory_mb'])} MB, a million of them cost ${number(default['usd_per_million'])}."
     )
     for ramp in results["ramps"]:
         yield (
             f"- When {number(ramp['jobs_per_second'])} jobs per second start at once, up to "
             f"{number(max(ramp['waiting']))} messages wait until Lambda has added enough pollers (300 a minute). The "
-            f"p99 of the wait in that time is {number(ramp['wait_p99_s'])} s."
+            f"p99 of the wait in that time is {number(ramp['wait_p99_s'])} s; {_at_the_end(ramp)}."
         )
     yield (
         f"- One cell can't do all {number(CASES[-1].jobs_per_second)} jobs per second: an event source mapping has at "
@@ -253,6 +258,13 @@ def _remarks(results: dict[str, Any]) -> Iterable[str]:
         "- Simulating one minute of 10,000 jobs per second takes "
         f"{number(results['figures']['seconds_per_minute_of_10000_jobs'])} s of computing."
     )
+
+
+def _at_the_end(ramp: dict[str, Any]) -> str:
+    """Does the backlog clear within the run?"""
+    last, most = ramp["waiting"][-1], max(ramp["waiting"])
+    after = f"after {number(ramp['at_seconds'][-1])} s"
+    return f"{after}, {number(last)} still wait" if last > most / 10 else f"{after}, the backlog is gone"
 
 
 def _finished(figures: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ class Section(Protocol):
 
         Returns:
             What JSON can hold: raw runs and their medians. `figures` has the numbers that `bench.targets` judges, by
-            name.
+            name; `failures`, if there are any, says why one of them can't exist, so that its target is missed.
         """
 
     def table(self, results: dict[str, Any]) -> str:

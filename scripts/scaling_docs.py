@@ -9,6 +9,8 @@ import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from ai_jobs.operate.doctor.budget import most_jobs_per_second
+from ai_jobs.operate.doctor.memory import SMALLEST_SAFE_MEMORY_MB
 from ai_jobs.operate.simulation.costs import PRICES
 from scripts.generated import between, markdown_table, write_or_check
 from scripts.project import ROOT, run
@@ -24,10 +26,9 @@ INPUT_TOKENS, OUTPUT_TOKENS, MAX_TOKENS = 500, 300, 2048
 P50_SECONDS, P99_SECONDS = 5, 20
 WRITES_PER_JOB = 3
 
-# A counter of the budget, in bytes: the row without leases, and one lease (tests/unit/test_store_writes.py).
-COUNTER_BYTES, LEASE_BYTES = 60, 14
-
 SECONDS_PER_BATCH = (1, 2, 5, 10, 20)
+# Of one trigger (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+MOST_INVOCATIONS = 1000
 
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
@@ -65,28 +66,35 @@ def needs() -> str:
 
 
 def _needs(rate: int) -> list[str]:
-    tokens = rate * 60 * (INPUT_TOKENS + OUTPUT_TOKENS)
+    tokens = rate * tokens_per_minute_of_one()
     in_flight = rate * longest_of(50)
     calls, batches_of_10, batches_of_50 = rate * longest_of(1), rate / 10 * longest_of(10), in_flight / 50
-    estimates = (calls, batches_of_10, batches_of_50, in_flight)
-    at_once, of_10, of_50, messages = map(rounded, estimates)
-    return [f"{rate:,}", at_once, f"{tokens:,}", of_10, of_50, messages, f"{rate * WRITES_PER_JOB:,}"]
+    estimates = (calls, tokens, batches_of_10, batches_of_50, in_flight)
+    at_once, quota, of_10, of_50, messages = map(rounded, estimates)
+    return [f"{rate:,}", at_once, quota, of_10, of_50, messages, f"{rate * WRITES_PER_JOB:,}"]
+
+
+def tokens_per_minute_of_one() -> float:
+    """What one job per second takes of the model's quota: those that ended within the minute, and those that run."""
+    return 60 * (INPUT_TOKENS + OUTPUT_TOKENS) + longest_of(1) * (MAX_TOKENS - OUTPUT_TOKENS)
 
 
 def counters() -> str:
-    """What a counter of the budget costs at 1,000 jobs per second."""
+    """How many jobs per second a counter of the budget takes."""
     rows = [
-        [f"batches of {batch}", *(_counter_units(batch, seconds) for seconds in SECONDS_PER_BATCH)]
+        [f"batches of {batch}", *(_most_jobs(batch, seconds) for seconds in SECONDS_PER_BATCH)]
         for batch in (10, 25, 50)
     ]
     return markdown_table(["", *(f"{seconds} s per batch" for seconds in SECONDS_PER_BATCH)], rows)
 
 
-def _counter_units(batch: int, seconds: int) -> str:
-    invocations = 1000 / batch
-    units = math.ceil((COUNTER_BYTES + LEASE_BYTES * invocations * seconds) / 1024)
-    needed = 2 * invocations * units
-    return f"{needed:,.0f}" if needed <= 1000 else f"**{needed:,.0f}**"
+def _most_jobs(batch: int, seconds: int) -> str:
+    """The rate at which the invocations that it keeps running leave room for just as many jobs."""
+    jobs = max(
+        min(most_jobs_per_second(batch, invocations), batch * invocations / seconds)
+        for invocations in range(1, MOST_INVOCATIONS + 1)
+    )
+    return f"{rounded(jobs)}" if jobs >= 1000 else f"**{rounded(jobs)}**"
 
 
 def fargate() -> str:
@@ -97,11 +105,10 @@ def fargate() -> str:
         "two tasks are cheaper from",
         "100 jobs per second, a month: Lambda",
         "Fargate",
-        "the model",
+        "the model's tokens",
     ]
-    return markdown_table(
-        header, [_fargate(memory_mb, batch) for memory_mb, batch in ((3008, 10), (512, 10), (1024, 50))]
-    )
+    safe = SMALLEST_SAFE_MEMORY_MB
+    return markdown_table(header, [_fargate(*row) for row in ((3008, 10), (safe[10], 10), (safe[50], 50))])
 
 
 def _fargate(memory_mb: int, batch: int) -> list[str]:

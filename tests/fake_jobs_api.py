@@ -109,7 +109,7 @@ class FakeJobsApi:
         if path[1:] == ["v1", "jobs"] and method == "GET":
             return self._list(query)
         if path[1:3] != ["v1", "jobs"] or len(path) != 4:
-            return error(404, "NOT_FOUND", "There is nothing at this path. Use /jobs or /jobs/{jobId}.")
+            return error(404, "NOT_FOUND", "There is nothing at this path. Use /jobs, /jobs/{jobId}, or /uploads.")
         if method == "PUT":
             return self._put(path[3], json.loads(body or b""))
         if path[3] not in self.rows:

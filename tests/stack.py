@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import time
 import urllib.request
@@ -22,7 +23,7 @@ from pytest_terraform.tf import TerraformRunner
 
 from scripts import local_aws
 from scripts.local_api import Api
-from scripts.project import local_environment
+from scripts.project import ROOT, local_environment
 from tests import converse_stub
 
 WAIT_SECONDS = 60
@@ -94,6 +95,7 @@ def local_aws_instance(
         for variable, (source, name) in zip(("authorizer", "handlers"), files.items(), strict=True):
             package = _package(folder / f"{variable}.zip", source, name)
             os.environ[f"TF_VAR_{variable}_package"] = str(package)
+        os.environ.update({"TF_VAR_acme_layer_package": str(_acme_layer(folder))})
         yield instance
         os.environ.clear()
         os.environ.update(before)
@@ -103,6 +105,13 @@ def _package(package: Path, source: str, name: str) -> Path:
     """A zip with one file of tests/stacks/stack, made anew."""
     with zipfile.ZipFile(package, "w") as archive:
         archive.write(Path(__file__).parent / "stacks/stack" / source, name)
+    return package
+
+
+def _acme_layer(folder: Path) -> Path:
+    """The layer of examples/custom-handler, built by its own script."""
+    package = folder / "acme-layer.zip"
+    runpy.run_path(str(ROOT / "examples/custom-handler/acme-jobs/build_layer.py"))["build"](package)
     return package
 
 

@@ -102,7 +102,7 @@ class JobsApi:
         """The response of the route that the request is for. Its time, without the time spent waiting, is a metric."""
         route = self._routes.get((request.method, request.resource))
         if route is None:
-            raise RequestError("NOT_FOUND", "There is nothing at this path. Use /jobs or /jobs/{jobId}.")
+            raise RequestError("NOT_FOUND", "There is nothing at this path. Use /jobs, /jobs/{jobId}, or /uploads.")
         started, self._waited = self._clock(), 0.0  # a function works on one request at a time
         try:
             return route(request)

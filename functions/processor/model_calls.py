@@ -94,6 +94,8 @@ class ModelCalls:
         """
         most = _estimated_input(conversation, output) + job_type.settings.max_tokens
         with self._reserved(job.user_id, most) as spent:
+            for file in conversation.prompt.files:
+                file.content_block(model_id)  # reads it: a file that is gone must not count as a call
             # Not earlier: everything up to this line may have taken a while.
             is_first = not conversation.further
             self.check_time(_seconds_needed(job_type, is_first=is_first), deadline_at)

@@ -57,7 +57,7 @@ class ProcessorSettings:
                 "AI_JOB_MODEL_ACCESS_WAIT_SECONDS", "model_access_wait_seconds", environment
             ),
             retention_days=integer("AI_JOB_RETENTION_DAYS", "retention_days", environment),
-            daily_tokens_per_user=optional_integer("AI_JOB_DAILY_TOKENS_PER_USER", "daily_tokens", environment),
-            daily_tokens_total=optional_integer("AI_JOB_DAILY_TOKENS_TOTAL", "daily_tokens", environment),
+            daily_tokens_per_user=optional_integer(variables.DAILY_TOKENS_PER_USER, "daily_tokens", environment),
+            daily_tokens_total=optional_integer(variables.DAILY_TOKENS_TOTAL, "daily_tokens", environment),
             prices=model_prices(environment),
         )

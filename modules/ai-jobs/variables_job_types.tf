@@ -132,6 +132,11 @@ variable "job_types" {
   }
 
   validation {
+    condition     = alltrue([for type in values(var.job_types) : type.handler == null || type.system_prompt == null])
+    error_message = "system_prompt is set beside a handler in ${join(", ", [for key, type in var.job_types : key if type.handler != null && type.system_prompt != null])}, and would not be used: a handler passes its own to the model. Omit it."
+  }
+
+  validation {
     condition     = alltrue(flatten([for type in values(var.job_types) : [for handler in type.handler[*] : can(regex("^${local.contract.patterns.handler}$", handler))]]))
     error_message = join("\n", flatten([for key, type in var.job_types : [for handler in type.handler[*] : "job_types.${key}.handler is \"${handler}\". Use MODULE:FUNCTION, such as \"acme_jobs.reports:summarize\"." if !can(regex("^${local.contract.patterns.handler}$", handler))]]))
   }

@@ -25,7 +25,8 @@ variable "budget" {
   description = <<-EOT
     How many tokens (input and output) the jobs of one UTC day may use, per user and in total; null means no limit, and costs
     nothing. Running jobs count with their max_tokens and an estimate of their input. A job over the budget waits like a throttled
-    one: until its deadline.
+    one: until its deadline. A counter is one row, which limits the jobs per second (of each user, or in total): with batches of 10
+    that take 13 s, to 500 (docs/scaling.md).
   EOT
   type = object({
     daily_tokens_per_user = optional(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,8 @@ def system(
     # pytest links the latest of its folders a second time.
     (log,) = {path.resolve() for path in tmp_path_factory.getbasetemp().glob("local-aws*/ministack.log")}
     unused: Any = None
-    system = LocalSystem(local_aws_instance, unused, unused, unused, known, log.parent)
+    stub: Any = SimpleNamespace(pid=os.getpid())  # the tests' own model is a thread of this process
+    system = LocalSystem(local_aws_instance, stub, unused, unused, known, log.parent)
     monkeypatch.setattr(local_system, "shared", lambda: system)
     return system
 
@@ -55,7 +57,7 @@ def test_end_to_end_is_measured_without_peers(system: LocalSystem) -> None:  # R
 @pytest.mark.parametrize("name", ["cold_start", "processing", "cost"])
 def test_a_small_run_gives_what_the_page_shows(name: str, tmp_path: Path) -> None:  # R-B4
     found = json.loads(json.dumps(results.measured(sections.load(name), Scale.SMOKE)))
-    document = {"machine": results.machine(), "sections": {name: found}}
+    document = {"runs": {"noon": results.machine()}, "sections": {name: found | {"run": "noon"}}}
     assert all(isinstance(figure, int | float) for figure in found["figures"].values())
     text = page.text(document)
     assert f"## {sections.load(name).TITLE}\n\n![{sections.load(name).PICTURE}](img/bench-{name}.png)" in text

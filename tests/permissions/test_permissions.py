@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
 
 from ai_jobs import AIJobMessage, send_ai_job_request
 from ai_jobs.aws.queues import send_message
@@ -66,12 +67,21 @@ Work = Callable[[], None]
 def work(outputs: Any, api: Any, submit: Any, text: Any) -> dict[str, Work]:
     """By function: what makes it use all that it may."""
 
-    def put(prompt: str) -> str:
+    def put(prompt: str, job_type: str = "echo", **more: Any) -> str:
         job_id = str(uuid.uuid4())
-        body = {"userId": "user-1", "jobType": "echo", "input": {"text": prompt}}
+        body = {"userId": "user-1", "jobType": job_type, "input": {"text": prompt}} | more
         status, answer = api.call("PUT", f"/jobs/{job_id}", json.dumps(body).encode())
         assert status == 202, answer
         return job_id
+
+    def upload() -> dict[str, Any]:
+        body = {"userId": "user-1", "name": "note.txt", "mediaType": "text/plain"}
+        status, form = api.call("POST", "/uploads", json.dumps(body).encode())
+        assert status == 201, form
+        fields = form["fields"] | {"file": ("note.txt", b"A note.", "text/plain")}
+        answer = urllib3.request("POST", form["url"], fields=fields)
+        assert answer.status in (200, 201, 204), answer.data
+        return {"key": form["attachment"]["key"]}
 
     # Its result is in the bucket: one that is there before anything is taken away.
     linked = submit(text("large"))
@@ -90,6 +100,7 @@ def work(outputs: Any, api: Any, submit: Any, text: Any) -> dict[str, Work]:
     def jobs_api() -> None:
         put(text())
         put(text() + " " + "x" * 210_000)
+        put(text(), "picture", attachments=[upload()])
         assert api.call("GET", "/jobs?userId=user-1")[0] == 200
         status, job = api.call("GET", f"/jobs/{linked}?wait=20")
         assert status == 200, job

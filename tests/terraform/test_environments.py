@@ -198,11 +198,18 @@ def test_what_a_caller_gives_an_environment_reaches_the_module(plans: dict[str, 
     assert "https://wiki.example.com/runbooks#failed-jobs" in failed_jobs["alarm_description"]
 
 
-def test_the_complete_example_adds_its_type_and_is_wired_to_its_clients(plans: dict[str, Plan]) -> None:  # R-P3
+def test_the_complete_example_adds_its_types_and_is_wired_to_its_clients(plans: dict[str, Plan]) -> None:  # R-P3
     plan = plans["example_complete"]
     assert plan.outputs == {
         "api_url": "https://api1/v1",
-        "job_types": ["blog-post", "listing-description", "market-update", "review-summary", "social-media"],
+        "job_types": [
+            "blog-post",
+            "listing-description",
+            "market-update",
+            "offer-data",
+            "review-summary",
+            "social-media",
+        ],
     }
     assert plan["aws_cloudwatch_event_bus.platform"]["name"] == "acme-platform"
     assert plan["aws_sns_topic_subscription.on_call"]["topic_arn"] == "arn:aws:sns:::alarms"
@@ -211,12 +218,15 @@ def test_the_complete_example_adds_its_type_and_is_wired_to_its_clients(plans: d
         "arn:aws:execute-api:::api1/v1/GET/jobs/*",
         "arn:aws:execute-api:::api1/v1/GET/jobs",
         "arn:aws:execute-api:::api1/v1/DELETE/jobs/*",
+        "arn:aws:execute-api:::api1/v1/POST/uploads",
     ]
 
 
 def test_the_example_of_a_handler_gives_its_layer_to_the_processor(plans: dict[str, Plan]) -> None:  # R-A5
     plan = plans["example_custom_handler"]
     inside = plan.inside("ai_jobs")
-    assert inside["module.processor.aws_lambda_function.this"]["layers"] == ["arn:aws:lambda:::layer:acme-jobs:1"]
+    assert inside["module.processor.aws_lambda_function.this"]["layers"] == [
+        "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:1"
+    ]
     assert not inside["module.jobs_api.aws_lambda_function.this"]["layers"], "nothing else runs the code"
     assert "inspection-report" in plan.outputs["job_types"]

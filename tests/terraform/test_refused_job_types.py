@@ -69,6 +69,10 @@ REASONS = [
     ),
     ("job_types.both has both a prompt and a handler (acme_jobs.reports:summarize). Set exactly one of them."),
     ("job_types.neither has neither a prompt nor a handler. Set exactly one of them."),
+    (
+        "system_prompt is set beside a handler in own-system, and would not be used: a handler passes its own to the "
+        "model. Omit it."
+    ),
     ("job_types.no-prompt.prompt is empty, and Bedrock rejects an empty one. Write one."),
     ('job_types.file.handler is "reports.py". Use MODULE:FUNCTION, such as "acme_jobs.reports:summarize".'),
     (

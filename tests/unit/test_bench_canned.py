@@ -69,3 +69,18 @@ def test_a_request_without_an_answer_fails_the_measure():
         CannedAWS().send(
             AWSPreparedRequest("POST", "https://sqs/", {"X-Amz-Target": "AmazonSQS.PurgeQueue"}, b"{}", False)
         )
+
+
+def test_a_model_with_percentiles_takes_different_times():
+    same, spread = CannedAWS(model_seconds=2), CannedAWS(model_seconds=2, model_p99_seconds=8)
+    assert {same._model_latency() for _ in range(3)} == {2}
+    times = sorted(spread._model_latency() for _ in range(1001))
+    assert times[500] == pytest.approx(2, rel=0.1)
+    assert times[990] == pytest.approx(8, rel=0.25)
+    assert CannedAWS(model_seconds=2, model_p99_seconds=8)._model_latency() in times
+
+
+def test_results_of_a_model_with_different_times_share_no_call():  # R-B4
+    conditions = canned.Conditions(model_seconds=0.05, model_p99_seconds=1, processors=2)
+    figures = canned.measure(FUNCTIONS, 4, 4, conditions)
+    assert figures["processor"]["calls"]["sqs:SendMessageBatch"] > 0.5

@@ -198,7 +198,7 @@ def test_the_tables_of_a_full_run_name_the_cells():
     names = {"wait_p50_s": 1, "wait_p99_s": 2, "total_p50_s": 3, "total_p99_s": 4, "usd_per_million": 20.5}
     figures = names | {"mean_concurrency": 800.4, "mean_in_flight": 30_000.2}
     row = scale._row(scale._settings(scale.CASES[-1]) | figures)
-    assert row == (10_000, 5, "50, 1 s", "1000 each", "1, 2", "3, 4", 4002, 150_001, 20.5)
+    assert row == (10_000, 5, "50, 1 s", "1000 each", 256, "1, 2", "3, 4", 4002, 150_001, 20.5)
 
 
 def test_the_largest_rate_is_within_the_limits_of_a_queue_and_a_trigger(measured):
@@ -212,6 +212,6 @@ def test_docs_scaling_has_the_simulations_table(measured, tmp_path: Path):
     tmp_path.joinpath("docs").mkdir()
     scaling = tmp_path / page.SCALING_PAGE
     scaling.write_text(f"before\n{scale.BEGIN}\nold\n{scale.END}\nafter\n")
-    pages = dict(page.texts({"machine": MACHINE, "sections": {"scale": measured}}, tmp_path))
+    pages = dict(page.texts({"runs": {"noon": MACHINE}, "sections": {"scale": measured | {"run": "noon"}}}, tmp_path))
     assert list(pages) == [tmp_path / page.PAGE, scaling]
     assert pages[scaling] == f"before\n{scale.BEGIN}\n{scale.scaling_part(measured)}\n{scale.END}\nafter\n"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.server
 import os
+import signal
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from bench import apply, end_to_end, end_to_end_page, load, submit, terraform
+from bench import apply, end_to_end, end_to_end_page, kill, load, runs, submit, terraform
 from bench.contenders import Job
 from bench.load import Request
 from bench.terraform import Step
@@ -96,13 +99,14 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 def test_a_run_counts_latencies_from_when_each_job_was_due() -> None:  # R-B4
-    run = end_to_end._run({"a": 10.0, "b": 10.5, "lost": 11.0}, {"a": 10.1, "b": 12.5})
+    run = runs.figures({"a": 10.0, "b": 10.5, "lost": 11.0}, {"a": 10.1, "b": 12.5})
     assert run == {
         "p50_ms": 100,
         "p99_ms": 2000,
         "jobs": 3,
         "completed": 2,
         "per_second": 0.8,
+        "ended_per_second": 0.4,
         "latencies_ms": [100, 2000],
     }
 
@@ -124,16 +128,16 @@ JOBS = [Job(name, name) for name in ("one", "two", "three")]
 
 
 def test_waiting_reads_one_row_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(end_to_end, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(runs, "_POLL_SECONDS", 0)
     rows = Rows()
-    assert set(end_to_end._wait_for(rows, JOBS, time.monotonic() + 60)) == {"one", "two", "three"}
+    assert set(runs.wait_for(rows, JOBS, time.monotonic() + 60)) == {"one", "two", "three"}
     assert rows.looks == [1, 1, 1, 3]
 
 
 def test_what_is_not_there_in_time_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(end_to_end, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(runs, "_POLL_SECONDS", 0)
     rows = Rows(frozenset({"three"}))
-    assert set(end_to_end._wait_for(rows, JOBS, time.monotonic() - 1)) == {"one", "two"}
+    assert set(runs.wait_for(rows, JOBS, time.monotonic() - 1)) == {"one", "two"}
 
 
 class Ours:
@@ -183,27 +187,69 @@ def test_usage_is_told_apart_by_function_and_by_process() -> None:  # R-B4
 
 def test_a_burst_is_sent_in_batches() -> None:
     messages = [{"QueueUrl": "https://q", "MessageBody": str(number)} for number in range(2)]
-    assert end_to_end._batch(messages) == {
+    assert runs._batch(messages) == {
         "QueueUrl": "https://q",
         "Entries": [{"MessageBody": "0", "Id": "0"}, {"MessageBody": "1", "Id": "1"}],
     }
 
 
-RUN = {"p50_ms": 50, "p99_ms": 100, "jobs": 10, "completed": 9, "per_second": 30, "worker_cpu_ms": 6}
-RUN |= {"local_aws_cpu_ms": 5, "workers": 3}
+RUN = {"p50_ms": 50, "p99_ms": 100, "jobs": 10, "completed": 9, "per_second": 30, "rounds": 2, "is_overloaded": False}
+RUN |= {
+    "ended_per_second": 29,
+    "worker_cpu_ms": 6,
+    "local_aws_cpu_ms": 5,
+    "workers": 3,
+    "model_cpu_ms": 1,
+    "client_cpu_ms": 0.5,
+}
+
+
+def measured(latencies_ms: list[float], per_second: float) -> dict[str, Any]:
+    return load.percentiles([latency / 1000 for latency in latencies_ms]) | {
+        "latencies_ms": latencies_ms,
+        "per_second": per_second,
+        "ended_per_second": per_second,
+    }
+
+
+def test_percentiles_are_over_the_jobs_of_all_rounds() -> None:  # R-B4
+    summary = end_to_end._summary("20", [measured([10.0, 20.0, 90.0], 20), measured([10.0, 20.0, 20.0], 19)])
+    assert (summary["p50_ms"], summary["p99_ms"], summary["rounds"]) == (20, 90, 2)
+    assert summary["per_second"] == 19.5
+    assert not summary["is_overloaded"]
+
+
+def test_a_system_that_finishes_too_few_jobs_has_no_latency() -> None:  # R-B4
+    slow, quick = measured([1000.0], 70), measured([20.0], 99)
+    runs_by_load = {str(rate): {"ours": [slow if rate == 100 else quick]} for rate in (20, 40, 100)}
+    runs_by_load["burst"] = {"ours": [slow], "Celery": [quick]}
+    results = end_to_end._results(runs_by_load)
+    assert set(results["figures"]) == {"p50_20", "p99_20", "p50_40", "p99_40", "burst_to_celery"}
+    assert results["failures"]["p99_100"] == "overloaded: finishes 70 per second"
+    text = end_to_end_page.table({"medians": {"100": {"ours": RUN | {"is_overloaded": True}}}, "kill": {}})
+    assert "| overloaded: finishes 29 per second | - |" in text
 
 
 def test_the_page_shows_each_load_the_burst_and_the_kill() -> None:  # R-B4
     ours, celery = RUN | {"jobs_per_batch": 2.5}, RUN | {"per_second": 20}
+    killed = {"jobs": 120, "lost": 0, "run_twice": 3, "late": 4, "rounds": [{"cut_off": 1}, {"cut_off": 3}]}
     results = {
+        "cpus": 2,
+        "runs": {"burst": {"ours": [RUN, RUN | {"per_second": 31}], "Celery": [RUN]}},
         "medians": {"20": {"ours": ours, "Celery": celery}, "burst": {"ours": ours, "Celery": celery}},
-        "kill": {"Celery": {"jobs": 80, "lost": 6, "run_twice": 1}},
+        "kill": {"Celery": killed | {"cut_off": 4}},
     }
     text = end_to_end_page.table(results)
-    assert "| 20 per second | ours | 50 | 100 | 6 | 5 | 3 | 2.5 | 1 |" in text
-    assert "| ours | 30 | 200 | 6 | 5 | 3 | 2.5 | 1 |" in text
+    assert "| 20 per second | ours | 2 x 10 | 50 | 100 (slowest) | 6 | 5 | 3 | 2.5 | 1 |" in text
+    assert "| ours | 2 x 10 | 30 and 31 | 160 | 6 | 5 | 3 | 2.5 |" in text
     assert "Ours is 1.5 x Celery's." in text
-    assert "| Celery | 80 | 6 | 1 | - | - |" in text
+    assert "| Celery | 120 | 1, 3 | 3 (0.75) | 0 (0) | 4 | - | - |" in text
+
+
+def test_the_limit_of_a_burst_is_the_lower_one() -> None:
+    """One thread of the local AWS, or all processors for everything."""
+    assert end_to_end_page.limit(RUN, 2) == pytest.approx(160)
+    assert end_to_end_page.limit(RUN, 16) == 200
 
 
 def test_without_peers_the_page_shows_only_our_latencies() -> None:
@@ -212,12 +258,77 @@ def test_without_peers_the_page_shows_only_our_latencies() -> None:
     assert "killed" not in text
 
 
+class Workers:
+    """A contender whose workers are real processes; the model has the calls that they wait for."""
+
+    name = "ours"
+
+    def __init__(self, *calls: list[str]) -> None:
+        """For each worker, the prompts of its calls."""
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.prompts: dict[int, str] = {}
+        for prompts in calls:
+            sockets = [socket.create_connection(self.listener.getsockname()) for _ in prompts]
+            self.prompts |= {one.getsockname()[1]: prompt for one, prompt in zip(sockets, prompts, strict=True)}
+            self.processes.append(subprocess.Popen(["sleep", "60"], pass_fds=[one.fileno() for one in sockets]))
+            for one in sockets:
+                one.close()
+
+    def workers(self) -> list[list[int]]:
+        return [[process.pid] for process in self.processes]
+
+    def in_flight(self) -> dict[int, str]:
+        return self.prompts
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.listener.close()
+
+
+def test_the_worker_with_the_most_calls_is_killed() -> None:  # R-B4
+    contender = Workers(["a"], ["b", "c"])
+    system = cast("LocalSystem", SimpleNamespace(model=contender))
+    try:
+        assert kill.kill_busiest(system, cast("Contender", contender)) == ["b", "c"]
+        assert contender.processes[1].wait(60) == -signal.SIGKILL
+        assert contender.processes[0].poll() is None
+    finally:
+        contender.close()
+
+
+def test_a_kill_that_hits_no_job_fails(monkeypatch: pytest.MonkeyPatch) -> None:  # R-B4
+    monkeypatch.setattr(kill, "_LOOKS", 2)
+    contender = Workers([], [])
+    system = cast("LocalSystem", SimpleNamespace(model=contender))
+    try:
+        with pytest.raises(Failure, match=r"ours: no worker called the model for 0\.02 s"):
+            kill.kill_busiest(system, cast("Contender", contender))
+    finally:
+        contender.close()
+
+
+def test_the_rounds_of_a_kill_add_up() -> None:
+    one = {"jobs": 60, "cut_off": 2, "run_twice": 1, "late": 1, "lost": 0, "latencies_ms": [500.0, 21_000.0]}
+    found = kill.summary([one, one | {"lost": 1, "latencies_ms": [500.0]}])
+    assert {name: found[name] for name in ("jobs", "cut_off", "run_twice", "late", "lost")} == {
+        "jobs": 120,
+        "cut_off": 4,
+        "run_twice": 2,
+        "late": 2,
+        "lost": 1,
+    }
+    assert (found["p50_ms"], found["p99_ms"]) == (500, 21_000)
+
+
 def test_submit_shows_every_route_in_every_mode() -> None:
     ranks = {"p50_ms": 1.0, "p99_ms": 2.0}
     modes = {submit.mode_name(callers=1): ranks, submit.mode_name(rate=20): ranks}
     results = {"runs": [{}], "medians": dict.fromkeys(submit._LABELS, modes), "figures": {"put_to_get": 1.3}}
     text = submit.table(results)
-    assert "|  | 1 caller | 20 per second |" in text
+    assert "|  | 1 caller (50) | 20 per second (20) |" in text
     assert "| `PUT /jobs/{jobId}` | 1.0 / 2.0 | 1.0 / 2.0 |" in text
 
 

@@ -159,7 +159,7 @@ def test_a_job_gets_the_files_that_are_attached(cli, file, queued, picture, aws)
         ("notes.doc", b"x", "must be one of .png"),
     ],
 )
-def test_a_file_that_no_job_can_have_is_not_attached(cli, file, queued, picture, name, content, said):  # R-A2, R-I1
+def test_a_file_that_no_job_can_have_is_not_attached(cli, file, queued, picture, name, content, said):  # R-A2
     result = cli("submit", "--attach", picture(name, content), file(JOB))
     assert (result.exit_code, result.stdout, queued()) == (1, "", [])
     assert name in result.stderr
@@ -396,6 +396,20 @@ def test_status_shows_one_job_in_full(cli, end):
     assert "12 tokens in, 5 out" in text
     assert "max_tokens (cut off)" in text
     assert text.endswith("\nHello,\n    Ada. [31mred")
+
+
+def test_status_shows_a_json_result_and_what_it_cost(cli, rows, start):
+    start("job-1")
+    usage = {"inputTokens": 12, "outputTokens": 5, "cacheReadInputTokens": 2000}
+    cost = {"modelCalls": 2, "serviceTier": "flex", "estimatedCost": 0.0012}
+    result = {"json": {"rooms": 3}, "model": "m", "usage": usage, "stopReason": "tool_use", "truncated": False} | cost
+    rows.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "completed", 1, result=result))
+    text = cli("status", "job-1").stdout
+    assert "12 tokens in, 5 out, 2000 read from the cache" in text
+    assert {("modelCalls", "2"), ("serviceTier", "flex"), ("estimatedCost", "0.0012")} <= {
+        tuple(line.split()) for line in text.splitlines() if len(line.split()) == 2
+    }
+    assert text.endswith('{\n  "rooms": 3\n}\n')
 
 
 def test_status_shows_the_result_of_another_producer(cli, rows, start):

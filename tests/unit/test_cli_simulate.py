@@ -28,7 +28,7 @@ def simulate(*arguments):
 def document(*arguments):
     result = simulate(*arguments, "--json")
     assert result.exit_code == 0, result.output
-    return json.loads(result.output)
+    return json.loads(result.stdout)
 
 
 def test_the_figures_are_json():  # R-S3
@@ -67,7 +67,32 @@ def test_a_tenants_burst_comes_at_its_second():
 def test_scaled_up_starts_warm():
     options = ("--rate", "20", "--latency-p50", "5", "--batching-window", "0", "--maximum-concurrency", "100")
     assert document(*options)["coldStarts"] > 0
-    assert document(*options, "--scaled-up")["coldStarts"] == 0
+    warm = document(*options, "--scaled-up")
+    assert warm["coldStarts"] == 0
+    assert warm["warmUp"]["seconds"] == 5
+    assert warm["modelCalls"] == warm["jobs"] + warm["warmUp"]["jobs"]
+    assert warm["samples"][0]["atSeconds"] == 0
+    assert warm["samples"][0]["inFlight"] == pytest.approx(20 * 5, rel=0.3)
+
+
+def test_a_fixed_latency_is_not_what_models_have():
+    fixed, spread = simulate("--rate", "1"), simulate("--rate", "1", "--latency-p99", "6")
+    assert fixed.stderr == "Every model call takes 2 s. Real ones vary: pass --latency-p99, too.\n"
+    assert spread.stderr == ""
+
+
+def test_no_job_by_chance_is_not_a_row_of_zeros():
+    result = simulate("--rate", "0.0001")
+    assert result.exit_code == 2
+    assert "no job arrived by chance, so few are expected: pass a higher rate" in " ".join(result.output.split())
+
+
+def test_a_call_that_is_too_long_is_cut_off():
+    found = document("--rate", "5", "--latency-p50", "100", "--latency-p99", "800", "--maximum-concurrency", "500")
+    assert found["timeouts"] > 0
+    assert 0 < found["tenants"][0]["failed"] < found["jobs"]
+    whole = document("--rate", "1", "--latency-p50", "100", "--latency-p99", "300", "--model-timeout", "884")
+    assert whole["timeouts"] == 0
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -89,8 +114,19 @@ def test_the_defaults_are_those_of_the_module(name):
         (("--rate", "1", "--profile", "60:1"), "--rate and --profile both say how many jobs arrive: pass only one"),
         (
             ("--rate", "50000"),
-            "3,000,000 jobs would arrive, and a run has at most 2,000,000: pass a shorter --duration",
+            "3,000,000 jobs would arrive, and a run has at most 2,000,000: pass a lower rate, a shorter time, or a",
         ),
+        (
+            ("--rate", "33333", "--scaled-up"),
+            "2,233,311 jobs would arrive (233,331 of them in the warm-up of --scaled-up), and a run has at most",
+        ),
+        (("--burst", "2000001"), "2,000,001 jobs would arrive, and a run has at most 2,000,000: pass a lower rate"),
+        (("--rate", "1_0"), "'1_0' is not a number: pass jobs per second, above 0 and up to 100,000"),
+        (("--rate", "\u0661"), "is not a number: pass jobs per second"),
+        (("--burst", "9" * 5000), "is not a whole number: pass one of at least 0"),
+        (("--profile", "1e9:0,1:1"), "the periods of --profile last 1e+09 s: pass at most 86,400"),
+        (("--profile", "1:1e300"), "'1:1e300' is too fast: pass at most 100,000 jobs per second"),
+        (("--profile", "1e300:1"), "the periods of --profile last 1e+300 s: pass at most 86,400"),
         (("--burst", "1.5"), "'1.5' is not a whole number: pass one of at least 0"),
         (("--batch-size", "0"), "0 is out of range: pass a whole number from 1 to 10000, the range that AWS accepts"),
         (("--maximum-concurrency", "1"), "1 is out of range: pass a whole number from 2 to 1000"),
@@ -99,6 +135,9 @@ def test_the_defaults_are_those_of_the_module(name):
         (("--tenant", "acme"), "'acme' is not a tenant: pass NAME:SHARE with the name of a user and a share above 0"),
         (("--tenant", "a b:1"), "'a b:1' is not a tenant"),
         (("--tenant", "acme:0"), "'acme:0' is not a tenant"),
+        (("--tenant", "a:1e308", "--tenant", "b:1e308"), "'a:1e308' is not a tenant: pass NAME:SHARE"),
+        (("--tenant", "all:1"), "'all:1': all is the line of all tenants together: pass another name"),
+        (("--tenant", "a:1", "--tenant-burst", "a:5@1e9"), "'a:5@1e9' is not a burst: pass NAME:JOBS@SECOND"),
         (("--tenant", "a:1", "--tenant", "a:2"), "--tenant names a twice: pass each tenant once"),
         (("--tenant-burst", "a:5"), "--tenant-burst names a, which is not a tenant: pass --tenant a:SHARE, too"),
         (("--tenant-burst", "a:x"), "'a:x' is not a burst: pass NAME:JOBS@SECOND with a whole number of jobs"),
@@ -111,6 +150,15 @@ def test_the_defaults_are_those_of_the_module(name):
             ("--rate", "1", "--latency-p50", "5", "--latency-p99", "4"),
             "--latency-p99 is 4, and --latency-p50 is 5: pass at least as much as for p50",
         ),
+        (
+            ("--rate", "1", "--latency-p50", "1e-300", "--latency-p99", "90"),
+            "--latency-p99 is 90, and --latency-p50 is 1e-300: pass at most 1,000 times as much",
+        ),
+        (
+            ("--rate", "1", "--latency-p50", "400", "--latency-p99", "900"),
+            "--latency-p50 is 400, and --model-timeout is 120, which cuts off half of the calls: pass a larger --mod",
+        ),
+        (("--model-timeout", "885"), "885 is out of range: pass a whole number from 1 to 884, which leaves the proc"),
         (
             ("--rate", "1", "--batch-size", "11", "--batching-window", "0"),
             "--batch-size is 11, and --batching-window is 0. Lambda requires a window of at least 1 second",

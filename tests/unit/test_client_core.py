@@ -221,7 +221,7 @@ def test_a_new_token_is_asked_for_once(driver: Driver) -> None:
 
 def test_a_submit_sends_what_was_given_and_nothing_else(driver: Driver, client: Core) -> None:
     driver.run(submitted(client, "0b2c", deadlineSeconds=60, delaySeconds=None))
-    assert driver.api._bodies["0b2c"] == {
+    assert driver.api.bodies["0b2c"] == {
         "userId": "user-1",
         "jobType": "echo",
         "input": TEXT,

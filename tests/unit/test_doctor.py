@@ -23,6 +23,7 @@ CODE = hashlib.sha256(b"the zip").digest()
 BUILD = f"1.2.3+{CODE.hex()[:12]}"
 STREAM = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/jobs/stream/2026-01-01T00:00:00.000"
 GUARDRAIL = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:guardrail/abc"
+LAYER = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:layer:acme-jobs:7"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/schedule"
 PROFILE = "eu.amazon.nova-lite-v1:0"
 OUTPUTS = {
@@ -92,6 +93,9 @@ class Healthy:
             "processor-test": {
                 "Timeout": 900,
                 "Role": f"arn:aws:iam::{ACCOUNT}:role/processor",
+                "Runtime": "python3.13",
+                "Architectures": ["arm64"],
+                "Layers": [{"Arn": LAYER}],
                 "CodeSha256": base64.b64encode(CODE).decode(),
                 "Environment": {
                     "Variables": {
@@ -210,6 +214,7 @@ class Healthy:
                     for number, (name, value) in enumerate(self.token_quotas.items())
                 ]
             },
+            "GetLayerVersionByArn": {"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]},
             "DescribeTable": lambda parameters: {"Table": self.table},
             "DescribeTimeToLive": lambda parameters: {"TimeToLiveDescription": self.ttl},
             "HeadBucket": {},
@@ -330,6 +335,7 @@ def test_all_is_well(environment):
         "processor's loop detection",
         "result handler's loop detection",
         "processor's memory",
+        "layer acme-jobs:7",
         "concurrency",
         "reconciler's schedule",
         "event publisher's trigger",
@@ -557,6 +563,31 @@ def test_lambda_takes_delayed_copies_for_a_loop(environment):
     ]
 
 
+@pytest.mark.parametrize(
+    ("version", "state", "found"),
+    [
+        ({"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]}, State.OK, "exists"),
+        ({}, State.OK, "exists"),  # for whatever there is
+        ({"CompatibleRuntimes": ["python3.12"]}, State.WARNING, "was made for Python python3.12, not python3.13"),
+        ({"CompatibleArchitectures": ["x86_64"]}, State.WARNING, "was made for architecture x86_64, not arm64"),
+        (refused("ResourceNotFoundException"), State.FAILED, "has been deleted"),
+    ],
+)
+def test_the_processors_layers(environment, version, state, found):  # R-A5
+    environment.calls.answers["GetLayerVersionByArn"] = version
+    (finding,) = [one for one in environment.findings() if one.check == "layer acme-jobs:7"]
+    assert (finding.state, found in finding.found) == (state, True)
+    assert environment.calls.of("GetLayerVersionByArn") == [{"Arn": LAYER}]
+
+
+def test_a_handler_without_a_layer(environment):  # R-A5
+    del environment.functions["processor-test"]["Layers"]
+    environment.document["jobTypes"]["poem"]["handler"] = "acme_jobs.poems:write"
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("processor's layers", State.FAILED)
+    assert "these job types have a handler: poem" in finding.found
+
+
 def test_the_schedule(environment):
     environment.schedule["State"] = "DISABLED"
     finding = environment.only()
@@ -704,6 +735,24 @@ def test_a_profile_stands_for_its_model_whatever_the_region(environment, model_i
     assert environment.wrong() == []
     assert environment.calls.of("GetInferenceProfile") == [{"inferenceProfileIdentifier": model_id}]
     assert environment.calls.of("GetFoundationModelAvailability")[-1] == {"modelId": MODEL}
+
+
+def test_fallback_models_are_checked_like_others(environment):  # R-A4
+    environment.document["jobTypes"]["poem"]["fallbackModelIds"] = ["acme.small"]
+    environment.denied = {("bedrock:InvokeModel", "arn:aws:bedrock:eu-west-1::foundation-model/acme.small")}
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("model acme.small's permission", State.FAILED)
+
+
+def test_a_types_own_profile_is_checked_in_place_of_its_model(environment):  # R-A3
+    own = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:application-inference-profile/abc"
+    poem = environment.document["jobTypes"]["poem"]
+    poem |= {"modelId": "acme.large", "fallbackModelIds": [MODEL], "inferenceProfiles": {"acme.large": own}}
+    environment.calls.refuse("GetInferenceProfile", "ResourceNotFoundException", "no such profile")
+    finding = next(one for one in environment.wrong() if one.check.startswith("model"))
+    assert (finding.check, finding.state) == (f"model {own}", State.FAILED)
+    checked = [one.check for one in environment.findings() if one.check.startswith("model")]
+    assert checked == [f"model {MODEL}", f"model {MODEL}'s permission", f"model {own}"]
 
 
 def test_what_bedrock_does_not_say_is_not_made_up(environment):
@@ -949,6 +998,24 @@ def test_the_accounts_concurrency(environment, account, maximum, waits, state, f
 
 
 @pytest.mark.parametrize(
+    ("model_id", "memory", "state", "found"),
+    [
+        ("acme.large", 1450, "ok", "1450 MB; a batch of 10 with the largest files takes 1450 MB"),
+        ("acme.large", 1449, "warning", "10 jobs of type poem with the largest files that it allows take 1450 MB"),
+        ("amazon.nova-lite-v1:0", 192, None, None),
+    ],
+)
+def test_the_processors_memory_for_files(environment, model_id, memory, state, found):  # R-A2
+    environment.functions["processor-test"]["MemorySize"] = memory
+    environment.trigger["BatchSize"] = 10
+    rules = {"mediaTypes": ["image/png"], "maxCount": 5, "maxBytes": 5_000_000}
+    environment.document["jobTypes"]["poem"] |= {"modelId": model_id, "attachments": rules}
+    findings = [finding for finding in environment.findings() if finding.check == "processor's memory for files"]
+    assert [finding.state for finding in findings] == ([state] if state else [])
+    assert all(found in finding.found for finding in findings)
+
+
+@pytest.mark.parametrize(
     ("memory", "batch", "state", "found"),
     [
         (3008, 10, "ok", "192 MB is the smallest that is safe with batches of 10, and would cost 94% less"),
@@ -964,6 +1031,42 @@ def test_the_processors_memory(environment, memory, batch, state, found):  # R-B
     assert finding.state == state
     assert found in finding.found
     assert ("set processor.memory_mb = 192" in finding.advice) is (state == "warning")
+
+
+@pytest.mark.parametrize(
+    ("variable", "maximum", "batch", "state", "found"),
+    [
+        (
+            "TOTAL",
+            10,
+            10,
+            "ok",
+            "all jobs (budget.daily_tokens_total) takes 5,000 jobs per second while 10 ",
+        ),
+        ("PER_USER", 10, 10, "ok", "each user's counter (budget.daily_tokens_per_user) takes 5,000 jobs per second"),
+        (
+            "TOTAL",
+            650,
+            10,
+            "warning",
+            "takes 556 jobs per second while 650 invocations run, in full batches of 10: if",
+        ),
+        ("TOTAL", 1000, 50, "warning", "1,786 jobs per second while 1000 invocations run, in full batches of 50: if"),
+    ],
+)
+def test_a_budget_whose_counter_is_too_slow(environment, variable, maximum, batch, state, found):  # R-S1 R-S3
+    environment.functions["processor-test"]["Environment"]["Variables"][f"AI_JOB_DAILY_TOKENS_{variable}"] = "1000000"
+    environment.trigger |= {"BatchSize": batch, "ScalingConfig": {"MaximumConcurrency": maximum}}
+    (finding,) = [finding for finding in environment.findings() if finding.check == "budget"]
+    assert finding.state == state
+    assert found in finding.found
+    assert ("raise processor.batch_size" in finding.advice) is (state == "warning")
+
+
+def test_a_budget_on_a_trigger_without_a_maximum_has_no_finding_of_its_own(environment):
+    environment.functions["processor-test"]["Environment"]["Variables"]["AI_JOB_DAILY_TOKENS_TOTAL"] = "1000000"
+    environment.trigger["ScalingConfig"] = {}
+    assert "budget" not in [finding.check for finding in environment.findings()]
 
 
 def test_where_nobody_may_wait_only_the_workers_count(environment):
@@ -1087,6 +1190,7 @@ def test_a_models_quota_below_what_runs_at_once(environment):  # R-S3
     finding = environment.only()
     assert (finding.check, finding.state) == (f"quota of model {MODEL}", State.WARNING)
     assert "reserve 2,000,100 when they start" in finding.found
+    assert "over time, it is enough for 1.7 jobs per second that use all of max_tokens" in finding.found
     assert "lower processor.maximum_concurrency or max_tokens" in finding.advice
     assert "--service-code bedrock --quota-code L-0 --desired-value 2000100" in finding.advice
 

@@ -305,6 +305,19 @@ def test_a_handler_that_is_not_there_breaks_only_its_type(
     assert [(line.jobType, line.problem) for line in lines] == [("report", "no such module")]
 
 
+def test_a_batch_imports_the_handlers_of_all_types(
+    settings, store, clock, handler_document, type_document, monkeypatch, record, body
+):  # R-A5
+    imported = threading.Event()
+    monkeypatch.setattr(handlers, "FUNCTIONS", HandlerFunctions(lambda job_type: imported.set() or len))
+    types = {"greeting": type_document, "report": handler_document}
+    job_types = JobTypes.from_document(json.dumps({"version": "v1", "jobTypes": types}))
+    ends_at = clock() + timedelta(minutes=15)
+    worker = Worker(settings, store, Budget("none"), lambda: job_types, ends_at, Models("Hello."), clock)
+    process_batch([record(body())], worker, SimpleNamespace(get=lambda: job_types))
+    assert imported.wait(10), "although no job of its type is there"
+
+
 def test_handlers_are_imported_before_their_first_job_once_and_apart(types_with, use, monkeypatch):  # R-A5
     found, gate = [], threading.Event()
 

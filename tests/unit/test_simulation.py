@@ -74,6 +74,54 @@ def erlang_c(offered, servers):
     return last / (sum(offered**k / math.factorial(k) for k in range(servers)) + last)
 
 
+def crommelin(rate, servers, service=1.0):
+    """The mean wait in an M/D/c queue (Crommelin 1932): a series over the services that may still have to end."""
+
+    def poisson(mean, count):
+        return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
+
+    def tail(mean, count):
+        return 1 - sum(poisson(mean, k) for k in range(count))
+
+    load = rate * service
+    return service * sum(
+        tail(k * load, k * servers) - servers / load * tail(k * load, k * servers + 1) for k in range(1, 200)
+    )
+
+
+def test_crommelin_s_formula_is_that_of_one_server():
+    assert crommelin(0.6, 1) == pytest.approx(0.6 / (2 * (1 - 0.6)))
+
+
+@pytest.mark.parametrize(("rate", "servers"), [(1.6, 2), (12.0, 15)])
+def test_waits_are_those_of_an_m_d_c_queue(rate, servers):  # R-S3
+    outcome = run(bare(rate, 30_000 / rate, Fixed(1.0), servers))
+    assert mean(outcome.everyone.waits) == pytest.approx(crommelin(rate, servers), rel=0.1)
+
+
+def test_what_is_scaled_up_is_in_its_steady_state_from_the_first_second():  # R-S3
+    """Three services of an M/D/c queue, again and again; from an empty one, the mean is a third less."""
+    waits = [wait for seed in range(150) for wait in run(bare(1.6, 30, Fixed(10), 20, seed=seed)).everyone.waits]
+    assert mean(waits) == pytest.approx(crommelin(1.6, 20, 10), rel=0.2)
+
+
+@pytest.mark.parametrize("latency", [Fixed(30), Lognormal(30, 40)])
+@pytest.mark.parametrize("seconds", [60, 300])
+def test_busy_pollers_are_not_in_step(latency, seconds):  # R-S3
+    """If all of them begin at once, half of the jobs wait for over 10 s, in the first minute and for long after it."""
+    outcome = run(bare(40, seconds, latency, processor=Trigger(10, 0, 160, is_scaled_up=True)))
+    assert percentile(sorted(outcome.everyone.waits), 0.5) < 2
+
+
+def test_the_jobs_of_the_warm_up_are_in_the_costs_and_not_in_the_times():
+    outcome = run(bare(2.0, 100, Fixed(10), 50))
+    assert outcome.counts.jobs > len(outcome.everyone.totals)
+    assert min(outcome.everyone.submissions) >= 0
+    assert outcome.samples[0].at_seconds == 0
+    assert outcome.costs["submission"] == pytest.approx(3.5)
+    assert outcome.to_document()["messagesPerBatch"] == 1
+
+
 @pytest.mark.parametrize(("rate", "servers"), [(1.0, 2), (2.0, 4)])
 def test_waits_are_those_of_an_m_m_c_queue(rate, servers):  # R-S3
     outcome = run(bare(rate, 25_000 / rate, Exponential(1.0), servers))
@@ -153,6 +201,8 @@ def test_an_environment_starts_cold_once():
     assert outcome.counts.busiest_processors == 1
     warm = run(bare(0.5, 100, Fixed(0.1), processor_times=cold))
     assert max(warm.everyone.waits) < 3.0
+    small = run(bare(0.5, 100, Fixed(0.1), processor_times=cold, processor=Trigger(1, 0, 1), processor_memory_mb=192))
+    assert small.everyone.waits[0] == pytest.approx(3.0 * 1769 / 192), "docs/performance.md: nine times as long"
 
 
 def test_less_memory_computes_more_slowly():
@@ -162,6 +212,26 @@ def test_less_memory_computes_more_slowly():
         for memory in (128, 1769, 10_240)
     ]
     assert [round(max(found), 4) for found in waits] == [round(0.010 * 1769 / 128, 4), 0.010, 0.010]
+
+
+# Lambda's 15 minutes
+
+
+def test_a_job_waits_for_an_invocation_that_has_enough_time_for_it():  # R-S3
+    """Rounds of 50 jobs, the last of which begins 130 s before the end; the others wait for another invocation."""
+    scenario = burst(2000, Fixed(60), processor=Trigger(10_000, 300, 2), processor_times=NO_TIME, path=NO_PATH)
+    outcome = run(scenario)
+    assert outcome.counts.deferrals > 0
+    assert outcome.counts.model_calls == 2000
+    assert outcome.counts.processor_seconds <= 900 * outcome.counts.processor_invocations
+    assert outcome.to_document()["deferrals"] == outcome.counts.deferrals
+
+
+def test_a_call_that_takes_too_long_is_cut_off_and_tried_again():
+    outcome = run(burst(10, Fixed(121), processor_times=NO_TIME, path=NO_PATH))
+    assert (outcome.counts.model_calls, outcome.counts.timeouts, outcome.everyone.failed) == (30, 30, 10)
+    # Three calls, and pauses of 15 to 30 and of 30 to 60 s (ai_jobs.service.retries).
+    assert 3 * 120 + 15 + 30 <= min(outcome.everyone.totals) <= max(outcome.everyone.totals) <= 3 * 120 + 90 + 60
 
 
 # The model's quota
@@ -283,16 +353,20 @@ def test_a_poll_without_messages_ends_empty():
     st.integers(1, 12),
     st.integers(0, 3),
     st.sampled_from([None, 30, 200]),
+    st.sampled_from([4, 120]),
+    st.booleans(),
     st.integers(0, 10**6),
 )
 @settings(max_examples=30, deadline=None)
-def test_all_jobs_end(jobs, rate, batch, window, requests, seed):  # R-S3
+def test_all_jobs_end(jobs, rate, batch, window, requests, timeout, is_scaled_up, seed):  # R-S3
     arrivals = Arrivals((Period(30, rate),), jobs)
-    trigger = Trigger(batch, window, 3)
-    scenario = Scenario(arrivals, Lognormal(1, 9), Quota(requests), processor=trigger, seed=seed, deadline_seconds=120)
-    outcome = run(scenario)
+    more = {"model_timeout_seconds": timeout, "deadline_seconds": 120, "seed": seed}
+    trigger = Trigger(batch, window, 3, is_scaled_up=is_scaled_up)
+    outcome = run(Scenario(arrivals, Lognormal(1, 9), Quota(requests), processor=trigger, **more))
     everyone = outcome.everyone
-    assert outcome.counts.model_calls + everyone.failed == len(everyone.totals)
+    ended = outcome.counts.model_calls - outcome.counts.timeouts
+    assert ended <= outcome.counts.jobs
+    assert is_scaled_up or ended + everyone.failed == outcome.counts.jobs == len(everyone.totals)
     assert all(0 <= wait <= total for wait, total in zip(everyone.waits, everyone.totals, strict=True))
     assert outcome.samples[-1].open_jobs >= 0
 

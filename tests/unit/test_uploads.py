@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import boto3
@@ -18,8 +19,11 @@ from ai_jobs.aws import clients, objects, uploads
 from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.attached_files import files_of
+from ai_jobs.service.conversation import Conversation
+from ai_jobs.service.job_type import Prompt
 from ai_jobs.service.job_types import JobTypes
 from processor.job_work import JobWork
+from processor.model_calls import ModelCalls
 
 ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4c"
 OTHER_ID = "3f2c1b0a-5d4e-4f6a-8b7c-9d0e1f2a3b4d"
@@ -106,12 +110,12 @@ def test_the_limit_is_that_of_the_type(api):  # R-A2
         ({"size": 5}, "BAD_REQUEST", "size"),
     ],
 )
-def test_an_upload_that_no_job_could_have_is_refused(api, changes, code, field):  # R-A2, R-I1
+def test_an_upload_that_no_job_could_have_is_refused(api, changes, code, field):  # R-A2
     body = {"userId": "user-1", "name": "photo.png", "mediaType": "image/png"} | changes
     assert api.refused("POST", "/uploads", body) == (400, code, field)
 
 
-def test_an_upload_needs_a_name_and_a_type(api):  # R-I1
+def test_an_upload_needs_a_name_and_a_type(api):
     assert api.refused("POST", "/uploads", {"userId": "user-1"}) == (400, "INVALID_ATTACHMENT", "name")
 
 
@@ -222,7 +226,7 @@ def test_an_upload_that_changes_while_it_is_checked_is_refused(api, upload, buck
         ({}, {"bytes": 5}, "attachments.0", "key, name, mediaType"),
     ],
 )
-def test_a_file_that_breaks_a_rule_is_refused_with_its_place(api, upload, stored, named, field, reason):  # R-A2, R-I1
+def test_a_file_that_breaks_a_rule_is_refused_with_its_place(api, upload, stored, named, field, reason):  # R-A2
     body = JOB | {"attachments": [{"key": upload(**stored)} | named]}
     status, shown = api("PUT", f"/jobs/{ID}", body)
     assert (status, shown["error"]["code"], shown["error"]["field"]) == (400, "INVALID_ATTACHMENT", field)
@@ -230,7 +234,7 @@ def test_a_file_that_breaks_a_rule_is_refused_with_its_place(api, upload, stored
     assert api.refused("GET", f"/jobs/{ID}")[1] == "JOB_NOT_FOUND"
 
 
-def test_the_list_of_files_has_its_rules_in_a_request_too(api, upload):  # R-A2, R-I1
+def test_the_list_of_files_has_its_rules_in_a_request_too(api, upload):  # R-A2
     key = upload()
     for attachments, field in (
         ("x", "attachments"),
@@ -244,7 +248,7 @@ def test_the_list_of_files_has_its_rules_in_a_request_too(api, upload):  # R-A2,
 
 
 @pytest.mark.parametrize("value", [None, True, 5, [], {}, "", "\x00", "x" * 2000, "\ud800"])
-def test_odd_values_are_the_callers_mistake(api, upload, value):  # R-I1
+def test_odd_values_are_the_callers_mistake(api, upload, value):
     for named in ({"key": value}, {"key": upload(), "name": value}, {"key": upload(), "mediaType": value}, value):
         assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": [named]})[0] == 400
     assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": value})[0] == (202 if value == [] else 400)
@@ -253,7 +257,7 @@ def test_odd_values_are_the_callers_mistake(api, upload, value):  # R-I1
         assert api("POST", "/uploads", body)[0] == 400
 
 
-def test_a_type_without_files_takes_none(api, upload):  # R-A2, R-I1
+def test_a_type_without_files_takes_none(api, upload):  # R-A2
     body = JOB | {"jobType": "greeting", "attachments": [{"key": upload()}]}
     assert api.refused("PUT", f"/jobs/{ID}", body) == (400, "INVALID_ATTACHMENT", "attachments")
 
@@ -334,7 +338,7 @@ def test_a_file_of_a_posted_job_is_checked_and_goes_as_it_was_checked(aws, job_w
         ({"content": b"", "said": 9}, "empty"),
     ],
 )
-def test_a_posted_job_with_another_file_than_it_says_fails(aws, job_with, wrong, reason, model_id):  # R-A2, R-I1
+def test_a_posted_job_with_another_file_than_it_says_fails(aws, job_with, wrong, reason, model_id):  # R-A2
     (file,) = files_of(job_with(kept=False, **wrong), aws.bucket)
     with pytest.raises(JobError) as caught:
         file.content_block(model_id)
@@ -419,9 +423,24 @@ def test_a_worker_counts_the_files(prompt_of, type_document, photos_document, jo
     photos_document["attachments"] |= {"maxCount": 1}
     types = JobTypes.from_document(json.dumps({"version": "v1", "jobTypes": {"photos": photos_document}}))
     one = job_with().attachments[0].to_document()
-    two = one | {"key": one["key"][:-1] + "0"}
+    two = one | {"key": one["key"][:-1] + "0", "name": "another.png"}
     with pytest.raises(JobError, match="at most 1"):
         prompt_of(job_with(attachments=[one, two]), types)
+
+
+@pytest.mark.parametrize("model_id", ["amazon.nova-lite-v1:0", "anthropic.claude-x"])
+def test_a_file_that_has_disappeared_costs_no_tokens(settings, aws, clock, job_types, job_with, model_id):  # R-A2
+    job, job_type = job_with(), job_types.get("photos")
+    boto3.client("s3").delete_object(Bucket=aws.bucket, Key=job.attachments[0].key)
+    spent = []
+    reservation = SimpleNamespace(settle=spent.append)
+    budget = SimpleNamespace(reserve=lambda user_id, tokens: reservation)
+    ends_at = clock() + timedelta(minutes=15)
+    calls = ModelCalls(settings, budget, ends_at, lambda *_: pytest.fail("the model was called"), clock)
+    prompt = Prompt(None, "Describe it.", files_of(job, aws.bucket))
+    with pytest.raises(JobError, match="not, or no longer, in the bucket"):
+        calls.call(job, job_type, ends_at, model_id, Conversation(prompt), None)
+    assert spent == [0]
 
 
 # Erasing

@@ -47,20 +47,38 @@ def print_ends(job_ids: Sequence[str], rows: Mapping[str, JobRow], *, as_json: b
 
 
 def print_job(job: dict[str, Any]) -> None:
-    """Print one job as a block of lines, with the result's text at the end."""
+    """Print one job as a block of lines, with the result's text or JSON at the end."""
     fields = dict(job)
     result = fields.pop("result", None)
     if error := fields.pop("error", None):
         where = f" ({error['field']})" if "field" in error else ""
         fields["error"] = f"{error['code']}{where}: {error['message']}"
     if usage := fields.get("usage"):
-        fields["usage"] = f"{usage.get('inputTokens')} tokens in, {usage.get('outputTokens')} out"
-    text = result and result.get("text")
-    if isinstance(text, str):
-        fields["stopReason"] = f"{result.get('stopReason')}{' (cut off)' if result.get('truncated') else ''}"
-    elif result:  # another producer's, which may be any object
-        text = json.dumps(result, indent=2, ensure_ascii=False)
-    print_fields(fields, text)
+        fields["usage"] = _tokens(usage)
+    print_fields(fields | _shown(result or {}), _content(result) if result else None)
+
+
+def _tokens(usage: Mapping[str, Any]) -> str:
+    text = f"{usage.get('inputTokens')} tokens in, {usage.get('outputTokens')} out"
+    cached = {"read from": usage.get("cacheReadInputTokens"), "written to": usage.get("cacheWriteInputTokens")}
+    return text + "".join(f", {tokens} {where} the cache" for where, tokens in cached.items() if tokens)
+
+
+def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result of ours says beside its content."""
+    if not isinstance(result.get("text", result.get("json")), str | dict):
+        return {}
+    fields = {name: result[name] for name in ("modelCalls", "serviceTier", "estimatedCost") if name in result}
+    if "stopReason" in result:
+        fields["stopReason"] = f"{result['stopReason']}{' (cut off)' if result.get('truncated') else ''}"
+    return fields
+
+
+def _content(result: Mapping[str, Any]) -> str:
+    if isinstance(result.get("text"), str):
+        return str(result["text"])
+    # Another producer's may be any object, and is shown whole.
+    return json.dumps(result.get("json", result), indent=2, ensure_ascii=False)
 
 
 def named(names: Sequence[str]) -> str:

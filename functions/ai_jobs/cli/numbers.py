@@ -6,6 +6,7 @@ Each function returns a callback for `click.option` with `type=str`.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -30,7 +31,7 @@ def whole_number(
     def convert(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
         if text is None:
             return None
-        if not text.isascii() or not text.isdecimal():
+        if not is_whole(text):
             raise click.BadParameter(f"{text!r} is not a whole number: pass one {bounds}{why}")
         number = int(text)
         if number < lowest or (highest is not None and number > highest):
@@ -74,10 +75,15 @@ def fraction(_: click.Context, __: click.Parameter, text: str) -> float:
     return number
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number, of no more digits than anything here has."""
+    return re.fullmatch(r"[0-9]{1,18}", text) is not None
+
+
 def read_number(text: str) -> float | None:
     """The number in a text; None if it is something else or not finite."""
-    try:
-        number = float(text)
-    except ValueError:
+    # float() also reads 1_0, and digits of other scripts.
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE):
         return None
+    number = float(text)
     return number if math.isfinite(number) else None

@@ -12,8 +12,17 @@ import click
 from ai_jobs.cli.exits import Problem
 from ai_jobs.cli.numbers import limited, positive_number, whole_number
 from ai_jobs.cli.output import json_option, print_fields, print_json, print_table
-from ai_jobs.cli.traffic import arrivals_of, check_amount, profile, tenant_bursts, tenant_shares, tenants_of
-from ai_jobs.contract.limits import LIMITS
+from ai_jobs.cli.traffic import (
+    LONGEST_SECONDS,
+    MOST_PER_SECOND,
+    arrivals_of,
+    check_amount,
+    profile,
+    tenant_bursts,
+    tenant_shares,
+    tenants_of,
+)
+from ai_jobs.contract.limits import LIMITS, MARGINS
 
 if TYPE_CHECKING:
     from ai_jobs.operate.simulation.outcome import Outcome
@@ -21,6 +30,10 @@ if TYPE_CHECKING:
 
 _LARGEST_BATCH_WITHOUT_WINDOW = 10
 _LINES = 12
+
+# Above this, the p99 of a lognormal distribution makes its mean a multiple of its p50 that no model has.
+_WIDEST_LATENCY = 1000
+_LONGEST_CALL = LIMITS["model_timeout_seconds"].max - sum(MARGINS["processor"].values()) - 1
 
 _seconds_of_a_call = positive_number(LIMITS["model_timeout_seconds"].max, "seconds")
 _tokens = whole_number(1, 10_000_000)
@@ -37,8 +50,8 @@ def _all_of(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Call
 
 
 _traffic = _all_of(
-    _number("--rate", positive_number(100_000, "jobs per second"), "Jobs per second, at random moments."),
-    _number("--duration", positive_number(86_400, "seconds"), "How many seconds jobs arrive.", "60"),
+    _number("--rate", positive_number(MOST_PER_SECOND, "jobs per second"), "Jobs per second, at random moments."),
+    _number("--duration", positive_number(LONGEST_SECONDS, "seconds"), "How many seconds jobs arrive.", "60"),
     click.option(
         "--profile",
         callback=profile,
@@ -68,6 +81,12 @@ _model = _all_of(
     _number(
         "--latency-p99", _seconds_of_a_call, "Its 99th percentile (lognormal). Without it, every call takes the median."
     ),
+    _number(
+        "--model-timeout",
+        whole_number(1, _LONGEST_CALL, ", which leaves the processor's 900 s enough for the rest"),
+        "timeout_seconds of the job type: a longer call is cut off, and tried again.",
+        "120",
+    ),
     _number("--tokens-per-minute", whole_number(1), "The model's quota of tokens."),
     _number("--requests-per-minute", whole_number(1), "The model's quota of requests, if it has one."),
     _number("--input-tokens", _tokens, "Input tokens of a job.", "500"),
@@ -80,7 +99,7 @@ _settings = _all_of(
     _number("--maximum-concurrency", limited("maximum_concurrency"), "processor.maximum_concurrency", "10"),
     _number("--memory", limited("memory_mb"), "processor.memory_mb", "3008"),
     _number("--result-concurrency", limited("maximum_concurrency"), "result_handler.maximum_concurrency", "10"),
-    click.option("--scaled-up", is_flag=True, help="Start warm, as if this traffic had come for hours."),
+    click.option("--scaled-up", is_flag=True, help="Start warm, as after hours of such traffic."),
 )
 
 
@@ -99,6 +118,9 @@ def simulate(as_json: bool, **given: Any) -> None:
     total time until the result is stored. Costs are those of AWS in us-east-1, without the model's tokens.
     """
     outcome = _run(given)
+    if given["latency_p99"] is None:
+        told = f"Every model call takes {given['latency_p50']:g} s. Real ones vary: pass --latency-p99, too."
+        click.echo(told, err=True)
     if as_json:
         print_json({"seed": given["seed"]} | outcome.to_document())
         return
@@ -113,7 +135,10 @@ def _run(given: dict[str, Any]) -> Outcome:
         if error.name != "simpy":
             raise
         raise Problem("ai-jobs simulate needs SimPy: install it with: pip install 'ai-jobs[simulate]'") from None
-    return run(_scenario(given))
+    outcome = run(_scenario(given))
+    if not outcome.everyone.totals:
+        raise click.UsageError("no job arrived by chance, so few are expected: pass a higher rate, or a longer time")
+    return outcome
 
 
 def _scenario(given: dict[str, Any]) -> Scenario:
@@ -122,11 +147,10 @@ def _scenario(given: dict[str, Any]) -> Scenario:
 
     arrivals = arrivals_of(given["rate"], given["duration"], given["profile"], given["burst"])
     tenants = tenants_of(given["shares"], given["bursts"])
-    check_amount(arrivals, tenants)
-    _check_latency(given["latency_p50"], given["latency_p99"])
+    _check_latency(given["latency_p50"], given["latency_p99"], given["model_timeout"])
     _check_batch(given["batch_size"], given["batching_window"])
     is_scaled_up = given["scaled_up"]
-    return Scenario(
+    scenario = Scenario(
         arrivals=arrivals,
         latency=model_latency(given["latency_p50"], given["latency_p99"]),
         quota=_quota(given),
@@ -136,14 +160,26 @@ def _scenario(given: dict[str, Any]) -> Scenario:
         ),
         result_handler=Trigger(maximum_concurrency=given["result_concurrency"], is_scaled_up=is_scaled_up),
         processor_memory_mb=given["memory"],
+        model_timeout_seconds=given["model_timeout"],
         seed=given["seed"],
     )
+    check_amount(scenario)
+    return scenario
 
 
-def _check_latency(p50: float, p99: float | None) -> None:
+def _check_latency(p50: float, p99: float | None, timeout_seconds: int) -> None:
+    if p50 >= timeout_seconds:
+        raise click.UsageError(
+            f"--latency-p50 is {p50:g}, and --model-timeout is {timeout_seconds}, which cuts off half of the calls: "
+            f"pass a larger --model-timeout, up to {_LONGEST_CALL}"
+        )
     if p99 is not None and p99 < p50:
         raise click.UsageError(
             f"--latency-p99 is {p99:g}, and --latency-p50 is {p50:g}: pass at least as much as for p50"
+        )
+    if p99 is not None and p99 > _WIDEST_LATENCY * p50:
+        raise click.UsageError(
+            f"--latency-p99 is {p99:g}, and --latency-p50 is {p50:g}: pass at most {_WIDEST_LATENCY:,} times as much"
         )
 
 
@@ -215,9 +251,18 @@ def _figures(document: dict[str, Any]) -> dict[str, object]:
         "batches": f"{document['messagesPerBatch']:g} messages on average",
         "result handler": f"{concurrency['resultHandlerMax']} invocations at most",
         "cold starts": document["coldStarts"],
-        "model calls": f"{document['modelCalls']}, and {document['throttles']} that were throttled",
+        "model calls": f"{document['modelCalls']}, of which {document['timeouts']} timed out",
+        "throttled": f"{document['throttles']} times, by the model",
+        "deferred": f"{document['deferrals']} times, to another invocation that has enough time",
         "longest queue": f"{document['waitingMax']} messages",
+        "warm-up": _warm_up(document["warmUp"]),
     }
+
+
+def _warm_up(of: dict[str, Any]) -> str:
+    if not of["seconds"]:
+        return "none"
+    return f"{of['seconds']:g} s and {of['jobs']} jobs before the start, in the counts and costs but not in the times"
 
 
 def _print_samples(samples: Sequence[dict[str, Any]]) -> None:

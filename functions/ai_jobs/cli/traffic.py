@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ai_jobs.cli.numbers import read_number
+from ai_jobs.cli.numbers import is_whole, read_number
 from ai_jobs.contract.limits import PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ai_jobs.operate.simulation.scenario import Arrivals, Tenant
+    from ai_jobs.operate.simulation.scenario import Arrivals, Scenario, Tenant
 
 MOST_JOBS = 2_000_000
 """The most jobs of one run, which take a minute or two."""
 
+LONGEST_SECONDS = 86_400
+"""How long jobs may arrive: a day."""
+
+MOST_PER_SECOND = 100_000
+"""The highest rate."""
+
+_LARGEST_SHARE = 1_000_000
 _ALL = "all"
 
 
@@ -33,6 +40,8 @@ def _period(text: str) -> tuple[float, float]:
         raise click.BadParameter(
             f"{text!r} is not a period: pass SECONDS:JOBS_PER_SECOND, separated by commas, such as 60:10,30:200,60:10"
         )
+    if numbers[1] > MOST_PER_SECOND:
+        raise click.BadParameter(f"{text!r} is too fast: pass at most {MOST_PER_SECOND:,} jobs per second")
     return numbers[0], numbers[1]
 
 
@@ -44,10 +53,13 @@ def tenant_shares(_: click.Context, __: click.Parameter, texts: Sequence[str]) -
 def _tenant_share(text: str) -> tuple[str, float]:
     name, _, share_text = text.rpartition(":")
     share = read_number(share_text)
-    if not re.fullmatch(PATTERNS["user_id"], name) or share is None or share <= 0:
+    if not re.fullmatch(PATTERNS["user_id"], name) or share is None or not 0 < share <= _LARGEST_SHARE:
         raise click.BadParameter(
-            f"{text!r} is not a tenant: pass NAME:SHARE with the name of a user and a share above 0, such as acme:0.9"
+            f"{text!r} is not a tenant: pass NAME:SHARE with the name of a user and a share above 0 and up to "
+            f"{_LARGEST_SHARE:,}, such as acme:0.9"
         )
+    if name == _ALL:
+        raise click.BadParameter(f"{text!r}: {_ALL} is the line of all tenants together: pass another name")
     return name, share
 
 
@@ -60,9 +72,10 @@ def _tenant_burst(text: str) -> tuple[str, int, float]:
     name, _, rest = text.rpartition(":")
     count, _, second = rest.partition("@")
     at_seconds = read_number(second or "0")
-    if not name or not (count.isascii() and count.isdecimal()) or at_seconds is None or at_seconds < 0:
+    if not name or not is_whole(count) or at_seconds is None or not 0 <= at_seconds <= LONGEST_SECONDS:
         raise click.BadParameter(
-            f"{text!r} is not a burst: pass NAME:JOBS@SECOND with a whole number of jobs, such as acme:5000@30"
+            f"{text!r} is not a burst: pass NAME:JOBS@SECOND with a whole number of jobs, in a second from 0 to "
+            f"{LONGEST_SECONDS:,}, such as acme:5000@30"
         )
     return name, int(count), at_seconds
 
@@ -73,14 +86,19 @@ def arrivals_of(
     """The arrivals that the options describe.
 
     Raises:
-        UsageError: if they describe none, or two kinds at once.
+        UsageError: if they describe two kinds at once, or more than a day.
     """
     from ai_jobs.operate.simulation.scenario import Arrivals, Period
 
     if rate and profile:
         raise click.UsageError("--rate and --profile both say how many jobs arrive: pass only one of them")
     periods = [Period(*period) for period in profile or ([(duration, rate)] if rate else [])]
-    return Arrivals(tuple(periods), burst)
+    arrivals = Arrivals(tuple(periods), burst)
+    if arrivals.seconds > LONGEST_SECONDS:
+        raise click.UsageError(
+            f"the periods of --profile last {arrivals.seconds:g} s: pass at most {LONGEST_SECONDS:,}"
+        )
+    return arrivals
 
 
 def tenants_of(shares: Sequence[tuple[str, float]], bursts: Sequence[tuple[str, int, float]]) -> tuple[Tenant, ...]:
@@ -106,13 +124,17 @@ def tenants_of(shares: Sequence[tuple[str, float]], bursts: Sequence[tuple[str, 
     return tuple(Tenant(name, share, *burst_by_name.get(name, ())) for name, share in shares) or (Tenant(_ALL),)
 
 
-def check_amount(arrivals: Arrivals, tenants: Sequence[Tenant]) -> None:
+def check_amount(scenario: Scenario) -> None:
     """Raise a UsageError if no jobs arrive, or so many that the run would take too long."""
+    arrivals = scenario.arrivals
     steady = sum(period.seconds * period.jobs_per_second for period in arrivals.periods)
-    jobs = steady + arrivals.burst_jobs + sum(tenant.burst_jobs for tenant in tenants)
+    jobs = steady + arrivals.burst_jobs + sum(tenant.burst_jobs for tenant in scenario.tenants)
     if not jobs:
         raise click.UsageError("no jobs arrive: pass --rate, --profile, or --burst")
-    if jobs > MOST_JOBS:
+    warming = scenario.warm_up_seconds * arrivals.initial_rate
+    if jobs + warming > MOST_JOBS:
+        told = f" ({warming:,.0f} of them in the warm-up of --scaled-up)" if warming else ""
         raise click.UsageError(
-            f"{jobs:,.0f} jobs would arrive, and a run has at most {MOST_JOBS:,}: pass a shorter --duration"
+            f"{jobs + warming:,.0f} jobs would arrive{told}, and a run has at most {MOST_JOBS:,}: pass a lower rate, a "
+            "shorter time, or a smaller burst"
         )

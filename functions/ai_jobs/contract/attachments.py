@@ -82,6 +82,7 @@ def checked_attachments(value: object, user_id: str, job_id: str) -> tuple[Attac
     documents = checked_list(value)
     found = tuple(_attachment(one, f"attachments.{place}.", user_id, job_id) for place, one in enumerate(documents))
     check_no_key_twice([one.key for one in found])
+    _check_no_name_twice([one.name for one in found])
     return found
 
 
@@ -99,6 +100,13 @@ def check_no_key_twice(keys: list[str]) -> None:
     for place, key in enumerate(keys):
         if key in keys[:place]:
             raise _invalid(f"attachments.{place}.key", f"is {shown(key)}, as before. Name each file once.")
+
+
+def _check_no_name_twice(names: list[str]) -> None:
+    # Prompts and handlers refer to a file by its name.
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise _invalid(f"attachments.{place}.name", f"is {shown(name)}, as before. Give each file its own name.")
 
 
 def id_of_upload(key: object, user_id: str, field: str) -> str:

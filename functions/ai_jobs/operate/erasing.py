@@ -29,9 +29,9 @@ def erase_user(user_id: str, *, table_name: str | None = None, bucket: str | Non
 
     If a run fails, run it again: it continues with what is left. If the user may have had open jobs, also run it once
     more later: a job that no worker has claimed yet does not have a row, a running worker (15 minutes at most) may
-    still store a result, and a form for an upload works for 15 minutes. Stop the user's submissions first. Once the
-    queue holds none of their messages, a run that finds 0 jobs and 0 objects leaves nothing behind. The reconciler
-    drops the messages in the dead-letter queues when it finds the erased rows.
+    still store a result or lease tokens for its next job, and a form for an upload works for 15 minutes. Stop the
+    user's submissions first. Once the queue holds none of their messages, a run that finds 0 jobs and 0 objects leaves
+    nothing behind. The reconciler drops the messages in the dead-letter queues when it finds the erased rows.
 
     Args:
         table_name: the jobs table, by default `AI_JOB_TABLE_NAME`.

@@ -26,6 +26,11 @@ _BYTES_PER_TOKEN = {"pdf": 30, "docx": 10}
 _BYTES_OF_TEXT_PER_TOKEN = 3
 
 
+def reads_from_s3(model_id: str) -> bool:
+    """Does the model read files where they are, so that no worker has to hold them?"""
+    return _READ_S3 in model_id
+
+
 class JobFile:
     """One file of a prompt (`ai_jobs.service.job_type`); its content is read at most once, when it is first needed.
 
@@ -75,7 +80,7 @@ class JobFile:
 
     def _source(self, model_id: str) -> dict[str, Any]:
         # An upload could be replaced between our look at it and the model's.
-        if _READ_S3 not in model_id or is_upload(self.attachment.key):
+        if not reads_from_s3(model_id) or is_upload(self.attachment.key):
             return {"bytes": self.content()}
         self._check_is_there()
         return {"s3Location": uploads.s3_location(self._bucket, self.attachment.key)}

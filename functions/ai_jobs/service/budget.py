@@ -51,7 +51,7 @@ class Budget:
         """The part of the budget that one invocation works with.
 
         Args:
-            ends_at: when the invocation ends; what it holds and has not settled by then is freed later.
+            ends_at: when the invocation ends; what it holds and has not settled by then counts as used.
         """
         return InvocationBudget(self, ends_at)
 
@@ -71,9 +71,8 @@ class InvocationBudget:
     per invocation, rather than twice per call, and never exceeds its limit by more than the estimates of inputs were
     too low.
 
-    If the worker dies, its blocks expire with the invocation and are free again
-    (`ai_jobs.service.token_counters.Lease`). What it had used of them is not counted: the day's jobs then use more than
-    the limit, by those blocks at most.
+    If the worker dies, its blocks count as used in full (`ai_jobs.service.token_counters.Lease`): nobody knows what its
+    calls used, and workers that die again and again must not get past the limit.
     """
 
     def __init__(self, budget: Budget, ends_at: datetime) -> None:
@@ -112,7 +111,7 @@ class InvocationBudget:
         A job that outlives its function stays counted with all that it reserved.
 
         Returns:
-            Why counters were not settled, as error codes. Their blocks expire like those of a dead worker.
+            Why counters were not settled, as error codes. Their blocks count in full, like those of a dead worker.
         """
         blocks = list(self._blocks.values())
         if not blocks:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from ai_jobs.aws.clients import get_dynamodb_client
 from ai_jobs.aws.errors import reported_as_job_error
+from ai_jobs.contract.errors import JobError
 
 # A counter is useless after its day; it expires two days later.
 _KEEP = timedelta(days=2)
@@ -59,15 +61,17 @@ class Lease:
     counter's day, in base 16. Each change is one conditional write that holds only while the lease is as it was, so
 
     - a write that botocore repeats, because the response was lost, counts once;
-    - a lease that its invocation did not settle, because the worker died, is removed after it expires by whoever is
-      refused by the limit, and its tokens are free again; what the dead worker had used is not counted then;
-    - a counter that was erased with its user stays erased.
+    - a lease that its invocation did not settle, because the worker died, counts as used in full: nobody knows what its
+      calls used. Once it has expired, the next lease that grows removes the attribute, and leaves `tokens` as it is;
+    - a counter that was erased with its user is not written again when the invocation settles. It comes back if another
+      of the user's jobs starts, with all that the invocation then holds.
 
     Cost: a lease takes 14 bytes, and DynamoDB charges a write one unit per KB of its row: one up to 60 open leases, and
     14 at 1,000. An invocation writes twice per counter, whatever its batch. 1,000 jobs per second in batches of 10 are
     200 writes per second; with 2 s per batch, 200 invocations are open at once and use 600 units per second, of the
-    1,000 that one key may take. With 10 s, 1,000 are open and would need 2,800: use batches of 20 or more, because the
-    cost falls with the square of the batch size (docs/scaling.md).
+    1,000 that one key may take. With 13 s, one counter takes only 500 jobs per second. Larger batches help most: the
+    cost falls with the square of their size (docs/scaling.md has more figures, `ai_jobs.operate.doctor.budget` the
+    formula).
 
     Not safe for threads: callers hold a lock.
 
@@ -96,13 +100,14 @@ class Lease:
         if tokens > self._counter.limit:
             return False
         while self.tokens < tokens:
-            found = self._write_growth(tokens)
-            if found is None:
+            has_grown, found = self._write_growth(tokens)
+            if has_grown:
                 self.tokens = tokens
+                self._remove_dead_leases(found)
                 return True
-            was_full = self._held_in(found) == self.tokens
+            is_full = self._held_in(found) == self.tokens
             self.tokens = self._requested = self._held_in(found)  # other than expected: a lost response, or erased
-            if was_full and not self._remove_dead_leases(found):
+            if is_full:
                 return False
         return True
 
@@ -114,17 +119,18 @@ class Lease:
         """
         while self._requested:
             held = {self._name: self._requested}
-            found = self._write("ADD tokens :change REMOVE #lease0", held, change=used - self._requested)
+            is_settled, found = self._write("ADD tokens :change REMOVE #lease0", held, change=used - self._requested)
             # Nothing is held if an earlier try succeeded, or the counter was erased.
-            self.tokens = self._requested = 0 if found is None else self._held_in(found)
+            self.tokens = self._requested = 0 if is_settled else self._held_in(found)
 
-    def _write_growth(self, tokens: int) -> Mapping[str, Any] | None:
+    def _write_growth(self, tokens: int) -> tuple[bool, Mapping[str, Any]]:
         self._requested = tokens
         more = tokens - self.tokens
         return self._write(
             "ADD tokens :change SET #lease0 = :new, expiresAt = :expiresAt",
             {self._name: self.tokens},
             "(attribute_not_exists(tokens) OR tokens <= :most)",
+            returns="ALL_OLD",
             change=more,
             most=self._counter.limit - more,
             new=tokens,
@@ -134,26 +140,31 @@ class Lease:
     def _held_in(self, item: Mapping[str, Any]) -> int:
         return int(item[self._name]["N"]) if self._name in item else 0
 
-    def _remove_dead_leases(self, found: Mapping[str, Any]) -> bool:
-        """Free what dead workers hold in a counter that was found full. Returns False if they hold nothing."""
+    def _remove_dead_leases(self, found: Mapping[str, Any]) -> None:
+        """Remove what dead workers left in the row, which makes every write of it dearer. Their tokens stay counted."""
         minute = _minute_of(self._counter.day, self._clock())
-        leases = {name: int(value["N"]) for name, value in found.items() if name.startswith(_LEASE_MARK)}
-        dead = [(name, tokens) for name, tokens in leases.items() if _expiry_minute(name) < minute]
-        if not dead:
-            return False
-        some = dict(dead[:_MOST_REMOVED])
+        dead = [name for name in found if name.startswith(_LEASE_MARK) and _expiry_minute(name) < minute]
+        some = {name: int(found[name]["N"]) for name in dead[:_MOST_REMOVED]}
+        if not some:
+            return
         removed = ", ".join(f"#lease{number}" for number in range(len(some)))
-        # If the condition is false, another worker has just removed some of them, and there may be room as well.
-        self._write(f"ADD tokens :change REMOVE {removed}", some, change=-sum(some.values()))
-        return True
+        # If the condition is false, another worker has just removed some of them. Whatever fails, the next one tries.
+        with contextlib.suppress(JobError):
+            self._write(f"REMOVE {removed}", some)
 
     def _write(
-        self, update: str, held: Mapping[str, int], condition: str = "", **numbers: int
-    ) -> Mapping[str, Any] | None:
+        self,
+        update: str,
+        held: Mapping[str, int],
+        condition: str = "",
+        returns: Literal["NONE", "ALL_OLD"] = "NONE",
+        **numbers: int,
+    ) -> tuple[bool, Mapping[str, Any]]:
         """Change the counter if the condition holds, and each of its leases (`#lease0`, ...) holds what `held` says.
 
         Returns:
-            None when it was changed, otherwise its item (`{}` if there is none).
+            Whether it was changed, and its item as it was (`{}` if there was none). After a change, that is only known
+            if `returns` asks for it: reading 200 leases takes 0.7 ms of computing.
         """
         client = get_dynamodb_client()
         conditions = [condition] if condition else []
@@ -162,19 +173,20 @@ class Lease:
             numbers |= {f"held{number}": tokens} if tokens else {}
         with reported_as_job_error("DynamoDB"):
             try:
-                client.update_item(
+                response = client.update_item(
                     TableName=self._counter.table_name,
                     Key={"jobId": {"S": self._counter.key}},
                     UpdateExpression=update,
                     ConditionExpression=" AND ".join(conditions),
                     ExpressionAttributeNames={f"#lease{number}": name for number, name in enumerate(held)},
                     ExpressionAttributeValues={f":{name}": {"N": str(number)} for name, number in numbers.items()},
+                    ReturnValues=returns,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except client.exceptions.ConditionalCheckFailedException as refused:
                 found: Mapping[str, Any] = refused.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
-                return found
-        return None
+                return False, found
+        return True, response.get("Attributes", {})
 
 
 def _lease_name(day: date, expires_at: datetime) -> str:

@@ -33,13 +33,14 @@ module "ai_jobs" {
   bucket      = { force_destroy = true }
 
   request_queue  = { visibility_timeout_seconds = 25 }
-  processor      = { timeout_seconds = 25, batching_window_seconds = 0, layers = [aws_lambda_layer_version.handlers.arn] }
+  processor      = { timeout_seconds = 25, batching_window_seconds = 0, layers = [aws_lambda_layer_version.handlers.arn, module.acme_jobs.layer_arn] }
   response_queue = { visibility_timeout_seconds = 30 }
   jobs           = { max_backoff_seconds = 1, model_access_wait_seconds = 10 }
 
   logs              = { saved_queries = false }
   builtin_job_types = false
   job_types = merge(
+    local.acme_job_types,
     { for name, timeout_seconds in { echo = 5, brief = 2, curt = 2, patient = 6 } : name => merge(local.text, { timeout_seconds = timeout_seconds }) },
     {
       # With a model of their own, so that an outage of it is no other type's.

@@ -188,7 +188,8 @@ run "example_custom_handler" {
   }
 
   override_resource {
-    target = module.acme_jobs.aws_lambda_layer_version.this
-    values = { arn = "arn:aws:lambda:::layer:acme-jobs:1" }
+    target          = module.acme_jobs.aws_lambda_layer_version.this
+    values          = { arn = "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:1" }
+    override_during = plan
   }
 }

@@ -30,6 +30,7 @@ run "refused" {
       both       = { prompt = "{{ text }}", handler = "acme_jobs.reports:summarize", input_schema = "{}" }
       neither    = { input_schema = "{}" }
       file       = { handler = "reports.py", input_schema = "{}" }
+      own-system = { handler = "acme_jobs.reports:summarize", system_prompt = "You write.", input_schema = "{}" }
       no-prompt  = { prompt = " ", input_schema = "{}" }
       no-json    = { prompt = "{{ text }}", input_schema = "{}", output_schema = "object" }
       list       = { prompt = "{{ text }}", input_schema = "{}", output_schema = "{\"type\": \"array\"}" }

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from ai_jobs.operate.doctor.alarms import check_alarms, check_topics
+from ai_jobs.operate.doctor.budget import check_budget
 from ai_jobs.operate.doctor.credentials import check_credentials
 from ai_jobs.operate.doctor.data import check_bucket, check_table
 from ai_jobs.operate.doctor.events import EVENT_CHECKS, where_events_are_on
 from ai_jobs.operate.doctor.findings import Check, Finding, State, Subject, made
 from ai_jobs.operate.doctor.functions import FUNCTIONS, check_builds, check_function, check_schedule
 from ai_jobs.operate.doctor.job_types import check_job_types
-from ai_jobs.operate.doctor.memory import check_memory
+from ai_jobs.operate.doctor.layers import check_layers
+from ai_jobs.operate.doctor.memory import check_memory, check_memory_for_files
 from ai_jobs.operate.doctor.models import check_models
 from ai_jobs.operate.doctor.queues import check_dlq, check_queue
 from ai_jobs.operate.doctor.quotas import check_quotas
@@ -34,12 +36,15 @@ _CHECKS: dict[str, Check] = {
     **{f"{queue}'s trigger": partial(check_trigger, queue) for queue in WORKERS},
     **{f"{function}'s loop detection": partial(check_loop_detection, function) for function in WORKERS.values()},
     "processor's memory": check_memory,
+    "processor's layers": check_layers,
     "concurrency": check_concurrency,
+    "budget": check_budget,
     "reconciler's schedule": check_schedule,
     **EVENT_CHECKS,
     "table": check_table,
     "bucket": check_bucket,
     "job types": check_job_types,
+    "processor's memory for files": check_memory_for_files,
     "models": check_models,
     "quotas": check_quotas,
     "alarms": check_alarms,

@@ -23,6 +23,7 @@ APPLY = "run terraform apply"
 
 PERMISSIONS = {
     "GetQueueAttributes": "sqs:GetQueueAttributes",
+    "GetLayerVersionByArn": "lambda:GetLayerVersion",
     "GetFunctionConfiguration": "lambda:GetFunctionConfiguration",
     "GetFunctionRecursionConfig": "lambda:GetFunctionRecursionConfig",
     "ListEventSourceMappings": "lambda:ListEventSourceMappings",
@@ -159,6 +160,11 @@ class Subject:
             name,
             lambda: dict(get_lambda_client().get_function_configuration(FunctionName=self.function_name(name))),
         )
+
+    def settings(self, name: str) -> dict[str, str]:
+        """The environment variables of a function."""
+        settings: dict[str, str] = self.function(name).get("Environment", {}).get("Variables", {})
+        return settings
 
 
 def _in_outputs(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ai_jobs.aws.clients import get_bedrock_control_client, get_iam_client
@@ -22,23 +22,30 @@ _APPLY_GUARDRAIL = "bedrock:ApplyGuardrail"
 def check_models(subject: Subject) -> Iterator[Finding]:
     """Do the models of the job types exist, does the account have access to them, and can the processor call them?
 
-    The same for their guardrails, in the versions that the job types name.
+    That includes fallback models, and the application inference profiles through which a type calls its models. The
+    same for guardrails, in the versions that the job types name.
     """
     types = usable_types(subject)
-    for model_id, names in _by(types, lambda job_type: job_type["modelId"]):
+    for model_id, names in _by(types, _called):
         yield from made(f"model {model_id}", _model(subject, model_id, names))
-    with_guardrail = {name: job_type for name, job_type in types.items() if job_type.get("guardrail")}
-    for guardrail, names in _by(with_guardrail, lambda job_type: job_type["guardrail"]):
+    for guardrail, names in _by(types, lambda job_type: [job_type["guardrail"]] if job_type.get("guardrail") else []):
         name = f"guardrail {guardrail['id']}"
         yield from made(name, _guardrail(subject, name, guardrail, names))
 
 
-def _by(types: Mapping[str, Mapping[str, Any]], of: Any) -> list[tuple[Any, str]]:
+def _called(job_type: Mapping[str, Any]) -> list[str]:
+    """The models that a type may call, each as the processor names it in the call."""
+    profiles = job_type.get("inferenceProfiles", {})
+    models = [job_type["modelId"], *job_type.get("fallbackModelIds", [])]
+    return [profiles.get(model_id, model_id) for model_id in models]
+
+
+def _by(types: Mapping[str, Mapping[str, Any]], of: Callable[[Mapping[str, Any]], list[Any]]) -> list[tuple[Any, str]]:
     """What job types use, each with the names of those that use it, as text for messages."""
     users: dict[str, tuple[Any, list[str]]] = {}
     for name, job_type in types.items():
-        used = of(job_type)
-        users.setdefault(str(used), (used, []))[1].append(name)
+        for used in of(job_type):
+            users.setdefault(str(used), (used, []))[1].append(name)
     return [(used, ", ".join(sorted(names))) for _, (used, names) in sorted(users.items())]
 
 
@@ -54,7 +61,8 @@ def _model(subject: Subject, model_id: str, used_by: str) -> Iterator[Finding]:
     except CALL_ERRORS as error:
         if code_of(error) not in (*NOT_THERE, "ValidationException"):
             raise
-        advice = f"set another model_id for {used_by} (or default_model_id), and run terraform apply"
+        where = "model_id, fallback_model_ids, or default_model_id"
+        advice = f"set another model for {used_by} ({where}), and run terraform apply"
         yield Finding(name, State.FAILED, f"Bedrock does not have it in this region: {error}", advice)
         return
     yield finding

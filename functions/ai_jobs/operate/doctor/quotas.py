@@ -133,7 +133,8 @@ def _tokens_of(
     allowed, needed = float(quota["Value"]), calls * max_tokens
     found = (
         f"{allowed:,.0f} tokens per minute; up to {calls} calls at once (processor.maximum_concurrency x batch_size) "
-        f"reserve {needed:,} when they start (max_tokens), plus their inputs"
+        f"reserve {needed:,} when they start (max_tokens), plus their inputs; over time, it is enough for "
+        f"{allowed / 60 / max_tokens:,.1f} jobs per second that use all of max_tokens"
     )
     if needed <= allowed:
         yield Finding(name, State.OK, found)

@@ -40,7 +40,7 @@ def check_visibility(queue: str, subject: Subject) -> Iterator[Finding]:
 
 def _outdated_settings(queue: str, subject: Subject) -> list[str]:
     """The variables of the function that differ from its queue: they tell it which receive is a job's last one."""
-    attributes, settings = subject.queue(queue), _settings_of(WORKERS[queue], subject)
+    attributes, settings = subject.queue(queue), subject.settings(WORKERS[queue])
     actual = {
         variables.VISIBILITY_TIMEOUT_SECONDS: attributes["VisibilityTimeout"],
         variables.MAX_RECEIVE_COUNT: str(redrive_policy(attributes).get("maxReceiveCount")),
@@ -50,11 +50,6 @@ def _outdated_settings(queue: str, subject: Subject) -> list[str]:
         for variable, value in actual.items()
         if settings.get(variable, value) != value
     ]
-
-
-def _settings_of(function: str, subject: Subject) -> dict[str, str]:
-    settings: dict[str, str] = subject.function(function).get("Environment", {}).get("Variables", {})
-    return settings
 
 
 def check_trigger(queue: str, subject: Subject) -> Iterator[Finding]:
@@ -106,7 +101,7 @@ def check_concurrency(subject: Subject) -> Iterator[Finding]:
     limits = get_lambda_client().get_account_settings()["AccountLimit"]
     allowed, shared = int(limits["ConcurrentExecutions"]), int(limits["UnreservedConcurrentExecutions"])
     told = f"the account allows {allowed} concurrent executions in this region, {shared} of them unreserved"
-    workers = [_maximum_concurrency(queue, subject) for queue in WORKERS]
+    workers = [trigger_of(queue, subject).maximum_concurrency for queue in WORKERS]
     if any(most is None for most in workers):
         advice = "set processor.maximum_concurrency and result_handler.maximum_concurrency, and run terraform apply"
         yield Finding(name, State.FAILED, f"{told}; a trigger has no maximum concurrency", advice)
@@ -119,11 +114,12 @@ def check_concurrency(subject: Subject) -> Iterator[Finding]:
         yield _room_for_waits(name, subject, told, needed, allowed, shared)
 
 
-def _maximum_concurrency(queue: str, subject: Subject) -> int | None:
+def trigger_of(queue: str, subject: Subject) -> Trigger:
+    """The trigger of a queue's function. Raises NotCheckedError if there is none, which another check reports."""
     trigger = find_trigger(subject.function_name(WORKERS[queue]), subject.queue(queue)["QueueArn"])
     if trigger is None:
         raise NotCheckedError(f"the {queue} has no trigger (see that finding)")
-    return trigger.maximum_concurrency
+    return trigger
 
 
 def _room_for_waits(name: str, subject: Subject, told: str, needed: int, allowed: int, shared: int) -> Finding:
@@ -142,6 +138,6 @@ def _room_for_waits(name: str, subject: Subject, told: str, needed: int, allowed
 
 def _waits(subject: Subject) -> tuple[bool, int | None]:
     """Whether callers may wait at all, and how many at once (None: any number)."""
-    settings = _settings_of("jobs API", subject)
+    settings = subject.settings("jobs API")
     most = settings.get(variables.MAX_CONCURRENT_WAITS)
     return settings.get(variables.MAX_WAIT_SECONDS) != "0", int(most) if most else None

@@ -14,6 +14,10 @@ _Z99 = NormalDist().inv_cdf(0.99)
 class Distribution(Protocol):
     """A distribution of times, in seconds."""
 
+    @property
+    def p99_seconds(self) -> float:
+        """What 99% of the times do not exceed."""
+
     def sample(self, random: Random) -> float:
         """One time, drawn with this source of random numbers."""
 
@@ -24,6 +28,10 @@ class Fixed:
 
     seconds: float
 
+    @property
+    def p99_seconds(self) -> float:
+        return self.seconds
+
     def sample(self, random: Random) -> float:  # noqa: ARG002 - the protocol's signature
         return self.seconds
 
@@ -33,6 +41,10 @@ class Exponential:
     """The distribution with a closed form for most queues; the tests compare with those."""
 
     mean_seconds: float
+
+    @property
+    def p99_seconds(self) -> float:
+        return self.mean_seconds * math.log(100)
 
     def sample(self, random: Random) -> float:
         return random.expovariate(1 / self.mean_seconds)

@@ -8,7 +8,7 @@ from ai_jobs.operate.simulation.fair_queue import LONG_POLL_SECONDS, RECEIVE_LIM
 from ai_jobs.operate.simulation.scenario import POLLERS_PER_MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
     import simpy
 
@@ -22,6 +22,7 @@ class EventSourceMapping:
 
     Args:
         invoke: the steps of one invocation, which end when the function returns.
+        first_polls: after how many seconds each of the first pollers begins to poll.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class EventSourceMapping:
         trigger: Trigger,
         path: Path,
         invoke: Callable[[list[Job]], Generator[simpy.Event, Any, None]],
+        first_polls: Iterable[float],
     ) -> None:
         self._env = env
         self._queue = queue
@@ -40,22 +42,23 @@ class EventSourceMapping:
         self._pollers = 0
         self._busy = 0
         self.receives = 0
-        for _ in range(trigger.initial_pollers):
-            self._add_poller()
+        for seconds in first_polls:
+            self._add_poller(seconds)
         env.process(self._scale_up())
 
-    def _add_poller(self) -> None:
+    def _add_poller(self, first_poll_seconds: float) -> None:
         self._pollers += 1
-        self._env.process(self._poll())
+        self._env.process(self._poll(first_poll_seconds))
 
     def _scale_up(self) -> Generator[simpy.Event, Any, None]:
         """Add pollers while there is more than they can do. They stay for the rest of the run."""
         while self._pollers < self._trigger.maximum_concurrency:
             yield self._env.timeout(60 / POLLERS_PER_MINUTE)
             if self._queue.depth and self._busy == self._pollers:
-                self._add_poller()
+                self._add_poller(0)
 
-    def _poll(self) -> Generator[simpy.Event, Any, None]:
+    def _poll(self, first_poll_seconds: float) -> Generator[simpy.Event, Any, None]:
+        yield self._env.timeout(first_poll_seconds)
         while True:
             batch: list[Job] = []
             yield from self._gather(batch)

@@ -68,10 +68,20 @@ class TenantTimes:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the system did during the whole run. `…_seconds` are billed ones."""
+    """What the system did during the whole run, with its warm-up.
 
+    Attributes:
+        throttles: calls that the model rejected.
+        deferrals: how often a job waited for another invocation, because too little time was left.
+        timeouts: calls that took longer than the job type allows.
+        processor_seconds, result_handler_seconds: billed ones.
+    """
+
+    jobs: int
     model_calls: int
     throttles: int
+    deferrals: int
+    timeouts: int
     busiest_processors: int
     busiest_result_handlers: int
     processor_invocations: int
@@ -82,10 +92,15 @@ class Counts:
     request_receives: int
     response_receives: int
 
+    @property
+    def comebacks(self) -> int:
+        """How often a job went back to the queue: as a delayed copy, or after a timeout."""
+        return self.throttles + self.deferrals + self.timeouts
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a run that took `seconds` of simulated time.
+    """The outcome of a run that took `seconds` of simulated time after its warm-up.
 
     Attributes:
         samples: one for each second.
@@ -111,15 +126,17 @@ class Outcome:
     @property
     def mean_concurrency(self) -> float:
         """How many invocations of the processor ran on average."""
-        return self.counts.processor_seconds / self.seconds if self.seconds else 0.0
+        seconds = self.scenario.warm_up_seconds + self.seconds
+        return self.counts.processor_seconds / seconds if seconds else 0.0
 
     @property
     def costs(self) -> dict[str, float]:
         """US dollars per million jobs, by what they pay for."""
         counts, scenario = self.counts, self.scenario
         usage = Usage(
-            jobs=len(self.everyone.totals),
-            delayed_copies=counts.throttles,
+            jobs=counts.jobs,
+            # After a timeout, a job costs a release and another claim as well.
+            delayed_copies=counts.comebacks,
             processor_invocations=counts.processor_invocations,
             processor_gb_seconds=counts.processor_seconds * scenario.processor_memory_mb / 1024,
             result_handler_invocations=counts.result_handler_invocations,
@@ -139,10 +156,13 @@ class Outcome:
             "simulatedSeconds": round(self.seconds, 3),
             "jobsPerSecond": round(everyone["jobs"] / self.seconds, 3) if self.seconds else 0,
             "tenants": [tenant.to_document() for tenant in self.tenants] + [everyone] * (len(self.tenants) > 1),
+            "warmUp": {"seconds": self.scenario.warm_up_seconds, "jobs": counts.jobs - everyone["jobs"]},
             "modelCalls": counts.model_calls,
             "throttles": counts.throttles,
+            "deferrals": counts.deferrals,
+            "timeouts": counts.timeouts,
             "coldStarts": counts.cold_starts,
-            "messagesPerBatch": round((everyone["jobs"] + counts.throttles) / max(1, counts.processor_invocations), 2),
+            "messagesPerBatch": round((counts.jobs + counts.comebacks) / max(1, counts.processor_invocations), 2),
             "concurrency": {
                 "processorMean": round(self.mean_concurrency, 2),
                 "processorMax": counts.busiest_processors,

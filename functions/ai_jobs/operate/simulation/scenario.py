@@ -50,6 +50,11 @@ class Arrivals:
         """How long jobs arrive."""
         return sum(period.seconds for period in self.periods)
 
+    @property
+    def initial_rate(self) -> float:
+        """How many jobs per second arrive in the beginning."""
+        return self.periods[0].jobs_per_second if self.periods else 0.0
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -89,7 +94,8 @@ class Trigger:
     """An event source mapping between a queue and a function: the settings of `processor` and `result_handler`.
 
     Attributes:
-        is_scaled_up: traffic before the start has already brought it to its maximum, and warmed the function.
+        is_scaled_up: traffic before the start has already brought it to its maximum, and warmed the function. The
+            scenario's `warm_up_seconds` are that traffic.
     """
 
     batch_size: int = 10
@@ -108,7 +114,7 @@ class FunctionTimes:
     """How long the steps of one invocation take, in seconds, beside the model.
 
     Attributes:
-        cold_start_seconds: of a new execution environment, until its handler runs.
+        cold_start_seconds: of a new execution environment, until its handler runs: computing, on one vCPU.
         cpu_seconds_per_batch, cpu_seconds_per_job: computing, on one vCPU. An environment has one per 1,769 MB of
             memory (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), and Python uses one.
         calls_seconds: waiting for SQS and DynamoDB before the model calls, or, in the result handler, for the writes.
@@ -147,7 +153,14 @@ class Path:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything that a run depends on: equal scenarios have equal outcomes."""
+    """Everything that a run depends on: equal scenarios have equal outcomes.
+
+    Attributes:
+        model_timeout_seconds: of the job type. A call that takes longer is cut off and tried again, and none starts in
+            an invocation that has less time left.
+        processor_timeout_seconds: when Lambda ends an invocation.
+        max_receive_count: how often a job is tried whose calls are cut off.
+    """
 
     arrivals: Arrivals
     latency: Distribution = field(default_factory=lambda: Fixed(2.0))
@@ -160,6 +173,20 @@ class Scenario:
     processor_times: FunctionTimes = PROCESSOR_TIMES
     result_handler_times: FunctionTimes = RESULT_HANDLER_TIMES
     path: Path = field(default_factory=Path)
+    model_timeout_seconds: float = 120
+    processor_timeout_seconds: float = 900
+    max_receive_count: int = 3
     max_backoff_seconds: int = LIMITS["max_backoff_seconds"].max
     deadline_seconds: float = 21_600
     seed: int = 1
+
+    @property
+    def warm_up_seconds(self) -> float:
+        """How long jobs arrive at the first rate before the run begins, if the processor is scaled up.
+
+        All but 1% of the calls that run in a steady state have started within that time.
+        """
+        if not self.processor.is_scaled_up or not self.arrivals.initial_rate:
+            return 0.0
+        longest = min(self.latency.p99_seconds, self.model_timeout_seconds)
+        return longest + self.processor.batching_window_seconds
