@@ -67,7 +67,9 @@ class Terraform:
     def apply(self) -> Apply:
         """Apply, and return what it took. Raises Failure if it fails."""
         started = datetime.now().astimezone()
-        output = self._run("apply", "-json", "-auto-approve", "-input=false", f"-state={self._state}")
+        # Not in the environment: the root's own terraform.tfvars would win.
+        variables = [f"-var={name}={json.dumps(value)}" for name, value in _VARIABLES.items()]
+        output = self._run("apply", "-json", "-auto-approve", "-input=false", f"-state={self._state}", *variables)
         seconds = (datetime.now().astimezone() - started).total_seconds()
         return Apply(seconds, steps_of([json.loads(line) for line in output.splitlines()]))
 
@@ -87,8 +89,7 @@ class Terraform:
         }
 
     def _run(self, command: str, *arguments: str) -> str:
-        variables = {f"TF_VAR_{name}": json.dumps(value) for name, value in _VARIABLES.items()}
-        variables |= {
+        variables = {
             "TF_VAR_endpoint_url": self._instance.endpoint_url,
             "TF_DATA_DIR": str(self._folder / "terraform"),
         }

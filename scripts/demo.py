@@ -2,8 +2,8 @@
 
     python -m scripts.demo
 
-The jobs are the bodies in examples/jobs/*.json. Requests are signed (SigV4), as they would be on AWS. The demo exits
-with 0 only if all jobs completed.
+The jobs are the bodies in examples/jobs/*.json; the files in examples/jobs/NAME/ are uploaded, and go with the job in
+NAME.json. Requests are signed (SigV4), as they would be on AWS. The demo exits with 0 only if all jobs completed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ WAIT_SECONDS = 120
 
 @dataclasses.dataclass
 class Outcome:
-    """A job of the demo: its latest known state, and after how many seconds it ended."""
+    """A job of the demo: its latest known state, the files that it has, and after how many seconds it ended."""
 
     job: Job
     submitted: float
+    files: list[str]
     seconds: float = 0.0
 
     @property
@@ -45,11 +46,19 @@ class Outcome:
 def submit(client: JobsClient, path: Path) -> Outcome:
     """Submit the job in the file; if the API rejects it, the demo ends with the API's response."""
     body = json.loads(path.read_text(encoding="utf-8"))
+    job_type, user_id = body["jobType"], body["userId"]
     submitted = time.monotonic()
     try:
-        return Outcome(client.submit(body["jobType"], body["input"], user_id=body["userId"]), submitted)
+        uploads = [client.upload(file, job_type=job_type, user_id=user_id) for file in files_of(path)]
+        job = client.submit(job_type, body["input"], user_id=user_id, attachments=uploads)
+        return Outcome(job, submitted, [one.name for one in uploads])
     except ApiError as error:
         raise Failure(f"the API rejected the job in {path.relative_to(ROOT)}: {error}") from error
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that go with the job in the file."""
+    return sorted(path.with_suffix("").glob("*"))
 
 
 def follow(client: JobsClient, outcomes: list[Outcome]) -> None:
@@ -66,17 +75,24 @@ def follow(client: JobsClient, outcomes: list[Outcome]) -> None:
 
 
 def report(outcome: Outcome) -> str:
-    """The job's status, time, and text, or why it has no text."""
+    """The job's status, time, and text or JSON, or why it has neither."""
     job = outcome.job
-    head = f"{outcome.title}: {job.status} in {outcome.seconds:.1f} s (job {job.job_id})"
+    files = f" with {', '.join(outcome.files)}" if outcome.files else ""
+    head = f"{outcome.title}{files}: {job.status} in {outcome.seconds:.1f} s (job {job.job_id})"
+    return f"{head}\n{textwrap.indent(body_of(job), '    ')}"
+
+
+def body_of(job: Job) -> str:
+    """What there is to show of a job, in lines."""
+    if job.result and job.result.json is not None:
+        return json.dumps(job.result.json, indent=2, ensure_ascii=False)
     if job.result:
-        body = job.result.text
+        text = job.result.text
     elif job.has_ended:
-        body = str(job.error or "no result")
+        text = str(job.error or "no result")
     else:
-        body = f"still {job.status} after {WAIT_SECONDS} s; the functions' log: .local/ministack.log"
-    wrapped = "\n".join(textwrap.fill(line, 96) for line in body.splitlines())
-    return f"{head}\n{textwrap.indent(wrapped, '    ')}"
+        text = f"still {job.status} after {WAIT_SECONDS} s; the functions' log: .local/ministack.log"
+    return "\n".join(textwrap.fill(line, 96) for line in text.splitlines())
 
 
 def show(client: JobsClient, files: list[Path]) -> list[Outcome]:

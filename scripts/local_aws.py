@@ -1,9 +1,11 @@
-"""Starts and stops the local AWS: one MiniStack on loopback that checks signatures and IAM policies (AUTH=true).
+"""Starts and stops the local AWS: one MiniStack on loopback that checks signatures and IAM policies (AUTH=true), and
+the local model, which the functions call in place of Bedrock.
 
     python -m scripts.local_aws start | stop | status
 
-AI_JOBS_LOCAL_PORT sets the port (default 4566). The state file, the log, and temporary folders are in .local/.
-Tests that need their own instance use `running()`, which picks a free port and stops the instance afterward.
+AI_JOBS_LOCAL_PORT sets MiniStack's port (default 4566); the model is on a free one. The state file, the logs, and
+temporary folders are in .local/. Tests that need their own instance use `running()`, which picks a free port and stops
+the instance afterward; they bring their own model.
 """
 
 from __future__ import annotations
@@ -14,45 +16,45 @@ import http.client
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from scripts.project import LOCAL, Failure, local_environment, run
+from scripts.background import HOST, Server, free_port, identity_of, is_listening, is_taken, launch
+from scripts.project import LOCAL, ROOT, Failure, local_environment, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import subprocess
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 PORT_VARIABLE = "AI_JOBS_LOCAL_PORT"
+MODEL_VARIABLE = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 START_SECONDS = 30
-STOP_SECONDS = 10
 # Settings for the caller's own MiniStack or LocalStack, which would change what ours does.
 FOREIGN_PREFIXES = ("MINISTACK_", "LOCALSTACK_", "LAMBDA_")
 FOREIGN_NAMES = {"EDGE_PORT", "PERSIST_STATE", "S3_PERSIST", "SERVICES", "USE_SSL", "PYTHONPATH", "PYTHONHOME"}
 
 
 @dataclass(frozen=True)
-class Instance:
-    """A MiniStack that this project started. Its identity distinguishes its process from a later one with that id."""
+class Instance(Server):
+    """A MiniStack that this project started.
 
-    pid: int
-    identity: str
-    port: int
+    Attributes:
+        model: the local model that its functions call; None if they call another one.
+    """
 
-    @property
-    def endpoint_url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+    model: Server | None = None
+
+    def is_whole(self) -> bool:
+        """Is everything that was started still running?"""
+        return self.is_running() and (self.model is None or self.model.is_running())
 
 
 def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
-    """The running instance, or a new one.
+    """The running instance, or a new one with a local model.
 
     Raises:
         Failure: if an instance runs on a port other than the one given: whatever is on it would be lost.
@@ -67,36 +69,31 @@ def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
             )
         return found
     stop(folder)  # removes what a killed instance left behind
-    return _launch(folder, port or DEFAULT_PORT)
+    model_port = free_port()
+    return _launch(folder, port or DEFAULT_PORT, {MODEL_VARIABLE: f"http://{HOST}:{model_port}"}, model_port)
 
 
 def status(folder: Path = LOCAL) -> Instance | None:
-    """The instance in the state file, if it is still running."""
-    try:
-        instance = Instance(**json.loads(_state_file(folder).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return instance if _identity(instance.pid) == instance.identity else None
+    """The instance in the state file, if it is still running, and its model too."""
+    instance = _recorded(folder)
+    return instance if instance and instance.is_whole() else None
 
 
 def stop(folder: Path = LOCAL) -> bool:
-    """End the running instance and remove what it left behind; False if none was running."""
-    instance = status(folder)
-    if instance:
-        _end(instance.pid, instance.identity)
+    """End the running instance, or what is left of it, and remove its files; False if nothing was running."""
+    instance = _recorded(folder)
+    servers = [instance, instance.model] if instance else []
+    ended = [server.end() for server in servers if server]
     _state_file(folder).unlink(missing_ok=True)
     shutil.rmtree(folder / "tmp", ignore_errors=True)
-    return instance is not None
+    return any(ended)
 
 
 @contextlib.contextmanager
 def running(folder: Path, extra_environment: Mapping[str, str] | None = None) -> Iterator[Instance]:
     """A separate instance on a free port, for tests; the functions' workers inherit the extra environment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
     try:
-        yield _launch(folder, port, extra_environment)
+        yield _launch(folder, free_port(), extra_environment)
     finally:
         stop(folder)
 
@@ -114,51 +111,93 @@ def _state_file(folder: Path) -> Path:
     return folder / "ministack.json"
 
 
-def _launch(folder: Path, port: int, extra_environment: Mapping[str, str] | None = None) -> Instance:
-    if _is_taken(port):
+def _recorded(folder: Path) -> Instance | None:
+    """What was last started in this folder, whatever has become of it."""
+    try:
+        document = json.loads(_state_file(folder).read_text(encoding="utf-8"))
+        instance = Instance(**document)
+        return replace(instance, model=Server(**document["model"]) if instance.model else None)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@dataclass(frozen=True)
+class _Launched:
+    """A process that was started, and may not serve yet."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    serves: Callable[[int], bool]
+
+    def server(self) -> Server:
+        return Server(self.process.pid, identity_of(self.process.pid) or "", self.port)
+
+    def wait(self, deadline: float) -> None:
+        """Wait until it serves. Raises a Failure with the end of its log if it does not."""
+        while not self.serves(self.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+                raise Failure(f"{self.name} did not start on port {self.port}. The end of {self.log}:\n{tail}")
+            time.sleep(0.05)
+
+
+def _launch(
+    folder: Path, port: int, extra_environment: Mapping[str, str] | None = None, model_port: int | None = None
+) -> Instance:
+    if is_taken(port):
         raise Failure(
             f"port {port} on {HOST} is in use by {_who_listens(port)}. "
             f"Stop that, or choose another port, for example: {PORT_VARIABLE}={port + 1}"
         )
-    temporary = folder / "tmp"
-    temporary.mkdir(parents=True, exist_ok=True)
-    log = folder / "ministack.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
-            cwd=folder,
-            env=_environment(port, temporary) | dict(extra_environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # its own process group: it outlives this command, and ends with its workers
-        )
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    launched = [_ministack(folder, port, extra_environment or {})]
+    if model_port:
+        launched.append(_model(folder, model_port))
     # Immediately, so that an interrupted start can still be stopped.
-    _remember(folder, process.pid, port)
+    _remember(folder, launched)
     deadline = time.monotonic() + START_SECONDS
-    while not _is_healthy(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            stop(folder)
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-            raise Failure(f"MiniStack did not start on port {port}. The end of {log}:\n{tail}")
-        time.sleep(0.05)
+    try:
+        for one in launched:
+            one.wait(deadline)
+    except Failure:
+        stop(folder)
+        raise
     # Again, because some builds of Python first replace themselves with another command.
-    return _remember(folder, process.pid, port)
+    return _remember(folder, launched)
 
 
-def _remember(folder: Path, pid: int, port: int) -> Instance:
-    instance = Instance(pid, _identity(pid) or "", port)
+def _ministack(folder: Path, port: int, extra_environment: Mapping[str, str]) -> _Launched:
+    environment = _environment(port, folder / "tmp") | dict(extra_environment)
+    log = folder / "ministack.log"
+    process = launch([sys.executable, "-m", "ministack"], folder, environment, log)
+    return _Launched("MiniStack", process, port, log, _is_healthy)
+
+
+def _model(folder: Path, port: int) -> _Launched:
+    log = folder / "model.log"
+    command = [sys.executable, "-m", "scripts.local_model", str(port)]
+    return _Launched("the local model", launch(command, ROOT, _own_environment(), log), port, log, is_listening)
+
+
+def _remember(folder: Path, launched: list[_Launched]) -> Instance:
+    ministack, *others = [one.server() for one in launched]
+    instance = Instance(**asdict(ministack), model=others[0] if others else None)
     _state_file(folder).write_text(json.dumps(asdict(instance)), encoding="utf-8")
     return instance
 
 
-def _environment(port: int, temporary: Path) -> dict[str, str]:
-    environment = {
+def _own_environment() -> dict[str, str]:
+    return {
         name: value
         for name, value in local_environment().items()
         if not name.startswith(FOREIGN_PREFIXES) and name not in FOREIGN_NAMES
     }
-    return environment | {
+
+
+def _environment(port: int, temporary: Path) -> dict[str, str]:
+    return _own_environment() | {
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "AUTH": "true",
@@ -168,16 +207,6 @@ def _environment(port: int, temporary: Path) -> dict[str, str]:
         # Keeps the folders that the functions' workers leave behind in one place.
         "TMPDIR": str(temporary),
     }
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-    return False
 
 
 def _who_listens(port: int) -> str:
@@ -195,50 +224,21 @@ def _is_healthy(port: int) -> bool:
         connection.close()
 
 
-def _identity(pid: int) -> str | None:
-    """What distinguishes a process from all others with the same id, past or future: its start time and its command."""
-    process = Path(f"/proc/{pid}")
-    if Path("/proc/self/stat").exists():
-        try:
-            # The name in parentheses may contain spaces. After it, the state is field 3 and the start time is field 22.
-            fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            return None
-        return None if fields[0] == "Z" else f"{fields[19]} {command.strip()}"
-    listed = subprocess.run(
-        ["ps", "-o", "state=,lstart=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.split(maxsplit=1)
-    return listed[1].strip() if len(listed) > 1 and not listed[0].startswith("Z") else None
-
-
-def _end(pid: int, identity: str) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, number)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            if _identity(pid) != identity:
-                return
-            time.sleep(0.05)
-    raise Failure(f"MiniStack (process {pid}) could not be stopped")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.local_aws", description="The local AWS.")
     parser.add_argument("command", choices=["start", "stop", "status"])
     command = parser.parse_args().command
     if command == "stop":
-        print("MiniStack stopped" if stop() else "MiniStack was not running")
+        print("The local AWS is stopped." if stop() else "The local AWS was not running.")
         return
     instance = start(port=port_from_environment()) if command == "start" else status()
-    print(
-        f"MiniStack is running at {instance.endpoint_url} (process {instance.pid})"
-        if instance
-        else "MiniStack is not running"
-    )
+    print(_described(instance) if instance else "The local AWS is not running.")
+
+
+def _described(instance: Instance) -> str:
+    text = f"MiniStack is running at {instance.endpoint_url} (process {instance.pid})"
+    model = instance.model
+    return f"{text}, and the model at {model.endpoint_url} (process {model.pid})" if model else text
 
 
 if __name__ == "__main__":

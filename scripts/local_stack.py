@@ -198,6 +198,8 @@ def _end_of_log() -> str:
 def _terraform(instance: Instance, *arguments: str, output: TextIO | None = None) -> subprocess.CompletedProcess[str]:
     """Run terraform in environments/local; its output is captured, or written to a file if one is given."""
     environment = local_environment(instance.endpoint_url) | {"TF_VAR_endpoint_url": instance.endpoint_url}
+    if instance.model:
+        environment["TF_VAR_model_endpoint_url"] = instance.model.endpoint_url
     command = [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", *arguments]
     into: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT} if output else {"capture_output": True}
     return subprocess.run(command, env=environment, text=True, check=False, **into)

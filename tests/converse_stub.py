@@ -3,8 +3,8 @@
 A prompt may hold a cue such as `answers=500,429,200`: the first call with that prompt is answered with the first word,
 and so on; the last one is repeated. Without a cue every call is answered with 200 and a text that repeats the prompt.
 From the second call on the text ends in `(call 2)`, so that a result tells which call it came from. A call that asks
-for JSON gets the smallest document that its schema allows. The stub knows service tiers, and counts the tokens of
-prompts with a cache point: the first call writes the cache, later ones read it.
+for JSON gets the smallest document that its schema allows, from the local environment's model (scripts/local_model.py).
+The stub knows service tiers, and prompts with a cache point: the first call writes the cache, later ones read it.
 
 | word | what the call gets |
 |---|---|
@@ -31,18 +31,21 @@ import select
 import socket
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from scripts.local_model import PromptCache, content_of, model_of, prompt_of, stop_reason_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Just below the shortest time-out of a job type that the tests use.
 _PATIENCE_SECONDS = 1.9
+
+_CACHED_TOKENS = 5
 
 CUE = re.compile(r"answers=([\w:.,-]+)")
 
@@ -90,7 +93,7 @@ class ConverseStub:
         self.denied: list[str] = []
         self.outages: set[str] = set()
         self.refused: list[str] = []
-        self._cached: set[str] = set()
+        self._cache = PromptCache()
         self.in_flight: dict[int, Call] = {}
         self._history: collections.defaultdict[str, list[str]] = collections.defaultdict(list)
         self._last_call: dict[str, float] = {}
@@ -117,7 +120,7 @@ class ConverseStub:
 
     def answer(self, request: dict[str, Any], path: str, port: int) -> tuple[int, bytes] | None:
         """The status and body for one call; None closes the connection."""
-        model_id = urllib.parse.unquote(path.split("/")[2])
+        model_id = model_of(path) or path
         if not self.may_call(model_id):
             self.denied.append(model_id)
             return 403, json.dumps({"message": "not authorized to perform: bedrock:InvokeModel"}).encode()
@@ -135,28 +138,10 @@ class ConverseStub:
             call = Call(prompt, len(history), port)
         self.in_flight[port] = call
         try:
-            return _answer(
-                call, self.stunts[word](call) if word in self.stunts else word, request, self._cache_use(request)
-            )
+            cache_use = self._cache.use(model_id, request, lambda _blocks: _CACHED_TOKENS)
+            return _answer(call, self.stunts[word](call) if word in self.stunts else word, request, cache_use)
         finally:
             self.in_flight.pop(port, None)
-
-    def _cache_use(self, request: dict[str, Any]) -> dict[str, int]:
-        """The tokens of the part of the prompt before its last cache point."""
-        blocks = [*request.get("system", []), *request["messages"][0]["content"]]
-        points = [index for index, block in enumerate(blocks) if "cachePoint" in block]
-        if not points:
-            return {}
-        beginning = json.dumps(blocks[: points[-1]])
-        with self._lock:
-            known = beginning in self._cached
-            self._cached.add(beginning)
-        return {"cacheReadInputTokens" if known else "cacheWriteInputTokens": 5}
-
-
-def prompt_of(request: dict[str, Any]) -> str:
-    """The text of the prompt; files and cache points are not part of it."""
-    return "".join(block["text"] for block in request["messages"][0]["content"] if "text" in block)
 
 
 def _answer(call: Call, word: str, request: dict[str, Any], cache_use: dict[str, int]) -> tuple[int, bytes] | None:
@@ -183,37 +168,19 @@ def _body(call: Call, word: str, request: dict[str, Any], cache_use: dict[str, i
     usage = {"inputTokens": 7, "outputTokens": 11, "totalTokens": 18} | cache_use
     return {
         "output": {"message": {"role": "assistant", "content": content}},
-        "stopReason": "tool_use" if any("toolUse" in block for block in content) else "end_turn",
+        "stopReason": stop_reason_of(content),
         "usage": usage if word != "types" else "many",
         "metrics": {"latencyMs": 1},
     } | tier
 
 
 def _content(text: str, word: str, request: dict[str, Any]) -> list[dict[str, Any]]:
-    if "toolConfig" in request:
-        tool = request["toolConfig"]["tools"][0]["toolSpec"]
-        document = {"unexpected": text} if word == "broken" else smallest(tool["inputSchema"]["json"], text)
-        return [{"toolUse": {"toolUseId": f"tool-{len(text)}", "name": tool["name"], "input": document}}]
-    text_format = request.get("outputConfig", {}).get("textFormat")
-    if text_format is None:
-        return [{"text": text}]
-    schema = json.loads(text_format["structure"]["jsonSchema"]["schema"])
-    return [{"text": text if word == "broken" else json.dumps(smallest(schema, text))}]
+    content = content_of(request, text)
+    return [_broken(block, text) for block in content] if word == "broken" else content
 
 
-def smallest(schema: dict[str, Any], text: str) -> Any:
-    """The smallest document that a simple schema allows; its strings are the text, cut to the allowed length."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    kind = schema.get("type", "object")
-    if kind == "object":
-        properties = schema.get("properties", {})
-        return {name: smallest(properties.get(name, {"type": "string"}), text) for name in schema.get("required", ())}
-    if kind == "array":
-        return [smallest(schema.get("items", {"type": "string"}), text)] * schema.get("minItems", 0)
-    if kind == "string":
-        return text[: schema.get("maxLength", len(text))]
-    return schema.get("minimum", 0) if kind in ("integer", "number") else False
+def _broken(block: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"toolUse": block["toolUse"] | {"input": {"unexpected": text}}} if "toolUse" in block else {"text": text}
 
 
 def _has_hung_up(connection: socket.socket) -> bool:

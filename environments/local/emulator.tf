@@ -7,6 +7,12 @@ variable "endpoint_url" {
   nullable    = false
 }
 
+variable "model_endpoint_url" {
+  description = "Where the local model is reached, which the functions call in place of Bedrock; null if there is none. Only for the output."
+  type        = string
+  default     = null
+}
+
 variable "environment" {
   description = "Last part of every name."
   type        = string
@@ -24,19 +30,24 @@ output "endpoint_url" {
   value       = var.endpoint_url
 }
 
+output "model_endpoint_url" {
+  description = "Where the local model is reached: the commands ai-jobs --env local types try and compare call it."
+  value       = var.model_endpoint_url
+}
+
 output "config_max_age_seconds" {
   description = "How long a worker may hold job types before it reads them again."
   value       = lookup(var.jobs, "config_max_age_seconds", 15)
 }
 
-# AWS authorises Converse as bedrock:InvokeModel and the batch forms of ChangeMessageVisibility and SendMessage as the
-# plain ones, and the module grants those; MiniStack asks for actions of its own. What only the emulator wants is granted
-# here, in its environment, and nowhere else.
+# AWS authorises the batch forms of ChangeMessageVisibility and SendMessage as the plain ones, and the module grants
+# those; MiniStack asks for actions of its own. What only the emulator wants is granted here, in its environment, and
+# nowhere else.
 resource "aws_iam_role_policy" "emulator" {
   for_each = {
     processor = {
       role    = module.ai_jobs.processor_role_name
-      actions = ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
+      actions = ["sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
     }
     reconciler = {
       role    = module.ai_jobs.reconciler_role_name

@@ -73,6 +73,7 @@ def outputs_of(environment: str) -> dict[str, object]:
 LOCAL_OUTPUTS = {
     "api_url": "http://127.0.0.1:4567/restapis/api1/v1/_user_request_",
     "endpoint_url": "http://127.0.0.1:4567",
+    "model_endpoint_url": "http://127.0.0.1:4568",
     "api_key_ids": {},
     "api_domain_target": None,
     "api_domain_zone_id": None,
@@ -124,7 +125,7 @@ def test_a_local_role_has_exactly_what_only_the_emulator_asks_for(plans: dict[st
     }
     assert policies == {
         "bayon-coagent-ai-job-processor-local-eu-west-1": [
-            ["bedrock:Converse", "sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
+            ["sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
         ],
         "bayon-coagent-ai-job-reconciler-local-eu-west-1": [["sqs:ChangeMessageVisibilityBatch"]],
     }

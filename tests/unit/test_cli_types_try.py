@@ -238,6 +238,16 @@ def test_a_stand_in_for_bedrock_can_be_called(monkeypatch, types_file, type_docu
     assert (found["status"], found["modelCalls"], list(found["result"]["json"])) == ("completed", 2, ["price"])
 
 
+def test_the_model_of_an_environment_comes_before_the_callers(tmp_path, monkeypatch, types_file, input_file):  # R-A6
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9")
+    outputs = tmp_path / "outputs.json"
+    with converse_stub.running() as stub:
+        outputs.write_text(json.dumps({"model_endpoint_url": {"value": stub.endpoint_url}}))
+        arguments = ["types", "try", "greeting", "--input", input_file({"name": "Ada"}), "--from", types_file()]
+        done = CliRunner().invoke(main, ["--outputs", str(outputs), *arguments])
+    assert (done.exit_code, "You said: " in done.stdout) == (0, True)
+
+
 def test_a_failed_try_exits_with_1_and_still_tells_its_cost(calls, types_file, type_document, input_file):  # R-A6
     calls.answers["Converse"] = answer("{}")
     source = types_file(data=type_document | {"outputSchema": SCHEMA})

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import local_aws
+from scripts import background, local_aws
+from scripts.background import HOST
 from scripts.project import Failure
 
 HEALTH = "/_ministack/health"
@@ -26,7 +27,7 @@ def health(instance: local_aws.Instance) -> int:
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.socket() as other:
-        other.bind((local_aws.HOST, 0))
+        other.bind((HOST, 0))
         other.listen()
         yield other.getsockname()[1]
 
@@ -46,6 +47,47 @@ def test_an_instance_runs_until_the_context_ends(tmp_path: Path) -> None:
     assert not (tmp_path / "tmp").exists()
     with pytest.raises(OSError, match="refused"):
         health(instance)
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The port of what is started by default."""
+    port = background.free_port()
+    monkeypatch.setattr(local_aws, "DEFAULT_PORT", port)
+    return port
+
+
+def test_the_local_environment_has_a_model(tmp_path: Path, free_port: int) -> None:
+    try:
+        instance = local_aws.start(tmp_path)
+        assert instance.port == free_port
+        assert local_aws.start(tmp_path) == local_aws.status(tmp_path) == instance, "both are reused"
+        assert instance.model is not None
+        environment = Path(f"/proc/{instance.pid}/environ")
+        if environment.exists():
+            named = f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME={instance.model.endpoint_url}"
+            assert named in environment.read_text().split("\0"), "the workers inherit it"
+        assert local_aws.stop(tmp_path)
+        assert not background.is_listening(instance.port)
+        assert not background.is_listening(instance.model.port)
+    finally:
+        local_aws.stop(tmp_path)
+
+
+@pytest.mark.parametrize("gone", ["MiniStack", "the model"])
+def test_without_its_other_half_nothing_runs(tmp_path: Path, free_port: int, gone: str) -> None:
+    try:
+        instance = local_aws.start(tmp_path)
+        assert instance.model is not None
+        assert (instance if gone == "MiniStack" else instance.model).end()
+        assert local_aws.status(tmp_path) is None
+        started = local_aws.start(tmp_path)
+        assert started.is_whole()
+        assert not instance.is_running()
+        assert not instance.model.is_running(), "what is left is ended, and both are started again"
+        assert started.port == free_port
+    finally:
+        assert local_aws.stop(tmp_path)
 
 
 def test_a_taken_port_is_named_with_the_variable_that_changes_it(tmp_path: Path, taken_port: int) -> None:

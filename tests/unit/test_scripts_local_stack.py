@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts import local_stack
+from scripts.background import Server
 from scripts.local_aws import Instance
 from scripts.project import Failure
 
@@ -184,7 +185,7 @@ def test_what_is_left_after_ctrl_c_says_how_to_go_on(world: World, monkeypatch: 
 
 
 TERRAFORM = """#!/bin/sh
-echo "$*" >> "$LOG_OF_CALLS"
+echo "$* $TF_VAR_endpoint_url $TF_VAR_model_endpoint_url" >> "$LOG_OF_CALLS"
 case "$*" in
   *" $FAILS "*) echo "Error: Invalid value for variable" >&2; exit 1 ;;
   *" show "*) printf '{"resource_changes": [{"type": "aws_sqs_queue", "change": {"actions": ["update"]}},
@@ -212,7 +213,14 @@ def terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], l
     return lambda: [call.split()[1] for call in calls.read_text().splitlines()]
 
 
-RUNNING = Instance(1, "process 1", 4566)
+RUNNING = Instance(1, "process 1", 4566, Server(2, "process 2", 4999))
+
+
+def test_terraform_knows_where_the_local_aws_and_its_model_are(
+    terraform: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    local_stack._apply(RUNNING)
+    assert (tmp_path / "calls").read_text().split()[-2:] == ["http://127.0.0.1:4566", "http://127.0.0.1:4999"]
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,8 @@ def _point_at(values: Mapping[str, Any], folder: Path | None = None) -> None:
         os.environ.update({name: value for name, _, value in pairs})
     if values.get("endpoint_url"):
         os.environ["AWS_ENDPOINT_URL"] = str(values["endpoint_url"])
+    if values.get("model_endpoint_url"):
+        os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = str(values["model_endpoint_url"])
     parts = str(values.get("request_queue_arn", "")).split(":")
     if len(parts) == 6:  # arn:aws:sqs:REGION:ACCOUNT:NAME
         os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = parts[3]
