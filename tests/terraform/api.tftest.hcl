@@ -158,6 +158,7 @@ run "post_jobs" {
   # Without jobId: it is the answer's.
   assert {
     condition = { for name, rule in jsondecode(aws_api_gateway_model.job_request.schema).properties : name => rule.type } == {
+      attachments     = "array"
       deadlineSeconds = "integer"
       input           = "object"
       jobType         = "string"
@@ -904,7 +905,7 @@ run "cognito" {
   assert {
     condition = (
       toset(jsondecode(aws_api_gateway_model.job_request.schema).required) == toset(["jobType", "input"]) &&
-      toset(keys(jsondecode(aws_api_gateway_model.job_request.schema).properties)) == toset(["jobType", "input", "traceId", "deadlineSeconds"]) &&
+      toset(keys(jsondecode(aws_api_gateway_model.job_request.schema).properties)) == toset(["jobType", "input", "attachments", "traceId", "deadlineSeconds"]) &&
       jsondecode(aws_api_gateway_model.job_request.schema).additionalProperties == false
     )
     error_message = "In a token mode the model must refuse userId."
