@@ -60,7 +60,8 @@ def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
         Failure: if an instance runs on a port other than the one given: whatever is on it would be lost.
     """
     found = status(folder)
-    if found:
+    # One without a model was started by a version that had none, and its functions would call MiniStack's own mock.
+    if found and found.model:
         if port not in {None, found.port}:
             raise Failure(
                 f"{PORT_VARIABLE} is {port}, but the local AWS of this folder already runs at {found.endpoint_url}, "

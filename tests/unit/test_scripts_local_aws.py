@@ -36,12 +36,6 @@ def test_an_instance_runs_until_the_context_ends(tmp_path: Path) -> None:
     with local_aws.running(tmp_path) as instance:
         assert health(instance) == 200
         assert local_aws.status(tmp_path) == instance
-        assert local_aws.start(tmp_path) == instance, "what runs is reused"
-        assert local_aws.start(tmp_path, instance.port) == instance
-        refused = rf"AI_JOBS_LOCAL_PORT is 4999, .*already runs at .*{instance.port}, .*make local-down"
-        with pytest.raises(Failure, match=refused):
-            local_aws.start(tmp_path, 4999)
-        assert health(instance) == 200, "another port does not throw away what runs"
         assert (tmp_path / "tmp").is_dir()
     assert local_aws.status(tmp_path) is None
     assert not (tmp_path / "tmp").exists()
@@ -61,7 +55,12 @@ def test_the_local_environment_has_a_model(tmp_path: Path, free_port: int) -> No
     try:
         instance = local_aws.start(tmp_path)
         assert instance.port == free_port
-        assert local_aws.start(tmp_path) == local_aws.status(tmp_path) == instance, "both are reused"
+        assert local_aws.start(tmp_path) == local_aws.status(tmp_path) == instance, "what runs is reused"
+        assert local_aws.start(tmp_path, instance.port) == instance
+        refused = rf"AI_JOBS_LOCAL_PORT is 4999, .*already runs at .*{instance.port}, .*make local-down"
+        with pytest.raises(Failure, match=refused):
+            local_aws.start(tmp_path, 4999)
+        assert health(instance) == 200, "another port does not throw away what runs"
         assert instance.model is not None
         environment = Path(f"/proc/{instance.pid}/environ")
         if environment.exists():
@@ -88,6 +87,12 @@ def test_without_its_other_half_nothing_runs(tmp_path: Path, free_port: int, gon
         assert started.port == free_port
     finally:
         assert local_aws.stop(tmp_path)
+
+
+def test_what_runs_without_a_model_is_started_anew(tmp_path: Path, free_port: int) -> None:
+    with local_aws.running(tmp_path) as instance:
+        assert local_aws.start(tmp_path).model is not None
+        assert not instance.is_running()
 
 
 def test_a_taken_port_is_named_with_the_variable_that_changes_it(tmp_path: Path, taken_port: int) -> None:
