@@ -17,6 +17,10 @@ MODULE = ROOT / "modules/ai-jobs"
 GUARD = (MODULE / "guard.tf").read_text("utf-8")
 MODULES = {name for path in MODULE.glob("*.tf") for name in re.findall(r'(?m)^module "(\w+)"', path.read_text("utf-8"))}
 
+OWN_RESOURCE = r"\b(aws_\w+)\.this\b"
+OWN_RESOURCES = sorted(set(re.findall(OWN_RESOURCE, GUARD)))
+"""What the module has beside its modules, by type."""
+
 STAND_INS = """
 variable "name" { default = "acme" }
 variable "environment" { default = "production" }
@@ -92,9 +96,10 @@ class Terraform:
             encoding="utf-8",
         )
         calls = "".join(f'module "{name}" {{\n  source = "./leaf"\n  name = var.name\n}}\n' for name in sorted(MODULES))
+        resources = "".join(f'resource "terraform_data" "{name}" {{ input = var.name }}\n' for name in OWN_RESOURCES)
         outputs = 'output "api_id" { value = module.api.id }\n'
-        (folder / "main.tf").write_text(STAND_INS + calls + outputs, encoding="utf-8")
-        (folder / "guard.tf").write_text(GUARD, encoding="utf-8")
+        (folder / "main.tf").write_text(STAND_INS + calls + resources + outputs, encoding="utf-8")
+        (folder / "guard.tf").write_text(re.sub(OWN_RESOURCE, r"terraform_data.\1", GUARD), encoding="utf-8")
 
     def _applied(self) -> Terraform:
         for arguments in (("init",), ("apply", "-auto-approve")):
@@ -124,7 +129,7 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_a_refused_destroy_destroys_nothing_and_says_how_to_go_on(terraform: Terraform) -> None:
     before = terraform.resources()
-    assert len(before) == len(MODULES) + 1
+    assert len(before) == len(MODULES) + len(OWN_RESOURCES) + 1
 
     refused = terraform("destroy", "-auto-approve")
     assert refused.returncode != 0
@@ -171,7 +176,7 @@ def test_a_refused_destroy_also_spares_what_protected_with_lists(tmp_path: Path)
     """Resources of the root that depend on the module are what Terraform destroys first of all."""
     terraform = Terraform.of_a_root(tmp_path)
     before = terraform.resources()
-    assert len(before) == len(MODULES) + 4
+    assert len(before) == len(MODULES) + len(OWN_RESOURCES) + 4
 
     refused = terraform("destroy", "-auto-approve")
     assert refused.returncode != 0
