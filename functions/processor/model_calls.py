@@ -97,8 +97,7 @@ class ModelCalls:
             for file in conversation.prompt.files:
                 file.content_block(model_id)  # reads it: a file that is gone must not count as a call
             # Not earlier: everything up to this line may have taken a while.
-            is_first = not conversation.further
-            self.check_time(_seconds_needed(job_type, is_first=is_first), deadline_at)
+            self.check_time(_seconds_needed(job_type, is_first=conversation.is_first), deadline_at)
             spent.tokens = most  # the cost of a call whose outcome is unknown
             started = time.monotonic()
             try:
@@ -110,7 +109,7 @@ class ModelCalls:
                 raise
             spent.tokens = answer.usage.total
         answer = self._priced(answer)
-        _measure(answer, job, job_type, started, is_first=is_first)
+        _measure(answer, job, job_type, started, is_first=conversation.is_first)
         return answer
 
     @contextmanager
@@ -138,7 +137,8 @@ def _seconds_needed(job_type: JobType, *, is_first: bool) -> int:
 def _estimated_input(conversation: Conversation, output: OutputRules | None) -> int:
     prompt = conversation.prompt
     texts = [prompt.system, prompt.user]
-    texts += [json.dumps(message, ensure_ascii=False) for message in conversation.further]
+    # A model's reasoning may have bytes in it.
+    texts += [json.dumps(message, ensure_ascii=False, default=repr) for message in conversation.further]
     if output:
         texts.append(json.dumps(output.schema, ensure_ascii=False))
     return estimated_tokens(*texts) + sum(file.estimated_tokens for file in prompt.files)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_jobs import JobError
+from ai_jobs import AIJobResultMessage, JobError
 from ai_jobs.contract.result import Usage
 from ai_jobs.service.answering import Question, answered
 from ai_jobs.service.conversation import Answer
@@ -211,3 +211,50 @@ def test_an_output_schema_that_fails_by_itself_is_the_setup(listing, monkeypatch
     with pytest.raises(JobError) as caught:
         ask(listing(), Models(VALID))
     assert (caught.value.code, caught.value.field) == ("INVALID_CONFIGURATION", "output_schema")
+
+
+def test_a_model_that_takes_over_gets_the_prompt_alone(listing):
+    """What the first one wrote may be a tool's input, which the other one's request would not know."""
+    models = Models(BROKEN, "MODEL_THROTTLED", VALID)
+    result = ask(listing(fallbackModelIds=["second"]), models)
+    assert (result.model, result.model_calls) == ("second", 2)
+    assert models.asked == ["amazon.nova-lite-v1:0"] * 2 + ["second"]
+    assert models.conversations[1].further
+    assert models.conversations[2].further == ()
+    assert not models.conversations[2].is_first, "it is a correction all the same"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        [{"text": " \n"}],
+        [{"reasoningContent": {"redactedContent": b"\x00\xff"}}],
+        [{"SDK_UNKNOWN_MEMBER": {"name": "new"}}],
+    ],
+)
+def test_an_answer_with_nothing_in_it_is_not_sent_back(listing, content):
+    """Bedrock refuses a message without content, and blank texts."""
+    empty = Answer("", None, "m", Usage(1, 1), "malformed_tool_use", truncated=False, content=content)
+    models = Models(empty, VALID)
+    assert ask(listing(), models).model_calls == 2
+    assert models.conversations[1].further == ()
+
+
+def test_only_what_bedrock_takes_is_sent_back(listing):
+    blocks = [{"text": " "}, {"reasoningContent": {"redactedContent": b"\xff"}}, *answer(BROKEN).content, {"new": 1}]
+    models = Models(Answer("", BROKEN, "amazon.nova-lite-v1:0", Usage(1, 1), "tool_use", False, blocks), VALID)
+    ask(listing(), models)
+    assert models.conversations[1].further[0]["content"] == blocks[1:3]
+
+
+def test_an_output_as_deep_as_a_row_can_store_is_one_level_less_than_a_document(listing):
+    loose = {"type": "object"}
+    nested = lambda levels: {"a": nested(levels - 1)} if levels > 1 else {"a": 1}  # noqa: E731
+    assert ask(listing(outputSchema=loose), Models(nested(28))).json
+    with pytest.raises(JobError) as caught:
+        ask(listing(outputSchema=loose, output={"repairs": 0}), Models(nested(29)))
+    assert (caught.value.code, caught.value.field[:8]) == ("OUTPUT_INVALID", "result.a")
+    AIJobResultMessage("j", "u", "t", "completed", result={"json": nested(28)})
+    with pytest.raises(JobError):
+        AIJobResultMessage("j", "u", "t", "completed", result={"json": nested(29)})

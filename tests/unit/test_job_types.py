@@ -460,3 +460,19 @@ def test_one_of_several_fields_is_asked_for_by_their_names():
     kind = catalog(**{"social-media": builtin_document("social-media")}).get("social-media")
     error = failure(kind.prepare, {"platform": "x"})
     assert (error.field, error.message) == ("input.subject", "input must have at least one of these: subject, topic.")
+
+
+@pytest.mark.parametrize("prompt", ["{{ name }}", "{# only a comment #}", " {{ name }}\n"])
+def test_a_prompt_that_is_blank_with_an_input_is_the_inputs_fault(type_document, prompt):
+    """Bedrock would refuse it, and an operator would be told."""
+    document = type_document | {"prompt": prompt, "systemPrompt": "{{ name }} "}
+    configured = JobTypes.from_document(json.dumps({"version": "1", "jobTypes": {"t": document}})).get("t")
+    with pytest.raises(JobError) as caught:
+        configured.prepare({"name": " "})
+    assert (caught.value.code, caught.value.field) == ("INVALID_INPUT", "input")
+
+
+def test_a_blank_system_prompt_is_none(type_document):
+    document = type_document | {"systemPrompt": "{{ language }}"}
+    configured = JobTypes.from_document(json.dumps({"version": "1", "jobTypes": {"t": document}})).get("t")
+    assert configured.prepare({"name": "Ada", "language": " "}).system is None

@@ -392,6 +392,78 @@ def test_an_answer_that_is_no_json_is_corrected(bedrock, type_document, stop_rea
     assert "There is no JSON document" in messages[2]["content"][0]["text"]
 
 
+@pytest.mark.parametrize("text", ["```" + "\n" * 100_000, "```json\n{" + "\n" * 100_000 + "```", "`" * 100_000])
+def test_an_answer_that_never_ends_its_fence_keeps_no_worker_busy(bedrock, type_document, text):
+    bedrock.converse.return_value = ANSWER | {"output": {"message": {"content": [{"text": text}]}}}
+    with pytest.raises(JobError, match="There is no JSON document"):
+        asked(job_type(type_document, outputSchema=OUTPUT, output={"repairs": 0}))
+
+
+DRAFT_04 = {
+    "$schema": "http://json-schema.org/draft-04/schema#",
+    "id": "urn:output",
+    "required": ["share"],
+    "properties": {
+        "share": {"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": 1, "exclusiveMaximum": False},
+        "exclusiveMinimum": {"type": "boolean", "default": True},
+        "parts": {"type": "array", "items": {"type": "integer", "maximum": 9, "exclusiveMaximum": True}},
+        "kind": {"enum": [{"exclusiveMinimum": True}]},
+    },
+    "definitions": {"id": {"type": "string"}},
+}
+
+
+@pytest.mark.parametrize("mode", ["native", "tool"])
+def test_a_schema_reaches_models_in_the_draft_that_they_know(bedrock, type_document, mode):  # R-A1
+    request = sent(bedrock, job_type(type_document, outputSchema=DRAFT_04, output={"mode": mode}))
+    if mode == "tool":
+        schema = request["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]
+    else:
+        schema = json.loads(request["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
+    assert schema == {
+        "type": "object",
+        "required": ["share"],
+        "properties": {
+            "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            "exclusiveMinimum": {"type": "boolean", "default": True},
+            "parts": {"type": "array", "items": {"type": "integer", "exclusiveMaximum": 9}},
+            "kind": {"enum": [{"exclusiveMinimum": True}]},
+        },
+        "definitions": {"id": {"type": "string"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("model_id", "choice"),
+    [
+        ("amazon.nova-lite-v1:0", {"tool": {"name": "result"}}),
+        ("us.anthropic.claude-3-haiku-20240307-v1:0", {"tool": {"name": "result"}}),
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc", {"tool": {"name": "result"}}),
+        ("mistral.mistral-large-2402-v1:0", {"any": {}}),
+        ("us.meta.llama3-3-70b-instruct-v1:0", None),
+        ("arn:aws:bedrock:us-east-1::foundation-model/meta.llama3-1-8b-instruct-v1:0", None),
+    ],
+)
+def test_only_models_that_can_be_forced_are(bedrock, type_document, model_id, choice):  # R-A1
+    request = sent(bedrock, job_type(type_document, outputSchema=OUTPUT), model_id=model_id)
+    assert request["toolConfig"].get("toolChoice") == choice
+
+
+@pytest.mark.parametrize(("prompt", "name"), [("\n{{ name }}", "Ada"), ("Static. {{ name }}", " ")])
+def test_no_block_is_blank(bedrock, type_document, prompt, name):  # R-A3
+    configured = job_type(type_document, promptCache={"ttl": "5m"}, prompt=prompt)
+    content = sent(bedrock, configured, configured.prepare({"name": name}))["messages"][0]["content"]
+    assert len(content) == 1
+
+
+def test_files_come_after_the_cache_point_and_before_the_jobs_own_text(bedrock, type_document):  # R-A2 R-A3
+    file = mock.Mock(content_block=lambda model_id: {"image": {"format": "png", "source": {"bytes": b"1"}}})
+    configured = job_type(type_document, promptCache={"ttl": "5m"}, prompt="Static. {{ name }}")
+    prompt = dataclasses.replace(configured.prepare({"name": "Ada"}), files=(file,))
+    content = sent(bedrock, configured, prompt)["messages"][0]["content"]
+    assert [next(iter(block)) for block in content] == ["text", "cachePoint", "image", "text"]
+
+
 REJECTIONS = {
     "temperature": ({"temperature": 0.5}, "`temperature` is deprecated for this model"),
     "top_p": ({"topP": 0.5}, "top_p cannot be specified"),

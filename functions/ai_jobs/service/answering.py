@@ -51,7 +51,7 @@ def answered(question: Question, call: Call) -> JobResult:
     conversation = Conversation(question.prompt)
     answers: list[Answer] = []
     for corrections_left in range(question.output.repairs if question.output else 0, -1, -1):
-        answer = _first_answer(_in_order(question.model_ids, answers), conversation, question.output, call)
+        answer = _first_answer(question, answers[-1].model if answers else None, conversation, call)
         answers.append(answer)
         problem = problem_of(answer.json, question.output)
         if problem is None:
@@ -62,19 +62,13 @@ def answered(question: Question, call: Call) -> JobResult:
     return _result(answers)
 
 
-def _in_order(model_ids: Sequence[str], answers: Sequence[Answer]) -> list[str]:
-    """The models, first the one that has answered before: it knows what it wrote."""
-    known = answers[-1].model if answers else None
-    return sorted(model_ids, key=lambda model_id: model_id != known)
-
-
-def _first_answer(
-    model_ids: Sequence[str], conversation: Conversation, output: OutputRules | None, call: Call
-) -> Answer:
+def _first_answer(question: Question, known: str | None, conversation: Conversation, call: Call) -> Answer:
+    """The answer of the first model that does not refuse; the one that wrote what is to be corrected is asked first."""
     refusals: list[JobError] = []
-    for model_id in model_ids:
+    for model_id in sorted(question.model_ids, key=lambda model_id: model_id != known):
+        asked = conversation if model_id == known else conversation.for_another_model()
         try:
-            return call(model_id, conversation, output)
+            return call(model_id, asked, question.output)
         except JobError as error:
             if error.code not in REFUSALS:
                 raise

@@ -40,12 +40,38 @@ class Conversation:
 
     Attributes:
         further: the messages after the prompt: the model's, and ours in turn.
+        rejected: how many answers could not be used so far; a later model does not have them in its messages.
     """
 
     prompt: Prompt
     further: tuple[Mapping[str, Any], ...] = ()
+    rejected: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Has no model answered yet?"""
+        return not self.rejected
 
     def continued(self, answer: Answer, reply: list[dict[str, Any]]) -> Conversation:
-        """The conversation with the model's answer and our reply to it."""
-        turns = ({"role": "assistant", "content": answer.content}, {"role": "user", "content": reply})
-        return replace(self, further=(*self.further, *turns))
+        """The conversation with the model's answer and our reply to it.
+
+        An answer with nothing in it can't be sent back: the model is then asked again.
+        """
+        content = _sendable(answer.content)
+        if not any("text" in block or "toolUse" in block for block in content):
+            return replace(self, rejected=self.rejected + 1)
+        turns = ({"role": "assistant", "content": content}, {"role": "user", "content": reply})
+        return replace(self, further=(*self.further, *turns), rejected=self.rejected + 1)
+
+    def for_another_model(self) -> Conversation:
+        """The prompt alone: the rest is in the terms of the model that it was said to, a tool's or its own."""
+        return replace(self, further=())
+
+
+def _sendable(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks that Bedrock accepts back: it refuses blank ones, and botocore those that it does not know."""
+    return [
+        block
+        for block in content
+        if "toolUse" in block or "reasoningContent" in block or ("text" in block and block["text"].strip())
+    ]

@@ -80,7 +80,7 @@ def _checked(value: object, job_type: JobType) -> Returned:
         return Returned(_plain(value))
     if not isinstance(value, dict):
         raise JobError("OUTPUT_INVALID", f"The handler returned a {type(value).__name__}. {_RULE}")
-    fault = documents.fault_for_table(value, structured_output.NAME)
+    fault = structured_output.fault_for_row(value)
     if fault:
         raise JobError("OUTPUT_INVALID", f"In what the handler returned, {fault}", fault.place)
     document = _plain(value)

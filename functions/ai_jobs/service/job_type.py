@@ -103,9 +103,12 @@ class JobType:
             values[OTHER_FIELDS] = {name: value for name, value in values.items() if name not in self._fields}
         if ATTACHMENTS not in self._fields:
             values[ATTACHMENTS] = [dict(one) for one in attachments]
-        system = render(self._system_prompt, values, self.name) if self._system_prompt else None
+        system = render(self._system_prompt, values, self.name) if self._system_prompt else ""
         user = render(self._prompt, values, self.name)
-        return Prompt(system, user, static_characters=len(self._static_prompt))
+        if not user.strip():
+            reason = f"With this input, the prompt of job type {shown(self.name)} is blank, which no model accepts."
+            raise JobError("INVALID_INPUT", reason, "input")
+        return Prompt(system if system.strip() else None, user, static_characters=len(self._static_prompt))
 
     def checked(self, job_input: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of the input with the schema's defaults filled in.

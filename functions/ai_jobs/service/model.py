@@ -89,10 +89,11 @@ def _content(prompt: Prompt, model_id: str, settings: ModelSettings) -> list[dic
     """The request's content blocks. Files come before the text, as the providers of models advise."""
     files = [file.content_block(model_id) for file in prompt.files]
     split = prompt.static_characters if settings.prompt_cache_ttl else 0
-    if not 0 < split < len(prompt.user):
+    beginning, rest = prompt.user[:split], prompt.user[split:]
+    if not (beginning.strip() and rest.strip()):  # Bedrock rejects blank texts
         return [*files, {"text": prompt.user}]
     # What is the same for every job has to come first: Bedrock keeps only what a request begins with.
-    return [{"text": prompt.user[:split]}, *_cache_point(settings), *files, {"text": prompt.user[split:]}]
+    return [{"text": beginning}, *_cache_point(settings), *files, {"text": rest}]
 
 
 def _cache_point(settings: ModelSettings) -> list[dict[str, Any]]:

@@ -151,8 +151,8 @@ def compile_prompt(source: Any, place: str) -> Template:
 
 def static_beginning(source: str) -> str:
     """The text before a valid template's first expression or statement: every prompt of it begins with that."""
-    first = _ENVIRONMENT.parse(source).body[0]
-    beginning = first.nodes[0] if isinstance(first, nodes.Output) else None
+    body = _ENVIRONMENT.parse(source).body  # empty if there are only comments
+    beginning = body[0].nodes[0] if body and isinstance(body[0], nodes.Output) else None
     return beginning.data if isinstance(beginning, nodes.TemplateData) else ""
 
 

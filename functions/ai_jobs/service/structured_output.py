@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ai_jobs.contract import documents
@@ -16,6 +17,10 @@ from ai_jobs.service.schemas import violation_in
 
 NATIVE = "native"
 TOOL = "tool"
+
+# Where a schema has further schemas in it (draft-04).
+_SCHEMAS_BY_NAME = ("properties", "patternProperties", "definitions", "dependencies")
+_SCHEMAS = ("items", "additionalItems", "additionalProperties", "allOf", "anyOf", "oneOf", "not")
 
 NAME = "result"
 """The name of the JSON in messages about it, and of the tool or schema by which it is requested."""
@@ -28,7 +33,13 @@ _NATIVE_MODELS = re.compile(
     r"|google\.gemma-3|minimax\.minimax-m2|moonshot(?:ai)?\.kimi-k2|nvidia\.nemotron"
 )
 
-_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
+# Which models can be forced to call a tool, and how: https://docs.aws.amazon.com/bedrock/latest/APIReference/
+# API_runtime_ToolChoice.html. Bedrock rejects the request for the others; the prompt and the tool have to do for those.
+_FORCED_BY_NAME = re.compile(r"anthropic|amazon\.nova")
+_FORCED_TO_ANY = re.compile(r"mistral")
+_BY_ID = re.compile(r"^(?!arn:)|/[a-z0-9-]+\.[a-z]")
+
+_FENCE = "```"
 
 
 def mode_for(rules: OutputRules, model_id: str) -> str:
@@ -39,11 +50,49 @@ def mode_for(rules: OutputRules, model_id: str) -> str:
 def request_fields(rules: OutputRules, model_id: str) -> dict[str, Any]:
     """The fields of a Converse request that ask for the JSON."""
     if mode_for(rules, model_id) == NATIVE:
-        definition = {"name": NAME, "schema": json.dumps(rules.schema, ensure_ascii=False)}
+        definition = {"name": NAME, "schema": json.dumps(for_models(rules.schema), ensure_ascii=False)}
         text_format = {"type": "json_schema", "structure": {"jsonSchema": definition}}
         return {"outputConfig": {"textFormat": text_format}}
-    tool = {"name": NAME, "description": "Records the result of the task.", "inputSchema": {"json": rules.schema}}
-    return {"toolConfig": {"tools": [{"toolSpec": tool}], "toolChoice": {"tool": {"name": NAME}}}}
+    schema = for_models(rules.schema)
+    tool = {"name": NAME, "description": "Records the result of the task.", "inputSchema": {"json": schema}}
+    return {"toolConfig": {"tools": [{"toolSpec": tool}]} | _choice(model_id)}
+
+
+def _choice(model_id: str) -> dict[str, Any]:
+    if _FORCED_TO_ANY.search(model_id):
+        return {"toolChoice": {"any": {}}}
+    # The ARN of an application inference profile does not say which model is behind it.
+    is_forced = _FORCED_BY_NAME.search(model_id) or not _BY_ID.search(model_id)
+    return {"toolChoice": {"tool": {"name": NAME}}} if is_forced else {}
+
+
+def for_models(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A draft-04 schema as models expect it: in draft 2020-12, with an object at the top.
+
+    Only what the two drafts write differently is changed: exclusive bounds, and the names of the schema itself.
+    """
+    return _converted(schema) | {"type": "object"}
+
+
+def _converted(schema: Mapping[str, Any]) -> dict[str, Any]:
+    converted = {name: _converted_part(name, value) for name, value in schema.items() if name not in ("$schema", "id")}
+    for bound in ("minimum", "maximum"):
+        exclusive = f"exclusive{bound.capitalize()}"
+        if isinstance(schema.get(exclusive), bool):
+            del converted[exclusive]
+            if schema[exclusive] and bound in schema:
+                converted[exclusive] = converted.pop(bound)
+    return converted
+
+
+def _converted_part(keyword: str, value: Any) -> Any:
+    if keyword in _SCHEMAS_BY_NAME and isinstance(value, dict):
+        return {name: _converted(one) if isinstance(one, dict) else one for name, one in value.items()}
+    if keyword in _SCHEMAS and isinstance(value, dict):
+        return _converted(value)
+    if keyword in _SCHEMAS and isinstance(value, list):
+        return [_converted(one) if isinstance(one, dict) else one for one in value]
+    return value
 
 
 def document_in(content: list[dict[str, Any]], text: str) -> Any:
@@ -51,12 +100,18 @@ def document_in(content: list[dict[str, Any]], text: str) -> Any:
     for block in content:
         if "toolUse" in block:
             return block["toolUse"]["input"]
-    # Models that were not made to write only JSON like to wrap it.
-    fenced = _FENCED.fullmatch(text)
     try:
-        return documents.from_json(fenced[1] if fenced else text)
+        return documents.from_json(_unfenced(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _unfenced(text: str) -> str:
+    """The text without the fence that models like to put around JSON."""
+    text = text.strip()
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return text
+    return text.partition("\n")[2].removesuffix(_FENCE)
 
 
 def problem_of(document: Any, rules: OutputRules) -> tuple[str, str] | None:
@@ -70,8 +125,13 @@ def problem_of(document: Any, rules: OutputRules) -> tuple[str, str] | None:
     violation = violation_in(document, rules.check, NAME)
     if violation:
         return violation.message, violation.field
-    fault = documents.fault_for_table(document, NAME)
+    fault = fault_for_row(document)
     return (str(fault), fault.place) if fault else None
+
+
+def fault_for_row(document: Any) -> documents.Fault | None:
+    """What keeps an output from being stored, in its place within the result."""
+    return documents.fault_for_table({NAME: document}, "")
 
 
 def correction(answer: Answer, problem: str) -> list[dict[str, Any]]:
