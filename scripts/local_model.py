@@ -4,8 +4,8 @@
 
 It stands in for Bedrock because MiniStack's own mock answers with text, whatever it is asked for. A reply depends only
 on the prompt, so the same job gets the same result again. A call that asks for JSON gets the smallest document that its
-schema allows, as far as the schema is made of the keywords that `smallest` knows. A request can't fail here; the tests'
-stub (tests/converse_stub.py) does that.
+schema allows, as far as the schema is made of the keywords that `smallest` knows. It refuses what Bedrock refuses of a
+conversation; everything else that can go wrong is in the tests' stub (tests/converse_stub.py).
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 """
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _CONVERSE = re.compile(r"/model/([^/]+)/converse")
 _FILES = ("image", "document")
+_ERROR_TYPES = {400: "ValidationException", 404: "ResourceNotFoundException"}
 
 # What the service estimates for a call, too (ai_jobs.service.budget and attached_files).
 _CHARACTERS_PER_TOKEN = 3
@@ -72,6 +73,22 @@ def model_of(path: str) -> str | None:
     """The model that the path of a request names; None if it is not a path of Converse."""
     found = _CONVERSE.fullmatch(path)
     return urllib.parse.unquote(found[1]) if found else None
+
+
+def fault_in(request: dict[str, Any]) -> str | None:
+    """What Bedrock says to a conversation that it refuses; None if it would accept it."""
+    blocks = [*request.get("system", ()), *(block for message in request["messages"] for block in message["content"])]
+    for number, message in enumerate(request["messages"]):
+        if not message["content"]:
+            return f"The content field in the Message object at messages.{number} is empty."
+    if any("text" in block and not block["text"].strip() for block in blocks):
+        return "The text field in the ContentBlock object is blank. Add text to the text field, and try again."
+    if "toolConfig" not in request and any({"toolUse", "toolResult"} & block.keys() for block in blocks):
+        return "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+    schemas = [tool["toolSpec"]["inputSchema"]["json"] for tool in request.get("toolConfig", {}).get("tools", ())]
+    if any(schema.get("type") != "object" for schema in schemas):
+        return "The value at toolConfig.tools.0.toolSpec.inputSchema.json.type must be one of the following: object."
+    return None
 
 
 def content_of(request: dict[str, Any], text: str) -> list[dict[str, Any]]:
@@ -199,14 +216,19 @@ class _Handler(BaseHTTPRequestHandler):
         model_id = model_of(self.path)
         if model_id is None:
             self._send(404, {"message": f"The local model has only Converse, and nothing at {self.path}."})
+            return
+        request = json.loads(body)
+        fault = fault_in(request)
+        if fault:
+            self._send(400, {"message": fault})
         else:
-            self._send(200, response_to(model_id, json.loads(body), self.server.cache))
+            self._send(200, response_to(model_id, request, self.server.cache))
 
     def _send(self, status: int, document: dict[str, Any]) -> None:
         content = json.dumps(document).encode()
         self.send_response(status)
-        if status == 404:
-            self.send_header("x-amzn-ErrorType", "ResourceNotFoundException")
+        if status in _ERROR_TYPES:
+            self.send_header("x-amzn-ErrorType", _ERROR_TYPES[status])
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

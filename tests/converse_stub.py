@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from scripts.local_model import PromptCache, content_of, model_of, prompt_of, stop_reason_of
+from scripts.local_model import PromptCache, content_of, fault_in, model_of, prompt_of, stop_reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +127,8 @@ class ConverseStub:
         if model_id in self.outages:
             self.refused.append(model_id)
             return 503, json.dumps({"message": "the model is unavailable"}).encode()
+        if fault := fault_in(request):
+            return 400, json.dumps({"message": fault}).encode()
         prompt = prompt_of(request)
         cue = CUE.search(prompt)
         words = cue.group(1).split(",") if cue else ["200"]

@@ -358,7 +358,7 @@ def test_json_is_asked_for_in_the_way_that_the_model_has(bedrock, type_document,
     if field == "outputConfig":
         text_format = request["outputConfig"]["textFormat"]
         assert text_format["type"] == "json_schema"
-        assert json.loads(text_format["structure"]["jsonSchema"]["schema"]) == OUTPUT
+        assert json.loads(text_format["structure"]["jsonSchema"]["schema"]) == OUTPUT | {"additionalProperties": False}
     else:
         tool = request["toolConfig"]["tools"][0]["toolSpec"]
         assert tool["inputSchema"]["json"] == OUTPUT
@@ -413,14 +413,9 @@ DRAFT_04 = {
 }
 
 
-@pytest.mark.parametrize("mode", ["native", "tool"])
-def test_a_schema_reaches_models_in_the_draft_that_they_know(bedrock, type_document, mode):  # R-A1
-    request = sent(bedrock, job_type(type_document, outputSchema=DRAFT_04, output={"mode": mode}))
-    if mode == "tool":
-        schema = request["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]
-    else:
-        schema = json.loads(request["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
-    assert schema == {
+def test_a_tools_schema_is_in_the_draft_that_models_know(bedrock, type_document):  # R-A1
+    request = sent(bedrock, job_type(type_document, outputSchema=DRAFT_04))
+    assert request["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"] == {
         "type": "object",
         "required": ["share"],
         "properties": {
@@ -431,6 +426,64 @@ def test_a_schema_reaches_models_in_the_draft_that_they_know(bedrock, type_docum
         },
         "definitions": {"id": {"type": "string"}},
     }
+
+
+CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+def native_schema(request):
+    return json.loads(request["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
+
+
+def test_native_output_gets_only_what_it_knows_and_the_rest_as_words(bedrock, type_document):  # R-A1
+    schema = {
+        "required": ["rooms"],
+        "properties": {
+            "rooms": {"type": "integer", "minimum": 1, "description": "How many."},
+            "title": {"type": "string", "maxLength": 80, "format": "date"},
+            "tags": {"type": "array", "items": {"type": "string", "format": "odd"}, "minItems": 1, "maxItems": 3},
+            "area": {"oneOf": [{"type": "number"}, {"type": "null"}], "default": None},
+        },
+    }
+    request = sent(bedrock, job_type(type_document, outputSchema=schema), model_id=CLAUDE)
+    assert native_schema(request) == {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["rooms"],
+        "properties": {
+            "rooms": {"type": "integer", "description": 'How many. Rules: {"minimum": 1}'},
+            "title": {"type": "string", "format": "date", "description": 'Rules: {"maxLength": 80}'},
+            "tags": {
+                "type": "array",
+                "items": {"type": "string", "description": 'Rules: {"format": "odd"}'},
+                "minItems": 1,
+                "description": 'Rules: {"maxItems": 3}',
+            },
+            "area": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        {"required": ["b"], "properties": {"a": {}}},
+        {"properties": {"any": {"type": "object"}}},
+        {
+            "properties": {
+                "map": {"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "string"}}
+            }
+        },
+        {"properties": {"tree": {"$ref": "#/definitions/tree"}}, "definitions": {"tree": {"properties": {"a": {}}}}},
+        {"properties": {"pair": {"type": "array", "items": [{"type": "string"}]}}},
+        {"properties": {"other": {"not": {"type": "string"}}}},
+    ],
+)
+def test_a_schema_that_native_output_can_not_express_goes_to_a_tool(bedrock, type_document, schema):  # R-A1
+    assert "toolConfig" in sent(bedrock, job_type(type_document, outputSchema=schema), model_id=CLAUDE)
+    insists = job_type(type_document, outputSchema=schema, output={"mode": "native"})
+    assert native_schema(sent(bedrock, insists))["type"] == "object", "and Bedrock says what it thinks of it"
 
 
 @pytest.mark.parametrize(

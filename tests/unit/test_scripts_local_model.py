@@ -140,3 +140,24 @@ def test_the_smallest_document_of_a_schema(schema: dict[str, Any], document: Any
     assert local_model.smallest(schema, "text") == document
     draft = "http://json-schema.org/draft-04/schema#" if schema.get("exclusiveMinimum") is True else None
     fastjsonschema.validate(schema | ({"$schema": draft} if draft else {}), document)
+
+
+TOOL = {"toolSpec": {"name": "t", "inputSchema": {"json": SCHEMA}}}
+USED = {"role": "assistant", "content": [{"toolUse": {"toolUseId": "1", "name": "t", "input": {}}}]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "more", "words"),
+    [
+        ([{"role": "assistant", "content": []}], {}, "is empty"),
+        ([{"role": "assistant", "content": [{"text": " \n"}]}], {}, "is blank"),
+        ([], {"system": [{"text": " "}]}, "is blank"),
+        ([USED], {}, "toolConfig field must be defined"),
+        ([], {"toolConfig": {"tools": [TOOL | {"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}]}}, "object"),
+    ],
+)
+def test_it_refuses_what_bedrock_refuses(model: Model, messages: Any, more: Any, words: str) -> None:
+    first = {"role": "user", "content": [{"text": "Hello"}]}
+    with pytest.raises(ClientError, match=words) as caught:
+        model.client.converse(modelId="m", messages=[first, *messages], **more)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from ai_jobs.contract import documents
 from ai_jobs.service.conversation import Answer
 from ai_jobs.service.model_settings import OutputRules
+from ai_jobs.service.output_schemas import for_native_output, for_tool
 from ai_jobs.service.schemas import violation_in
 
 NATIVE = "native"
 TOOL = "tool"
-
-# Where a schema has further schemas in it (draft-04).
-_SCHEMAS_BY_NAME = ("properties", "patternProperties", "definitions", "dependencies")
-_SCHEMAS = ("items", "additionalItems", "additionalProperties", "allOf", "anyOf", "oneOf", "not")
 
 NAME = "result"
 """The name of the JSON in messages about it, and of the tool or schema by which it is requested."""
@@ -43,18 +39,22 @@ _FENCE = "```"
 
 
 def mode_for(rules: OutputRules, model_id: str) -> str:
-    """How this model is asked for JSON: as the type says, or else in the way that the model is known to have."""
-    return rules.mode or (NATIVE if _NATIVE_MODELS.search(model_id) else TOOL)
+    """How this model is asked for JSON: as the type says, or else in the way that model and schema allow."""
+    if rules.mode:
+        return rules.mode
+    return NATIVE if _NATIVE_MODELS.search(model_id) and for_native_output(rules.schema) else TOOL
 
 
 def request_fields(rules: OutputRules, model_id: str) -> dict[str, Any]:
     """The fields of a Converse request that ask for the JSON."""
     if mode_for(rules, model_id) == NATIVE:
-        definition = {"name": NAME, "schema": json.dumps(for_models(rules.schema), ensure_ascii=False)}
+        # A type that insists gets AWS's own words about its schema.
+        schema = for_native_output(rules.schema) or for_tool(rules.schema)
+        definition = {"name": NAME, "schema": json.dumps(schema, ensure_ascii=False)}
         text_format = {"type": "json_schema", "structure": {"jsonSchema": definition}}
         return {"outputConfig": {"textFormat": text_format}}
-    schema = for_models(rules.schema)
-    tool = {"name": NAME, "description": "Records the result of the task.", "inputSchema": {"json": schema}}
+    input_schema = {"json": for_tool(rules.schema)}
+    tool = {"name": NAME, "description": "Records the result of the task.", "inputSchema": input_schema}
     return {"toolConfig": {"tools": [{"toolSpec": tool}]} | _choice(model_id)}
 
 
@@ -64,35 +64,6 @@ def _choice(model_id: str) -> dict[str, Any]:
     # The ARN of an application inference profile does not say which model is behind it.
     is_forced = _FORCED_BY_NAME.search(model_id) or not _BY_ID.search(model_id)
     return {"toolChoice": {"tool": {"name": NAME}}} if is_forced else {}
-
-
-def for_models(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A draft-04 schema as models expect it: in draft 2020-12, with an object at the top.
-
-    Only what the two drafts write differently is changed: exclusive bounds, and the names of the schema itself.
-    """
-    return _converted(schema) | {"type": "object"}
-
-
-def _converted(schema: Mapping[str, Any]) -> dict[str, Any]:
-    converted = {name: _converted_part(name, value) for name, value in schema.items() if name not in ("$schema", "id")}
-    for bound in ("minimum", "maximum"):
-        exclusive = f"exclusive{bound.capitalize()}"
-        if isinstance(schema.get(exclusive), bool):
-            del converted[exclusive]
-            if schema[exclusive] and bound in schema:
-                converted[exclusive] = converted.pop(bound)
-    return converted
-
-
-def _converted_part(keyword: str, value: Any) -> Any:
-    if keyword in _SCHEMAS_BY_NAME and isinstance(value, dict):
-        return {name: _converted(one) if isinstance(one, dict) else one for name, one in value.items()}
-    if keyword in _SCHEMAS and isinstance(value, dict):
-        return _converted(value)
-    if keyword in _SCHEMAS and isinstance(value, list):
-        return [_converted(one) if isinstance(one, dict) else one for one in value]
-    return value
 
 
 def document_in(content: list[dict[str, Any]], text: str) -> Any:
