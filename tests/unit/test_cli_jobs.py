@@ -406,7 +406,7 @@ def test_status_shows_a_json_result_and_what_it_cost(cli, rows, start):
     rows.apply_result(AIJobResultMessage("job-1", "user-1", "greeting", "completed", 1, result=result))
     text = cli("status", "job-1").stdout
     assert "12 tokens in, 5 out, 2000 read from the cache" in text
-    assert {("modelCalls", "2"), ("serviceTier", "flex"), ("estimatedCost", "0.0012")} <= {
+    assert {("modelCalls", "2"), ("serviceTier", "flex"), ("estimatedCost", "$0.001200")} <= {
         tuple(line.split()) for line in text.splitlines() if len(line.split()) == 2
     }
     assert text.endswith('{\n  "rooms": 3\n}\n')

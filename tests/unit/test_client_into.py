@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -57,15 +58,15 @@ def test_a_pydantic_model_validates_itself():
 @pytest.mark.parametrize(
     ("change", "place", "words"),
     [
-        ({"title": 3}, "json.title", "is int, not a str"),
-        ({"title": None}, "json.title", "is NoneType, not a str"),
+        ({"title": 3}, "json.title", "is int, not of type str"),
+        ({"title": None}, "json.title", "is NoneType, not of type str"),
         ({"rooms": {}}, "json.rooms", "not a list"),
         ({"rooms": [{"name": "Hall"}, {"area": 1}]}, "json.rooms.1.name", "is missing"),
         ({"rooms": [{"name": "Hall", "area": "x"}]}, "json.rooms.0.area", "not a number"),
         ({"rooms": [{"name": "Hall", "area": True}]}, "json.rooms.0.area", "not a number"),
         ({"rooms": ["Hall"]}, "json.rooms.0", "not an object"),
         ({"kind": "swap"}, "json.kind", "not one of"),
-        ({"features": {"lift": 1}}, "json.features.lift", "not a bool"),
+        ({"features": {"lift": 1}}, "json.features.lift", "not of type bool"),
     ],
 )
 def test_what_does_not_fit_is_named(change, place, words):
@@ -73,7 +74,7 @@ def test_what_does_not_fit_is_named(change, place, words):
         result_into(result(DOCUMENT | change), Listing, "job-1")
     error = caught.value
     assert (error.job_id, error.field, error.code) == ("job-1", place, "RESULT_SHAPE")
-    assert "result of job job-1 is not a Listing" in str(error)
+    assert "result of job job-1 does not fit Listing" in str(error)
     assert words in str(error)
     assert error.result.json["rooms"] == (DOCUMENT | change)["rooms"], "the result has been paid for"
     assert copy.copy(error).field == place, "as in a process pool, which pickles it"
@@ -92,3 +93,13 @@ def test_a_class_that_nothing_can_be_made_of_is_refused_before_the_call(wrong):
     check_class(Listing, "job-1")
     check_class(Model, "job-1")
     check_class(None, "job-1")
+
+
+@dataclass
+class Dated:
+    day: dt.date
+
+
+def test_a_field_of_a_type_that_json_lacks_is_the_classs_fault():
+    with pytest.raises(InvalidArgumentError, match="into has day of type date. A dataclass may have str"):
+        result_into(result({"day": "2026-01-31"}), Dated, "job-1")

@@ -157,7 +157,8 @@ def _job(place: str, document: Any, defaults: dict[str, str]) -> WrittenJob:
     if not isinstance(document, dict):
         raise Problem(f"{place} is a JSON {json_kind(document)}: a job must be an object")
     if unknown := sorted(document.keys() - _FIELDS.keys()):
-        raise Problem(f"{place}: unknown field {shown(unknown[0])}: a job has {', '.join(_FIELDS)}")
+        advice = "; pass files with --attach" if unknown[0] == "attachments" else ""
+        raise Problem(f"{place}: unknown field {shown(unknown[0])}: a job has {', '.join(_FIELDS)}{advice}")
     given = defaults | {name: value for name, value in document.items() if value is not None}
     for name, option in (("userId", "--user"), ("jobType", "--type"), ("input", None)):
         if name not in given:

@@ -68,7 +68,11 @@ def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
     """What a result of ours says beside its content."""
     if not isinstance(result.get("text", result.get("json")), str | dict):
         return {}
-    fields = {name: result[name] for name in ("modelCalls", "serviceTier", "estimatedCost") if name in result}
+    fields = {name: result[name] for name in ("modelCalls", "serviceTier") if name in result}
+    if isinstance(cost := result.get("estimatedCost"), int | float):
+        from ai_jobs.operate.comparison_report import dollars
+
+        fields["estimatedCost"] = dollars(cost)
     if "stopReason" in result:
         fields["stopReason"] = f"{result['stopReason']}{' (cut off)' if result.get('truncated') else ''}"
     return fields

@@ -33,6 +33,9 @@ class ResultShapeError(AIJobsError):
         return type(self), (str(self), self.job_id, self.result, self.field)
 
 
+_JSON_TYPES = (str, int, bool, list, dict, type(None))
+
+
 class _Mismatch(Exception):  # noqa: N818  # never leaves this module
     def __init__(self, place: str, problem: str) -> None:
         super().__init__(f"{place} {problem}")
@@ -57,16 +60,20 @@ def result_into(result: JobResult, into: type[T], job_id: str) -> T:
     """
     validate = getattr(into, "model_validate", None)
     if result.json is None:
-        message = f"the result of job {job_id} is text, so it can't be a {into.__name__}: its type has no output schema"
+        message = (
+            f"the result of job {job_id} is text, which does not fit {into.__name__}: its type has no output schema"
+        )
         raise ResultShapeError(message, job_id, result)
     try:
         made: T = validate(result.json) if validate else _value(result.json, into, "json")
     except _Mismatch as error:
-        message = f"the result of job {job_id} is not a {into.__name__}: {error}"
+        message = f"the result of job {job_id} does not fit {into.__name__}: {error}"
         raise ResultShapeError(message, job_id, result, error.place) from None
+    except InvalidArgumentError:
+        raise
     except ValueError as error:  # pydantic's
         raise ResultShapeError(
-            f"the result of job {job_id} is not a {into.__name__}: {error}", job_id, result
+            f"the result of job {job_id} does not fit {into.__name__}: {error}", job_id, result
         ) from error
     return made
 
@@ -90,9 +97,12 @@ def _value(value: Any, wanted: Any, place: str) -> Any:
     if wanted is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return float(_checked(value, is_number, "a number", place))
-    expected = wanted if isinstance(wanted, type) else type(None) if wanted is None else object
-    fits = isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
-    return _checked(value, fits, f"a {getattr(wanted, '__name__', wanted)}", place)
+    if wanted not in _JSON_TYPES:
+        name = getattr(wanted, "__name__", str(wanted))
+        rule = "A dataclass may have str, int, float, bool, None, list, dict, and dataclasses. Or use pydantic."
+        raise InvalidArgumentError(f"into has {place.removeprefix('json.')} of type {name}. {rule}")
+    fits = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+    return _checked(value, fits, "null" if wanted is type(None) else f"of type {wanted.__name__}", place)
 
 
 def _instance(value: Any, wanted: Any, place: str) -> Any:
