@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ai_jobs import AIJobMessage, JobError
-from ai_jobs.contract.attachments import Attachment, check_name_and_type, media_type_of
+from ai_jobs.contract.attachments import Attachment, check_name_and_type, distinct_names, media_type_of
 from ai_jobs.contract.limits import MEDIA_TYPES
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.file_content import problem_of
@@ -145,6 +145,18 @@ def test_the_list_of_files_has_its_rules(attachments, field):  # R-A2
     with pytest.raises(JobError) as caught:
         received(attachments=attachments).check()
     assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", field)
+
+
+def test_names_that_occur_again_are_numbered():  # R-A2
+    assert distinct_names(["a.png", "b.png", "a.png", "a-2.png", "a.png"], ["b.png"]) == [
+        "a.png",
+        "b-2.png",
+        "a-2.png",
+        "a-2-2.png",
+        "a-3.png",
+    ]
+    longest = "x" * 96 + ".png"
+    assert distinct_names([longest, longest]) == [longest, "x" * 94 + "-2.png"]
 
 
 ODD = (None, True, 0, -1, 10**400, 1.5, [], [[]], {}, {"a": None}, "", " ", "\x00", "\ud800", "\uffff", "x" * 2000)

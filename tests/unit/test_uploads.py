@@ -257,6 +257,25 @@ def test_odd_values_are_the_callers_mistake(api, upload, value):
         assert api("POST", "/uploads", body)[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("second", "names"),
+    [({}, ["photo.png", "photo-2.png"]), ({"name": "photo.png"}, ["photo-2.png", "photo.png"])],
+)
+def test_uploads_of_one_name_are_numbered(api, aws, upload, messages_in, second, names):  # R-A2
+    body = JOB | {"attachments": [{"key": upload()}, {"key": upload()} | second]}
+    for _ in range(2):
+        assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    for message in messages_in(aws.request_queue):
+        assert [one["name"] for one in json.loads(message.body)["attachments"]] == names
+
+
+def test_two_files_that_a_request_gives_one_name_are_refused_before_any_is_stored(api, upload, bucket):  # R-A2
+    attachments = [{"key": upload(), "name": "photo.png"}, {"key": upload(), "name": "photo.png"}]
+    refused = api.refused("PUT", f"/jobs/{ID}", JOB | {"attachments": attachments})
+    assert refused == (400, "INVALID_ATTACHMENT", "attachments.1.name")
+    assert bucket("inputs/") == {}
+
+
 def test_a_type_without_files_takes_none(api, upload):  # R-A2
     body = JOB | {"jobType": "greeting", "attachments": [{"key": upload()}]}
     assert api.refused("PUT", f"/jobs/{ID}", body) == (400, "INVALID_ATTACHMENT", "attachments")
