@@ -237,6 +237,11 @@ def test_a_file_that_is_something_else_is_found_out(content, media_type, found):
     assert found in (problem_of(content, media_type, is_whole=True) or "nothing")
 
 
+def test_a_word_document_may_contain_an_excel_document():  # R-A2
+    beginning = office("[Content_Types].xml", *(f"word/media/{number}" for number in range(100)))
+    assert problem_of(beginning + office("xl/workbook.xml"), DOCX, is_whole=True) is None
+
+
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
 def test_any_bytes_can_be_looked_at(media_type):
     for size in (1, 3, 12, 40, 4096):

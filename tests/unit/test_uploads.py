@@ -22,6 +22,7 @@ from ai_jobs.service.attached_files import files_of
 from ai_jobs.service.conversation import Conversation
 from ai_jobs.service.job_type import Prompt
 from ai_jobs.service.job_types import JobTypes
+from jobs_api import attachments as api_attachments
 from processor.job_work import JobWork
 from processor.model_calls import ModelCalls
 
@@ -204,6 +205,78 @@ def test_an_upload_that_changes_while_it_is_checked_is_refused(api, upload, buck
     assert bucket("inputs/") == {}
 
 
+@pytest.fixture
+def conditional_copies():
+    """S3's conditions on a copy, which moto does not know."""
+    client = clients.get_s3_client()
+
+    def etag(bucket, key):
+        try:
+            return client.head_object(Bucket=bucket, Key=key)["ETag"]
+        except ClientError:
+            return None
+
+    def check(params, **_):
+        is_replaced = params.get("CopySourceIfMatch") != etag(params["Bucket"], params["CopySource"]["Key"])
+        is_taken = params.get("IfNoneMatch") == "*" and etag(params["Bucket"], params["Key"]) is not None
+        if is_replaced or is_taken:
+            raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "on cue"}}, "CopyObject")
+
+    client.meta.events.register("provide-client-params.s3.CopyObject", check)
+
+
+@pytest.fixture
+def before_the_copy(monkeypatch, conditional_copies):
+    """What happens once, when a PUT has looked at its files and is about to copy them."""
+
+    def set_up(happens):
+        real = api_attachments.copy_file
+
+        def copy_file(*args):
+            monkeypatch.setattr(api_attachments, "copy_file", real)
+            happens()
+            real(*args)
+
+        monkeypatch.setattr(api_attachments, "copy_file", copy_file)
+
+    return set_up
+
+
+def test_a_put_does_not_replace_the_file_of_another_that_was_faster(api, upload, bucket, before_the_copy):  # R-A2
+    key = upload(PDF, "plan.pdf", "application/pdf")
+    body = JOB | {"attachments": [{"key": key}]}
+
+    def another():
+        upload(PNG, key=key)
+        assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+        upload(PDF, "plan.pdf", "application/pdf", key=key)
+
+    before_the_copy(another)
+    assert api.refused("PUT", f"/jobs/{ID}", body) == (400, "INVALID_ATTACHMENT", "attachments")
+    assert list(bucket("inputs/").values()) == [PNG], "what the accepted job was checked with"
+    assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+
+
+def test_two_puts_of_a_job_at_once_are_both_accepted(api, upload, bucket, before_the_copy):  # R-A2, R-J2
+    body = JOB | {"attachments": [{"key": upload()}]}
+    accepted = (202, {"jobId": ID, "status": "queued"})
+    before_the_copy(lambda: api("PUT", f"/jobs/{ID}", body))
+    assert api("PUT", f"/jobs/{ID}", body) == accepted
+    assert list(bucket("inputs/").values()) == [PNG]
+
+
+def test_a_copy_has_the_files_type_and_name_and_no_tags(api, aws, upload):  # R-A2
+    def without_tags(params, **_):  # to copy them takes permissions that the role does not have
+        assert params["TaggingDirective"] == "REPLACE"
+
+    clients.get_s3_client().meta.events.register("provide-client-params.s3.CopyObject", without_tags)
+    attachments = [{"key": upload(name="Grundriß.png")}]
+    assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": attachments})[0] == 202
+    (one,) = boto3.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix="inputs/")["Contents"]
+    copy = uploads.look_at(aws.bucket, one["Key"])
+    assert (copy.name, copy.media_type) == ("Grundriß.png", "image/png")
+
+
 @pytest.mark.parametrize(
     ("stored", "named", "field", "reason"),
     [
@@ -347,6 +420,7 @@ def test_a_file_of_a_posted_job_is_checked_and_goes_as_it_was_checked(aws, job_w
     assert file.content_block(model_id) == {"image": {"format": "png", "source": {"bytes": PNG}}}
 
 
+@pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("model_id", ["amazon.nova-lite-v1:0", "anthropic.claude-x"])
 @pytest.mark.parametrize(
     ("wrong", "reason"),
@@ -357,8 +431,8 @@ def test_a_file_of_a_posted_job_is_checked_and_goes_as_it_was_checked(aws, job_w
         ({"content": b"", "said": 9}, "empty"),
     ],
 )
-def test_a_posted_job_with_another_file_than_it_says_fails(aws, job_with, wrong, reason, model_id):  # R-A2
-    (file,) = files_of(job_with(kept=False, **wrong), aws.bucket)
+def test_a_job_with_another_file_than_it_says_fails(aws, job_with, wrong, reason, model_id, kept):  # R-A2
+    (file,) = files_of(job_with(kept=kept, **wrong), aws.bucket)
     with pytest.raises(JobError) as caught:
         file.content_block(model_id)
     assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", "attachments.0")

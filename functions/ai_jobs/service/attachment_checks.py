@@ -46,7 +46,7 @@ def check_content(beginning: bytes, attachment: Attachment, found_bytes: int, fi
     """Check that a file is what the job says about it.
 
     Args:
-        beginning: the first bytes of the file.
+        beginning: the first bytes of the file, or all of them.
         found_bytes: the size of the file.
 
     Raises:
