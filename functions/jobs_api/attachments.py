@@ -166,7 +166,8 @@ class JobFiles:
         return tuple(file.attachment for file in self._files)
 
     def _found(self, file: _NamedFile) -> _NamedFile:
-        stored = look_at(self._bucket, file.key) or look_at(self._bucket, file.upload_key)
+        copied = look_at(self._bucket, file.key, denied_is_missing=True)
+        stored = copied or look_at(self._bucket, file.upload_key)
         found = replace(file, stored=stored)
         attachment = found.attachment
         if not attachment.bytes:

@@ -265,6 +265,17 @@ def test_two_puts_of_a_job_at_once_are_both_accepted(api, upload, bucket, before
     assert list(bucket("inputs/").values()) == [PNG]
 
 
+def test_a_role_that_may_not_list_the_bucket_can_submit_files(api, upload, bucket):  # R-A2
+    def denied(params, **_):  # S3's answer to such a role, if there is no object
+        if params["Key"].startswith("inputs/") and not bucket("inputs/"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "on cue"}}, "GetObject")
+
+    key = upload()
+    clients.get_s3_client().meta.events.register("provide-client-params.s3.GetObject", denied)
+    assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": [{"key": key}]})[0] == 202
+    assert list(bucket("inputs/").values()) == [PNG]
+
+
 def test_a_copy_has_the_files_type_and_name_and_no_tags(api, aws, upload):  # R-A2
     def without_tags(params, **_):  # to copy them takes permissions that the role does not have
         assert params["TaggingDirective"] == "REPLACE"

@@ -88,8 +88,12 @@ class StoredFile:
         return replace(self, key=other.key, version=other.version) == other
 
 
-def look_at(bucket: str, key: str) -> StoredFile | None:
+def look_at(bucket: str, key: str, *, denied_is_missing: bool = False) -> StoredFile | None:
     """A file, of which only the beginning is read; None if there is none.
+
+    Args:
+        denied_is_missing: also None if S3 denies access, as it does for an object that is not there to a role that may
+            not list the bucket.
 
     Raises:
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
@@ -99,7 +103,7 @@ def look_at(bucket: str, key: str) -> StoredFile | None:
             answer = get_s3_client().get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
             beginning = answer["Body"].read()
         except CALL_ERRORS as error:
-            if code_of(error) in _MISSING:
+            if code_of(error) in _MISSING or (denied_is_missing and code_of(error) == "AccessDenied"):
                 return None
             if code_of(error) == "InvalidRange":  # S3's response for an object without content
                 return StoredFile(key, 0, "", "", "", b"")
@@ -136,7 +140,7 @@ def copy_file(bucket: str, file: StoredFile, key: str) -> None:
                 raise not_found("attachments") from None
             if code_of(error) != "PreconditionFailed":
                 raise
-            there = look_at(bucket, key)
+            there = look_at(bucket, key, denied_is_missing=True)
             if there is None or not there.is_copy_of(file):
                 reason = "An attachment was uploaded again while it was checked. Send the request again."
                 raise JobError("INVALID_ATTACHMENT", reason, "attachments") from None
