@@ -19,8 +19,10 @@ from ai_jobs.aws import clients, objects, uploads
 from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.attached_files import files_of
+from ai_jobs.service.attachment_checks import check_rules
 from ai_jobs.service.conversation import Conversation
 from ai_jobs.service.job_type import Prompt
+from ai_jobs.service.job_type_document import read_job_type
 from ai_jobs.service.job_types import JobTypes
 from jobs_api import attachments as api_attachments
 from processor.job_work import JobWork
@@ -545,6 +547,20 @@ def test_a_file_that_has_disappeared_costs_no_tokens(settings, aws, clock, job_t
     with pytest.raises(JobError, match="not, or no longer, in the bucket"):
         calls.call(job, job_type, ends_at, model_id, Conversation(prompt), None)
     assert spent == [0]
+
+
+def test_a_model_call_takes_five_documents_and_a_handler_makes_several(photos_document):  # R-A2
+    photos_document["attachments"] |= {"maxCount": 20}
+    prompts, handlers = (
+        read_job_type("photos", photos_document | changes).attachments for changes in ({}, {"handler": "acme:photos"})
+    )
+    pictures = [Attachment("a.png", "image/png", 9, "")] * 15
+    documents = [Attachment("a.pdf", "application/pdf", 9, "")] * 6
+    check_rules([*pictures, *documents[:5]], prompts, "photos")
+    with pytest.raises(JobError, match="has 6 documents. A model call takes at most 5.") as caught:
+        check_rules(documents, prompts, "photos")
+    assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", "attachments")
+    check_rules(documents, handlers, "photos")
 
 
 # Erasing

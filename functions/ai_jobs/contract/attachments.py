@@ -17,6 +17,12 @@ MAX_COUNT = LIMITS["attachment_count"].max
 MAX_BYTES = LIMITS["attachment_bytes"].max
 """What no job type can allow more of. (A type's own limits are usually lower.)"""
 
+MAX_DOCUMENTS = LIMITS["documents_per_model_call"].max
+"""How many documents one model call can have. Images count by themselves.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+"""
+
 MAX_NAME_CHARACTERS = LIMITS["attachment_name_characters"].max
 
 # Steps of a path, controls, what reverses the reading order (and so shows another extension), halves of characters.
@@ -40,6 +46,11 @@ class Attachment:
     media_type: str
     bytes: int
     key: str
+
+    @property
+    def is_document(self) -> bool:
+        """Does the file go to models as a document, rather than as an image?"""
+        return MEDIA_TYPES.get(self.media_type, {}).get("kind") == "document"
 
     def to_document(self) -> dict[str, Any]:
         """The file as messages describe it."""
