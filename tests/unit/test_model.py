@@ -352,6 +352,34 @@ def test_cache_points_follow_what_is_the_same_for_every_job(bedrock, type_docume
     assert request["messages"][0]["content"] == [{"text": "Greet politely: "}, point, {"text": "Ada."}]
 
 
+class _Photo:
+    estimated_tokens = 1
+
+    def content_block(self, model_id):
+        return {"image": model_id}
+
+
+@pytest.mark.parametrize(
+    ("cache", "content"),
+    [
+        ({}, [{"image": "amazon.nova-lite-v1:0"}, {"text": "Greet politely: Ada."}]),
+        (
+            {"promptCache": {"ttl": "5m"}},
+            [
+                {"text": "Greet politely: "},
+                {"cachePoint": {"type": "default", "ttl": "5m"}},
+                {"image": "amazon.nova-lite-v1:0"},
+                {"text": "Ada."},
+            ],
+        ),
+    ],
+)
+def test_files_come_before_the_text_and_after_the_cache_point(bedrock, type_document, cache, content):  # R-A2, R-A3
+    configured = job_type(type_document, prompt="Greet politely: {{ name }}.", **cache)
+    prompt = dataclasses.replace(configured.prepare({"name": "Ada"}), files=(_Photo(),))
+    assert sent(bedrock, configured, prompt)["messages"][0]["content"] == content
+
+
 @pytest.mark.parametrize("prompt", ["{{ name }} is here.", "{% if name %}Greet {{ name }}.{% endif %}"])
 def test_a_prompt_without_a_static_beginning_has_no_point(bedrock, type_document, prompt):
     configured = job_type(type_document, promptCache={"ttl": "5m"}, prompt=prompt)
