@@ -93,7 +93,8 @@ class Context(Protocol):
         by default.
 
         Args:
-            attachments: the names of those files of the job that go to the model with the prompt.
+            attachments: the names of those files of the job that go to the model with the prompt. At most 5 may be
+                documents.
             output_schema: the JSON Schema (draft-04) of a JSON object, if the answer must be one.
 
         Raises:

@@ -20,7 +20,9 @@ from ai_jobs.contract.attachments import (
     Attachment,
     check_name_and_type,
     check_no_key_twice,
+    check_no_name_twice,
     checked_list,
+    distinct_names,
     id_of_upload,
 )
 from ai_jobs.contract.errors import ErrorClass, JobError, shown
@@ -134,6 +136,7 @@ class JobFiles:
                 _named_file(one, f"attachments.{place}", message) for place, one in enumerate(checked_list(named))
             ]
             check_no_key_twice([file.upload_key for file in self._files])
+            check_no_name_twice([file.name for file in self._files])
 
     @property
     def keys(self) -> list[str]:
@@ -150,7 +153,7 @@ class JobFiles:
         with _reported_to_the_caller():
             if job_type:
                 check_count(len(self._files), job_type.attachments, job_type.name)
-            self._files = _at_once(self._found, self._files)
+            self._files = _with_distinct_names(_at_once(self._found, self._files))
             attachments = tuple(file.attachment for file in self._files)
             if job_type:
                 check_rules(attachments, job_type.attachments, job_type.name)
@@ -163,7 +166,8 @@ class JobFiles:
         return tuple(file.attachment for file in self._files)
 
     def _found(self, file: _NamedFile) -> _NamedFile:
-        stored = look_at(self._bucket, file.key) or look_at(self._bucket, file.upload_key)
+        copied = look_at(self._bucket, file.key, denied_is_missing=True)
+        stored = copied or look_at(self._bucket, file.upload_key)
         found = replace(file, stored=stored)
         attachment = found.attachment
         if not attachment.bytes:
@@ -175,6 +179,14 @@ class JobFiles:
     def _copy(self, file: _NamedFile) -> None:
         if file.stored and file.stored.key != file.key:
             copy_file(self._bucket, file.stored, file.key)
+
+
+def _with_distinct_names(files: list[_NamedFile]) -> list[_NamedFile]:
+    """The files; those that the request does not name have their names as uploads, numbered if they occur again."""
+    given = [file.name for file in files if file.name is not None]
+    unnamed = [file for file in files if file.name is None]
+    names = iter(distinct_names([file.attachment.name for file in unnamed], given))
+    return [replace(file, name=next(names)) if file.name is None else file for file in files]
 
 
 def _named_file(document: Any, place: str, message: AIJobMessage) -> _NamedFile:

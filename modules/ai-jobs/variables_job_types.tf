@@ -18,7 +18,7 @@ variable "job_types" {
 
     With output_schema (like input_schema), the result is JSON that matches it: output.mode is native or tool (null means what the model
     has), and output.repairs is how often the model may correct an answer that does not match. attachments lets a job have files of
-    these media types; max_bytes is for each file. fallback_model_ids are tried in order when a model throttles or is unavailable.
+    these media types; max_bytes is for each file, and by default as much as Converse takes of an image. fallback_model_ids are tried in order when a model throttles or is unavailable.
 
     Whatever is null is left to the model: temperature and top_p (some models reject them), effort, service_tier, prompt_cache (ttl is 5m
     or 1h). additional_model_request_fields is a JSON object (as a JSON string) of fields that only this model knows. request_metadata
@@ -55,7 +55,7 @@ variable "job_types" {
     attachments = optional(object({
       media_types = list(string)
       max_count   = optional(number, 5)
-      max_bytes   = optional(number, 5000000)
+      max_bytes   = optional(number, 3750000)
     }))
   }))
   default  = {}
@@ -175,6 +175,12 @@ variable "job_types" {
   validation {
     condition     = alltrue([for type in values(var.job_types) : type.attachments == null ? true : length(type.attachments.media_types) > 0])
     error_message = "attachments.media_types is empty in ${join(", ", [for key, type in var.job_types : key if type.attachments == null ? false : length(type.attachments.media_types) == 0])}, so no file would be accepted. Name at least one of ${join(", ", keys(local.contract.media_types))}, or omit attachments."
+  }
+
+  # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html; a handler can spread them over several calls.
+  validation {
+    condition     = alltrue([for type in values(var.job_types) : type.attachments == null || type.handler != null ? true : type.attachments.max_count <= local.contract.limits.documents_per_model_call.max || anytrue([for media_type in type.attachments.media_types : try(local.contract.media_types[media_type].kind, "image") == "image"])])
+    error_message = join("\n", [for key, type in var.job_types : "job_types.${key}.attachments allows ${type.attachments.max_count} files, which are all documents. A model call takes at most ${local.contract.limits.documents_per_model_call.max} of them. Lower max_count, or use a handler, which can make several calls." if type.attachments == null || type.handler != null ? false : type.attachments.max_count > local.contract.limits.documents_per_model_call.max && alltrue([for media_type in type.attachments.media_types : try(local.contract.media_types[media_type].kind, "image") != "image"])])
   }
 
   validation {

@@ -96,6 +96,10 @@ REASONS = [
         "attachments.media_types is empty in no-media, so no file would be accepted. Name at least one of "
         f"{MEDIA_TYPES}, or omit attachments."
     ),
+    (
+        "job_types.documents.attachments allows 6 files, which are all documents. A model call takes at most 5 of "
+        "them. Lower max_count, or use a handler, which can make several calls."
+    ),
     ("stop_sequences has an empty text in stop, and Bedrock rejects it. Omit it."),
     (
         "additional_model_request_fields is not a JSON object in fields. Use a JSON object as a JSON string, "

@@ -458,7 +458,7 @@ def test_the_parts_of_a_setting_have_defaults(of_every_kind: Plan) -> None:  # R
         "inputSchema": {},
         "outputSchema": {},
         "output": {"repairs": 1},
-        "attachments": {"mediaTypes": ["text/plain"], "maxCount": 5, "maxBytes": 5_000_000},
+        "attachments": {"mediaTypes": ["text/plain"], "maxCount": 5, "maxBytes": 3_750_000},
     }
 
 

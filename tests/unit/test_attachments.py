@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ai_jobs import AIJobMessage, JobError
-from ai_jobs.contract.attachments import Attachment, check_name_and_type, media_type_of
+from ai_jobs.contract.attachments import Attachment, check_name_and_type, distinct_names, media_type_of
 from ai_jobs.contract.limits import MEDIA_TYPES
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.file_content import problem_of
@@ -147,6 +147,18 @@ def test_the_list_of_files_has_its_rules(attachments, field):  # R-A2
     assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", field)
 
 
+def test_names_that_occur_again_are_numbered():  # R-A2
+    assert distinct_names(["a.png", "b.png", "a.png", "a-2.png", "a.png"], ["b.png"]) == [
+        "a.png",
+        "b-2.png",
+        "a-2.png",
+        "a-2-2.png",
+        "a-3.png",
+    ]
+    longest = "x" * 96 + ".png"
+    assert distinct_names([longest, longest]) == [longest, "x" * 94 + "-2.png"]
+
+
 ODD = (None, True, 0, -1, 10**400, 1.5, [], [[]], {}, {"a": None}, "", " ", "\x00", "\ud800", "\uffff", "x" * 2000)
 
 
@@ -223,6 +235,11 @@ def test_a_file_of_each_type_is_what_it_says(media_type):  # R-A2
 )
 def test_a_file_that_is_something_else_is_found_out(content, media_type, found):  # R-A2
     assert found in (problem_of(content, media_type, is_whole=True) or "nothing")
+
+
+def test_a_word_document_may_contain_an_excel_document():  # R-A2
+    beginning = office("[Content_Types].xml", *(f"word/media/{number}" for number in range(100)))
+    assert problem_of(beginning + office("xl/workbook.xml"), DOCX, is_whole=True) is None
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)

@@ -151,6 +151,18 @@ def test_a_job_gets_the_files_that_are_attached(cli, file, queued, picture, aws)
     assert first[0]["key"].startswith("inputs/user=user-1/job=my-job/")
 
 
+def test_files_of_one_name_are_numbered(cli, file, queued, picture, tmp_path):  # R-A2
+    tmp_path.joinpath("other").mkdir()
+    files = ["--attach", picture(), "--attach", picture("other/photo 1.png", PNG + b"x")]
+    result = cli("submit", *files, file(JOB))
+    assert result.exit_code == 0, result.output
+    (body,) = queued()
+    assert [(one["name"], one["bytes"]) for one in body["attachments"]] == [
+        ("photo 1.png", 108),
+        ("photo 1-2.png", 109),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

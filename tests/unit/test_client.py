@@ -568,6 +568,13 @@ def test_a_file_is_uploaded_without_the_callers_credentials_and_named_by_a_job(
     assert api.bodies[job.job_id]["attachments"] == [named]
 
 
+def test_files_of_one_name_are_numbered(api: FakeJobsApi, make: Any, photo: Path) -> None:  # R-A2
+    with make(api.url) as client:
+        job = client.submit("echo", TEXT, attachments=[client.upload(photo), client.upload(photo)])
+    names = [one["name"] for one in api.bodies[job.job_id]["attachments"]]
+    assert names == ["Grundriß 1.png", "Grundriß 1-2.png"]
+
+
 def test_a_job_without_files_says_nothing_about_files(api: FakeJobsApi, make: Any) -> None:  # R-A2
     with make(api.url) as client:
         job = client.submit("echo", TEXT, attachments=[])

@@ -185,6 +185,29 @@ def test_a_file_that_the_job_does_not_have(use):  # R-A5
     assert error.message == 'The job has no attachment "c.png". The names of its attachments are: "a.png", "b.png".'
 
 
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ("a.pdf", 'attachments is "a.pdf". It must be a list of names'),
+        ([1], "must be a list of names"),
+        (["a.pdf", "a.pdf"], 'has "a.pdf" twice. Name each file once.'),
+        ([f"{letter}.pdf" for letter in "abcdef"], "at most 5 documents. Make several calls."),
+    ],
+)
+def test_files_that_no_call_can_have_are_the_handlers_mistake(names, reason):  # R-A5
+    files = {f"{letter}.pdf": b"%PDF" for letter in "abcdef"}
+    error = failure(lambda job, context: context.converse("p", attachments=names), {}, attachments=files)
+    assert error.code == "HANDLER_FAILED"
+    assert reason in str(error.__cause__)
+
+
+def test_a_call_takes_more_pictures_than_documents():  # R-A5
+    files = {f"{letter}.png": b"png" for letter in "abcdef"} | {f"{letter}.pdf": b"%PDF" for letter in "abcde"}
+    model = ScriptedModel(["Fine."])
+    handler = lambda job, context: context.converse("p", attachments=tuple(files)).text  # noqa: E731
+    assert run_handler(handler, {}, model=model, attachments=files).text == "Fine."
+
+
 # What a handler returns
 
 

@@ -456,6 +456,17 @@ def test_the_fields_that_a_schema_does_not_name_are_a_mapping(type_document):
     assert catalog(t=document).get("t").prepare({"other_fields": 1, "x": 2}).user == "1"
 
 
+def test_attachments_are_the_inputs_own_where_jobs_have_no_files(type_document, photos_document):  # R-A2
+    open_to_all = {"inputSchema": {"type": "object"}, "systemPrompt": None, "prompt": "{{ attachments | tojson }}"}
+    without, with_files = type_document | open_to_all, photos_document | open_to_all
+    for document, job_input, shown in (
+        (without, {"attachments": ["mine"]}, '["mine"]'),
+        (without, {}, "[]"),
+        (with_files, {"attachments": ["mine"]}, "[]"),
+    ):
+        assert catalog(t=document).get("t").prepare(job_input).user == shown
+
+
 def test_one_of_several_fields_is_asked_for_by_their_names():
     kind = catalog(**{"social-media": builtin_document("social-media")}).get("social-media")
     error = failure(kind.prepare, {"platform": "x"})

@@ -128,6 +128,47 @@ def test_each_failure_has_its_class(bedrock, type_document, error, code, error_c
     assert (caught.value.code, caught.value.error_class) == (code, error_class)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The model returned the following errors: Could not process image",
+        "Could not process PDF",
+        "messages.0.content.2.image.source.bytes: image exceeds 5 MB maximum: 7167852 bytes > 5242880 bytes",
+        "messages.0.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size",
+        "Image does not match the provided media type image/png",
+        "The image was specified using the image/jpeg media type, but the image appears to be a image/png image",
+        "The document file size exceeds the maximum of 4.5 MB",
+        "The PDF specified was not valid.",
+        "messages.0.content.0.pdf.source.base64.data: The PDF specified is password protected.",
+        "messages.0.content.1.document.source.base64.data: A maximum of 100 PDF pages may be provided.",
+        "messages.0.content.1.source.bytes: The document source bytes could not be parsed as the specified format.",
+    ],
+)
+def test_a_file_that_the_model_can_not_use_is_the_users_mistake(bedrock, type_document, message):  # R-A2
+    bedrock.converse.side_effect = refused("ValidationException", 400, message)
+    with pytest.raises(JobError) as caught:
+        asked(job_type(type_document))
+    assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", "attachments")
+    assert message.rstrip(".") in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model doesn't support the image content block that you provided.",
+        "The model does not support document input.",
+        "outputConfig.textFormat: the JSON schema is invalid. Its document must be an object.",
+        "The provided S3 URI of the image is in another region.",
+        "max_tokens exceeds the maximum of the model",
+    ],
+)
+def test_what_a_model_does_not_support_stays_the_operators(bedrock, type_document, message):  # R-A2
+    bedrock.converse.side_effect = refused("ValidationException", 400, message)
+    with pytest.raises(JobError) as caught:
+        asked(job_type(type_document))
+    assert caught.value.code == "MODEL_REQUEST_REJECTED"
+
+
 def test_a_call_that_can_not_be_sent_is_the_job_types_fault(type_document):  # with the real client
     malformed = job_type(type_document)
     malformed = dataclasses.replace(malformed, settings=dataclasses.replace(malformed.settings, max_tokens="many"))
@@ -309,6 +350,34 @@ def test_cache_points_follow_what_is_the_same_for_every_job(bedrock, type_docume
     point = {"cachePoint": {"type": "default", "ttl": "1h"}}
     assert request["system"] == [{"text": "You greet people in English."}, point]
     assert request["messages"][0]["content"] == [{"text": "Greet politely: "}, point, {"text": "Ada."}]
+
+
+class _Photo:
+    estimated_tokens = 1
+
+    def content_block(self, model_id):
+        return {"image": model_id}
+
+
+@pytest.mark.parametrize(
+    ("cache", "content"),
+    [
+        ({}, [{"image": "amazon.nova-lite-v1:0"}, {"text": "Greet politely: Ada."}]),
+        (
+            {"promptCache": {"ttl": "5m"}},
+            [
+                {"text": "Greet politely: "},
+                {"cachePoint": {"type": "default", "ttl": "5m"}},
+                {"image": "amazon.nova-lite-v1:0"},
+                {"text": "Ada."},
+            ],
+        ),
+    ],
+)
+def test_files_come_before_the_text_and_after_the_cache_point(bedrock, type_document, cache, content):  # R-A2, R-A3
+    configured = job_type(type_document, prompt="Greet politely: {{ name }}.", **cache)
+    prompt = dataclasses.replace(configured.prepare({"name": "Ada"}), files=(_Photo(),))
+    assert sent(bedrock, configured, prompt)["messages"][0]["content"] == content
 
 
 @pytest.mark.parametrize("prompt", ["{{ name }} is here.", "{% if name %}Greet {{ name }}.{% endif %}"])

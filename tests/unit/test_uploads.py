@@ -19,9 +19,12 @@ from ai_jobs.aws import clients, objects, uploads
 from ai_jobs.contract.attachments import Attachment
 from ai_jobs.contract.request import ReceivedJob
 from ai_jobs.service.attached_files import files_of
+from ai_jobs.service.attachment_checks import check_rules
 from ai_jobs.service.conversation import Conversation
 from ai_jobs.service.job_type import Prompt
+from ai_jobs.service.job_type_document import read_job_type
 from ai_jobs.service.job_types import JobTypes
+from jobs_api import attachments as api_attachments
 from processor.job_work import JobWork
 from processor.model_calls import ModelCalls
 
@@ -204,6 +207,89 @@ def test_an_upload_that_changes_while_it_is_checked_is_refused(api, upload, buck
     assert bucket("inputs/") == {}
 
 
+@pytest.fixture
+def conditional_copies():
+    """S3's conditions on a copy, which moto does not know."""
+    client = clients.get_s3_client()
+
+    def etag(bucket, key):
+        try:
+            return client.head_object(Bucket=bucket, Key=key)["ETag"]
+        except ClientError:
+            return None
+
+    def check(params, **_):
+        is_replaced = params.get("CopySourceIfMatch") != etag(params["Bucket"], params["CopySource"]["Key"])
+        is_taken = params.get("IfNoneMatch") == "*" and etag(params["Bucket"], params["Key"]) is not None
+        if is_replaced or is_taken:
+            raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "on cue"}}, "CopyObject")
+
+    client.meta.events.register("provide-client-params.s3.CopyObject", check)
+
+
+@pytest.fixture
+def before_the_copy(monkeypatch, conditional_copies):
+    """What happens once, when a PUT has looked at its files and is about to copy them."""
+
+    def set_up(happens):
+        real = api_attachments.copy_file
+
+        def copy_file(*args):
+            monkeypatch.setattr(api_attachments, "copy_file", real)
+            happens()
+            real(*args)
+
+        monkeypatch.setattr(api_attachments, "copy_file", copy_file)
+
+    return set_up
+
+
+def test_a_put_does_not_replace_the_file_of_another_that_was_faster(api, upload, bucket, before_the_copy):  # R-A2
+    key = upload(PDF, "plan.pdf", "application/pdf")
+    body = JOB | {"attachments": [{"key": key}]}
+
+    def another():
+        upload(PNG, key=key)
+        assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+        upload(PDF, "plan.pdf", "application/pdf", key=key)
+
+    before_the_copy(another)
+    assert api.refused("PUT", f"/jobs/{ID}", body) == (400, "INVALID_ATTACHMENT", "attachments")
+    assert list(bucket("inputs/").values()) == [PNG], "what the accepted job was checked with"
+    assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+
+
+def test_two_puts_of_a_job_at_once_are_both_accepted(api, upload, bucket, before_the_copy):  # R-A2, R-J2
+    body = JOB | {"attachments": [{"key": upload()}]}
+    accepted = (202, {"jobId": ID, "status": "queued"})
+    before_the_copy(lambda: api("PUT", f"/jobs/{ID}", body))
+    assert api("PUT", f"/jobs/{ID}", body) == accepted
+    assert list(bucket("inputs/").values()) == [PNG]
+
+
+def test_a_role_that_may_not_list_the_bucket_can_submit_files(api, upload, bucket):  # R-A2
+    def denied(params, **_):  # S3's answer to such a role, if there is no object
+        if params["Key"].startswith("inputs/") and not bucket("inputs/"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "on cue"}}, "GetObject")
+
+    key = upload()
+    clients.get_s3_client().meta.events.register("provide-client-params.s3.GetObject", denied)
+    assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": [{"key": key}]})[0] == 202
+    assert list(bucket("inputs/").values()) == [PNG]
+
+
+def test_a_copy_has_the_files_type_and_name_and_no_tags(api, aws, upload):  # R-A2
+    def without_tags(params, **_):  # to copy them takes permissions that the role does not have
+        assert params["TaggingDirective"] == "REPLACE"
+
+    clients.get_s3_client().meta.events.register("provide-client-params.s3.CopyObject", without_tags)
+    attachments = [{"key": upload(name="Grundriß.png")}]
+    assert api("PUT", f"/jobs/{ID}", JOB | {"attachments": attachments})[0] == 202
+    (one,) = boto3.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix="inputs/")["Contents"]
+    copy = uploads.look_at(aws.bucket, one["Key"])
+    assert (copy.name, copy.media_type) == ("Grundriß.png", "image/png")
+
+
 @pytest.mark.parametrize(
     ("stored", "named", "field", "reason"),
     [
@@ -255,6 +341,25 @@ def test_odd_values_are_the_callers_mistake(api, upload, value):
     for name in ("name", "mediaType", "jobType", "userId"):
         body = {"userId": "user-1", "name": "photo.png", "mediaType": "image/png"} | {name: value}
         assert api("POST", "/uploads", body)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("second", "names"),
+    [({}, ["photo.png", "photo-2.png"]), ({"name": "photo.png"}, ["photo-2.png", "photo.png"])],
+)
+def test_uploads_of_one_name_are_numbered(api, aws, upload, messages_in, second, names):  # R-A2
+    body = JOB | {"attachments": [{"key": upload()}, {"key": upload()} | second]}
+    for _ in range(2):
+        assert api("PUT", f"/jobs/{ID}", body)[0] == 202
+    for message in messages_in(aws.request_queue):
+        assert [one["name"] for one in json.loads(message.body)["attachments"]] == names
+
+
+def test_two_files_that_a_request_gives_one_name_are_refused_before_any_is_stored(api, upload, bucket):  # R-A2
+    attachments = [{"key": upload(), "name": "photo.png"}, {"key": upload(), "name": "photo.png"}]
+    refused = api.refused("PUT", f"/jobs/{ID}", JOB | {"attachments": attachments})
+    assert refused == (400, "INVALID_ATTACHMENT", "attachments.1.name")
+    assert bucket("inputs/") == {}
 
 
 def test_a_type_without_files_takes_none(api, upload):  # R-A2
@@ -328,6 +433,7 @@ def test_a_file_of_a_posted_job_is_checked_and_goes_as_it_was_checked(aws, job_w
     assert file.content_block(model_id) == {"image": {"format": "png", "source": {"bytes": PNG}}}
 
 
+@pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("model_id", ["amazon.nova-lite-v1:0", "anthropic.claude-x"])
 @pytest.mark.parametrize(
     ("wrong", "reason"),
@@ -338,8 +444,8 @@ def test_a_file_of_a_posted_job_is_checked_and_goes_as_it_was_checked(aws, job_w
         ({"content": b"", "said": 9}, "empty"),
     ],
 )
-def test_a_posted_job_with_another_file_than_it_says_fails(aws, job_with, wrong, reason, model_id):  # R-A2
-    (file,) = files_of(job_with(kept=False, **wrong), aws.bucket)
+def test_a_job_with_another_file_than_it_says_fails(aws, job_with, wrong, reason, model_id, kept):  # R-A2
+    (file,) = files_of(job_with(kept=kept, **wrong), aws.bucket)
     with pytest.raises(JobError) as caught:
         file.content_block(model_id)
     assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", "attachments.0")
@@ -441,6 +547,20 @@ def test_a_file_that_has_disappeared_costs_no_tokens(settings, aws, clock, job_t
     with pytest.raises(JobError, match="not, or no longer, in the bucket"):
         calls.call(job, job_type, ends_at, model_id, Conversation(prompt), None)
     assert spent == [0]
+
+
+def test_a_model_call_takes_five_documents_and_a_handler_makes_several(photos_document):  # R-A2
+    photos_document["attachments"] |= {"maxCount": 20}
+    prompts, handlers = (
+        read_job_type("photos", photos_document | changes).attachments for changes in ({}, {"handler": "acme:photos"})
+    )
+    pictures = [Attachment("a.png", "image/png", 9, "")] * 15
+    documents = [Attachment("a.pdf", "application/pdf", 9, "")] * 6
+    check_rules([*pictures, *documents[:5]], prompts, "photos")
+    with pytest.raises(JobError, match="has 6 documents. A model call takes at most 5.") as caught:
+        check_rules(documents, prompts, "photos")
+    assert (caught.value.code, caught.value.field) == ("INVALID_ATTACHMENT", "attachments")
+    check_rules(documents, handlers, "photos")
 
 
 # Erasing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,17 @@ _MODEL_CODES = {
 }
 
 _TOO_LONG = ("too long", "too many tokens", "context length", "context window", "maximum number of tokens")
+
+# What models say about a file that they can't use. AWS documents no messages: most of these are from public reports of
+# users of Claude. What a model does not support is not among them: that is for an operator to fix.
+_UNUSABLE_FILE = re.compile(
+    r"could not process (?:the )?(?:image|pdf|document)"
+    r"|\b(?:images?|documents?|pdfs?)\b[\w ]{0,40}\bexceeds?\b"
+    r"|image\b[\w ,]{0,80}\b(?:does not match|appears to be|corrupted|invalid|aspect ratio)"
+    r"|pdf specified (?:is|was) |pdf is (?:password|encrypted)|maximum of \d+ pdf pages"
+    r"|source bytes could not be parsed",
+    re.IGNORECASE,
+)
 
 _REFUSALS = {
     "AccessDeniedException",
@@ -88,6 +100,9 @@ def _model_error(
     aws_message = error.response.get("Error", {}).get("Message", "")
     if aws_code == "ValidationException" and any(hint in aws_message.lower() for hint in _TOO_LONG):
         return JobError("INPUT_TOO_LONG", f"The rendered prompt is too long for model {model_id}.", "input")
+    if aws_code == "ValidationException" and _UNUSABLE_FILE.search(aws_message):
+        reason = f"Model {model_id} can't use a file of the job: {aws_message.rstrip('.')}."
+        return JobError("INVALID_ATTACHMENT", f"{reason} Replace the file, or omit it.", "attachments")
     code = _MODEL_CODES.get(aws_code) or _code_for_status(status)
     answer = f"Model {model_id} answered {aws_code} (HTTP {status})"
     setting = named_setting(aws_message) if code == "MODEL_REQUEST_REJECTED" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
@@ -83,9 +83,17 @@ class StoredFile:
     version: str
     beginning: bytes
 
+    def is_copy_of(self, other: StoredFile) -> bool:
+        """Is it the same file, as far as one can see? (An encrypted copy has an ETag of its own.)"""
+        return replace(self, key=other.key, version=other.version) == other
 
-def look_at(bucket: str, key: str) -> StoredFile | None:
+
+def look_at(bucket: str, key: str, *, denied_is_missing: bool = False) -> StoredFile | None:
     """A file, of which only the beginning is read; None if there is none.
+
+    Args:
+        denied_is_missing: also None if S3 denies access, as it does for an object that is not there to a role that may
+            not list the bucket.
 
     Raises:
         JobError: `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
@@ -95,7 +103,7 @@ def look_at(bucket: str, key: str) -> StoredFile | None:
             answer = get_s3_client().get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
             beginning = answer["Body"].read()
         except CALL_ERRORS as error:
-            if code_of(error) in _MISSING:
+            if code_of(error) in _MISSING or (denied_is_missing and code_of(error) == "AccessDenied"):
                 return None
             if code_of(error) == "InvalidRange":  # S3's response for an object without content
                 return StoredFile(key, 0, "", "", "", b"")
@@ -111,11 +119,11 @@ def look_at(bucket: str, key: str) -> StoredFile | None:
 
 
 def copy_file(bucket: str, file: StoredFile, key: str) -> None:
-    """Copy a file as it was looked at, with its type and name.
+    """Copy a file as it was looked at, with its type and name. A file that is there already stays, if it is the same.
 
     Raises:
-        JobError: `ATTACHMENT_NOT_FOUND` if it is gone, `INVALID_ATTACHMENT` if another one has taken its place;
-            `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
+        JobError: `ATTACHMENT_NOT_FOUND` if it is gone, `INVALID_ATTACHMENT` if another one has taken its place, or is
+            where it should go; `DEPENDENCY_UNAVAILABLE` or `DEPENDENCY_REFUSED`.
     """
     with reported_as_job_error("S3"):
         try:
@@ -124,15 +132,18 @@ def copy_file(bucket: str, file: StoredFile, key: str) -> None:
                 Key=key,
                 CopySource={"Bucket": bucket, "Key": file.key},
                 CopySourceIfMatch=file.version,
+                IfNoneMatch="*",  # what another request has copied there since we looked, may belong to a job by now
                 TaggingDirective="REPLACE",  # with none; to copy them takes permissions that nothing else needs
             )
         except CALL_ERRORS as error:
             if code_of(error) in _MISSING:
                 raise not_found("attachments") from None
-            if code_of(error) == "PreconditionFailed":
+            if code_of(error) != "PreconditionFailed":
+                raise
+            there = look_at(bucket, key, denied_is_missing=True)
+            if there is None or not there.is_copy_of(file):
                 reason = "An attachment was uploaded again while it was checked. Send the request again."
                 raise JobError("INVALID_ATTACHMENT", reason, "attachments") from None
-            raise
 
 
 def put_file(bucket: str, key: str, content: bytes, name: str, media_type: str) -> None:

@@ -11,7 +11,7 @@ from ai_jobs.aws.uploads import put_file
 from ai_jobs.cli.exits import Problem
 from ai_jobs.client.exceptions import InvalidArgumentError
 from ai_jobs.client.files import LocalFile, read_local_file
-from ai_jobs.contract.attachments import Attachment, check_name_and_type
+from ai_jobs.contract.attachments import Attachment, check_name_and_type, distinct_names
 from ai_jobs.contract.errors import AWSError, JobError
 from ai_jobs.contract.locations import job_input_prefix
 from ai_jobs.contract.request import AIJobMessage
@@ -19,8 +19,13 @@ from ai_jobs.service.attachment_checks import check_content
 
 
 def read_files(paths: Iterable[str]) -> list[LocalFile]:
-    """Read the files, and check all that can be checked without the job's type. Raises Problem at the first bad one."""
-    return [_checked(path) for path in dict.fromkeys(paths)]
+    """Read the files, and check all that can be checked without the job's type. Raises Problem at the first bad one.
+
+    Files from different folders may have the same name; in a job, these are numbered.
+    """
+    files = [_checked(path) for path in dict.fromkeys(paths)]
+    names = distinct_names(file.name for file in files)
+    return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
 
 
 def with_files(message: AIJobMessage, files: Sequence[LocalFile], bucket: str) -> AIJobMessage:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_jobs.client.exceptions import InvalidArgumentError
 from ai_jobs.client.urls import is_http_url
-from ai_jobs.contract.attachments import MAX_BYTES, Attachment, media_type_of
+from ai_jobs.contract.attachments import MAX_BYTES, Attachment, distinct_names, media_type_of
 from ai_jobs.contract.limits import MEDIA_TYPES
 
 
@@ -84,12 +84,18 @@ def form_of(document: Mapping[str, Any]) -> Form:
 
 
 def attachments_of(attachments: Iterable[Attachment]) -> list[dict[str, str]] | None:
-    """The field `attachments` of `PUT /jobs/{jobId}`; None if there are no files."""
+    """The field `attachments` of `PUT /jobs/{jobId}`; None if there are no files.
+
+    Files from different folders may have the same name; in a job, these are numbered.
+    """
     found = list(attachments)
     for one in found:
         if not isinstance(one, Attachment):
             raise InvalidArgumentError(f"{one!r:.140} is not an attachment: pass what `upload` returns")
-    return [{"key": one.key, "name": one.name, "mediaType": one.media_type} for one in found] or None
+    names = distinct_names(one.name for one in found)
+    return [
+        {"key": one.key, "name": name, "mediaType": one.media_type} for one, name in zip(found, names, strict=True)
+    ] or None
 
 
 def _check_size(name: str, size: int, most: int) -> None:

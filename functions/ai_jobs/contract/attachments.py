@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,12 @@ from ai_jobs.contract.rules import is_whole_number
 MAX_COUNT = LIMITS["attachment_count"].max
 MAX_BYTES = LIMITS["attachment_bytes"].max
 """What no job type can allow more of. (A type's own limits are usually lower.)"""
+
+MAX_DOCUMENTS = LIMITS["documents_per_model_call"].max
+"""How many documents one model call can have. Images count by themselves.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+"""
 
 MAX_NAME_CHARACTERS = LIMITS["attachment_name_characters"].max
 
@@ -38,6 +46,11 @@ class Attachment:
     media_type: str
     bytes: int
     key: str
+
+    @property
+    def is_document(self) -> bool:
+        """Does the file go to models as a document, rather than as an image?"""
+        return MEDIA_TYPES.get(self.media_type, {}).get("kind") == "document"
 
     def to_document(self) -> dict[str, Any]:
         """The file as messages describe it."""
@@ -82,7 +95,7 @@ def checked_attachments(value: object, user_id: str, job_id: str) -> tuple[Attac
     documents = checked_list(value)
     found = tuple(_attachment(one, f"attachments.{place}.", user_id, job_id) for place, one in enumerate(documents))
     check_no_key_twice([one.key for one in found])
-    _check_no_name_twice([one.name for one in found])
+    check_no_name_twice([one.name for one in found])
     return found
 
 
@@ -102,11 +115,38 @@ def check_no_key_twice(keys: list[str]) -> None:
             raise _invalid(f"attachments.{place}.key", f"is {shown(key)}, as before. Name each file once.")
 
 
-def _check_no_name_twice(names: list[str]) -> None:
-    # Prompts and handlers refer to a file by its name.
+def check_no_name_twice(names: Sequence[str | None]) -> None:
+    """Raise JobError `INVALID_ATTACHMENT` when two files have the same name: prompts and handlers know them by it.
+
+    Args:
+        names: in the order of the files; None for one that gets its name later.
+    """
     for place, name in enumerate(names):
-        if name in names[:place]:
+        if name is not None and name in names[:place]:
             raise _invalid(f"attachments.{place}.name", f"is {shown(name)}, as before. Give each file its own name.")
+
+
+def distinct_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names, of which those that occur again are numbered: `image.jpg`, `image-2.jpg`.
+
+    Phones give every picture from their camera the same name.
+
+    Args:
+        taken: names that other files of the job have.
+    """
+    used, found = set(taken), []
+    for name in names:
+        found.append(next(one for one in _numbered(name) if one not in used))
+        used.add(found[-1])
+    return found
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    stem, dot, extension = name.rpartition(".")
+    for number in itertools.count(2):
+        ending = f"-{number}{dot}{extension}"
+        yield stem[: MAX_NAME_CHARACTERS - len(ending)] + ending
 
 
 def id_of_upload(key: object, user_id: str, field: str) -> str:

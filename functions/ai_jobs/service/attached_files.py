@@ -43,7 +43,7 @@ class JobFile:
         self._bucket = bucket
         self._number = number
         self._field = f"attachments.{number}"
-        self._is_there = False
+        self._is_checked = False
         self._content: bytes | None = None
 
     @property
@@ -72,9 +72,7 @@ class JobFile:
         if self._content is None:
             key, size = self.attachment.key, self.attachment.bytes
             content = uploads.read_file(self._bucket, key, size + 1, self._field)
-            # What is at the job's own place was checked before it was copied there.
-            if is_upload(key):
-                check_content(content, self.attachment, len(content), self._field)
+            check_content(content, self.attachment, len(content), self._field)
             self._content = content
         return self._content
 
@@ -82,14 +80,18 @@ class JobFile:
         # An upload could be replaced between our look at it and the model's.
         if not reads_from_s3(model_id) or is_upload(self.attachment.key):
             return {"bytes": self.content()}
-        self._check_is_there()
+        self._check_in_place()
         return {"s3Location": uploads.s3_location(self._bucket, self.attachment.key)}
 
-    def _check_is_there(self) -> None:
+    def _check_in_place(self) -> None:
         """Otherwise the model would say that the request is wrong, which is an operator's error."""
-        if not self._is_there and uploads.look_at(self._bucket, self.attachment.key) is None:
+        if self._is_checked:
+            return
+        stored = uploads.look_at(self._bucket, self.attachment.key)
+        if stored is None:
             raise uploads.not_found(self._field)
-        self._is_there = True
+        check_content(stored.beginning, self.attachment, stored.size, self._field)
+        self._is_checked = True
 
     @property
     def _kind(self) -> str:

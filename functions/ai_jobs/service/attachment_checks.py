@@ -20,6 +20,10 @@ def check_rules(attachments: Sequence[Attachment], rules: AttachmentRules | None
     for place, attachment in enumerate(attachments):
         if rules:
             check_type_and_size(attachment.media_type, attachment.bytes, rules, job_type, f"attachments.{place}")
+    documents = sum(attachment.is_document for attachment in attachments)
+    if rules and documents > rules.max_documents:
+        reason = f"attachments has {documents} documents. A model call takes at most {rules.max_documents}."
+        raise JobError("INVALID_ATTACHMENT", f"{reason} Omit the others, or merge them.", "attachments")
 
 
 def check_count(count: int, rules: AttachmentRules | None, job_type: str) -> None:
@@ -46,7 +50,7 @@ def check_content(beginning: bytes, attachment: Attachment, found_bytes: int, fi
     """Check that a file is what the job says about it.
 
     Args:
-        beginning: the first bytes of the file.
+        beginning: the first bytes of the file, or all of them.
         found_bytes: the size of the file.
 
     Raises:

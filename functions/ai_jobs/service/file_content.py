@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from ai_jobs.aws.uploads import BEGINNING_BYTES
 from ai_jobs.contract.limits import MEDIA_TYPES
 
 _OFFICE = {
@@ -65,8 +66,11 @@ def _type_of(beginning: bytes) -> str | None:
 
 
 def _may_be(beginning: bytes, media_type: str) -> bool:
-    """Are the first files in this zip archive those of an Office document, and of no other kind of document?"""
-    found = _ZIPPED_NAME.finditer(beginning)
+    """Are the first files in this zip archive those of an Office document, and of no other kind of document?
+
+    No more than the first: a Word document can contain an Excel document, with all of its files.
+    """
+    found = _ZIPPED_NAME.finditer(beginning[:BEGINNING_BYTES])
     names = [one[2][: int.from_bytes(one[1], "little")].decode() for one in found]
     others = tuple(folder for other, folder in _OFFICE.items() if other != media_type)
     return bool(names) and names[0].startswith(_OF_OFFICE) and not any(name.startswith(others) for name in names)

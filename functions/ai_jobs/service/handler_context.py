@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ai_jobs.contract.attachments import Attachment
+from ai_jobs.contract.attachments import MAX_DOCUMENTS, Attachment
 from ai_jobs.contract.documents import whole
 from ai_jobs.contract.errors import JobError, MisconfiguredError, shown
 from ai_jobs.contract.result import JobResult, Usage
@@ -98,7 +98,10 @@ class HandlerContext:
     ) -> ModelAnswer:
         """See `Context.converse`."""
         self._check_open()
-        files = tuple(self._file(name) for name in attachments)
+        files = tuple(self._file(name) for name in _checked_names(attachments))
+        if sum(file.attachment.is_document for file in files) > MAX_DOCUMENTS:
+            rule = f"A model call takes at most {MAX_DOCUMENTS} documents. Make several calls."
+            raise ValueError(f"attachments is {shown(list(attachments), 200)}. {rule}")
         asked = Prompt(_checked(system, "system") if system is not None else None, _checked(prompt, "prompt"), files)
         output = self._rules(output_schema) if output_schema is not None else None
         result = answered(Question(self._job_type.model_ids, asked, output), self._call)
@@ -172,6 +175,16 @@ def _checked(text: object, name: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"{name} is {shown(text, 50)}. It must be a non-empty string.")
     return whole(text)
+
+
+def _checked_names(names: Sequence[str]) -> Sequence[str]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        rule = "It must be a list of names of the job's files."
+        raise ValueError(f"attachments is {shown(names, 50)}. {rule}")
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise ValueError(f"attachments has {shown(name)} twice. Name each file once.")
+    return names
 
 
 def _ids(job: Job) -> dict[str, object]:

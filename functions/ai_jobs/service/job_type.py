@@ -101,7 +101,8 @@ class JobType:
             return Prompt(None, "")
         if OTHER_FIELDS not in self._fields:
             values[OTHER_FIELDS] = {name: value for name, value in values.items() if name not in self._fields}
-        if ATTACHMENTS not in self._fields:
+        # Where jobs have no files, an open schema may let an input have a field of this name.
+        if ATTACHMENTS not in self._fields and (self.attachments or ATTACHMENTS not in values):
             values[ATTACHMENTS] = [dict(one) for one in attachments]
         system = render(self._system_prompt, values, self.name) if self._system_prompt else ""
         user = render(self._prompt, values, self.name)

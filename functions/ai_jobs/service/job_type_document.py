@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ai_jobs.contract.attachments import MAX_COUNT, MAX_DOCUMENTS
 from ai_jobs.contract.errors import MisconfiguredError, shown
 from ai_jobs.contract.limits import LIMITS, MEDIA_TYPES, MODEL_SETTINGS, PATTERNS, Limit
 from ai_jobs.service.job_type import JobType
@@ -38,7 +39,8 @@ def read_job_type(name: str, document: Any) -> JobType:
         inference_profiles=_texts_by_name(document, "inferenceProfiles"),
         settings=_settings(document),
         output=_output(document),
-        attachments=_attachments(document.get("attachments")),
+        # A handler spreads the files over as many calls as it likes.
+        attachments=_attachments(document.get("attachments"), MAX_COUNT if handler else MAX_DOCUMENTS),
         handler=handler,
         _validate=compile_schema(schema, "inputSchema"),
         _fields=frozenset(schema.get("properties", ())),
@@ -84,7 +86,7 @@ def _output(document: Mapping[str, Any]) -> OutputRules | None:
     )
 
 
-def _attachments(document: Any) -> AttachmentRules | None:
+def _attachments(document: Any, max_documents: int) -> AttachmentRules | None:
     if document is None:
         return None
     if not isinstance(document, dict):
@@ -98,6 +100,7 @@ def _attachments(document: Any) -> AttachmentRules | None:
         media_types=tuple(media_types),
         max_count=_whole_number(document, "maxCount", LIMITS["attachment_count"], "attachments."),
         max_bytes=_whole_number(document, "maxBytes", LIMITS["attachment_bytes"], "attachments."),
+        max_documents=max_documents,
     )
 
 

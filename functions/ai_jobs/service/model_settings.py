@@ -65,8 +65,10 @@ class AttachmentRules:
         media_types: the types that are allowed.
         max_count: how many files a job may have.
         max_bytes: how large each may be.
+        max_documents: how many of the files may be documents.
     """
 
     media_types: tuple[str, ...]
     max_count: int
     max_bytes: int
+    max_documents: int

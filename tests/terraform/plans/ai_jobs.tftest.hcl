@@ -391,6 +391,7 @@ run "what_a_job_type_can_be" {
         handler       = "acme_jobs.reports:summarize"
         input_schema  = "{}"
         output_schema = "{\"$ref\": \"#/definitions/report\", \"definitions\": {\"report\": {\"type\": \"object\"}}}"
+        attachments   = { media_types = ["application/pdf"], max_count = 20 }
       }
     }
   }

@@ -46,6 +46,7 @@ run "refused" {
       zip        = { prompt = "{{ text }}", input_schema = "{}", attachments = { media_types = ["image/png", "application/zip"] } }
       no-media   = { prompt = "{{ text }}", input_schema = "{}", attachments = { media_types = [] } }
       no-files   = { prompt = "{{ text }}", input_schema = "{}", attachments = { media_types = ["image/png"], max_count = 0 } }
+      documents  = { prompt = "{{ text }}", input_schema = "{}", attachments = { media_types = ["application/pdf", "text/csv"], max_count = 6 } }
       large      = { prompt = "{{ text }}", input_schema = "{}", attachments = { media_types = ["image/png"], max_bytes = 25000001 } }
       top-p      = { prompt = "{{ text }}", input_schema = "{}", top_p = 1.1 }
       stops      = { prompt = "{{ text }}", input_schema = "{}", stop_sequences = [for number in range(21) : "stop ${number}"] }
