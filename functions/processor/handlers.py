@@ -26,7 +26,7 @@ from ai_jobs.service.job_type import JobType
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.retries import HANDLER_IMPORT_PAUSE_SECONDS
 from ai_jobs.service.safe_logging import describe
-from processor.model_calls import ModelCalls
+from processor.model_calls import JobCalls
 
 logger = Logger()
 
@@ -112,7 +112,7 @@ FUNCTIONS = HandlerFunctions()
 
 
 def result_of_handler(
-    model_calls: ModelCalls,
+    calls: JobCalls,
     received: ReceivedJob,
     attempt: int,
     deadline_at: datetime,
@@ -123,13 +123,13 @@ def result_of_handler(
     """Run a type's handler for a job.
 
     Args:
-        model_calls: makes the handler's model calls.
+        calls: makes the handler's model calls.
         attempt: the number of this attempt.
         job_input: as it was sent: it is validated here.
         files: of the job.
 
     Raises:
-        JobError: why there is no result: what `JobType.checked`, `ModelCalls.check_time`, `HandlerFunctions.get`, and
+        JobError: why there is no result: what `JobType.checked`, `JobCalls.check_time`, `HandlerFunctions.get`, and
             `ai_jobs.service.handler_run.run_handler` raise.
     """
     job = Job(
@@ -144,8 +144,8 @@ def result_of_handler(
         trace_id=received.trace_id,
     )
     seconds = job_type.settings.timeout_seconds
-    model_calls.check_time(seconds, deadline_at)
-    call = functools.partial(model_calls.call, received, job_type, deadline_at)
+    calls.check_time(seconds)
+    call = functools.partial(calls.call, job_type)
     context = HandlerContext(job, job_type, call, files, logging.getLogger(logger.name), seconds)
     function = FUNCTIONS.get(job_type, context.seconds_left())
     try:
@@ -153,6 +153,8 @@ def result_of_handler(
     except JobError as error:
         _log(error, context)
         raise
+    finally:
+        calls.end()
 
 
 def _log(error: JobError, context: HandlerContext) -> None:
