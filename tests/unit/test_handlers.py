@@ -236,6 +236,17 @@ def test_anything_else_is_an_invalid_output(value, problem, field):  # R-A5
     assert field is None or error.field == field
 
 
+def test_a_number_may_be_of_a_class_of_its_own():  # R-A5
+    class Float64(float):
+        """As numpy's, which is a float, too."""
+
+        def __repr__(self):
+            return f"np.float64({float(self)!r})"
+
+    assert run_handler(lambda job, context: {"score": Float64(0.5)}, {}).json == {"score": 0.5}
+    assert failure(lambda job, context: {"score": Float64("1e300")}, {}).field == "result.score"
+
+
 def test_what_it_returns_satisfies_the_output_schema():  # R-A5
     assert run_handler(lambda job, context: {"summary": "s"}, {}, output_schema=SCHEMA).json == {"summary": "s"}
     error = failure(lambda job, context: {"summary": 1}, {}, output_schema=SCHEMA)

@@ -200,7 +200,8 @@ def _half_problem(half: str) -> str:
 def _number_fault(part: _Part) -> Fault | None:
     if isinstance(part.value, bool) or not isinstance(part.value, (int, float)):
         return None
-    number = Decimal(repr(part.value)) if isinstance(part.value, float) else Decimal(part.value)
+    # As the JSON encoder writes it: a subclass, such as numpy's, may have a repr of its own.
+    number = Decimal(float.__repr__(part.value)) if isinstance(part.value, float) else Decimal(part.value)
     if not number or (number.adjusted() in _STORED_EXPONENTS and len(number.as_tuple().digits) <= _STORED_DIGITS):
         return None
     rule = f"A number must be 0 or have a magnitude of 1E-130 to 9.99E+125, with at most {_STORED_DIGITS} digits"
