@@ -226,6 +226,7 @@ CIRCLE["self"] = CIRCLE
         ({"a": {"b": {1}}}, "result.a.b is a Python set", "result.a.b"),
         ({"a": {2: 1}}, "has the key 2", "result.a"),
         ({"a": 10**40}, "the table can't store", "result.a"),
+        ({"a": [{"": 1}]}, "result.a.0 has an empty key", "result.a.0"),
         (CIRCLE, "nested too deeply", None),
     ],
 )

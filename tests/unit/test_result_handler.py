@@ -345,6 +345,14 @@ def test_a_number_that_can_not_be_stored_does_not_go_around(claimed, apply, stor
     assert store.get("job-1")["status"] == "processing"
 
 
+def test_an_empty_key_does_not_go_around(claimed, apply, store, aws, messages_in):
+    claimed()
+    apply(result={"table": {"": 1}})
+    (letter,) = messages_in(aws.response_dlq)
+    assert "result.table has an empty key" in letter.attributes["ErrorMessage"]
+    assert store.get("job-1")["status"] == "processing"
+
+
 @pytest.mark.parametrize("number", [0.1, 1.5, -7, 1e100, 9.99e125, 1e-130, 10**38 - 1, 2**63 + 1, 0, -0.0, True, 1e22])
 def test_numbers_and_all_else_come_through_unchanged(claimed, apply, store, number):
     claimed()

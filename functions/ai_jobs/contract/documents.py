@@ -119,14 +119,14 @@ def fault_in(document: Any, place: str) -> Fault:
 
 
 def fault_for_table(document: Any, place: str) -> Fault | None:
-    """The first thing that the jobs table can't store: a number beyond its bounds, or too many levels.
+    """The first thing that the jobs table can't store: a number beyond its bounds, an empty key, or too many levels.
 
     Half a surrogate pair is not a fault here: it is replaced when the document is written.
     """
     for part in _parts(document, place):
         if part.depth > MAX_STORED_DEPTH:
             return part.fault(f"is nested too deeply. The table stores at most {MAX_STORED_DEPTH} levels. Flatten it.")
-        if fault := _value_fault(part) or _number_fault(part):
+        if fault := _value_fault(part) or _number_fault(part) or _key_fault(part):
             return fault
     return None
 
@@ -195,6 +195,13 @@ def _value_fault(part: _Part) -> Fault | None:
 def _half_problem(half: str) -> str:
     found = f"contains half a surrogate pair ({json.dumps(half)}), as happens when an emoji is cut in two"
     return f"{found}. Text must be valid Unicode. Send whole characters."
+
+
+def _key_fault(part: _Part) -> Fault | None:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+    if isinstance(part.value, dict) and "" in part.value:
+        return part.fault("has an empty key, which the table can't store. Keys must have at least one character.")
+    return None
 
 
 def _number_fault(part: _Part) -> Fault | None:
