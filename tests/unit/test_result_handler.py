@@ -363,7 +363,15 @@ def test_numbers_and_all_else_come_through_unchanged(claimed, apply, store, numb
     assert isinstance(shown["content"]["n"][0], bool) is isinstance(number, bool)
 
 
-def test_what_the_message_says_of_model_and_usage_is_shown_where_it_is_usable(claimed, apply, store):
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"inputTokens": "7"},
+        {"inputTokens": 7, "outputTokens": 1, "cacheReadInputTokens": None},
+        {"inputTokens": 7, "outputTokens": 1, "cacheWriteInputTokens": "many"},
+    ],
+)
+def test_what_the_message_says_of_model_and_usage_is_shown_where_it_is_usable(claimed, apply, store, usage):
     claimed()
-    apply(result={"model": ["m"], "usage": {"inputTokens": "7"}})
+    apply(result={"model": ["m"], "usage": usage})
     assert {"model", "usage"}.isdisjoint(store.get("job-1"))
