@@ -26,7 +26,17 @@ _MODEL_CODES = {
     "ResourceNotFoundException": "MODEL_NOT_FOUND",
 }
 
-_TOO_LONG = ("too long", "too many tokens", "context length", "context window", "maximum number of tokens")
+# Bedrock has one code for whatever is wrong with a request: only the message says that it is the prompt's length, or a
+# model that does not exist.
+_TOO_LONG = (
+    "too long",
+    "too many tokens",
+    "context length",
+    "context limit",  # "input length and `max_tokens` exceed context limit", of Claude
+    "context window",
+    "maximum number of tokens",
+)
+_NO_SUCH_MODEL = "model identifier is invalid"
 
 _REFUSALS = {
     "AccessDeniedException",
@@ -89,6 +99,8 @@ def _model_error(
     if aws_code == "ValidationException" and any(hint in aws_message.lower() for hint in _TOO_LONG):
         return JobError("INPUT_TOO_LONG", f"The rendered prompt is too long for model {model_id}.", "input")
     code = _MODEL_CODES.get(aws_code) or _code_for_status(status)
+    if aws_code == "ValidationException" and _NO_SUCH_MODEL in aws_message.lower():
+        code = "MODEL_NOT_FOUND"
     answer = f"Model {model_id} answered {aws_code} (HTTP {status})"
     setting = named_setting(aws_message) if code == "MODEL_REQUEST_REJECTED" else None
     if setting:
