@@ -60,7 +60,7 @@ class HandlerFunctions:
     ) -> None:
         self._find = find
         self._clock = clock
-        self._imports: dict[tuple[str | None, bool], _Import] = {}
+        self._imports: dict[tuple[str, str | None, bool], _Import] = {}
         self._lock = threading.Lock()
 
     def load(self, job_types: JobTypes) -> None:
@@ -91,7 +91,8 @@ class HandlerFunctions:
         return function.result()
 
     def _import_of(self, job_type: JobType) -> _Import:
-        key = (job_type.handler, job_type.output is not None)
+        # With the type's name, which messages give. Python imports a module that two types have in common only once.
+        key = (job_type.name, job_type.handler, job_type.output is not None)
         with self._lock:
             known = self._imports.get(key)
             if known is None or known.is_over(self._clock()):

@@ -421,6 +421,19 @@ def test_two_types_may_have_one_handler_and_only_one_of_them_a_schema(handler_do
         functions.get(job_types.get("b"), 10)
 
 
+def test_each_of_two_types_with_one_handler_is_named_by_its_own_error(handler_document):  # R-A5
+    def find(job_type):
+        raise JobError("HANDLER_NOT_FOUND", f"of job type {job_type.name}")
+
+    job_types = JobTypes.from_document(
+        json.dumps({"version": "v1", "jobTypes": {"a": handler_document, "b": handler_document}})
+    )
+    functions = HandlerFunctions(find)
+    for name in ("a", "b"):
+        with pytest.raises(JobError, match=f"of job type {name}"):
+            functions.get(job_types.get(name), 10)
+
+
 def test_a_handler_that_was_replaced_makes_way_for_the_new_one(run, types_with, monkeypatch):  # R-J7 R-A5
     def find(job_type):
         if job_type.handler.endswith(":new"):
