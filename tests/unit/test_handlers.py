@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from ai_jobs.contract.errors import ErrorClass, JobError, MisconfiguredError
+from ai_jobs.contract.errors import CODES, ErrorClass, JobError, MisconfiguredError
 from ai_jobs.contract.result import Usage
 from ai_jobs.handlers import Context, GiveUp, InvalidInput, Job, RetryLater
 from ai_jobs.service.conversation import Answer
@@ -288,6 +288,15 @@ def test_typed_errors_keep_their_code(raised, code, message, field):  # R-A5
 
     error = failure(handler, {})
     assert (error.code, error.message, error.field) == (code, message, field)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_a_verdict_of_the_service_is_not_for_handlers_to_give(code):  # R-A5
+    def handler(job, context):
+        raise JobError(code, "x")
+
+    verdict = CODES[code] in ("exhausted", "crash", "not_a_job") and code != "DEADLINE_EXCEEDED"
+    assert failure(handler, {}).code == ("HANDLER_FAILED" if verdict else code)
 
 
 def test_how_long_to_wait_is_rounded_up():  # R-A5
