@@ -26,7 +26,7 @@ from ai_jobs.service.job_type import JobType
 from ai_jobs.service.job_types import JobTypes
 from ai_jobs.service.retries import HANDLER_IMPORT_PAUSE_SECONDS
 from ai_jobs.service.safe_logging import describe
-from processor.model_calls import ModelCalls
+from processor.model_calls import JobCalls
 
 logger = Logger()
 
@@ -60,7 +60,7 @@ class HandlerFunctions:
     ) -> None:
         self._find = find
         self._clock = clock
-        self._imports: dict[tuple[str | None, bool], _Import] = {}
+        self._imports: dict[tuple[str, str | None, bool], _Import] = {}
         self._lock = threading.Lock()
 
     def load(self, job_types: JobTypes) -> None:
@@ -91,7 +91,8 @@ class HandlerFunctions:
         return function.result()
 
     def _import_of(self, job_type: JobType) -> _Import:
-        key = (job_type.handler, job_type.output is not None)
+        # With the type's name, which messages give. Python imports a module that two types have in common only once.
+        key = (job_type.name, job_type.handler, job_type.output is not None)
         with self._lock:
             known = self._imports.get(key)
             if known is None or known.is_over(self._clock()):
@@ -112,7 +113,7 @@ FUNCTIONS = HandlerFunctions()
 
 
 def result_of_handler(
-    model_calls: ModelCalls,
+    calls: JobCalls,
     received: ReceivedJob,
     attempt: int,
     deadline_at: datetime,
@@ -123,13 +124,13 @@ def result_of_handler(
     """Run a type's handler for a job.
 
     Args:
-        model_calls: makes the handler's model calls.
+        calls: makes the handler's model calls.
         attempt: the number of this attempt.
         job_input: as it was sent: it is validated here.
         files: of the job.
 
     Raises:
-        JobError: why there is no result: what `JobType.checked`, `ModelCalls.check_time`, `HandlerFunctions.get`, and
+        JobError: why there is no result: what `JobType.checked`, `JobCalls.check_time`, `HandlerFunctions.get`, and
             `ai_jobs.service.handler_run.run_handler` raise.
     """
     job = Job(
@@ -144,8 +145,8 @@ def result_of_handler(
         trace_id=received.trace_id,
     )
     seconds = job_type.settings.timeout_seconds
-    model_calls.check_time(seconds, deadline_at)
-    call = functools.partial(model_calls.call, received, job_type, deadline_at)
+    calls.check_time(seconds)
+    call = functools.partial(calls.call, job_type)
     context = HandlerContext(job, job_type, call, files, logging.getLogger(logger.name), seconds)
     function = FUNCTIONS.get(job_type, context.seconds_left())
     try:
@@ -153,6 +154,8 @@ def result_of_handler(
     except JobError as error:
         _log(error, context)
         raise
+    finally:
+        calls.end()
 
 
 def _log(error: JobError, context: HandlerContext) -> None:

@@ -17,7 +17,7 @@ from ai_jobs.contract.result import JobResult
 from ai_jobs.service.answering import Question, answered
 from ai_jobs.service.job_type import JobType
 from ai_jobs.service.job_types import JobTypes
-from processor.model_calls import ModelCalls
+from processor.model_calls import JobCalls
 
 if TYPE_CHECKING:
     from ai_jobs.service.attached_files import JobFile
@@ -37,9 +37,8 @@ class JobWork:
         reread: reads the job types again, for when those at hand may be outdated.
     """
 
-    def __init__(self, bucket: str, model_calls: ModelCalls, reread: Callable[[], JobTypes]) -> None:
+    def __init__(self, bucket: str, reread: Callable[[], JobTypes]) -> None:
         self._bucket = bucket
-        self._model_calls = model_calls
         self._reread = reread
 
     def load_handlers(self, job_types: JobTypes) -> None:
@@ -50,7 +49,7 @@ class JobWork:
             FUNCTIONS.load(job_types)
 
     def result_of(
-        self, job: ReceivedJob, attempt: int, deadline_at: datetime, job_types: JobTypes | JobError
+        self, job: ReceivedJob, attempt: int, deadline_at: datetime, job_types: JobTypes | JobError, calls: JobCalls
     ) -> JobResult:
         """Check the job and return its result.
 
@@ -60,6 +59,7 @@ class JobWork:
         Args:
             attempt: the number of this attempt.
             job_types: the configuration, or why there is none.
+            calls: makes the model calls of this attempt.
 
         Raises:
             JobError: why there is no result; its class says what becomes of the job (ai_jobs.contract.errors).
@@ -68,11 +68,11 @@ class JobWork:
         if isinstance(job_types, JobError):
             raise JobError(job_types.code, job_types.message)
         job_type = job_types.get(job.job_type)
-        result = functools.partial(self._result, job, attempt, self._input_of(job), deadline_at)
+        result = functools.partial(self._result, job, attempt, self._input_of(job), deadline_at, calls)
         try:
             return result(job_type)
         except JobError as error:
-            replacement = self._replacement(job_type, deadline_at) if error.code in _MAYBE_REPLACED else None
+            replacement = self._replacement(job_type, calls) if error.code in _MAYBE_REPLACED else None
             if replacement is None:
                 raise
         logger.info("model was replaced", extra={"jobId": job.job_id, "model": replacement.model_ids[0]})
@@ -83,14 +83,14 @@ class JobWork:
             return dict(job.input)
         return objects.read_input(self._bucket, job.input_location)
 
-    def _replacement(self, job_type: JobType, deadline_at: datetime) -> JobType | None:
+    def _replacement(self, job_type: JobType, calls: JobCalls) -> JobType | None:
         """What the job's type has become, if that calls something else and there is time to call it.
 
         Raises:
             JobError: when the type no longer exists, or is broken now: jobs of later batches fail the same way.
         """
         try:
-            self._model_calls.check_time(job_type.longest_seconds, deadline_at)
+            calls.check_time(job_type.longest_seconds)
         except JobError:
             return None
         current = self._reread().get(job_type.name)
@@ -98,16 +98,22 @@ class JobWork:
         return None if unchanged else current
 
     def _result(
-        self, job: ReceivedJob, attempt: int, job_input: dict[str, Any], deadline_at: datetime, job_type: JobType
+        self,
+        job: ReceivedJob,
+        attempt: int,
+        job_input: dict[str, Any],
+        deadline_at: datetime,
+        calls: JobCalls,
+        job_type: JobType,
     ) -> JobResult:
         files = self._files_of(job, job_type)
         if job_type.handler:
             # Imported here: where no type has a handler, no cold start is to wait for it.
             from processor.handlers import result_of_handler
 
-            return result_of_handler(self._model_calls, job, attempt, deadline_at, job_type, job_input, files)
+            return result_of_handler(calls, job, attempt, deadline_at, job_type, job_input, files)
         prompt = job_type.prepare(job_input, [file.attachment.for_prompts() for file in files])
-        call = functools.partial(self._model_calls.call, job, job_type, deadline_at)
+        call = functools.partial(calls.call, job_type)
         return answered(Question.of(job_type, replace(prompt, files=files) if files else prompt), call)
 
     def _files_of(self, job: ReceivedJob, job_type: JobType) -> tuple[JobFile, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from ai_jobs.service.conversation import Answer, Conversation
 from ai_jobs.service.job_type import JobType
 from ai_jobs.service.model import call_model
 from ai_jobs.service.model_settings import OutputRules
-from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS
+from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS, Jitter, correction_pauses_seconds
 from processor.settings import ProcessorSettings
 
 logger = Logger()
@@ -34,7 +36,7 @@ Model = Callable[[JobType, str, Conversation, OutputRules | None], Answer]
 
 
 @dataclass
-class _Spent:
+class Spent:
     """The tokens that one model call has cost so far, as far as we know."""
 
     tokens: int = 0
@@ -48,6 +50,7 @@ class ModelCalls:
         ends_at: when Lambda will end this invocation.
         model: makes the model call.
         clock: gives the current time.
+        jitter: picks a number of seconds between two bounds.
     """
 
     def __init__(
@@ -57,12 +60,18 @@ class ModelCalls:
         ends_at: datetime,
         model: Model = call_model,
         clock: Callable[[], datetime] = timestamps.now,
+        jitter: Jitter = random.uniform,
     ) -> None:
         self._settings = settings
         self._budget = budget
         self._ends_at = ends_at
         self._model = model
         self._clock = clock
+        self._jitter = jitter
+
+    def of(self, job: ReceivedJob, deadline_at: datetime) -> JobCalls:
+        """The model calls of one attempt at a job."""
+        return JobCalls(self, job, deadline_at, self._jitter)
 
     def check_time(self, seconds: float, deadline_at: datetime) -> None:
         """Check that there is time for work that may take this many seconds.
@@ -86,14 +95,18 @@ class ModelCalls:
         model_id: str,
         conversation: Conversation,
         output: OutputRules | None,
+        spent: Spent,
     ) -> Answer:
         """Call a model once for a job.
+
+        Args:
+            spent: is told what the call cost.
 
         Raises:
             JobError: why there is no answer; `BUDGET_EXHAUSTED` and what `check_time` raises among others.
         """
         most = _estimated_input(conversation, output) + job_type.settings.max_tokens
-        with self._reserved(job.user_id, most) as spent:
+        with self._reserved(job.user_id, most, spent):
             for file in conversation.prompt.files:
                 file.content_block(model_id)  # reads it: a file that is gone must not count as a call
             # Not earlier: everything up to this line may have taken a while.
@@ -113,18 +126,71 @@ class ModelCalls:
         return answer
 
     @contextmanager
-    def _reserved(self, user_id: str, tokens: int) -> Iterator[_Spent]:
+    def _reserved(self, user_id: str, tokens: int, spent: Spent) -> Iterator[None]:
         """Reserve tokens of the budget; in the end, what was spent replaces the reservation."""
         reservation = self._budget.reserve(user_id, tokens)
-        spent = _Spent()
         try:
-            yield spent
+            yield
         finally:
             reservation.settle(spent.tokens)
 
     def _priced(self, answer: Answer) -> Answer:
         price = self._settings.prices.get(answer.model)
         return replace(answer, cost=price.of(answer.usage, answer.service_tier)) if price else answer
+
+
+class JobCalls:
+    """The model calls of one attempt at a job; safe to share between the threads of its handler."""
+
+    def __init__(self, calls: ModelCalls, job: ReceivedJob, deadline_at: datetime, jitter: Jitter) -> None:
+        self._calls = calls
+        self._job = job
+        self._deadline_at = deadline_at
+        self._jitter = jitter
+        self._spent: list[Spent] = []
+        self._ended = threading.Event()
+
+    @property
+    def work_began(self) -> bool:
+        """Has a model worked for the job in this attempt? Then the attempt counts, whatever it waits for now."""
+        return any(spent.tokens for spent in self._spent)
+
+    def end(self) -> None:
+        """The attempt is over: no call that waits for its next try is made any longer."""
+        self._ended.set()
+
+    def check_time(self, seconds: float) -> None:
+        """Check that there is time for work that may take this many seconds; see `ModelCalls.check_time`."""
+        self._calls.check_time(seconds, self._deadline_at)
+
+    def call(self, job_type: JobType, model_id: str, conversation: Conversation, output: OutputRules | None) -> Answer:
+        """Call a model for the job. A correction is tried again for some seconds if the model is busy.
+
+        Raises:
+            JobError: what `ModelCalls.call` raises.
+        """
+        # If the job started over instead, the answer that is to be corrected would be paid for again.
+        pauses = correction_pauses_seconds(self._jitter) if conversation.further else iter(())
+        while True:
+            try:
+                return self._call(job_type, model_id, conversation, output)
+            except JobError as error:
+                pause = next(pauses, None) if error.code == "MODEL_THROTTLED" else None
+                if pause is None or not self._waited(pause, job_type):
+                    raise
+
+    def _call(self, job_type: JobType, model_id: str, conversation: Conversation, output: OutputRules | None) -> Answer:
+        spent = Spent()
+        self._spent.append(spent)
+        return self._calls.call(self._job, job_type, self._deadline_at, model_id, conversation, output, spent)
+
+    def _waited(self, pause_seconds: float, job_type: JobType) -> bool:
+        """Wait, if there is time for that and for one more call."""
+        try:
+            self.check_time(pause_seconds + _seconds_needed(job_type, is_first=False))
+        except JobError:
+            return False
+        return not self._ended.wait(pause_seconds)
 
 
 def _seconds_needed(job_type: JobType, *, is_first: bool) -> int:

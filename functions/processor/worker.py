@@ -31,7 +31,7 @@ from ai_jobs.service.outcomes import Claimed, ClaimTerms, Refusal, Running
 from ai_jobs.service.retries import PROCESSOR_MARGIN_SECONDS, Jitter, lease_wait_seconds, transient_backoff_seconds
 from ai_jobs.service.safe_logging import describe
 from processor.job_work import JobWork
-from processor.model_calls import Model, ModelCalls
+from processor.model_calls import JobCalls, Model, ModelCalls
 from processor.settings import ProcessorSettings
 
 logger = Logger()
@@ -63,6 +63,7 @@ class _Attempt(_Delivery):
     """A message that has claimed its job for this worker."""
 
     claim: Claimed
+    calls: JobCalls
 
     def log_fields(self) -> dict[str, Any]:
         return super().log_fields() | {"attempt": self.claim.attempt}
@@ -94,8 +95,8 @@ class Worker:
         self.settings = settings
         self._store = store
         self._budget = budget.for_invocation(ends_at)
-        model_calls = ModelCalls(settings, self._budget, ends_at, model, clock)
-        self._work = JobWork(settings.bucket, model_calls, reread)
+        self._model_calls = ModelCalls(settings, self._budget, ends_at, model, clock, jitter)
+        self._work = JobWork(settings.bucket, reread)
         self._results = BatchSender(settings.response_queue_url)
         self._ends_at = ends_at
         self._clock = clock
@@ -133,7 +134,9 @@ class Worker:
         if isinstance(attempt, Disposition):
             return attempt
         try:
-            result = self._work.result_of(attempt.job, attempt.claim.attempt, attempt.deadline_at, job_types)
+            result = self._work.result_of(
+                attempt.job, attempt.claim.attempt, attempt.deadline_at, job_types, attempt.calls
+            )
             self._report_result(attempt, result)
         except JobError as error:
             return self._settle(attempt, error)
@@ -175,7 +178,8 @@ class Worker:
         if claim.attempt == 1:
             waited = delivery.started_at - job.first_sent_at
             metrics.emit({metrics.QUEUE_WAIT: metrics.milliseconds(waited)}, job.job_type, job.job_id)
-        return _Attempt(message, job, delivery.started_at, claim.deadline_at, claim)
+        calls = self._model_calls.of(job, claim.deadline_at)
+        return _Attempt(message, job, delivery.started_at, claim.deadline_at, claim, calls)
 
     def _delivery(self, message: ReceivedMessage) -> _Delivery:
         """The message with its job. Raises JobError `NOT_A_JOB` when it is not one."""
@@ -320,7 +324,7 @@ class Worker:
             why = f" It waits because of {error.code}: {error.message}" if error else ""
             reason = f"The message is too large to wait as a delayed copy.{why}"
             return self._settle(delivery, JobError("NO_ROOM_TO_WAIT", reason))
-        self._release(delivery, copy_id, work_began=False)
+        self._release(delivery, copy_id, only_waits=True)
         return Disposition.DONE
 
     def _retry(self, delivery: _Delivery) -> Disposition:
@@ -332,7 +336,7 @@ class Worker:
 
     def _fail(self, attempt: _Attempt, error: JobError) -> None:
         """Report the job as failed and, unless the job itself is wrong, send its message to the DLQ."""
-        if error.code == "DEADLINE_EXCEEDED":
+        if error.code == "DEADLINE_EXCEEDED" and not attempt.calls.work_began:
             attempt = self._uncounted(attempt)
         # The DLQ first: once the row is `failed`, a message that comes back is taken for a duplicate. Both get the same
         # moment, so that a redrive that is sent between the two writes counts as one.
@@ -345,7 +349,7 @@ class Worker:
 
     def _uncounted(self, attempt: _Attempt) -> _Attempt:
         """The attempt, after its row was told that it only waited until the deadline."""
-        self._release(attempt, work_began=False)
+        self._release(attempt, only_waits=True)
         return replace(attempt, claim=replace(attempt.claim, calls=attempt.claim.calls - 1))
 
     def _was_cancelled(self, attempt: _Attempt) -> bool:
@@ -361,10 +365,15 @@ class Worker:
         dlq_url, job = self.settings.request_dlq_url, delivery.job
         send_to_dlq(dlq_url, delivery.message, job.job_id, error, failed_at, user_id=job.user_id, attempts=calls)
 
-    def _release(self, delivery: _Delivery, copy_id: str | None = None, *, work_began: bool = True) -> None:
-        """Give the job back to the queue, if this message has claimed it."""
+    def _release(self, delivery: _Delivery, copy_id: str | None = None, *, only_waits: bool = False) -> None:
+        """Give the job back to the queue, if this message has claimed it.
+
+        Args:
+            only_waits: True if the attempt has ended to wait: it counts only if a model has worked for it.
+        """
         if not isinstance(delivery, _Attempt):
             return
+        work_began = delivery.calls.work_began or not only_waits
         try:
             self._store.release(delivery.job.job_id, delivery.claim.attempt, copy_id, work_began=work_began)
         except JobError as error:

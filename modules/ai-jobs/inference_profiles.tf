@@ -4,7 +4,8 @@
 locals {
   # The ARN of the model or of the cross-region profile that an id stands for, and the model behind it.
   profiled_calls = [for call in local.model_calls : merge(call, {
-    key = "${call.job_type} ${call.model_id}"
+    # The position, not the id: what identifies a resource must be known when the plan is made.
+    key = "${call.job_type} ${call.position}"
     source_arn = (
       startswith(call.model_id, "arn:") ? call.model_id :
       can(regex(local.profile_pattern, call.model_id)) ? "arn:${local.partition}:bedrock:${local.region}:${local.account_id}:inference-profile/${call.model_id}" :
@@ -16,7 +17,7 @@ locals {
   # As for the cross-region profiles in models.tf: a call is authorized on the profile, and on the model in the region that the call
   # is routed to.
   profiled_models = distinct([for call in local.profiled_calls : call.model])
-  own_profile_statements = length(local.profiled_calls) == 0 ? [] : [
+  own_profile_statements = [for statement in [
     {
       sid              = "InvokeOwnProfiles"
       actions          = ["bedrock:InvokeModel"]
@@ -36,16 +37,17 @@ locals {
       resources_known  = true
       conditions_known = false
     },
-  ]
+  ] : statement if length(local.profiled_calls) > 0]
 }
 
 resource "aws_bedrock_inference_profile" "this" {
   for_each = { for call in local.profiled_calls : call.key => call }
 
-  # Bedrock allows 64 letters and digits, with one separator between two of them. The digest tells a type's models apart.
+  # Bedrock allows 64 letters and digits, with one separator between two of them. The digest tells a type's models apart; a
+  # profile that replaces another one has a name of its own.
   name = join("-", [
     trimsuffix(substr(replace("${var.name}-${var.environment}-${each.value.job_type}", "/-+/", "-"), 0, 55), "-"),
-    substr(sha256("${var.name} ${var.environment} ${each.key}"), 0, 8),
+    substr(sha256("${var.name} ${var.environment} ${each.value.job_type} ${each.value.model_id}"), 0, 8),
   ])
 
   model_source {

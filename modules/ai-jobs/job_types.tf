@@ -59,7 +59,7 @@ module "job_types" {
   }
   tags = local.tags
 
-  # Workers call a new model as soon as they see it. This waits only for the policy, not for the whole function, because the
-  # function's queue trigger waits for the deployment.
-  deploy_after = [module.processor.role_policy_id]
+  # Workers call a new model or a new handler as soon as they see it. This waits for the policy and for the function with its
+  # layers, not for the whole module, whose queue trigger waits for the deployment.
+  deploy_after = [module.processor.role_policy_id, module.processor.arn]
 }

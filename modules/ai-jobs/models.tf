@@ -4,7 +4,8 @@ locals {
   # Every model that a type may call. What is called through a profile of the type's own is in inference_profiles.tf.
   model_calls = flatten([
     for name, type in local.job_types : [
-      for id in concat([type.model_id], type.fallback_model_ids) : { job_type = name, model_id = id, own_profile = type.inference_profile }
+      for position, id in concat([type.model_id], type.fallback_model_ids) :
+      { job_type = name, position = position, model_id = id, own_profile = type.inference_profile }
     ]
   ])
 

@@ -33,6 +33,7 @@ from ai_jobs.client import calls, waiting
 from ai_jobs.client.core import Core
 from ai_jobs.client.job import job_of
 from ai_jobs.client.wire import Emit, NoAnswer, Outcome, Pause, Request, Response, Steps
+from ai_jobs.contract.result import Usage
 from ai_jobs.contract.row import TERMINAL, JobStatus
 from tests.fake_jobs_api import LOST, MOMENT, RESULT, FakeJobsApi, answer, error
 
@@ -499,6 +500,9 @@ def test_a_result_of_another_producer_may_be_any_object(driver: Driver, client: 
         )
     )
     assert driver.run(client.get("x")).result.usage.input_tokens == 0, "a number that is not one counts as nothing"
+    usage = {"inputTokens": 7, "outputTokens": 1, "cacheReadInputTokens": None, "cacheWriteInputTokens": "many"}
+    stored = job_of({"jobId": "x", "status": "completed", "usage": usage, "result": {"text": "hi", "usage": usage}})
+    assert (stored.usage, stored.result.text) == (Usage(7, 1), "hi"), "an older version stored such rows"
     for nothing in ("text", [], None):
         with pytest.raises(ValueError, match="not a result as documented"):
             job_of({"jobId": "x", "status": "completed", "result": nothing})

@@ -122,7 +122,7 @@ def fuzz():
 
 @pytest.fixture(autouse=True)
 def _nothing_is_sent(monkeypatch):
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # not by setattr: loggers cache whether they are enabled
     monkeypatch.setattr(worker_module.metrics, "emit", lambda *args: None)
     monkeypatch.setattr(delayed_copies, "send_message", lambda *args: "copy")
     for module in (worker_module, result_batch):
@@ -130,6 +130,8 @@ def _nothing_is_sent(monkeypatch):
     monkeypatch.setattr(worker_module.BatchSender, "send", lambda *args, **kwargs: "id")
     monkeypatch.setattr(worker_module, "change_visibility", lambda *args: None)
     monkeypatch.setattr(processor_batch, "change_visibility_of_all", lambda *args: [])
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def test_no_body_crashes_the_processor(fuzz, settings, clock, job_types, answer, record, monkeypatch):

@@ -85,16 +85,14 @@ def use(monkeypatch):
 def run(aws, settings, store, clock, types_with, use, body, messages_in):
     """Runs one job with this handler, and returns its row once its result is stored."""
 
-    def work(function, models=None, *, budget=None, minutes=15, deadline=None, attributes=None, **changes):
+    def work(function, models=None, *, budget=None, minutes=15, deadline=None, attributes=None, jitter=min, **changes):
         if function:
             use(function)
         job_types = work.types or types_with(**changes)
         day = Budget(aws.table, daily_tokens_per_user=budget, clock=clock)
         ends_at = clock() + timedelta(minutes=minutes)
         priced = replace(settings, prices=PRICES)
-        worker = Worker(
-            priced, store, day, lambda: work.now or job_types, ends_at, models or Models(), clock, lambda low, high: low
-        )
+        worker = Worker(priced, store, day, lambda: work.now or job_types, ends_at, models or Models(), clock, jitter)
         text = body(traceId="t-1", deadlineSeconds=deadline, timestamp="2026-01-31T11:59:00.000Z")
         send_message(aws.request_queue, text, attributes or {}, "user-1")
         (message,) = messages_in(aws.request_queue)
@@ -132,6 +130,42 @@ def test_a_handlers_document_and_what_its_calls_cost_reach_the_row(run, measured
     found = measured()
     assert found["EstimatedCost"] == [("greeting", 0.3)] * 2
     assert found["InputTokens"] == [("greeting", 100_000)] * 2
+
+
+def _two_calls(job, context):
+    return context.converse("one").text + context.converse("two").text
+
+
+def _one_call_and_later(job, context):
+    context.converse("one")
+    raise RetryLater(60)
+
+
+@pytest.mark.parametrize(
+    ("handler", "script", "calls"),
+    [
+        (_two_calls, ["First.", "MODEL_THROTTLED"], 1),
+        (_two_calls, ["MODEL_THROTTLED"], 0),
+        (_one_call_and_later, ["First."], 1),
+    ],
+)
+def test_an_attempt_counts_once_a_model_has_answered_the_handler(run, handler, script, calls):  # R-A5
+    row = run(handler, Models(*script))
+    assert (row["status"], row["attempt"], row["calls"]) == ("queued", 1, calls)
+
+
+def test_no_correction_is_made_for_a_handler_that_has_exceeded_its_time(run):  # R-A5
+    models = Models("not JSON", "MODEL_THROTTLED")
+    threads = []
+
+    def handler(job, context):
+        threads.append(threading.current_thread())
+        return context.converse("one", output_schema={"type": "object"}).json
+
+    row = run(handler, models, timeoutSeconds=1, jitter=lambda low, high: 60)
+    assert (row["status"], row["calls"], run.disposition) == ("queued", 1, Disposition.COMES_BACK)
+    threads[0].join(timeout=30)
+    assert (threads[0].is_alive(), models.called) == (False, [FIRST, FIRST])
 
 
 def test_a_handler_falls_back_to_the_types_next_model(run, measured):  # R-A4 R-A5
@@ -385,6 +419,19 @@ def test_two_types_may_have_one_handler_and_only_one_of_them_a_schema(handler_do
     assert functions.get(job_types.get("a"), 10) is len
     with pytest.raises(JobError, match="it returns str"):
         functions.get(job_types.get("b"), 10)
+
+
+def test_each_of_two_types_with_one_handler_is_named_by_its_own_error(handler_document):  # R-A5
+    def find(job_type):
+        raise JobError("HANDLER_NOT_FOUND", f"of job type {job_type.name}")
+
+    job_types = JobTypes.from_document(
+        json.dumps({"version": "v1", "jobTypes": {"a": handler_document, "b": handler_document}})
+    )
+    functions = HandlerFunctions(find)
+    for name in ("a", "b"):
+        with pytest.raises(JobError, match=f"of job type {name}"):
+            functions.get(job_types.get(name), 10)
 
 
 def test_a_handler_that_was_replaced_makes_way_for_the_new_one(run, types_with, monkeypatch):  # R-J7 R-A5

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from ai_jobs.contract.errors import ErrorClass, JobError, MisconfiguredError
+from ai_jobs.contract.errors import CODES, ErrorClass, JobError, MisconfiguredError
 from ai_jobs.contract.result import Usage
 from ai_jobs.handlers import Context, GiveUp, InvalidInput, Job, RetryLater
 from ai_jobs.service.conversation import Answer
@@ -249,6 +249,7 @@ CIRCLE["self"] = CIRCLE
         ({"a": {"b": {1}}}, "result.a.b is a Python set", "result.a.b"),
         ({"a": {2: 1}}, "has the key 2", "result.a"),
         ({"a": 10**40}, "the table can't store", "result.a"),
+        ({"a": [{"": 1}]}, "result.a.0 has an empty key", "result.a.0"),
         (CIRCLE, "nested too deeply", None),
     ],
 )
@@ -257,6 +258,17 @@ def test_anything_else_is_an_invalid_output(value, problem, field):  # R-A5
     assert (error.code, error.error_class) == ("OUTPUT_INVALID", ErrorClass.OPERATOR)
     assert problem in error.message
     assert field is None or error.field == field
+
+
+def test_a_number_may_be_of_a_class_of_its_own():  # R-A5
+    class Float64(float):
+        """As numpy's, which is a float, too."""
+
+        def __repr__(self):
+            return f"np.float64({float(self)!r})"
+
+    assert run_handler(lambda job, context: {"score": Float64(0.5)}, {}).json == {"score": 0.5}
+    assert failure(lambda job, context: {"score": Float64("1e300")}, {}).field == "result.score"
 
 
 def test_what_it_returns_satisfies_the_output_schema():  # R-A5
@@ -299,6 +311,15 @@ def test_typed_errors_keep_their_code(raised, code, message, field):  # R-A5
 
     error = failure(handler, {})
     assert (error.code, error.message, error.field) == (code, message, field)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_a_verdict_of_the_service_is_not_for_handlers_to_give(code):  # R-A5
+    def handler(job, context):
+        raise JobError(code, "x")
+
+    verdict = CODES[code] in ("exhausted", "crash", "not_a_job") and code != "DEADLINE_EXCEEDED"
+    assert failure(handler, {}).code == ("HANDLER_FAILED" if verdict else code)
 
 
 def test_how_long_to_wait_is_rounded_up():  # R-A5

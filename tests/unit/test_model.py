@@ -99,6 +99,9 @@ def refused(code, status, message=""):
     return ClientError(answer, "Converse")
 
 
+CONTEXT_LIMIT = "input length and `max_tokens` exceed context limit: 199759 + 8192 > 200000, decrease input length"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "error_class"),
     [
@@ -118,7 +121,13 @@ def refused(code, status, message=""):
         (refused("MPAgreementBeingCreated", 403), "MODEL_ACCESS_DENIED", "operator"),
         (refused("ResourceNotFoundException", 404), "MODEL_NOT_FOUND", "operator"),
         (refused("ValidationException", 400, "temperature is not supported"), "MODEL_REQUEST_REJECTED", "operator"),
+        (
+            refused("ValidationException", 400, "The provided model identifier is invalid."),
+            "MODEL_NOT_FOUND",
+            "operator",
+        ),
         (refused("ValidationException", 400, "Input is too long for requested model"), "INPUT_TOO_LONG", "invalid"),
+        (refused("ValidationException", 400, CONTEXT_LIMIT), "INPUT_TOO_LONG", "invalid"),
     ],
 )
 def test_each_failure_has_its_class(bedrock, type_document, error, code, error_class):

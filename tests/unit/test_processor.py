@@ -258,7 +258,7 @@ def test_a_throttle_ends_at_the_deadline(worker, job_types, in_queue, model, clo
             clock.forward(minutes=2)
             return super().__call__(job_type, model_id, conversation, output)
 
-    worker._work._model_calls._model = SlowModel(model.result)
+    worker._model_calls._model = SlowModel(model.result)
     job = {"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 60, "input": {"name": "MODEL_THROTTLED"}}
     worker.work_on(in_queue(**job), job_types)
     assert outcomes()[0]["error"]["code"] == "DEADLINE_EXCEEDED"
@@ -344,7 +344,7 @@ def test_a_thread_of_an_earlier_invocation_settles_nothing(worker, job_types, in
             clock.forward(minutes=16)
             return super().__call__(job_type, model_id, conversation, output)
 
-    worker._work._model_calls._model = Late(None)
+    worker._model_calls._model = Late(None)
     with pytest.raises(AIJobsError, match="is over"):
         worker.work_on(in_queue(input={"name": "MODEL_NOT_FOUND"}), job_types)
     assert (dead_letters(), outcomes()) == ([], [])
@@ -619,7 +619,7 @@ def test_a_duplicate_of_a_running_job_waits_for_the_lease(
             return super().__call__(job_type, model_id, conversation, output)
 
     original, duplicate = in_queue(), in_queue()
-    worker._work._model_calls._model = Interrupted(model.result)
+    worker._model_calls._model = Interrupted(model.result)
     assert worker.work_on(original, job_types) is Disposition.DONE
     assert waits == [601]
     assert model.prompts == [], "the second worker called no model"
@@ -812,7 +812,7 @@ def test_a_taken_id_goes_to_the_dlq_and_leaves_the_first_job_alone(
 
 def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, model, outcomes, aws):
     large = replace(model.result, text="ü" * 100_000)
-    worker._work._model_calls._model = Model(large)
+    worker._model_calls._model = Model(large)
     assert worker.work_on(received(body()), job_types) is Disposition.DONE
     (outcome,) = outcomes()
     location = outcome["resultLocation"]
@@ -827,7 +827,7 @@ def test_a_large_result_goes_to_the_bucket(worker, job_types, received, body, mo
 def test_a_result_up_to_the_limit_stays_in_the_message(worker, job_types, received, body, model, outcomes):
     question = Question(("m",), Prompt(None, ""))
     rest = len(json.dumps(answered(question, lambda *_: replace(model.result, text="")).to_document()))
-    worker._work._model_calls._model = Model(replace(model.result, text="x" * (200_000 - rest)))
+    worker._model_calls._model = Model(replace(model.result, text="x" * (200_000 - rest)))
     worker.work_on(received(body()), job_types)
     assert len(outcomes()[0]["result"]["text"]) == 200_000 - rest
 
@@ -838,7 +838,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
     def down(*args, **kwargs):
         raise JobError("DEPENDENCY_UNAVAILABLE", "S3 is down")
 
-    worker._work._model_calls._model = Model(replace(model.result, text="x" * 200_001))
+    worker._model_calls._model = Model(replace(model.result, text="x" * 200_001))
     monkeypatch.setattr(worker_module.objects, "put_result", down)
     assert worker.work_on(in_queue(), job_types) is Disposition.COMES_BACK
     assert outcomes() == []
@@ -848,7 +848,7 @@ def test_a_result_that_can_not_be_stored_is_tried_again_within_the_receives(
 
 
 def test_what_sqs_wants_escaped_counts_as_it_is_sent(worker, job_types, received, body, model, outcomes):
-    worker._work._model_calls._model = Model(replace(model.result, text="\uffff" * 40_000))
+    worker._model_calls._model = Model(replace(model.result, text="\uffff" * 40_000))
     worker.work_on(received(body()), job_types)
     assert "resultLocation" in outcomes()[0]
 

@@ -43,17 +43,23 @@ class Models:
         )
 
 
+def _without_pauses(low, high):
+    """Nobody is to wait in place in a test; the other waits are those of messages."""
+    return 0 if high < 5 else low
+
+
 @pytest.fixture
 def run(aws, settings, store, clock, type_document, received, body, messages_in):
     """Runs one job of a type with these changes against these models, and returns its row once its result is stored."""
 
-    def work(models, *, budget=None, minutes=15, **changes):
+    def work(models, *, budget=None, minutes=15, jitter=_without_pauses, message=None, **changes):
         document = type_document | {"outputSchema": SCHEMA} | changes
         job_types = JobTypes.from_document(json.dumps({"version": "v1", "jobTypes": {"greeting": document}}))
         day = Budget(aws.table, daily_tokens_per_user=budget, clock=clock)
         ends_at = clock() + timedelta(minutes=minutes)
-        worker = Worker(replace(settings, prices=PRICES), store, day, lambda: job_types, ends_at, models, clock)
-        send_message(aws.request_queue, body(), {}, "user-1")
+        priced = replace(settings, prices=PRICES)
+        worker = Worker(priced, store, day, lambda: job_types, ends_at, models, clock, jitter)
+        send_message(aws.request_queue, body(**message or {}), {}, "user-1")
         (message,) = messages_in(aws.request_queue)
         work.disposition = worker.work_on(message, job_types)
         worker.finish()
@@ -101,6 +107,44 @@ def test_an_output_that_stays_broken_fails_the_job_and_can_be_redriven(run, aws,
     assert (row["error"]["code"], row["error"]["field"]) == ("OUTPUT_INVALID", "result.greeting")
     (letter,) = messages_in(aws.request_dlq)
     assert letter.attributes["ErrorCode"] == "OUTPUT_INVALID"
+
+
+def test_a_correction_waits_in_place_for_a_busy_model(run, measured):  # R-A1
+    models = Models({}, "MODEL_THROTTLED", "MODEL_THROTTLED", "MODEL_THROTTLED", VALID)
+    row = run(models)
+    assert (row["status"], row["calls"], row["result"]["modelCalls"]) == ("completed", 1, 2), "the first was not lost"
+    assert row["result"]["usage"]["outputTokens"] == 1_000_000
+    assert measured()["ModelThrottles"] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("script", [["MODEL_THROTTLED"], [{}, "MODEL_TIMEOUT"], [{}, "MODEL_ACCESS_DENIED"]])
+def test_only_a_correction_that_is_throttled_waits_in_place(run, script):  # R-A1
+    models = Models(*script, VALID)
+    assert (run(models)["status"], models.script) == ("queued", [VALID])
+
+
+def test_a_correction_waits_in_place_only_while_there_is_time(run):  # R-A1
+    models = Models({}, "MODEL_THROTTLED")
+    row = run(models, jitter=lambda low, high: 3600 if high < 5 else low)
+    assert (row["status"], models.script) == ("queued", [])
+
+
+def test_an_attempt_that_paid_for_an_answer_counts_although_it_waits(run):  # R-A1
+    row = run(Models({}, *["MODEL_THROTTLED"] * 4))
+    assert (row["status"], row["attempt"], row["calls"]) == ("queued", 1, 1)
+
+
+def test_an_attempt_that_paid_for_an_answer_counts_at_the_deadline(run, clock, aws, messages_in):  # R-A1
+    def model(job_type, model_id, conversation, output):
+        if not conversation.further:
+            return Models({})(job_type, model_id, conversation, output)
+        clock.forward(minutes=2)
+        raise JobError("MODEL_THROTTLED", "busy")
+
+    row = run(model, message={"timestamp": "2026-01-31T12:00:00Z", "deadlineSeconds": 60})
+    assert (row["status"], row["error"]["code"], row["calls"]) == ("failed", "DEADLINE_EXCEEDED", 1)
+    (letter,) = messages_in(aws.request_dlq)
+    assert letter.attributes["Attempts"] == "1"
 
 
 def test_a_job_starts_only_if_there_is_time_for_its_corrections(run, aws):

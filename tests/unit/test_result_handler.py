@@ -345,6 +345,14 @@ def test_a_number_that_can_not_be_stored_does_not_go_around(claimed, apply, stor
     assert store.get("job-1")["status"] == "processing"
 
 
+def test_an_empty_key_does_not_go_around(claimed, apply, store, aws, messages_in):
+    claimed()
+    apply(result={"table": {"": 1}})
+    (letter,) = messages_in(aws.response_dlq)
+    assert "result.table has an empty key" in letter.attributes["ErrorMessage"]
+    assert store.get("job-1")["status"] == "processing"
+
+
 @pytest.mark.parametrize("number", [0.1, 1.5, -7, 1e100, 9.99e125, 1e-130, 10**38 - 1, 2**63 + 1, 0, -0.0, True, 1e22])
 def test_numbers_and_all_else_come_through_unchanged(claimed, apply, store, number):
     claimed()
@@ -355,7 +363,15 @@ def test_numbers_and_all_else_come_through_unchanged(claimed, apply, store, numb
     assert isinstance(shown["content"]["n"][0], bool) is isinstance(number, bool)
 
 
-def test_what_the_message_says_of_model_and_usage_is_shown_where_it_is_usable(claimed, apply, store):
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"inputTokens": "7"},
+        {"inputTokens": 7, "outputTokens": 1, "cacheReadInputTokens": None},
+        {"inputTokens": 7, "outputTokens": 1, "cacheWriteInputTokens": "many"},
+    ],
+)
+def test_what_the_message_says_of_model_and_usage_is_shown_where_it_is_usable(claimed, apply, store, usage):
     claimed()
-    apply(result={"model": ["m"], "usage": {"inputTokens": "7"}})
+    apply(result={"model": ["m"], "usage": usage})
     assert {"model", "usage"}.isdisjoint(store.get("job-1"))

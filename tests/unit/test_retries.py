@@ -38,6 +38,11 @@ def test_a_job_that_waits_for_access_always_waits_as_long():
     assert retries.denied_delay_seconds(20, highest) == 20
 
 
+def test_a_throttled_correction_waits_a_few_seconds_at_most():  # R-A1
+    assert list(retries.correction_pauses_seconds(highest)) == [1, 2, 4]
+    assert list(retries.correction_pauses_seconds(lowest)) == [0.5, 1, 2]
+
+
 def test_a_message_of_a_running_job_waits_until_the_lease_has_ended():
     now = datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert retries.lease_wait_seconds(now + timedelta(seconds=90), now) == 91

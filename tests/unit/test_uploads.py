@@ -483,7 +483,7 @@ class _ModelCalls:
     def __init__(self):
         self.prompts = []
 
-    def call(self, job, job_type, deadline_at, model_id, conversation, output):
+    def call(self, job_type, model_id, conversation, output):
         self.prompts.append(conversation.prompt)
         raise JobError("MODEL_ERROR", "enough")
 
@@ -495,7 +495,7 @@ def prompt_of(aws, job_types, clock):
     def work(job, types=job_types):
         calls = _ModelCalls()
         with pytest.raises(JobError) as caught:
-            JobWork(aws.bucket, calls, lambda: types).result_of(job, 1, clock() + timedelta(hours=1), types)
+            JobWork(aws.bucket, lambda: types).result_of(job, 1, clock() + timedelta(hours=1), types, calls)
         if caught.value.message != "enough":
             raise caught.value
         (prompt,) = calls.prompts
@@ -545,7 +545,7 @@ def test_a_file_that_has_disappeared_costs_no_tokens(settings, aws, clock, job_t
     calls = ModelCalls(settings, budget, ends_at, lambda *_: pytest.fail("the model was called"), clock)
     prompt = Prompt(None, "Describe it.", files_of(job, aws.bucket))
     with pytest.raises(JobError, match="not, or no longer, in the bucket"):
-        calls.call(job, job_type, ends_at, model_id, Conversation(prompt), None)
+        calls.of(job, ends_at).call(job_type, model_id, Conversation(prompt), None)
     assert spent == [0]
 
 

@@ -27,7 +27,17 @@ _MODEL_CODES = {
     "ResourceNotFoundException": "MODEL_NOT_FOUND",
 }
 
-_TOO_LONG = ("too long", "too many tokens", "context length", "context window", "maximum number of tokens")
+# Bedrock has one code for whatever is wrong with a request: only the message says that it is the prompt's length, or a
+# model that does not exist.
+_TOO_LONG = (
+    "too long",
+    "too many tokens",
+    "context length",
+    "context limit",  # "input length and `max_tokens` exceed context limit", of Claude
+    "context window",
+    "maximum number of tokens",
+)
+_NO_SUCH_MODEL = "model identifier is invalid"
 
 # What models say about a file that they can't use. AWS documents no messages: most of these are from public reports of
 # users of Claude. What a model does not support is not among them: that is for an operator to fix.
@@ -104,6 +114,8 @@ def _model_error(
         reason = f"Model {model_id} can't use a file of the job: {aws_message.rstrip('.')}."
         return JobError("INVALID_ATTACHMENT", f"{reason} Replace the file, or omit it.", "attachments")
     code = _MODEL_CODES.get(aws_code) or _code_for_status(status)
+    if aws_code == "ValidationException" and _NO_SUCH_MODEL in aws_message.lower():
+        code = "MODEL_NOT_FOUND"
     answer = f"Model {model_id} answered {aws_code} (HTTP {status})"
     setting = named_setting(aws_message) if code == "MODEL_REQUEST_REJECTED" else None
     if setting:

@@ -162,7 +162,7 @@ def job_of(document: Mapping[str, Any]) -> Job:
             error=_failure_of(document["error"]) if "error" in document else None,
             error_code=document.get("errorCode"),
             model=document.get("model"),
-            usage=Usage.from_document(document["usage"]) if "usage" in document else None,
+            usage=_usage_of(document["usage"]) if "usage" in document else None,
             trace_id=document.get("traceId"),
             attempts=int(document.get("attempts", 0)),
             result_url=document.get("resultUrl"),
@@ -216,6 +216,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{reprlib.repr(value)} is not a string")
     return value
+
+
+def _usage_of(document: Mapping[str, Any]) -> Usage:
+    # A row that was written before the counts of the cache were checked may have anything in their place.
+    known = document if is_usage(document) else {name: document[name] for name in ("inputTokens", "outputTokens")}
+    return Usage.from_document(known)
 
 
 def _failure_of(document: Mapping[str, Any]) -> JobFailure:

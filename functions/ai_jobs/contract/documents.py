@@ -119,14 +119,14 @@ def fault_in(document: Any, place: str) -> Fault:
 
 
 def fault_for_table(document: Any, place: str) -> Fault | None:
-    """The first thing that the jobs table can't store: a number beyond its bounds, or too many levels.
+    """The first thing that the jobs table can't store: a number beyond its bounds, an empty key, or too many levels.
 
     Half a surrogate pair is not a fault here: it is replaced when the document is written.
     """
     for part in _parts(document, place):
         if part.depth > MAX_STORED_DEPTH:
             return part.fault(f"is nested too deeply. The table stores at most {MAX_STORED_DEPTH} levels. Flatten it.")
-        if fault := _value_fault(part) or _number_fault(part):
+        if fault := _value_fault(part) or _number_fault(part) or _key_fault(part):
             return fault
     return None
 
@@ -197,10 +197,18 @@ def _half_problem(half: str) -> str:
     return f"{found}. Text must be valid Unicode. Send whole characters."
 
 
+def _key_fault(part: _Part) -> Fault | None:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+    if isinstance(part.value, dict) and "" in part.value:
+        return part.fault("has an empty key, which the table can't store. Keys must have at least one character.")
+    return None
+
+
 def _number_fault(part: _Part) -> Fault | None:
     if isinstance(part.value, bool) or not isinstance(part.value, (int, float)):
         return None
-    number = Decimal(repr(part.value)) if isinstance(part.value, float) else Decimal(part.value)
+    # As the JSON encoder writes it: a subclass, such as numpy's, may have a repr of its own.
+    number = Decimal(float.__repr__(part.value)) if isinstance(part.value, float) else Decimal(part.value)
     if not number or (number.adjusted() in _STORED_EXPONENTS and len(number.as_tuple().digits) <= _STORED_DIGITS):
         return None
     rule = f"A number must be 0 or have a magnitude of 1E-130 to 9.99E+125, with at most {_STORED_DIGITS} digits"

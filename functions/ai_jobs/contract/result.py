@@ -76,7 +76,10 @@ class Usage:
 
 def is_usage(document: object) -> TypeGuard[dict[str, Any]]:
     """Does it count tokens as a `usage` does? Another producer's may be anything."""
-    counts = (document.get(name) for name in ("inputTokens", "outputTokens")) if isinstance(document, dict) else (None,)
+    if not isinstance(document, dict):
+        return False
+    counts = [document.get(name) for name in ("inputTokens", "outputTokens")]
+    counts += [document[name] for name in ("cacheReadInputTokens", "cacheWriteInputTokens") if name in document]
     return all(is_whole_number(count, 0, _MAX_TOKENS) for count in counts)
 
 

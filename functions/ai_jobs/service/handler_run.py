@@ -9,7 +9,7 @@ from concurrent.futures import wait
 from typing import Any, cast
 
 from ai_jobs.contract import documents
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import CODES, ErrorClass, JobError
 from ai_jobs.contract.result import JobResult
 from ai_jobs.handlers import Handler, Job, RetryLater
 from ai_jobs.service import structured_output
@@ -17,6 +17,11 @@ from ai_jobs.service.abandonable import in_the_background
 from ai_jobs.service.answering import problem_of
 from ai_jobs.service.handler_context import HandlerContext, Returned
 from ai_jobs.service.job_type import JobType
+
+# What can go wrong with a job while a handler works on it, and the deadline, which `Context.converse` may find passed.
+# The other codes are verdicts of the service: whoever finds one in a row concludes that the worker died, for example.
+_CLASSES = (ErrorClass.INVALID, ErrorClass.OPERATOR, ErrorClass.THROTTLED, ErrorClass.TRANSIENT)
+_CODES = {code for code, error_class in CODES.items() if error_class in _CLASSES} | {"DEADLINE_EXCEEDED"}
 
 _RULE = "A handler must return a dict, whose keys are strings and whose values JSON can express, or a str."
 
@@ -51,7 +56,7 @@ def _job_error(error: BaseException, function: Handler) -> JobError:
     try:
         if isinstance(error, RetryLater):
             return RetryLater(cast("int", error.wait_seconds), reason=error.message)
-        if isinstance(error, JobError):
+        if isinstance(error, JobError) and error.code in _CODES:
             return JobError(error.code, error.message, error.field)
     except Exception:  # noqa: BLE001
         return _failed(error, function)

@@ -69,6 +69,16 @@ RESULT_PATIENCE = timedelta(days=14)
 """How long a result waits as a delayed copy while the table is down: as long as SQS would have kept it."""
 
 
+# Bedrock is too busy to correct an answer that is paid for: a worker waits a little before the job starts over.
+
+_CORRECTION_CEILINGS_SECONDS = (1, 2, 4)
+
+
+def correction_pauses_seconds(jitter: Jitter = random.uniform) -> Iterator[float]:
+    """How long to wait before each further try of a throttled correction: up to 1, 2, and 4 s, half of it jitter."""
+    return (jitter(ceiling / 2, ceiling) for ceiling in _CORRECTION_CEILINGS_SECONDS)
+
+
 # Another worker holds the job.
 
 

@@ -423,25 +423,25 @@ run "own_inference_profiles" {
   override_resource {
     override_during = plan
 
-    target = aws_bedrock_inference_profile.this["billed eu.acme.large-v1:0"]
+    target = aws_bedrock_inference_profile.this["billed 0"]
     values = { arn = "arn:aws:bedrock:::billed-large" }
   }
   override_resource {
     override_during = plan
 
-    target = aws_bedrock_inference_profile.this["billed acme.small-v1:0"]
+    target = aws_bedrock_inference_profile.this["billed 1"]
     values = { arn = "arn:aws:bedrock:::billed-small" }
   }
   override_resource {
     override_during = plan
 
-    target = aws_bedrock_inference_profile.this["billed arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.acme.middle-v1:0"]
+    target = aws_bedrock_inference_profile.this["billed 2"]
     values = { arn = "arn:aws:bedrock:::billed-middle" }
   }
   override_resource {
     override_during = plan
 
-    target = aws_bedrock_inference_profile.this["a--type-with-a-long-name-of-sixty-four-characters-of-the-billing eu.acme.large-v1:0"]
+    target = aws_bedrock_inference_profile.this["a--type-with-a-long-name-of-sixty-four-characters-of-the-billing 0"]
     values = { arn = "arn:aws:bedrock:::long-large" }
   }
 }
