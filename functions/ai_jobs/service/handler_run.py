@@ -15,6 +15,7 @@ from ai_jobs.handlers import Handler, Job, RetryLater
 from ai_jobs.service import structured_output
 from ai_jobs.service.abandonable import in_the_background
 from ai_jobs.service.answering import problem_of
+from ai_jobs.service.handler_code import of_kind
 from ai_jobs.service.handler_context import HandlerContext, Returned
 from ai_jobs.service.job_type import JobType
 
@@ -79,7 +80,7 @@ def _checked(value: object, job_type: JobType) -> Returned:
             raise JobError("OUTPUT_INVALID", f"The handler returned a str. {rule}", structured_output.NAME)
         return Returned(_plain(value))
     if not isinstance(value, dict):
-        raise JobError("OUTPUT_INVALID", f"The handler returned a {type(value).__name__}. {_RULE}")
+        raise JobError("OUTPUT_INVALID", f"The handler returned {of_kind(value)}. {_RULE}")
     fault = documents.fault_for_table(value, structured_output.NAME)
     if fault:
         raise JobError("OUTPUT_INVALID", f"In what the handler returned, {fault}", fault.place)
