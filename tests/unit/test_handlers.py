@@ -154,12 +154,19 @@ def test_a_schema_of_the_handler_that_cant_be_used_is_an_operators_error():  # R
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"prompt": " "}, {"prompt": {"a": 1}}, {"prompt": "p", "system": ""}, {"prompt": "p", "system": 1}]
+    ("arguments", "problem"),
+    [
+        ({"prompt": " "}, "its prompt is blank"),
+        ({"prompt": {"a": 1}}, "its prompt is a dict"),
+        ({"prompt": "p", "system": ""}, "its system is blank"),
+        ({"prompt": "p", "system": 1}, "its system is an int"),
+    ],
 )
-def test_a_prompt_is_a_text(arguments):  # R-A5
+def test_a_prompt_is_a_text(arguments, problem):  # R-A5
     error = failure(lambda job, context: context.converse(**arguments), {})
-    assert error.code == "HANDLER_FAILED"
-    assert "must be a non-empty string" in str(error.__cause__)
+    assert (error.code, error.error_class) == ("INVALID_CONFIGURATION", ErrorClass.OPERATOR), "it is not retried"
+    rule = "It must be a non-empty string. Correct the handler."
+    assert error.message == f"The handler calls converse, and {problem}. {rule}"
 
 
 # Files
@@ -288,10 +295,23 @@ def test_how_long_to_wait_is_rounded_up():  # R-A5
     assert error.message == "The handler asked to be run again after 2 seconds."
 
 
-@pytest.mark.parametrize("seconds", [0, 0.5, 901, -1, float("nan"), float("inf"), "30", None])
-def test_a_wait_that_sqs_does_not_have_is_a_bug_of_the_handler(seconds):  # R-A5
-    with pytest.raises(ValueError, match="It must be a number from 1 to 900, the longest that SQS delays a message"):
-        RetryLater(seconds)
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        *[(one, json.dumps(one)) for one in (0, 0.5, 901, -1, float("nan"), float("inf"), True)],
+        ("30", "a str"),
+        (None, "a NoneType"),
+        pytest.param(10**5000, "too large to show", id="huge"),
+    ],
+)
+def test_a_wait_that_sqs_does_not_have_is_a_bug_of_the_handler(seconds, shown):  # R-A5
+    def handler(job, context):
+        raise RetryLater(seconds)
+
+    error = failure(handler, {})
+    assert (error.code, error.error_class) == ("INVALID_CONFIGURATION", ErrorClass.OPERATOR), "it is not retried"
+    rule = "It must be a number from 1 to 900, the longest that SQS delays a message"
+    assert f"RetryLater, and its seconds is {shown}. {rule}" in error.message
 
 
 @pytest.mark.parametrize("exception", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
@@ -366,7 +386,7 @@ def test_a_handler_that_takes_too_long_is_left_behind_and_can_do_nothing_more():
     model = ScriptedModel(["never"])
     error = failure(handler, {}, model=model, attachments={"a.txt": b""}, seconds=0.01)
     assert (error.code, error.error_class) == ("HANDLER_TIMEOUT", ErrorClass.TRANSIENT)
-    assert "within its timeout_seconds" in error.message
+    assert "within its timeout_seconds, 0.01 seconds. Raise" in error.message
     go_on.set()
     assert ended.wait(10)
     assert after == [HandlerEnded, HandlerEnded]

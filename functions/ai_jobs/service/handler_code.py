@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from ai_jobs.contract.errors import JobError, shown
+from ai_jobs.contract.errors import JobError, of_kind, shown
 from ai_jobs.handlers import Handler
 from ai_jobs.service.job_type import JobType
 
@@ -86,12 +86,6 @@ def _unusable(job_type: JobType, problem: str) -> JobError:
 
 def _described(value: object) -> str:
     return f"the class {value.__name__}" if inspect.isclass(value) else of_kind(value)
-
-
-def of_kind(value: object) -> str:
-    """The type of a value with its article, as in "is an int"."""
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _import_problem(module_name: str, error: BaseException) -> str:

@@ -9,13 +9,12 @@ from concurrent.futures import wait
 from typing import Any, cast
 
 from ai_jobs.contract import documents
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, of_kind
 from ai_jobs.contract.result import JobResult
 from ai_jobs.handlers import Handler, Job, RetryLater
 from ai_jobs.service import structured_output
 from ai_jobs.service.abandonable import in_the_background
 from ai_jobs.service.answering import problem_of
-from ai_jobs.service.handler_code import of_kind
 from ai_jobs.service.handler_context import HandlerContext, Returned
 from ai_jobs.service.job_type import JobType
 
@@ -35,16 +34,16 @@ def run_handler(function: Handler, job: Job, job_type: JobType, context: Handler
     done, _ = wait([running], timeout=context.seconds_left())
     context.close()
     if not done:
-        raise JobError("HANDLER_TIMEOUT", _timeout(job_type))
+        raise JobError("HANDLER_TIMEOUT", _timeout(job_type, context.seconds))
     error = running.exception()
     if error is not None:
         raise _job_error(error, function) from error
     return context.result(running.result())
 
 
-def _timeout(job_type: JobType) -> str:
+def _timeout(job_type: JobType, seconds: float) -> str:
     rule = "Raise the type's timeout_seconds, or let the handler look at context.seconds_left()"
-    return f"The handler {job_type.handler} did not return within its timeout_seconds. {rule}."
+    return f"The handler {job_type.handler} did not return within its timeout_seconds, {seconds:g} seconds. {rule}."
 
 
 def _job_error(error: BaseException, function: Handler) -> JobError:
