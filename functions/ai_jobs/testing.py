@@ -7,7 +7,7 @@
         result = run_handler(summarize, {"pages": ["..."]}, model=["A summary."])
         assert result.json == {"summary": "A summary."}
 
-It needs the libraries with which the service validates input: `pip install 'ai-jobs[functions]'`.
+It needs the libraries with which the service validates input: the extra `ai-jobs[functions]`.
 """
 
 from __future__ import annotations
