@@ -435,7 +435,7 @@ def test_a_script_that_is_too_short_fails_the_test_whatever_the_handler_makes_of
         except JobError:
             return "caught"
 
-    with pytest.raises(AssertionError, match="made 1 model calls, but model has 0 answers"):
+    with pytest.raises(AssertionError, match="made 1 model call, but model has 0 answers"):
         run_handler(handler, {})
 
 
