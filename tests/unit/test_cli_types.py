@@ -106,6 +106,23 @@ def test_a_plan_without_types_is_no_failure(check):  # terraform plan -destroy
     assert (done.exit_code, "this plan has none" in done.stdout) == (0, True)
 
 
+def test_what_is_merged_with_a_variable_keeps_the_variables_attributes(check, type_document):
+    merged = {"processor": {"references": ["aws_lambda_layer_version.mine.arn", "var.processor"]}}
+    done = check(plan(document(good=type_document), {"processor": {"memory": 1}}, merged))
+    assert "processor.memory is not an attribute of the module" in done.stdout
+
+
+def test_a_value_of_no_variable_is_told(check, tmp_path):
+    (tmp_path / "variables.tf").write_text('variable "processor" {\n  type = any\n}\nvariable "region" {}\n')
+    done = check('procesor = { memory_mb = 512 }\nregion = "eu-west-1"\n', "x.tfvars")
+    assert done.exit_code == 1
+    expected = "procesor is not a variable of the root module beside the file: did you mean processor?"
+    assert expected in done.stdout
+    assert done.stdout.count("failed") == 1
+    assert "region" not in done.stdout
+    assert "it has processor, region." in check({"zone": 1}, "x.tfvars.json").stdout
+
+
 def test_a_plan_tells_which_attributes_terraform_drops(check, type_document):
     given = {
         "mine": {"x": {"prompt": "Hi", "maxtokens": 3, "guardrail": {"id": "a", "versoin": "1"}}},
