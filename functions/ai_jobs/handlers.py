@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ai_jobs.contract.attachments import Attachment
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, of_kind, shown
 from ai_jobs.contract.limits import LIMITS
 from ai_jobs.contract.result import Usage
 
@@ -101,7 +101,7 @@ class Context(Protocol):
             JobError: why there is no answer. A handler that does not catch it leaves the job to the service, which
                 waits, retries, or gives up as for any other job, and then runs the handler again from its beginning.
                 `ATTACHMENT_NOT_FOUND` if the job has no file of this name, `OUTPUT_INVALID` if the last correction
-                still breaks the schema.
+                still breaks the schema, `INVALID_CONFIGURATION` if a text is blank or the schema can't be used.
         """
 
     def attachment(self, name: str) -> bytes:
@@ -143,7 +143,7 @@ class RetryLater(JobError):  # noqa: N818
         reason: for the person who submitted the job, who sees it if the deadline passes first.
 
     Raises:
-        ValueError: when `seconds` is outside its bounds.
+        JobError: `INVALID_CONFIGURATION` when `seconds` is outside its bounds.
     """
 
     def __init__(self, seconds: float, *, reason: str = "") -> None:
@@ -152,8 +152,11 @@ class RetryLater(JobError):  # noqa: N818
             or not isinstance(seconds, int | float)
             or not 1 <= seconds <= _LONGEST_DELAY_SECONDS
         ):
-            rule = f"It must be a number from 1 to {_LONGEST_DELAY_SECONDS}, the longest that SQS delays a message."
-            raise ValueError(f"seconds is {seconds!r:.100}. {rule}")
+            # Not a ValueError, whose text the worker keeps to itself; and the next attempt would not be better.
+            rule = f"It must be a number from 1 to {_LONGEST_DELAY_SECONDS}, the longest that SQS delays a message"
+            given = shown(seconds, 50) if isinstance(seconds, int | float) else of_kind(seconds)
+            reason = f"The handler raises RetryLater, and its seconds is {given}. {rule}. Correct the handler."
+            raise JobError("INVALID_CONFIGURATION", reason)
         whole = math.ceil(seconds)
         reason = reason or f"The handler asked to be run again after {whole} seconds."
         super().__init__("RETRY_LATER", reason, wait_seconds=whole)

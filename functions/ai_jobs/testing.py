@@ -7,7 +7,7 @@
         result = run_handler(summarize, {"pages": ["..."]}, model=["A summary."])
         assert result.json == {"summary": "A summary."}
 
-It needs the libraries with which the service validates input: `pip install 'ai-jobs[functions]'`.
+It needs the libraries with which the service validates input: the extra `ai-jobs[functions]`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from ai_jobs.contract.attachments import Attachment, media_type_of
 from ai_jobs.contract.documents import to_json
-from ai_jobs.contract.errors import JobError
+from ai_jobs.contract.errors import JobError, plural
 from ai_jobs.contract.limits import BUCKET, LIMITS
 from ai_jobs.contract.request import AIJobMessage, ReceivedJob
 from ai_jobs.contract.result import JobResult, Usage
@@ -74,7 +74,11 @@ class ScriptedModel:
     def problem(self) -> str:
         """Why the script does not fit the handler's calls; empty if it does."""
         calls, answers = len(self.prompts), len(self.answers)
-        return f"The handler made {calls} model calls, but model has {answers} answers." if calls > answers else ""
+        return (
+            f"The handler made {plural(calls, 'model call')}, but model has {plural(answers, 'answer')}."
+            if calls > answers
+            else ""
+        )
 
 
 def run_handler(

@@ -82,9 +82,8 @@ class HandlerFunctions:
         wait([function], timeout=seconds)
         if not function.done():
             # Not HANDLER_NOT_FOUND: it may only be slow, and the next attempt finds it imported.
-            reason = (
-                f"The module of handler {job_type.handler} was still being imported after the type's timeout_seconds."
-            )
+            limit = f"the type's timeout_seconds, {job_type.settings.timeout_seconds} seconds"
+            reason = f"The module of handler {job_type.handler} was still being imported after {limit}."
             raise JobError("HANDLER_TIMEOUT", reason)
         if isinstance(problem := function.exception(), JobError):
             raise JobError(problem.code, problem.message)

@@ -150,7 +150,7 @@ variable "job_types" {
 
   validation {
     condition     = alltrue(flatten([for type in values(var.job_types) : [for schema in concat([type.input_schema], type.output_schema[*]) : (can(jsondecode(schema)["$ref"]) || try(contains(flatten([try(jsondecode(schema).type, "object")]), "object"), false))]]))
-    error_message = join("\n", flatten([for key, type in var.job_types : [for name in ["input_schema", "output_schema"] : [for schema in type[name][*] : "job_types.${key}.${name} has a type other than \"object\", but the ${trimsuffix(name, "_schema")} of a job is an object. Use type = \"object\"." if !(can(jsondecode(schema)["$ref"]) || try(contains(flatten([try(jsondecode(schema).type, "object")]), "object"), false))]]]))
+    error_message = join("\n", flatten([for key, type in var.job_types : [for name in ["input_schema", "output_schema"] : [for schema in type[name][*] : "job_types.${key}.${name} has the type ${try(jsonencode(jsondecode(schema).type), "null")}, but the ${trimsuffix(name, "_schema")} of a job is an object. Use type = \"object\"." if !(can(jsondecode(schema)["$ref"]) || try(contains(flatten([try(jsondecode(schema).type, "object")]), "object"), false))]]]))
   }
 
   # In a schema with an id, a reference may point to a part of the schema itself.

@@ -38,6 +38,10 @@ locals {
     jobTypes = local.job_types
   })
 
+  # What can be checked in a plan even if an inference profile is new: its ARN is not known before the apply, and nothing that is
+  # encoded together with it is.
+  job_types_at_plan = { for name, type in local.job_types : name => { for key, value in type : key => value if key != "inferenceProfiles" } }
+
   # Re-encoded without whitespace, because AppConfig counts it.
   validator = jsonencode(jsondecode(file("${path.module}/document.schema.json")))
 }
@@ -87,6 +91,11 @@ resource "aws_appconfig_hosted_configuration_version" "this" {
   lifecycle {
     create_before_destroy = true
   }
+}
+
+# For `ai-jobs types`, which reads a plan's job types here if it does not know the document.
+resource "terraform_data" "job_types_at_plan" {
+  input = jsonencode({ version = "planned", jobTypes = local.job_types_at_plan })
 }
 
 # The predefined AllAtOnce bakes for ten minutes, and AppConfig rejects a second change during that time (409).

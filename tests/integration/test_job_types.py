@@ -101,6 +101,6 @@ def test_a_function_that_wants_to_be_run_again_is(put, model, text):  # R-A5
 def test_a_function_that_is_missing_breaks_its_own_type_alone(put, text):  # R-A5
     job = put("missing", text())
     assert (job["status"], job["error"]["code"]) == ("failed", "HANDLER_NOT_FOUND")
-    assert "stack_handlers" in job["error"]["message"]
-    assert "layer" in job["error"]["message"]
+    assert "stack_handlers.py" in job["error"]["message"]
+    assert "has no missing. Its functions are: " in job["error"]["message"]
     assert put("echo", text())["status"] == "completed"

@@ -79,10 +79,7 @@ REASONS = [
         "job_types.no-json.output_schema is not a JSON object. Use a JSON Schema (draft-04) as a JSON string, "
         'e.g. jsonencode({ type = "object", ... }).'
     ),
-    (
-        'job_types.list.output_schema has a type other than "object", but the output of a job is an object. Use '
-        'type = "object".'
-    ),
+    ('job_types.list.output_schema has the type "array", but the output of a job is an object. Use type = "object".'),
     (
         "job_types.elsewhere.output_schema refers to another document, and nothing is fetched for it. Use only "
         'references within the schema ($ref = "#/definitions/name").'

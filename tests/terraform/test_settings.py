@@ -529,6 +529,15 @@ def test_a_type_is_told_which_profile_stands_for_which_model(with_own_profiles: 
     }
 
 
+def test_what_the_plan_of_a_new_profile_does_not_know(plans: dict[str, Plan]) -> None:  # R-A3
+    plan = plans["everything"]
+    assert "content" not in plan["module.job_types.aws_appconfig_hosted_configuration_version.this"]
+    known = json.loads(plan["module.job_types.terraform_data.job_types_at_plan"]["input"])["jobTypes"]
+    assert known["billed"]["prompt"] == "{{ text }}"
+    assert "inferenceProfiles" not in known["billed"]
+    assert {"billed", "blog-post"} < known.keys()
+
+
 def test_models_with_a_profile_of_their_own_may_be_called_through_it_only(with_own_profiles: Plan) -> None:  # R-A3
     permissions = may_be_called(with_own_profiles)
     assert set(permissions) == {"InvokeOwnProfiles", "InvokeModelsThroughOwnProfiles"}

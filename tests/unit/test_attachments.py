@@ -128,6 +128,14 @@ def test_each_field_of_a_file_has_its_rule(changes, field):  # R-A2
     assert caught.value.message.startswith(f"attachments.1.{field} is ")
 
 
+@pytest.mark.parametrize("field", ["name", "mediaType", "bytes", "key"])
+def test_a_field_that_a_file_lacks_is_missing(field):  # R-A2
+    document = photo()
+    del document[field]
+    with pytest.raises(JobError, match=rf"^attachments\.0\.{field} is missing\. It must be "):
+        received(document).check()
+
+
 @pytest.mark.parametrize(
     ("attachments", "field"),
     [

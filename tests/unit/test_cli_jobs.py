@@ -380,7 +380,7 @@ def test_what_became_wrong_after_the_check_ends_the_run_with_what_was_sent(cli, 
     result = cli("submit", path)
     assert result.exit_code == 1
     assert len(result.stdout.splitlines()) == 3
-    assert f"1 of 3 jobs were not sent: all after {path}, line 2" in result.stderr
+    assert f"1 of 3 jobs was not sent: all after {path}, line 2" in result.stderr
     assert f"line 3 of {path} is not JSON" in result.stderr
 
 

@@ -26,12 +26,16 @@ def document(**types):
     return json.dumps({"version": "0123456789ab", "jobTypes": types})
 
 
-def plan(content, variables=None, expressions=None):
-    """As `terraform show -json` prints it."""
+AT_PLAN = "module.ai_jobs.module.job_types.terraform_data.job_types_at_plan"
+
+
+def plan(content, variables=None, expressions=None, at_plan=None):
+    """As `terraform show -json` prints it. Without a content, that is not known before the apply."""
     values = {} if content is None else {"content": content}
+    without_profiles = {"address": AT_PLAN, "type": "terraform_data", "values": {"input": at_plan} if at_plan else {}}
     resource = {"address": CONTENT, "type": CONTENT.split(".")[4], "values": values}
     other = {"address": "aws_sqs_queue.x", "type": "aws_sqs_queue", "values": {}}
-    inner = {"address": "module.ai_jobs.module.job_types", "resources": [resource]}
+    inner = {"address": "module.ai_jobs.module.job_types", "resources": [without_profiles, resource]}
     return {
         "planned_values": {
             "root_module": {
@@ -89,9 +93,34 @@ def test_types_that_are_not_known_before_the_apply_are_no_failure(check):
     assert "warning  its job types are not known before the apply" in done.stdout
 
 
+def test_a_new_inference_profile_does_not_keep_the_types_from_being_checked(check, type_document):  # R-A3
+    types = document(billed=type_document, poem=type_document | {"prompt": "{{ name.upper() }}"})
+    done = check(plan(None, at_plan=types))
+    assert done.exit_code == 1
+    assert "job type billed  ok" in done.stdout
+    assert "job type poem    failed" in done.stdout
+
+
 def test_a_plan_without_types_is_no_failure(check):  # terraform plan -destroy
     done = check({"planned_values": {"root_module": {}}, "configuration": {"root_module": {}}})
     assert (done.exit_code, "this plan has none" in done.stdout) == (0, True)
+
+
+def test_what_is_merged_with_a_variable_keeps_the_variables_attributes(check, type_document):
+    merged = {"processor": {"references": ["aws_lambda_layer_version.mine.arn", "var.processor"]}}
+    done = check(plan(document(good=type_document), {"processor": {"memory": 1}}, merged))
+    assert "processor.memory is not an attribute of the module" in done.stdout
+
+
+def test_a_value_of_no_variable_is_told(check, tmp_path):
+    (tmp_path / "variables.tf").write_text('variable "processor" {\n  type = any\n}\nvariable "region" {}\n')
+    done = check('procesor = { memory_mb = 512 }\nregion = "eu-west-1"\n', "x.tfvars")
+    assert done.exit_code == 1
+    expected = "procesor is not a variable of the root module beside the file: did you mean processor?"
+    assert expected in done.stdout
+    assert done.stdout.count("failed") == 1
+    assert "region" not in done.stdout
+    assert "it has processor, region." in check({"zone": 1}, "x.tfvars.json").stdout
 
 
 def test_a_plan_tells_which_attributes_terraform_drops(check, type_document):

@@ -154,12 +154,19 @@ def test_a_schema_of_the_handler_that_cant_be_used_is_an_operators_error():  # R
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"prompt": " "}, {"prompt": {"a": 1}}, {"prompt": "p", "system": ""}, {"prompt": "p", "system": 1}]
+    ("arguments", "problem"),
+    [
+        ({"prompt": " "}, "its prompt is blank"),
+        ({"prompt": {"a": 1}}, "its prompt is a dict"),
+        ({"prompt": "p", "system": ""}, "its system is blank"),
+        ({"prompt": "p", "system": 1}, "its system is an int"),
+    ],
 )
-def test_a_prompt_is_a_text(arguments):  # R-A5
+def test_a_prompt_is_a_text(arguments, problem):  # R-A5
     error = failure(lambda job, context: context.converse(**arguments), {})
-    assert error.code == "HANDLER_FAILED"
-    assert "must be a non-empty string" in str(error.__cause__)
+    assert (error.code, error.error_class) == ("INVALID_CONFIGURATION", ErrorClass.OPERATOR), "it is not retried"
+    rule = "It must be a non-empty string. Correct the handler."
+    assert error.message == f"The handler calls converse, and {problem}. {rule}"
 
 
 # Files
@@ -244,7 +251,7 @@ CIRCLE["self"] = CIRCLE
         (None, "returned a NoneType", None),
         (b"text", "returned a bytes", None),
         ([{"a": 1}], "returned a list", None),
-        (1, "returned a int", None),
+        (1, "returned an int", None),
         ({"a": float("nan")}, "result.a is NaN", "result.a"),
         ({"a": {"b": {1}}}, "result.a.b is a Python set", "result.a.b"),
         ({"a": {2: 1}}, "has the key 2", "result.a"),
@@ -332,10 +339,23 @@ def test_how_long_to_wait_is_rounded_up():  # R-A5
     assert error.message == "The handler asked to be run again after 2 seconds."
 
 
-@pytest.mark.parametrize("seconds", [0, 0.5, 901, -1, float("nan"), float("inf"), "30", None])
-def test_a_wait_that_sqs_does_not_have_is_a_bug_of_the_handler(seconds):  # R-A5
-    with pytest.raises(ValueError, match="It must be a number from 1 to 900, the longest that SQS delays a message"):
-        RetryLater(seconds)
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        *[(one, json.dumps(one)) for one in (0, 0.5, 901, -1, float("nan"), float("inf"), True)],
+        ("30", "a str"),
+        (None, "a NoneType"),
+        pytest.param(10**5000, "too large to show", id="huge"),
+    ],
+)
+def test_a_wait_that_sqs_does_not_have_is_a_bug_of_the_handler(seconds, shown):  # R-A5
+    def handler(job, context):
+        raise RetryLater(seconds)
+
+    error = failure(handler, {})
+    assert (error.code, error.error_class) == ("INVALID_CONFIGURATION", ErrorClass.OPERATOR), "it is not retried"
+    rule = "It must be a number from 1 to 900, the longest that SQS delays a message"
+    assert f"RetryLater, and its seconds is {shown}. {rule}" in error.message
 
 
 @pytest.mark.parametrize("exception", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
@@ -410,7 +430,7 @@ def test_a_handler_that_takes_too_long_is_left_behind_and_can_do_nothing_more():
     model = ScriptedModel(["never"])
     error = failure(handler, {}, model=model, attachments={"a.txt": b""}, seconds=0.01)
     assert (error.code, error.error_class) == ("HANDLER_TIMEOUT", ErrorClass.TRANSIENT)
-    assert "within its timeout_seconds" in error.message
+    assert "within its timeout_seconds, 0.01 seconds. Raise" in error.message
     go_on.set()
     assert ended.wait(10)
     assert after == [HandlerEnded, HandlerEnded]
@@ -459,7 +479,7 @@ def test_a_script_that_is_too_short_fails_the_test_whatever_the_handler_makes_of
         except JobError:
             return "caught"
 
-    with pytest.raises(AssertionError, match="made 1 model calls, but model has 0 answers"):
+    with pytest.raises(AssertionError, match="made 1 model call, but model has 0 answers"):
         run_handler(handler, {})
 
 
@@ -482,7 +502,7 @@ def layer(tmp_path, monkeypatch):
 
     def find(source, reference="acme_layer.reports:summarize", **fields):
         (package / "reports.py").write_text(source)
-        return find_handler(a_type(handler=reference, **fields), folder)
+        return find_handler(a_type(handler=reference, **fields))
 
     yield find
     for name in [name for name in sys.modules if name.startswith("acme_layer")]:
@@ -494,47 +514,78 @@ def test_a_function_of_a_layer_is_found(layer):  # R-A5
     assert function(None, None) == {"found": True}
 
 
+REPORTS = "acme_layer.reports:summarize"
+
+
 @pytest.mark.parametrize(
     ("source", "reference", "problem"),
     [
-        ("", "acme_layer.reports:summarize", "module acme_layer.reports has no summarize"),
-        ("", "acme_layer.report:summarize", "there is no module acme_layer.report"),
-        ("", "acme_other.reports:summarize", "there is no module acme_other"),
-        ("import acme_missing", "acme_layer.reports:summarize", "raised ModuleNotFoundError: No module named"),
+        ("", REPORTS, "acme_layer/reports.py has no summarize. Correct the handler's name, or the code"),
+        (
+            "def summarise(): ...\ndef other(): ...",
+            REPORTS,
+            "has no summarize. Its functions are: summarise, other. Correct the handler's name, or the code",
+        ),
+        (
+            "",
+            "acme_layer.report:summarize",
+            "there is no module acme_layer.report in FOLDER/acme_layer. Correct the handler's name, or add the module",
+        ),
+        (
+            "import acme_missing",
+            REPORTS,
+            "raised ModuleNotFoundError: No module named 'acme_missing' in FOLDER/acme_layer/reports.py, line 1. "
+            "Add acme_missing to the layer, or correct the import",
+        ),
         (
             "1 / 0",
-            "acme_layer.reports:summarize",
-            "importing acme_layer.reports raised ZeroDivisionError: division by zero",
+            REPORTS,
+            "importing acme_layer.reports raised ZeroDivisionError: division by zero in FOLDER/acme_layer/reports.py, "
+            "line 1. Correct the code",
         ),
-        ("def", "acme_layer.reports:summarize", "importing acme_layer.reports raised SyntaxError"),
-        ("raise SystemExit(1)", "acme_layer.reports:summarize", "importing acme_layer.reports raised SystemExit: 1"),
+        ("\ndef", REPORTS, "(reports.py, line 2) in FOLDER/acme_layer/reports.py. Correct the code"),
+        ("raise SystemExit(1)", REPORTS, "importing acme_layer.reports raised SystemExit: 1 in FOLDER/"),
         (
             "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\nraise Odd",
-            "acme_layer.reports:summarize",
+            REPORTS,
             "raised Odd: (no text)",
         ),
     ],
 )
-def test_a_function_that_is_not_there(layer, source, reference, problem):  # R-A5
+def test_code_that_is_there_and_wrong(layer, tmp_path, source, reference, problem):  # R-A5
     with pytest.raises(JobError) as caught:
         layer(source, reference)
     error = caught.value
     assert (error.code, error.error_class) == ("HANDLER_NOT_FOUND", ErrorClass.OPERATOR)
     assert error.message.startswith(f'The handler {reference} of job type "report" can\'t be used: ')
-    assert problem in error.message
-    assert "in a Lambda layer of processor.layers, in the folder python/ of the layer's zip" in error.message
-    assert "python has acme_layer. Add the layer, or correct the handler's name, apply, and retry" in error.message
+    assert problem.replace("FOLDER", str(tmp_path / "python")) in error.message
+    assert error.message.endswith(", apply, and retry the jobs from the DLQ.")
+    assert "processor.layers" not in error.message, "the layer is not what is wrong"
 
 
-def test_a_function_without_layers_says_so(tmp_path):  # R-A5
-    with pytest.raises(JobError, match="The function has no .*/python, and so no layer with Python code"):
-        find_handler(a_type(handler="acme_nowhere:summarize"), tmp_path / "python")
+def test_code_that_is_not_in_a_layer(layer, tmp_path, monkeypatch):  # R-A5
+    libraries = tmp_path / "other/python/lib/python3.13/site-packages"
+    libraries.mkdir(parents=True)
+    (libraries / "acme_library.py").touch()
+    monkeypatch.syspath_prepend(libraries)
+    with pytest.raises(JobError) as caught:
+        layer("", "acme_other.reports:summarize")
+    assert (
+        "there is no module acme_other. Its code must be in a Lambda layer of processor.layers" in caught.value.message
+    )
+    found = "The function's layers have acme_layer, acme_library. Add the layer, or correct the handler's name, apply"
+    assert found in caught.value.message
+
+
+def test_a_function_without_layers_says_so():  # R-A5
+    with pytest.raises(JobError, match="The function's layers have no code. Add the layer"):
+        find_handler(a_type(handler="acme_nowhere:summarize"))
 
 
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("summarize = 5", "is a int"),
+        ("summarize = 5", "is an int"),
         ("class summarize: pass", "is the class summarize"),
         ("def summarize(job): pass", "has the parameters (job)"),
         ("def summarize(job, context, more): pass", "has the parameters (job, context, more)"),

@@ -185,6 +185,15 @@ def nested(levels):
         ({"inputSchema": nested(60)}, "nested too deeply"),
         ({"inputSchema": {"$ref": "#"}}, "inputSchema.$ref: It is nested too deeply, or refers to itself"),
         ({"inputSchema": {"type": "array"}}, 'inputSchema.type: It is "array"'),
+        (
+            schema_of_name(type="objekt"),
+            'inputSchema.properties.name.type: It is "objekt". It must be array, boolean, integer, null, number, '
+            "object, string, or a list of these. In HCL, it is part of input_schema.",
+        ),
+        (
+            schema_of_name(type="text") | {"outputSchema": {"properties": {"a": {"type": ["string", 5]}}}},
+            'In HCL, it is part of input_schema. outputSchema.properties.a.type: It is ["string", 5]. It must be',
+        ),
         ({"inputSchema": {"$schema": 4}}, "inputSchema.$schema: It is 4"),
         ({"inputSchema": None}, "inputSchema: It is null"),
         (schema_of_name(maximum=float("inf")), "inputSchema.properties.name.maximum: It is Infinity"),

@@ -87,7 +87,9 @@ def submit(
             raise Problem(f"--attach is for one job, and there are {total}: submit the jobs with files one by one")
         job_ids = _send(jobs, total, environment, attach, as_json=as_json, quiet=then_wait)
     if store:
-        say(f"submitted {len(job_ids)} jobs")
+        from ai_jobs.contract.errors import plural
+
+        say(f"submitted {plural(len(job_ids), 'job')}")
         wait_for(store, job_ids, timeout_seconds, as_json=as_json)
 
 
@@ -179,8 +181,11 @@ def _say_what_is_missing(sending: _Sending, failed: list[str], total: int) -> No
     missing = total - len(sending.sent)
     if not missing:
         return
+    from ai_jobs.contract.errors import plural
+
     rest = f"all after {sending.last_place}" if sending.last_place else "all of them"
-    say(f"{missing} of {total} jobs were not sent: {named(failed + [rest] * (missing > len(failed)))}")
+    was = "was" if missing == 1 else "were"
+    say(f"{missing} of {plural(total, 'job')} {was} not sent: {named(failed + [rest] * (missing > len(failed)))}")
     if sending.sent and not sending.all_have_own_ids:
         say("Submit only these again: a job without a jobId of its own runs once more each time it is sent.")
 

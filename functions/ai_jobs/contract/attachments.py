@@ -79,7 +79,7 @@ def check_name_and_type(name: object, media_type: object, within: str = "") -> N
     _check_name(name, f"{within}name")
     if not isinstance(media_type, str) or media_type not in MEDIA_TYPES:
         rule = f"It must be one of: {', '.join(MEDIA_TYPES)}."
-        raise _invalid(f"{within}mediaType", f"is {shown(media_type, 100)}. {rule}")
+        raise _invalid(f"{within}mediaType", f"is {_given(media_type)}. {rule}")
     extensions = MEDIA_TYPES[media_type]["extensions"]
     if _extension_of(str(name)) not in extensions:
         rule = f"The name of a file of type {media_type} must end in {' or '.join(f'.{one}' for one in extensions)}."
@@ -157,7 +157,7 @@ def id_of_upload(key: object, user_id: str, field: str) -> str:
     """
     prefix = upload_prefix(user_id)
     if not _is_under(key, prefix):
-        raise _invalid(field, f"is {shown(key)}. It must be the key of an upload of the job's user, {prefix}UUID.")
+        raise _invalid(field, f"is {_given(key)}. It must be the key of an upload of the job's user, {prefix}UUID.")
     return str(key).removeprefix(prefix)
 
 
@@ -174,22 +174,26 @@ def _attachment(document: Any, within: str, user_id: str, job_id: str) -> Attach
     name, media_type, size, key = values
     check_name_and_type(name, media_type, within)
     if not is_whole_number(size, 1, MAX_BYTES):
-        raise _invalid(f"{within}bytes", f"is {shown(size, 100)}. It must be a whole number from 1 to {MAX_BYTES}.")
+        raise _invalid(f"{within}bytes", f"is {_given(size)}. It must be a whole number from 1 to {MAX_BYTES}.")
     # A worker may read every user's files, so a message must not be able to refer to another user's.
     own = (upload_prefix(user_id), job_input_prefix(user_id, job_id))
     if not any(_is_under(key, prefix) for prefix in own):
         rule = f"It must be the key of a file of the job's user, {own[0]}UUID or {own[1]}UUID."
-        raise _invalid(f"{within}key", f"is {shown(key)}. {rule}")
+        raise _invalid(f"{within}key", f"is {_given(key)}. {rule}")
     return Attachment(name, media_type, size, key)
 
 
 def _check_name(name: object, field: str) -> None:
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         rule = f"It must be a text of 1 to {MAX_NAME_CHARACTERS} characters."
-        raise _invalid(field, f"is {shown(name)}. {rule}")
+        raise _invalid(field, f"is {_given(name)}. {rule}")
     if name in (".", "..") or _NOT_IN_NAMES.search(name):
         rule = "It must be the name of a file, without a path and without control characters."
-        raise _invalid(field, f"is {shown(name)}. {rule}")
+        raise _invalid(field, f"is {_given(name)}. {rule}")
+
+
+def _given(value: object) -> str:
+    return "missing" if value is None else shown(value)
 
 
 def _is_under(key: object, prefix: str) -> bool:

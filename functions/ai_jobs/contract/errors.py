@@ -119,6 +119,17 @@ def shown(value: object, limit: int = _VALUE_LIMIT) -> str:
     return _shortened(_printable(text), limit)
 
 
+def plural(number: int, word: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def of_kind(value: object) -> str:
+    """The type of a value with its article, as in "is an int"."""
+    name = type(value).__name__
+    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
+
+
 def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in whole(text))
 

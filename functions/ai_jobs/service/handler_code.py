@@ -1,6 +1,6 @@
 """How the function that a job type names as its handler is found and checked.
 
-Lambda unpacks layers to /opt, and Python finds their modules in /opt/python:
+Lambda unpacks layers to /opt, and Python finds their modules in /opt/python and below it:
 https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
 """
 
@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
+import traceback
 import typing
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
-from ai_jobs.contract.errors import JobError, shown
+from ai_jobs.contract.errors import JobError, of_kind, shown
 from ai_jobs.handlers import Handler
 from ai_jobs.service.job_type import JobType
-
-LAYERS = Path("/opt/python")
 
 _MOST_NAMES = 10
 
 
-def find_handler(job_type: JobType, layers: Path = LAYERS) -> Handler:
+def find_handler(job_type: JobType) -> Handler:
     """Import the function that the type names, and check it.
-
-    Args:
-        layers: where Python looks for the modules of layers.
 
     Raises:
         JobError: `HANDLER_NOT_FOUND` if there is no such function, or it can't be called with a job and a context;
@@ -36,9 +34,9 @@ def find_handler(job_type: JobType, layers: Path = LAYERS) -> Handler:
     try:
         function = getattr(importlib.import_module(module_name), function_name, None)
     except BaseException as error:  # a module's code can raise anything, and must not end the worker
-        raise _not_found(job_type, _import_problem(module_name, error), layers) from error
+        raise _not_found(job_type, _import_problem(module_name, error)) from error
     if function is None:
-        raise _not_found(job_type, f"module {module_name} has no {function_name}", layers)
+        raise _not_found(job_type, _no_function(sys.modules[module_name], function_name))
     return check_handler(function, job_type)
 
 
@@ -87,13 +85,42 @@ def _unusable(job_type: JobType, problem: str) -> JobError:
 
 
 def _described(value: object) -> str:
-    return f"the class {value.__name__}" if inspect.isclass(value) else f"a {type(value).__name__}"
+    return f"the class {value.__name__}" if inspect.isclass(value) else of_kind(value)
 
 
 def _import_problem(module_name: str, error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name and f"{module_name}.".startswith(f"{error.name}."):
-        return f"there is no module {error.name}"
-    return f"importing {module_name} raised {type(error).__name__}: {_text_of(error)}".rstrip(".")
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing == module_name.partition(".")[0]:
+        rule = "Its code must be in a Lambda layer of processor.layers, in the folder python/ of the layer's zip"
+        return f"there is no module {missing}. {rule}. {_contents()} Add the layer, or correct the handler's name"
+    if missing and f"{module_name}.".startswith(f"{missing}."):
+        place = _file_of(sys.modules.get(missing.rpartition(".")[0]))
+        return f"there is no module {missing} in {place}. Correct the handler's name, or add the module to the layer"
+    what_to_do = f"Add {missing} to the layer, or correct the import" if missing else "Correct the code"
+    raised = f"{type(error).__name__}: {_text_of(error)}".rstrip(".")
+    return f"importing {module_name} raised {raised}{_place(error)}. {what_to_do}"
+
+
+def _no_function(module: ModuleType, name: str) -> str:
+    functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+    found = f" Its functions are: {_listed(functions)}." if functions else ""
+    return f"{_file_of(module)} has no {name}.{found} Correct the handler's name, or the code"
+
+
+def _file_of(module: ModuleType | None) -> str:
+    """Where a module is: its file, or its folder if it is a package."""
+    folders = list(getattr(module, "__path__", ()))
+    return str(folders[0] if folders else getattr(module, "__file__", None) or module)
+
+
+def _place(error: BaseException) -> str:
+    """The file and line of the code that could not be imported: in a layer, not here or in Python's own importer."""
+    if isinstance(error, SyntaxError):
+        return f" in {error.filename}"  # its text has the line
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (__file__, importlib.__file__)
+    places = [one for one in frames if one.filename not in ours and not one.filename.startswith("<frozen")]
+    return f" in {places[-1].filename}, line {places[-1].lineno}" if places else ""
 
 
 def _text_of(error: BaseException) -> str:
@@ -103,17 +130,23 @@ def _text_of(error: BaseException) -> str:
         return "(no text)"
 
 
-def _not_found(job_type: JobType, problem: str, layers: Path) -> JobError:
-    rule = f"Its code must be in a Lambda layer of processor.layers, in the folder {layers.name}/ of the layer's zip"
-    reason = f"The handler {job_type.handler} of job type {shown(job_type.name)} can't be used: {problem}. {rule}."
-    what_to_do = "Add the layer, or correct the handler's name, apply, and retry the jobs from the DLQ."
-    return JobError("HANDLER_NOT_FOUND", f"{reason} {_contents(layers)} {what_to_do}")
+def _not_found(job_type: JobType, problem: str) -> JobError:
+    reason = f"The handler {job_type.handler} of job type {shown(job_type.name)} can't be used: {problem}"
+    return JobError("HANDLER_NOT_FOUND", f"{reason}, apply, and retry the jobs from the DLQ.")
 
 
-def _contents(layers: Path) -> str:
-    try:
-        names = sorted({path.stem for path in layers.iterdir() if not path.name.startswith((".", "_"))})
-    except OSError:
-        return f"The function has no {layers}, and so no layer with Python code."
-    more = ", and others" if len(names) > _MOST_NAMES else ""
-    return f"The function's {layers} has {', '.join(names[:_MOST_NAMES]) or 'nothing'}{more}."
+def _contents() -> str:
+    names = {path.stem for folder in _layer_folders() for path in folder.iterdir() if path.name[0] not in "._"}
+    return f"The function's layers have {_listed(sorted(names))}." if names else "The function's layers have no code."
+
+
+def _layer_folders() -> list[Path]:
+    # By their names: other runtimes that run Lambda functions, such as local ones, unpack layers elsewhere.
+    folders = [Path(folder) for folder in sys.path]
+    return [
+        one for one in folders if one.is_dir() and (one.name == "python" or one.match("python/lib/*/site-packages"))
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:_MOST_NAMES])}{', and others' if len(names) > _MOST_NAMES else ''}"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ai_jobs.contract.attachments import MAX_DOCUMENTS, Attachment
 from ai_jobs.contract.documents import whole
-from ai_jobs.contract.errors import JobError, MisconfiguredError, shown
+from ai_jobs.contract.errors import JobError, MisconfiguredError, of_kind, shown
 from ai_jobs.contract.result import JobResult, Usage
 from ai_jobs.handlers import Job, ModelAnswer
 from ai_jobs.service.answering import Call, Question, answered
@@ -60,7 +60,7 @@ class HandlerContext:
         call: makes the model calls.
         files: of the job.
         logger: where the handler's lines go.
-        seconds: how long the handler may work.
+        seconds: how long the handler may work; an attribute, too.
         clock: gives a time in seconds that only moves forward.
     """
 
@@ -78,6 +78,7 @@ class HandlerContext:
         self._files = {file.attachment.name: file for file in files}
         self._logger = _JobLogger(logger, _ids(job))
         self._clock = clock
+        self.seconds = seconds
         self._ends_at = clock() + seconds
         self._model_call = call
         self._answers: list[Answer] = []
@@ -173,7 +174,10 @@ def _compiled(schema: str) -> Callable[[Any, str], Any]:
 
 def _checked(text: object, name: str) -> str:
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{name} is {shown(text, 50)}. It must be a non-empty string.")
+        # Not a ValueError, whose text the worker keeps to itself; nor the value, which may come from the input.
+        given = "blank" if isinstance(text, str) else of_kind(text)
+        reason = f"The handler calls converse, and its {name} is {given}. It must be a non-empty string."
+        raise JobError("INVALID_CONFIGURATION", f"{reason} Correct the handler.")
     return whole(text)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import wait
 from typing import Any, cast
 
 from ai_jobs.contract import documents
-from ai_jobs.contract.errors import CODES, ErrorClass, JobError
+from ai_jobs.contract.errors import CODES, ErrorClass, JobError, of_kind
 from ai_jobs.contract.result import JobResult
 from ai_jobs.handlers import Handler, Job, RetryLater
 from ai_jobs.service import structured_output
@@ -39,16 +39,16 @@ def run_handler(function: Handler, job: Job, job_type: JobType, context: Handler
     done, _ = wait([running], timeout=context.seconds_left())
     context.close()
     if not done:
-        raise JobError("HANDLER_TIMEOUT", _timeout(job_type))
+        raise JobError("HANDLER_TIMEOUT", _timeout(job_type, context.seconds))
     error = running.exception()
     if error is not None:
         raise _job_error(error, function) from error
     return context.result(running.result())
 
 
-def _timeout(job_type: JobType) -> str:
+def _timeout(job_type: JobType, seconds: float) -> str:
     rule = "Raise the type's timeout_seconds, or let the handler look at context.seconds_left()"
-    return f"The handler {job_type.handler} did not return within its timeout_seconds. {rule}."
+    return f"The handler {job_type.handler} did not return within its timeout_seconds, {seconds:g} seconds. {rule}."
 
 
 def _job_error(error: BaseException, function: Handler) -> JobError:
@@ -84,7 +84,7 @@ def _checked(value: object, job_type: JobType) -> Returned:
             raise JobError("OUTPUT_INVALID", f"The handler returned a str. {rule}", structured_output.NAME)
         return Returned(_plain(value))
     if not isinstance(value, dict):
-        raise JobError("OUTPUT_INVALID", f"The handler returned a {type(value).__name__}. {_RULE}")
+        raise JobError("OUTPUT_INVALID", f"The handler returned {of_kind(value)}. {_RULE}")
     fault = structured_output.fault_for_row(value)
     if fault:
         raise JobError("OUTPUT_INVALID", f"In what the handler returned, {fault}", fault.place)

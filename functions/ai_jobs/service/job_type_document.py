@@ -7,7 +7,7 @@ a broken type must say what is wrong with it instead of failing its jobs one by 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ai_jobs.contract.attachments import MAX_COUNT, MAX_DOCUMENTS
@@ -19,6 +19,12 @@ from ai_jobs.service.prompts import compile_prompt, static_beginning
 from ai_jobs.service.schemas import compile_schema
 
 _HANDLER = re.compile(PATTERNS["handler"])
+
+
+_SCHEMAS = {"inputSchema": "input_schema", "outputSchema": "output_schema"}
+"""The schemas of a type, and their names in HCL."""
+
+Check = Callable[[Any, str], Any]
 
 
 def read_job_type(name: str, document: Any) -> JobType:
@@ -33,16 +39,17 @@ def read_job_type(name: str, document: Any) -> JobType:
     prompt = None if handler else document.get("prompt")
     system_prompt = document.get("systemPrompt")
     schema: Any = document.get("inputSchema")
+    checks = _compiled_schemas(document)
     return JobType(
         name=name,
         model_ids=(_text(document, "modelId"), *_texts(document, "fallbackModelIds", LIMITS["fallback_models"])),
         inference_profiles=_texts_by_name(document, "inferenceProfiles"),
         settings=_settings(document),
-        output=_output(document),
+        output=_output(document, checks),
         # A handler spreads the files over as many calls as it likes.
         attachments=_attachments(document.get("attachments"), MAX_COUNT if handler else MAX_DOCUMENTS),
         handler=handler,
-        _validate=compile_schema(schema, "inputSchema"),
+        _validate=checks["inputSchema"],
         _fields=frozenset(schema.get("properties", ())),
         _prompt=None if handler else compile_prompt(prompt, "prompt"),
         _system_prompt=compile_prompt(system_prompt, "systemPrompt") if system_prompt else None,
@@ -67,7 +74,29 @@ def _settings(document: Mapping[str, Any]) -> ModelSettings:
     )
 
 
-def _output(document: Mapping[str, Any]) -> OutputRules | None:
+def _compiled_schemas(document: Mapping[str, Any]) -> dict[str, Check]:
+    """The checks of the type's schemas. Raises one MisconfiguredError for all that is wrong with them."""
+    checks: dict[str, Check] = {}
+    problems: list[MisconfiguredError] = []
+    for place in _SCHEMAS:
+        if place == "inputSchema" or document.get(place) is not None:
+            try:
+                # An output gets no defaults: the result shows what the model wrote.
+                checks[place] = compile_schema(document.get(place), place, fill_in_defaults=place == "inputSchema")
+            except MisconfiguredError as error:
+                problems.append(error)
+    if problems:
+        told = " ".join(map(_with_hcl_name, problems))
+        raise MisconfiguredError(problems[0].place, told.removeprefix(f"{problems[0].place}: "))
+    return checks
+
+
+def _with_hcl_name(problem: MisconfiguredError) -> str:
+    name = next(name for place, name in _SCHEMAS.items() if problem.place.startswith(place))
+    return f"{str(problem).rstrip('.')}. In HCL, it is part of {name}."
+
+
+def _output(document: Mapping[str, Any], checks: Mapping[str, Check]) -> OutputRules | None:
     schema = document.get("outputSchema")
     if schema is None:
         return None
@@ -81,8 +110,7 @@ def _output(document: Mapping[str, Any]) -> OutputRules | None:
         schema=schema,
         mode=_choice(rules, "mode", MODEL_SETTINGS["output_modes"], "output."),
         repairs=repairs,
-        # Without defaults: the result shows what the model wrote.
-        check=compile_schema(schema, "outputSchema", fill_in_defaults=False),
+        check=checks["outputSchema"],
     )
 
 

@@ -43,6 +43,10 @@ def _refuse_reference(uri: str) -> NoReturn:
     )
 
 
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+"""The values of `type`: http://json-schema.org/draft-04/schema."""
+
+
 def compile_schema(schema: Any, place: str, *, fill_in_defaults: bool = True) -> Callable[[Any, str], Any]:
     """The function that validates a document, whose name in messages is its second argument. It never fetches anything.
 
@@ -181,6 +185,8 @@ def _reason(error: Exception, value: Any = None) -> str:
         return f"{shown(pattern)} is not a Python regular expression: {error}."
     if isinstance(error, RecursionError | SyntaxError):
         return f"It is nested too deeply, or refers to itself ({type(error).__name__})."
+    if str(error) == "Unknown type" and value is not None:  # fastjsonschema says no more
+        return f"It is {shown(value)}. It must be {', '.join(_TYPES)}, or a list of these."
     if isinstance(error, ValueError):
         return str(error)
     return f"It can't be used ({type(error).__name__}: {error})."

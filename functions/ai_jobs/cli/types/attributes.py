@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from difflib import get_close_matches
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from ai_jobs.cli.exits import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+
+_VARIABLE = re.compile(r'^\s*variable\s+"?([\w-]+)"?\s*\{', re.MULTILINE)
 
 
 def given_to(call: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,15 +28,20 @@ def given_to(call: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str,
     given: dict[str, Any] = {}
     known = _known_attributes()
     for argument, expression in call.get("expressions", {}).items():
-        references = expression.get("references", []) if isinstance(expression, dict) else []
+        references = _variables_in(expression) if isinstance(expression, dict) else []
         if isinstance(expression, dict) and "constant_value" in expression:
             given[argument] = expression["constant_value"]
-        elif len(references) == 1 and references[0].startswith("var."):
+        elif len(references) == 1:
             variable = references[0].removeprefix("var.")
             value = variables.get(variable, {}).get("value")
             if variable == argument or _shares_attribute(value, known.get(argument)):
                 given[argument] = value
     return given
+
+
+def _variables_in(expression: Mapping[str, Any]) -> list[str]:
+    # Values of resources and locals may be merged with a variable's: what the variable has stays in it.
+    return [one for one in expression.get("references", []) if one.startswith("var.")]
 
 
 def _known_attributes() -> dict[str, Any]:
@@ -69,6 +78,20 @@ def _unknown(value: Any, known: Mapping[str, Any] | None, path: str) -> Iterator
             close = get_close_matches(name, known, n=1)
             names = ", ".join(sorted(known))
             yield (f"{path}.{name}", f"did you mean {close[0]}?" if close else f"it has {names}.")
+
+
+def undeclared_variables(given: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
+    """The values that no variable of the folder's root module takes: Terraform only warns of them.
+
+    Yields:
+        The name of each, and what it may have been meant to be; nothing if the folder declares no variables.
+    """
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("*.tf")))
+    declared = [name for text in texts for name in _VARIABLE.findall(text)]
+    for name in given if declared else ():
+        if name not in declared:
+            close = get_close_matches(name, declared, n=1)
+            yield name, f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(declared))}."
 
 
 def parsed_hcl(text: str, file: Path) -> dict[str, Any]:

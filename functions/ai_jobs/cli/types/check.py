@@ -9,7 +9,7 @@ import click
 
 from ai_jobs.cli.exits import FAILED
 from ai_jobs.cli.output import json_option, print_json, print_table
-from ai_jobs.cli.types.attributes import dropped_attributes, given_to, parsed_hcl
+from ai_jobs.cli.types.attributes import dropped_attributes, given_to, parsed_hcl, undeclared_variables
 from ai_jobs.cli.types.sources import (
     deployed_content,
     is_plan,
@@ -54,17 +54,25 @@ def check(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
 def _of_file(file: Path) -> Iterator[_Row]:
     text = text_of(file)
     if file.name.endswith(".tfvars"):
-        yield from _attributes(parsed_hcl(text, file), str(file))
+        yield from _values(parsed_hcl(text, file), file)
         return
     document = parsed(text, file)
     if file.name.endswith(".tfvars.json"):
-        yield from _attributes(document, str(file))
+        yield from _values(document, file)
     elif "jobTypes" in document:
         yield from _compiled(text)
     elif is_plan(document):
         yield from _of_plan(document)
     else:
         raise no_types_in(file)
+
+
+def _values(given: Mapping[str, Any], file: Path) -> Iterator[_Row]:
+    """What is wrong in a file of variables' values."""
+    undeclared = list(undeclared_variables(given, file.absolute().parent))
+    for name, advice in undeclared:
+        yield (str(file), "failed", f"{name} is not a variable of the root module beside the file: {advice}")
+    yield from _attributes(given, str(file), ok=not undeclared)
 
 
 def _compiled(content: str) -> Iterator[_Row]:

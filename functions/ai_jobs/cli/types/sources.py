@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _VERSION = "aws_appconfig_hosted_configuration_version"
 
+_TYPES_AT_PLAN = "job_types_at_plan"
+"""The module's own resource of the job types without what a plan can't know: the ARNs of new inference profiles."""
+
 _ADVICE = "Pass the output of `terraform show -json PLANFILE`, or a job type document."
 
 
@@ -107,7 +110,7 @@ def _only_content(plan: Mapping[str, Any], file: Path) -> str:
         raise Problem(f"{file} has the job types of {', '.join(sorted(contents))}. Pass a plan with only one of them.")
     (content,) = contents.values()
     if content is None:
-        reason = "its job types are not known before the apply, for example because an inference profile is new"
+        reason = "its job types are not known before the apply"
         raise Problem(f"{file}: {reason}. Pass a job type document.")
     return content
 
@@ -121,12 +124,16 @@ def planned_contents(plan: Mapping[str, Any]) -> Iterator[tuple[str, str | None]
     """The job type documents of a plan (or a state) as `terraform show -json` prints it.
 
     Yields:
-        The address of each, and its content, or None if that is not known before the apply.
+        The address of each, and its content: without the ARNs of inference profiles if one of them is not known before
+        the apply, and None if something else is not.
     """
-    for resource in resources_of_types(root_module(plan)):
+    root = root_module(plan)
+    known = {resource["address"]: resource["values"].get("input") for resource in _resources(root, "terraform_data")}
+    for resource in resources_of_types(root):
         content = resource["values"].get("content")
         if content is None or '"jobTypes"' in content:
-            yield resource["address"], content
+            module = resource["address"].rpartition(f"{_VERSION}.")[0]
+            yield resource["address"], content or known.get(f"{module}terraform_data.{_TYPES_AT_PLAN}")
 
 
 def root_module(plan: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,9 +144,13 @@ def root_module(plan: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def resources_of_types(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The resources in a module, at any depth, that may be job type documents."""
-    yield from (resource for resource in module.get("resources", ()) if resource["type"] == _VERSION)
+    return _resources(module, _VERSION)
+
+
+def _resources(module: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    yield from (resource for resource in module.get("resources", ()) if resource["type"] == kind)
     for child in module.get("child_modules", ()):
-        yield from resources_of_types(child)
+        yield from _resources(child, kind)
 
 
 def deployed_content(environment: Environment) -> str:

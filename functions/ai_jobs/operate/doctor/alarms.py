@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ai_jobs.aws.clients import get_sns_client
+from ai_jobs.contract.errors import plural
 from ai_jobs.operate.cloudwatch import describe_alarms
-from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject, made, plural
+from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject, made
 
 
 def check_alarms(subject: Subject) -> Iterator[Finding]:

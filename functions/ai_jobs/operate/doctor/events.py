@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ai_jobs.aws.clients import get_dynamodb_client, get_events_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of
-from ai_jobs.operate.doctor.findings import APPLY, NOT_THERE, Check, Finding, State, Subject, plural
+from ai_jobs.contract.errors import plural
+from ai_jobs.operate.doctor.findings import APPLY, NOT_THERE, Check, Finding, State, Subject
 from ai_jobs.operate.doctor.queues import message_count
 from ai_jobs.operate.doctor.workers import last_batch_problem
 from ai_jobs.operate.triggers import ENABLED, PAUSED, Trigger, find_trigger

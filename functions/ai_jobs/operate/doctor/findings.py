@@ -195,8 +195,3 @@ def _from_error(name: str, error: Exception) -> Finding:
         found = f"not checked: your credentials do not allow {permission}"
         return Finding(name, State.WARNING, found, f"ask for the permission {permission}")
     return Finding(name, State.WARNING, f"not checked: {cause}", "try again; the message names what failed")
-
-
-def plural(number: int, word: str) -> str:
-    """`1 message`, `2 messages`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

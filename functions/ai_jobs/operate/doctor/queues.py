@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject, plural
+from ai_jobs.contract.errors import plural
+from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject
 
 
 def check_queue(name: str, subject: Subject) -> Iterator[Finding]:

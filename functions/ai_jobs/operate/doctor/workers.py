@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ai_jobs.aws.clients import get_lambda_client
 from ai_jobs.contract import variables
-from ai_jobs.operate.doctor.findings import APPLY, Finding, NotCheckedError, State, Subject, plural
+from ai_jobs.contract.errors import plural
+from ai_jobs.operate.doctor.findings import APPLY, Finding, NotCheckedError, State, Subject
 from ai_jobs.operate.doctor.queues import redrive_policy
 from ai_jobs.operate.triggers import ENABLED, PAUSED, Trigger, find_trigger
 
