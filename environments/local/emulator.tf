@@ -20,6 +20,22 @@ variable "environment" {
   nullable    = false
 }
 
+variable "layer_zips" {
+  description = "The zips of the Lambda layers with the handlers of your job types, by the name of the layer."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+resource "aws_lambda_layer_version" "handlers" {
+  for_each = var.layer_zips
+
+  layer_name          = each.key
+  filename            = each.value
+  source_code_hash    = filebase64sha256(each.value)
+  compatible_runtimes = ["python3.13"]
+}
+
 output "api_url" {
   description = "URL of the API's stage at the emulator: PUT <api_url>/jobs/{jobId} and the rest of docs/api.md."
   value       = "${var.endpoint_url}/restapis/${module.ai_jobs.api_id}/${module.ai_jobs.api_stage_name}/_user_request_"

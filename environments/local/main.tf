@@ -18,7 +18,7 @@ module "ai_jobs" {
   protected_with = values(aws_iam_role_policy.emulator)[*].id
 
   # Jobs are worked on as they come: nobody waits for a batch on one machine.
-  processor = merge({ batching_window_seconds = 0 }, var.processor)
+  processor = merge({ batching_window_seconds = 0, layers = values(aws_lambda_layer_version.handlers)[*].arn }, var.processor)
 
   # As short as AppConfig allows: `make local-up` says "up" once no worker holds the types of before.
   jobs = merge({ config_max_age_seconds = 15 }, var.jobs)

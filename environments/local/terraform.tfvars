@@ -1,4 +1,5 @@
 # The settings of the local stack, as the terraform.tfvars of any environment has them. Edit them and run make local-up.
+# Functions such as jsonencode are not available in this file: write a schema as a heredoc of JSON, as below.
 
 job_types = {
   # JSON that fits a schema, whatever the model writes (docs/job-types.md).
