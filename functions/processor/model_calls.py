@@ -170,7 +170,7 @@ class JobCalls:
             JobError: what `ModelCalls.call` raises.
         """
         # If the job started over instead, the answer that is to be corrected would be paid for again.
-        pauses = correction_pauses_seconds(self._jitter) if conversation.further else iter(())
+        pauses = iter(()) if conversation.is_first else correction_pauses_seconds(self._jitter)
         while True:
             try:
                 return self._call(job_type, model_id, conversation, output)
