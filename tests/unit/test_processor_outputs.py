@@ -38,9 +38,9 @@ class Models:
         if isinstance(turn, str):
             raise JobError(turn, f"the model said {turn}")
         usage = Usage(1_000_000, 500_000, cache_read_tokens=1_000_000)
-        return Answer(
-            "", turn, model_id, usage, "tool_use", truncated=False, service_tier=job_type.settings.service_tier
-        )
+        tier = job_type.settings.service_tier
+        content = [{"toolUse": {"toolUseId": "t-1", "name": "result", "input": turn}}]
+        return Answer("", turn, model_id, usage, "tool_use", truncated=False, content=content, service_tier=tier)
 
 
 def _without_pauses(low, high):
@@ -136,7 +136,7 @@ def test_an_attempt_that_paid_for_an_answer_counts_although_it_waits(run):  # R-
 
 def test_an_attempt_that_paid_for_an_answer_counts_at_the_deadline(run, clock, aws, messages_in):  # R-A1
     def model(job_type, model_id, conversation, output):
-        if not conversation.further:
+        if conversation.is_first:
             return Models({})(job_type, model_id, conversation, output)
         clock.forward(minutes=2)
         raise JobError("MODEL_THROTTLED", "busy")
