@@ -69,6 +69,12 @@ def test_a_result_is_camel_case_json_with_its_attributes():  # R-C2
     assert AIJobResultMessage.from_body(message.to_body()) == message
 
 
+def test_a_result_with_a_key_that_the_table_can_not_store_is_none():
+    with pytest.raises(JobError, match="result.deep has an empty key") as caught:
+        foreign(result={"deep": {"": {}}})
+    assert caught.value.code == "NOT_A_RESULT"
+
+
 @pytest.mark.parametrize("text", ["naïve ümlaut", "\uffff", "line\nbreak\x00", "日本"])
 def test_every_text_survives_and_is_fit_for_sqs(text):
     body = AIJobMessage("u", "greeting", {"text": text}).to_body()
@@ -376,7 +382,7 @@ def foreign(**fields):
 
 
 def test_another_producers_result_is_any_object():
-    result = {"content": "Hello", "wordCount": 1, "score": 0.25, "tags": ["a", None, True], "deep": {"": {}}}
+    result = {"content": "Hello", "wordCount": 1, "score": 0.25, "tags": ["a", None, True], "deep": {" ": {}}}
     message = foreign(result=result, traceId=["odd"], usage="odd", model=7)
     assert (message.result, message.attempt, message.trace_id) == (result, None, None)
     assert "attempt" not in json.loads(message.to_body())
