@@ -52,16 +52,22 @@ def _descriptions_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _conditional_writes_are_atomic() -> Iterator[None]:
-    """As DynamoDB's are; moto reads the old row, looks at the condition, and writes without a lock."""
-    lock = threading.Lock()
-    update_item = DynamoHandler.update_item
+    """As DynamoDB's are; moto reads the old row, looks at the condition, and writes without a lock.
 
-    def locked(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return update_item(*args, **kwargs)
+    Reads as well: moto copies a row while it is written.
+    """
+    lock = threading.RLock()
+
+    def locked(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return operation(*args, **kwargs)
+
+        return one_at_a_time
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DynamoHandler, "update_item", locked)
+        for name in ("update_item", "get_item", "batch_get_item", "query", "scan", "put_item", "delete_item"):
+            patch.setattr(DynamoHandler, name, locked(getattr(DynamoHandler, name)))
         yield
 
 
