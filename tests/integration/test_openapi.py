@@ -153,7 +153,8 @@ def _as_deployed():
     put["input"] = {
         "type": "object",
         "required": ["text"],
-        "properties": {"text": {"type": "string"}},
+        # Its prompt is the text, and a blank prompt is refused.
+        "properties": {"text": {"type": "string", "pattern": "^[a-z]"}},
         "additionalProperties": False,
     }
     # It takes no files; and a file's name, type, and job type have to fit each other.

@@ -492,7 +492,13 @@ def test_a_schema_of_the_test_that_cant_be_used():
 
 
 @pytest.fixture
-def layer(tmp_path, monkeypatch):
+def no_layers(monkeypatch):
+    """What other tests of this process have put on the path, such as the example's layer, is not there."""
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if not folder.endswith("/python")])
+
+
+@pytest.fixture
+def layer(tmp_path, monkeypatch, no_layers):
     """Writes a module into a layer's folder, and finds the handler `acme_layer.reports:summarize` there."""
     folder = tmp_path / "python"
     package = folder / "acme_layer"
@@ -577,7 +583,7 @@ def test_code_that_is_not_in_a_layer(layer, tmp_path, monkeypatch):  # R-A5
     assert found in caught.value.message
 
 
-def test_a_function_without_layers_says_so():  # R-A5
+def test_a_function_without_layers_says_so(no_layers):  # R-A5
     with pytest.raises(JobError, match="The function's layers have no code. Add the layer"):
         find_handler(a_type(handler="acme_nowhere:summarize"))
 
