@@ -179,7 +179,7 @@ class CannedAWS:
         after = _updated(before, update)
         self.rows[after["jobId"]["S"]] = after
         self.changes.append((before, after))
-        returned = after if update["ReturnValues"] == "ALL_NEW" else found
+        returned = after if update.get("ReturnValues") == "ALL_NEW" else found
         return {"Attributes": returned} if returned else {}
 
     def _put_item(self, request: AWSPreparedRequest) -> dict[str, Any]:
