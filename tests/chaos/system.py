@@ -295,7 +295,10 @@ class System:
         """With this answer, the job type's own function ends its worker."""
         lease = self._lease_of(self.ledger.of_prompt(call.prompt))
         if lease is not None:
-            self._count_crashes(lease)
+            # Afterward: jobs of the batch that have not claimed yet are in the same hands when it ends.
+            timer = threading.Timer(0.5, self._count_crashes, [lease])
+            timer.daemon = True
+            timer.start()
         return "200"
 
     def _kill_before_the_answer(self, call: Call) -> str:
