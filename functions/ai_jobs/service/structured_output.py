@@ -15,8 +15,7 @@ from ai_jobs.service.model_settings import OutputRules
 from ai_jobs.service.output_schemas import for_native_output, for_tool
 from ai_jobs.service.schemas import violation_in
 
-NATIVE = "native"
-TOOL = "tool"
+_NATIVE = "native"
 
 NAME = "result"
 """The name of the JSON in messages about it, and of the tool or schema by which it is requested."""
@@ -38,21 +37,16 @@ _BY_ID = re.compile(r"^(?!arn:)|/[a-z0-9-]+\.[a-z]")
 _FENCE = "```"
 
 
-def mode_for(rules: OutputRules, model_id: str) -> str:
-    """How this model is asked for JSON: as the type says, or else in the way that model and schema allow."""
-    if rules.mode:
-        return rules.mode
-    return NATIVE if _NATIVE_MODELS.search(model_id) and for_native_output(rules.schema) else TOOL
-
-
 def request_fields(rules: OutputRules, model_id: str) -> dict[str, Any]:
-    """The fields of a Converse request that ask for the JSON."""
-    if mode_for(rules, model_id) == NATIVE:
-        # A type that insists gets AWS's own words about its schema.
-        schema = for_native_output(rules.schema) or for_tool(rules.schema)
+    """The fields of a Converse request that ask for the JSON, as the type says, or as model and schema allow."""
+    schema = None
+    if rules.mode == _NATIVE or (rules.mode is None and _NATIVE_MODELS.search(model_id)):
+        schema = for_native_output(rules.schema)
+    if schema is None and rules.mode == _NATIVE:
+        schema = for_tool(rules.schema)  # the type insists, and gets AWS's own words about its schema
+    if schema is not None:
         definition = {"name": NAME, "schema": json.dumps(schema, ensure_ascii=False)}
-        text_format = {"type": "json_schema", "structure": {"jsonSchema": definition}}
-        return {"outputConfig": {"textFormat": text_format}}
+        return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}}
     input_schema = {"json": for_tool(rules.schema)}
     tool = {"name": NAME, "description": "Records the result of the task.", "inputSchema": input_schema}
     return {"toolConfig": {"tools": [{"toolSpec": tool}]} | _choice(model_id)}
