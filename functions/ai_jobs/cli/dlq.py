@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ai_jobs.cli.dlq_output import (
-    counted,
     print_in_full,
     print_messages,
     print_report,
@@ -23,6 +22,7 @@ from ai_jobs.cli.dlq_output import (
 from ai_jobs.cli.exits import FAILED, Problem
 from ai_jobs.cli.output import json_option, print_fields, progress, say
 from ai_jobs.contract import timestamps
+from ai_jobs.contract.errors import plural
 from ai_jobs.operate.selection import MAX_LIMIT, Selection
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ def _confirmed(pair: QueuePair, selection: Selection, limit: int, question: str)
     if not job_ids:
         say_nothing_found(sweep)
         raise click.exceptions.Exit(FAILED)
-    click.confirm(question.format(messages=counted(len(job_ids)), side=pair.side), abort=True, err=True)
+    click.confirm(question.format(messages=plural(len(job_ids), "message"), side=pair.side), abort=True, err=True)
     return replace(selection, job_ids=frozenset(job_ids))
 
 

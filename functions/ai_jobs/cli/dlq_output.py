@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ai_jobs.cli.output import print_fields, print_json, print_table, say
+from ai_jobs.contract.errors import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +79,7 @@ def print_report(done: Sequence[Treated], sweep: Sweep, *, dry_run: bool, as_jso
 def say_nothing_found(sweep: Sweep) -> None:
     """Say why there is nothing to print."""
     if sweep.looked_at:
-        say(f"nothing matches: looked at {counted(sweep.looked_at)} behind the {sweep.pair.side} queue")
+        say(f"nothing matches: looked at {plural(sweep.looked_at, 'message')} behind the {sweep.pair.side} queue")
     elif not sweep.not_seen:
         say(f"there are no dead-lettered messages: the {sweep.pair.side} DLQ is empty")
 
@@ -86,17 +87,14 @@ def say_nothing_found(sweep: Sweep) -> None:
 def say_not_seen(sweep: Sweep) -> None:
     """Say which messages the sweep has not seen, and why."""
     if sweep.not_seen and sweep.looked_at >= sweep.limit:
-        say(f"looked only at the first {counted(sweep.limit)}; there are about {sweep.not_seen} more (--limit)")
+        say(
+            f"looked only at the first {plural(sweep.limit, 'message')}; there are about {sweep.not_seen} more (--limit)"
+        )
     elif sweep.not_seen:
         say(
             f"SQS counts about {sweep.not_seen} more: another reader holds them (the reconciler, or a command that was "
             "killed), or the count lags behind. Try again in a minute."
         )
-
-
-def counted(number: int) -> str:
-    """`1 message`, `2 messages`."""
-    return f"{number} message{'s' * (number != 1)}"
 
 
 def _outcome_rows(groups: dict[str, list[Treated]], dry_run: bool) -> Iterator[tuple[object, ...]]:
