@@ -88,7 +88,8 @@ def say_not_seen(sweep: Sweep) -> None:
     """Say which messages the sweep has not seen, and why."""
     if sweep.not_seen and sweep.looked_at >= sweep.limit:
         say(
-            f"looked only at the first {plural(sweep.limit, 'message')}; there are about {sweep.not_seen} more (--limit)"
+            f"looked only at the first {plural(sweep.limit, 'message')}; "
+            f"there are about {sweep.not_seen} more (--limit)"
         )
     elif sweep.not_seen:
         say(
