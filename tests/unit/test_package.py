@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 
-from scripts import package
+from scripts import libraries, package
 from scripts.closure import closures, files
+from scripts.project import Failure
 
 PROJECT = Path(__file__).parents[2]
 NAMES = [bundle.name for bundle in package.BUNDLES]
@@ -113,7 +114,7 @@ def test_a_zip_is_small_pure_python_and_compiled(clones: tuple[Clone, Clone], na
     archive = zipfile.ZipFile(clones[0].zip(name))
     names = set(archive.namelist())
     assert clones[0].zip(name).stat().st_size <= 4_000_000
-    assert not [found for found in names if PurePosixPath(found).suffix in package.NATIVE_SUFFIXES]
+    assert not [found for found in names if PurePosixPath(found).suffix in libraries.NATIVE_SUFFIXES]
     for source in (PurePosixPath(found) for found in names if found.endswith(".py")):
         bytecode = archive.read(str(source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"))
         # PEP 552: 1 is a hash that is not checked against the source, so neither times nor the source matter.
@@ -303,7 +304,7 @@ def test_of_a_followed_library_only_what_is_imported_is_known(tmp_path: Path) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_a_zip_has_of_powertools_only_what_its_handler_imports(clones: tuple[Clone, Clone], name: str) -> None:
     paths = map(PurePosixPath, zipfile.ZipFile(clones[0].zip(name)).namelist())
-    modules = {module_of(path) for path in paths if path.parts[0] in package.FOLLOWED and path.suffix == ".py"}
+    modules = {module_of(path) for path in paths if path.parts[0] in libraries.FOLLOWED and path.suffix == ".py"}
     assert "aws_lambda_powertools.logging.logger" in modules
     assert not [module for module in modules if ".event_handler" in module or ".idempotency" in module]
     assert ("aws_lambda_powertools.utilities.parameters.appconfig" in modules) is (name in ("processor", "jobs_api"))
@@ -321,7 +322,7 @@ def test_a_zip_has_of_powertools_only_what_its_handler_imports(clones: tuple[Clo
 )
 def test_of_a_followed_library_only_modules_that_are_imported_are_bundled(path: str, imported: bool) -> None:
     modules = {"aws_lambda_powertools.logging", "aws_lambda_powertools.logging.logger"}
-    assert package.is_imported(PurePosixPath(path), modules) is imported
+    assert libraries.is_imported(PurePosixPath(path), modules) is imported
 
 
 def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_path: Path) -> None:
@@ -337,13 +338,13 @@ def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_p
         (folder / "RECORD").write_text(f"{file},,\n")
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
-    assert [found.name for found in package._distributions({"one"}, tmp_path)] == ["One.Library", "two-library"]
-    assert [found.name for found in package._distributions({"two", "three"}, tmp_path)] == [
+    assert [found.name for found in libraries.distributions({"one"}, tmp_path)] == ["One.Library", "two-library"]
+    assert [found.name for found in libraries.distributions({"two", "three"}, tmp_path)] == [
         "three-library",
         "two-library",
     ]
-    with pytest.raises(package.Failure, match="a function imports four, which its zip would lack"):
-        package._distributions({"four"}, tmp_path)
+    with pytest.raises(Failure, match="a function imports four, which its zip would lack"):
+        libraries.distributions({"four"}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -366,20 +367,20 @@ def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_p
     ],
 )
 def test_only_what_the_functions_use_is_bundled(path: str, needed: bool) -> None:
-    assert package.is_needed(PurePosixPath(path), {"sqs"}) is needed
+    assert libraries.is_needed(PurePosixPath(path), {"sqs"}) is needed
 
 
 def test_a_compiled_library_is_refused(tmp_path: Path) -> None:
     (tmp_path / "markupsafe").mkdir()
     (tmp_path / "markupsafe" / "_speedups.cpython-313-aarch64-linux-gnu.so").touch()
-    package._reject_native_code(tmp_path)
+    libraries.reject_native_code(tmp_path)
     (tmp_path / "fast").mkdir()
     (tmp_path / "fast" / "_core.abi3.so").touch()
-    with pytest.raises(package.Failure, match=r"fast/_core\.abi3\.so is native code"):
-        package._reject_native_code(tmp_path)
+    with pytest.raises(Failure, match=r"fast/_core\.abi3\.so is native code"):
+        libraries.reject_native_code(tmp_path)
 
 
 def test_another_python_than_the_runtimes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "RUNTIME_VERSION", (3, 99))
-    with pytest.raises(package.Failure, match="the zips contain bytecode"):
+    with pytest.raises(Failure, match="the zips contain bytecode"):
         package.build()
