@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ai_jobs.service.job_type_document import read_job_type
-from tests.plans import FOLDER, FUNCTIONS, MANIFEST, QUEUES, Plan, statements, build
+from tests.plans import FOLDER, FUNCTIONS, MANIFEST, QUEUES, Plan, build, statements
 
 CROSS_REGION = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0001"

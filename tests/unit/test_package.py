@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from scripts import libraries, package
 from scripts.closure import closures, files
 from scripts.project import Failure
 
 PROJECT = Path(__file__).parents[2]
+BUNDLES = json.loads((PROJECT / "functions/ai_jobs/contract/limits.json").read_text())["bundles"]
 NAMES = [bundle.name for bundle in package.BUNDLES]
 UNUSED = ("ai_jobs.cli", "ai_jobs.client", "ai_jobs.operate")
 needs_runtime = pytest.mark.skipif(
@@ -93,6 +97,51 @@ def test_two_clones_build_the_same_bytes(clones: tuple[Clone, Clone], name: str)
 
 
 @needs_runtime
+@pytest.mark.parametrize("file", ["manifest.json", "sbom.cdx.json", "SHA256SUMS"])
+def test_what_describes_the_zips_is_the_same_on_every_machine(
+    clones: tuple[Clone, Clone], file: str
+) -> None:  # R-P5 R-P8
+    one, two = ((clone.folder / "dist" / file).read_bytes() for clone in clones)
+    assert one == two
+
+
+@needs_runtime
+def test_the_manifest_is_of_the_release_that_pyproject_names(clones: tuple[Clone, Clone]) -> None:  # R-P5
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    manifest = clones[0].manifest
+    assert manifest["release"] == project["version"]
+    assert manifest["schema_version"] == BUNDLES["manifest_schema_version"]
+    assert manifest["interface"] == BUNDLES["interface"]["max"]
+    assert sorted(manifest["functions"]) == sorted(NAMES)
+
+
+@needs_runtime
+def test_sha256sum_verifies_the_release(clones: tuple[Clone, Clone]) -> None:  # R-P8
+    folder = clones[0].folder / "dist"
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == sorted(path.name for path in folder.iterdir() if path.suffix)
+    for line in lines:
+        digest, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+@needs_runtime
+def test_the_bill_of_materials_has_what_is_in_each_zip(clones: tuple[Clone, Clone]) -> None:  # R-P8
+    text = (clones[0].folder / "dist/sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    assert "timestamp" not in bom["metadata"]
+    components = {component["bom-ref"]: component for component in bom["components"]}
+    inside = {one["ref"]: one.get("dependsOn", []) for one in bom["dependencies"]}
+    assert inside["ai-jobs"] == sorted(f"{name}.zip" for name in NAMES)
+    for function in clones[0].manifest["functions"].values():
+        assert components[function["file"]]["hashes"] == [{"alg": "SHA-256", "content": function["sha256"]}]
+        libraries = {f"pkg:pypi/{name}@{version}" for name, version in function["dependencies"].items()}
+        assert set(inside[function["file"]]) == libraries
+        assert all(components[library]["licenses"] for library in libraries)
+
+
+@needs_runtime
 @pytest.mark.parametrize("name", NAMES)
 def test_the_manifest_describes_the_zip(clones: tuple[Clone, Clone], name: str) -> None:  # R-P1
     data = clones[0].zip(name).read_bytes()
@@ -101,6 +150,7 @@ def test_the_manifest_describes_the_zip(clones: tuple[Clone, Clone], name: str) 
     assert described["sha256"] == digest.hexdigest()
     assert described["base64sha256"] == base64.b64encode(digest.digest()).decode()
     assert described["bytes"] == len(data)
+    assert described["key"] == f"{name}-{digest.hexdigest()}.zip"
     assert described["handler"] == f"{name}.handler.handler"
     assert described["runtime"] == "python3.13"
     assert described["dependencies"]["boto3"] == described["dependencies"]["botocore"]
