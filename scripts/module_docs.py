@@ -101,8 +101,8 @@ def tables(module: Path) -> str:
     outputs = [block for block in found if block.kind == "output"]
     parts = []
     if variables:
-        rows = [_variable_row(block) for block in variables]
-        parts += ["### Inputs", markdown_table(("name", "description", "type", "default"), rows)]
+        header = ("name", "description", "type", "default")
+        parts += ["### Inputs", markdown_table(header, map(_variable_row, variables))]
         parts += [_section(block) for block in variables if block.type.members]
     if outputs:
         rows = [(f'<a id="output_{block.name}"></a>`{block.name}`', _cell(block.description)) for block in outputs]
