@@ -30,7 +30,7 @@ def build() -> None:
     _run("a link between Markdown files is broken on GitHub", LINK_CHECK)
     stage()
     _run("Zensical could not build the site", (*ZENSICAL, "build", "--clean", "--strict"))
-    check(ROOT / "build" / "site", STAGED)
+    check(ROOT / "build" / "site", STAGED, ROOT)
     print("built build/site")
 
 
