@@ -7,6 +7,7 @@ ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
 TERRAFORM := scripts/terraform
 READY := .venv/.ready
+export AI_JOBS_TERRAFORM := $(CURDIR)/scripts/terraform
 ON_A_STACK = $(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/stacks
 
 help: ## List the targets
@@ -123,7 +124,7 @@ environment-given:
 
 clean: $(READY) ## Stop the local stack and remove everything that was built
 	@$(PYTHON) -m scripts.local_stack down
-	@rm -rf dist build .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist build .local environments/local/.ai-jobs-local .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find environments tests examples -name .terraform -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock .python-version scripts/uv
