@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos bench bench-reconciler lint format \
-	docs picture package local-up local-down local-outputs plan apply clean environment-given
+	docs site site-serve picture package local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
@@ -79,6 +79,12 @@ docs: $(READY) ## Generate the modules' input and output tables, the lifecycle t
 	@$(PYTHON) -m scripts.lifecycle_docs
 	@$(PYTHON) -m scripts.scaling_docs
 
+site: $(READY) ## Build the docs site in build/site, and check every link in it
+	@$(PYTHON) -m scripts.site build
+
+site-serve: $(READY) ## Serve the docs site on loopback while you write (address: SITE_ADDRESS)
+	@$(PYTHON) -m scripts.site serve $(SITE_ADDRESS)
+
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
 	@$(PYTHON) -m scripts.dashboard_picture
 
@@ -124,9 +130,9 @@ environment-given:
 
 clean: $(READY) ## Stop the local stack and remove everything that was built
 	@$(PYTHON) -m scripts.local_stack down
-	@rm -rf dist build .local environments/local/.ai-jobs-local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist build .local environments/local/.ai-jobs-local .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find environments tests examples -name .terraform -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock .python-version scripts/uv
-	@scripts/uv sync --frozen --quiet --group picture
+	@scripts/uv sync --frozen --quiet --group picture --group docs
 	@touch $(READY)
