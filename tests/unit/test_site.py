@@ -183,7 +183,7 @@ def site(tmp_path: Path) -> Path:
         {
             "404.html": '<a href="/ai-jobs/nowhere/">',
             "index.html": f'{POLICY}{NAVIGATION}<a href="api/#list">b</a><a href="https://aws.amazon.com/a">c</a>',
-            "api/index.html": f'{POLICY}<h2 id="list"></h2><a href="../#"></a><img src="../a%20b.png"><a href="#list"></a>',
+            "api/index.html": f'{POLICY}<h2 id="list"></h2><a href="../#"></a><img src="../a%20b.png">',
             "a b.png": "",
         },
     )
