@@ -120,10 +120,10 @@ def _variable_row(block: Block) -> tuple[str, str, str, str]:
 
 def _section(block: Block) -> str:
     """What a variable with attributes means, and the table of the attributes."""
-    header = ("attribute", "type", "default", "description")
     rows = list(_attribute_rows(block.type))
-    described = any(row[-1] for row in rows)
-    table = markdown_table(header, rows) if described else markdown_table(header[:-1], [row[:-1] for row in rows])
+    columns = (0, 1, 2, 3) if any(row[1] for row in rows) else (0, 2, 3)  # without descriptions that nobody wrote
+    header = ("attribute", "description", "type", "default")
+    table = markdown_table([header[i] for i in columns], [[row[i] for i in columns] for row in rows])
     parts = [f"#### `{block.name}`", *map(_prose, block.paragraphs), table]
     if block.default and "\n" in block.default:
         parts.append(f"Default:\n\n```hcl\n{block.default}\n```")
@@ -134,7 +134,7 @@ def _attribute_rows(constraint: Constraint, prefix: str = "") -> Iterator[tuple[
     """The attributes, and below each of them those that it has itself."""
     for attribute in constraint.members:
         name = f"{prefix}{attribute.name}"
-        yield _code(name), _code(attribute.type.label), _default(attribute.default), _cell(attribute.meaning)
+        yield _code(name), _cell(attribute.meaning), _code(attribute.type.label), _default(attribute.default)
         yield from _attribute_rows(attribute.type, f"{name}.NAME." if attribute.type.word == "map" else f"{name}.")
 
 

@@ -89,12 +89,12 @@ def test_a_variable_with_attributes_has_a_section_with_all_of_them(module: Path)
     assert section.split("\n\n") == [
         "A queue, &lt;explained>, in \\*two\\* `<lines>`. And more.",
         "See [docs/queues.md](../../docs/queues.md).",
-        "| attribute | type | default | description |\n| --- | --- | --- | --- |\n"
-        "| `retention_seconds` | `number` | `1209600` | At most 14 days, the limit of SQS \\| and ours. |\n"
-        '| `tags` | `map(string)` | `{ "a,)" = "b" }` |  |\n'
-        "| `owner` | `string` | *required* |  |\n"
-        "| `readers` | `map(object)` | `null` |  |\n"
-        "| `readers.NAME.arn` | `string` | *required* | See [docs/access.md](../../docs/access.md#aws_iam). |",
+        "| attribute | description | type | default |\n| --- | --- | --- | --- |\n"
+        "| `retention_seconds` | At most 14 days, the limit of SQS \\| and ours. | `number` | `1209600` |\n"
+        '| `tags` |  | `map(string)` | `{ "a,)" = "b" }` |\n'
+        "| `owner` |  | `string` | *required* |\n"
+        "| `readers` |  | `map(object)` | `null` |\n"
+        "| `readers.NAME.arn` | See [docs/access.md](../../docs/access.md#aws_iam). | `string` | *required* |",
         "Default:",
         '```hcl\n{\n  owner = "me"\n}\n```',
     ]
