@@ -14,7 +14,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from scripts.project import Failure, credentials
+from ai_jobs.local.environment import CREDENTIALS
+from scripts.project import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,12 +55,9 @@ def signed(
     service: str, method: str, url: str, body: bytes | None, headers: Mapping[str, str], expected: int = 200
 ) -> Request:
     """A request with the local AWS's keys, signed now, so that signing costs nothing while it is timed."""
-    keys = credentials()
     request = AWSRequest(method, url, data=body, headers=dict(headers))
-    signer = SigV4Auth(
-        Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]), service, keys["AWS_REGION"]
-    )
-    signer.add_auth(request)
+    keys = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(keys, service, CREDENTIALS["AWS_REGION"]).add_auth(request)
     return Request(method, url, dict(request.headers), body, expected)
 
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from ai_jobs.local import instances
+from ai_jobs.local.environment import CREDENTIALS
 from bench import model
 from bench.terraform import Apply, Terraform
-from scripts import local_aws
-from scripts.project import Failure, credentials
+from scripts.project import Failure
 from tests.chaos.faults import workers
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class LocalSystem:
         outputs: of environments/local.
     """
 
-    instance: local_aws.Instance
+    instance: instances.Instance
     model: model.Model
     terraform: Terraform
     first_apply: Apply
@@ -46,14 +47,13 @@ class LocalSystem:
 
     def client(self, service: str) -> Any:
         """A boto3 client for the local AWS, whatever the caller's own configuration of AWS says."""
-        keys = credentials()
         create: Any = boto3.client  # whose stubs want the service as a literal
         return create(
             service,
             endpoint_url=self.instance.endpoint_url,
-            region_name=keys["AWS_REGION"],
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            region_name=CREDENTIALS["AWS_REGION"],
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
 
     def workers(self, function: str) -> list[int]:
@@ -112,7 +112,7 @@ def shared() -> LocalSystem:
 def _running(stub: model.Model, folder: Path) -> Iterator[LocalSystem]:
     folder.mkdir()
     environment = {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": stub.endpoint_url}
-    with local_aws.running(folder, environment) as instance:
+    with instances.running(folder, environment) as instance:
         terraform = Terraform(instance, folder)
         first_apply = terraform.apply()
         yield LocalSystem(instance, stub, terraform, first_apply, terraform.outputs(), folder)

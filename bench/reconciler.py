@@ -32,12 +32,12 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read at import; a line for ea
 from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.local import instances
+from ai_jobs.local.environment import local_environment
 from ai_jobs.service.job_store import JobStore, open_shard
 from reconciler.dlq_reader import SETTLED_AFTER
 from reconciler.reconcile import Reconciler
 from reconciler.settings import ReconcilerSettings
-from scripts import local_aws
-from scripts.project import local_environment
 
 TIMEOUT_SECONDS = 240
 """As reconciler.timeout_seconds."""
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--dead-letters", type=int, default=100_000)
     parser.add_argument("--crashed", type=int, default=10_000)
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, local_aws.running(Path(folder)) as instance, _queues() as sqs_url:
+    with tempfile.TemporaryDirectory() as folder, instances.running(Path(folder)) as instance, _queues() as sqs_url:
         os.environ |= local_environment(instance.endpoint_url) | {"AWS_ENDPOINT_URL_SQS": sqs_url}
         for name, age in (("all new", timedelta()), ("settled", SETTLED_AFTER + timedelta(minutes=1))):
             settings, now = _create(name.replace(" ", "-")), timestamps.now()

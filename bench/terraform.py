@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scripts.project import LOCAL_ENVIRONMENT, TERRAFORM, Failure, local_environment
+from ai_jobs.local.environment import local_environment
+from ai_jobs.local.stack import local_api_url
+from scripts.project import LOCAL_ENVIRONMENT, TERRAFORM, Failure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripts.local_aws import Instance
+    from ai_jobs.local.instances import Instance
 
 VISIBILITY_SECONDS = 20
 """How long SQS hides a job from other workers: a killed worker's jobs come back after that, ours and the peers'."""
@@ -76,7 +78,8 @@ class Terraform:
     def outputs(self) -> dict[str, Any]:
         """The outputs by name."""
         found = json.loads(self._run("output", "-json", f"-state={self._state}"))
-        return {name: output["value"] for name, output in found.items()}
+        values = {name: output["value"] for name, output in found.items()}
+        return values | {"api_url": local_api_url(self._instance, values)}
 
     def dependencies(self) -> dict[str, list[str]]:
         """What each resource depends on, by the addresses of the resources without their keys."""
@@ -89,10 +92,7 @@ class Terraform:
         }
 
     def _run(self, command: str, *arguments: str) -> str:
-        variables = {
-            "TF_VAR_endpoint_url": self._instance.endpoint_url,
-            "TF_DATA_DIR": str(self._folder / "terraform"),
-        }
+        variables = {"TF_DATA_DIR": str(self._folder / "terraform")}
         done = subprocess.run(
             [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", command, *arguments],
             env=local_environment(self._instance.endpoint_url) | variables,

@@ -11,7 +11,8 @@ from botocore.credentials import Credentials
 
 from ai_jobs import SigV4Auth
 from ai_jobs.client.wire import Request
-from scripts.project import Failure, credentials
+from ai_jobs.local.environment import CREDENTIALS
+from ai_jobs.local.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 def local_auth() -> SigV4Auth:
     """Signs with the fake keys of the local AWS, regardless of the caller's own AWS configuration."""
-    keys = credentials()
-    return SigV4Auth(keys["AWS_REGION"], Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]))
+    keys = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    return SigV4Auth(CREDENTIALS["AWS_REGION"], keys)
 
 
 class Api:

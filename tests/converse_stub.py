@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from scripts.local_model import PromptCache, content_of, fault_in, model_of, prompt_of, stop_reason_of
+from ai_jobs.local.model import PromptCache, content_of, fault_in, model_of, prompt_of, stop_reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,9 +21,10 @@ import pytest
 from pytest_terraform import terraform
 from pytest_terraform.tf import TerraformRunner
 
-from scripts import local_aws
+from ai_jobs.local import instances
+from ai_jobs.local.environment import local_environment
 from scripts.local_api import Api
-from scripts.project import ROOT, local_environment
+from scripts.project import ROOT
 from tests import converse_stub
 
 WAIT_SECONDS = 60
@@ -84,11 +85,11 @@ def model() -> Iterator[converse_stub.ConverseStub]:
 @pytest.fixture(scope="session", autouse=True)
 def local_aws_instance(
     model: converse_stub.ConverseStub, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[local_aws.Instance]:
+) -> Iterator[instances.Instance]:
     """A local AWS of the tests' own; from here on the whole process talks to it and to nothing else."""
     folder = tmp_path_factory.mktemp("local-aws")
     before = dict(os.environ)
-    with local_aws.running(folder, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.endpoint_url}) as instance:
+    with instances.running(folder, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.endpoint_url}) as instance:
         os.environ.clear()
         os.environ.update(local_environment(instance.endpoint_url, before))
         files = {"authorizer.py": "authorizer.py", "layer/stack_handlers.py": "python/stack_handlers.py"}
@@ -116,7 +117,7 @@ def _acme_layer(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def api(outputs: SimpleNamespace, local_aws_instance: local_aws.Instance) -> Api:
+def api(outputs: SimpleNamespace, local_aws_instance: instances.Instance) -> Api:
     """The HTTP API, every call signed."""
     return Api(f"{local_aws_instance.endpoint_url}/restapis/{outputs.api_id}/{outputs.api_stage_name}/_user_request_")
 

@@ -7,15 +7,9 @@ module "ai_jobs" {
 
   packages = var.packages
 
-  # The emulator speaks HTTP, and evaluates queue policies.
-  require_tls = false
-
   # What is local can be thrown away, and rebuilt from nothing.
   table  = merge({ deletion_protection = false, point_in_time_recovery = false }, var.table)
   bucket = merge({ force_destroy = true }, var.bucket)
-
-  # With deletion protection turned on, a refused destroy leaves these in place too.
-  protected_with = values(aws_iam_role_policy.emulator)[*].id
 
   # Jobs are worked on as they come: nobody waits for a batch on one machine.
   processor = merge({ batching_window_seconds = 0, layers = values(aws_lambda_layer_version.handlers)[*].arn }, var.processor)
@@ -23,8 +17,7 @@ module "ai_jobs" {
   # As short as AppConfig allows: `make local-up` says "up" once no worker holds the types of before.
   jobs = merge({ config_max_age_seconds = 15 }, var.jobs)
 
-  # The emulator has no Logs Insights.
-  logs = merge({ retention_days = 1, saved_queries = false }, var.logs)
+  logs = merge({ retention_days = 1 }, var.logs)
 
   iam               = var.iam
   vpc               = var.vpc

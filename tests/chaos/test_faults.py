@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts import local_aws
+from ai_jobs.local import instances
 from scripts.local_api import Api
 from tests.chaos import faults, scenarios
 from tests.chaos.ledger import Job, end_of, judge
@@ -48,7 +48,7 @@ def system(
     outputs: SimpleNamespace,
     api: Api,
     model: ConverseStub,
-    local_aws_instance: local_aws.Instance,
+    local_aws_instance: instances.Instance,
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
 ) -> Iterator[System]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from ai_jobs.local import instances
 from bench import end_to_end, local_system, page, results, sections, submit
 from bench.local_system import LocalSystem
 from bench.sections import Scale
-from scripts import local_aws
 from tests.converse_stub import ConverseStub
 
 
@@ -21,7 +21,7 @@ from tests.converse_stub import ConverseStub
 def system(
     outputs: SimpleNamespace,
     model: ConverseStub,
-    local_aws_instance: local_aws.Instance,
+    local_aws_instance: instances.Instance,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> LocalSystem:

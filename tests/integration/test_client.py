@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from ai_jobs import AsyncJobsClient, BadRequestError, ConflictError, JobsClient, NotFoundError, SigV4Auth
-from scripts import local_aws
+from ai_jobs.local import instances
 from scripts.project import ROOT
 
 
 @pytest.fixture(scope="session")
-def api_url(outputs: SimpleNamespace, local_aws_instance: local_aws.Instance) -> str:
+def api_url(outputs: SimpleNamespace, local_aws_instance: instances.Instance) -> str:
     return f"{local_aws_instance.endpoint_url}/restapis/{outputs.api_id}/{outputs.api_stage_name}/_user_request_"
 
 

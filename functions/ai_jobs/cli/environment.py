@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from ai_jobs.cli.exits import Problem
 from ai_jobs.contract import variables
+from ai_jobs.local import stack, terraform
+from ai_jobs.local.root import FOLDER, Root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+LOCAL = "local"
+"""The environment of `ai-jobs local up`."""
+
+# One of these is in every object that has the module's outputs, and in hardly any other.
+_MARKS = {"request_queue_url", "response_queue_url", "processor_function_name"}
+
+_ADVICE = 'Give the root an output of the module, and apply it: output "ai_jobs" { value = module.ai_jobs }'
 
 VARIABLES = {
     "request_queue_url": variables.REQUEST_QUEUE_URL,
@@ -65,13 +75,18 @@ class Environment:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the environment comes from: the options of `ai-jobs`."""
+    """Where the environment comes from: the options of `ai-jobs`.
+
+    Attributes:
+        module: which output has the module's outputs, if several of them do.
+    """
 
     env: str | None
     outputs: Path | None
+    module: str | None = None
 
     def load(self) -> Environment:
-        """Read the outputs, and point this process at their region (and at their endpoint, if they name one).
+        """Read the outputs, and point this process at their region (or at the local AWS).
 
         With --env or --outputs, no AI_JOB_ variable counts: it must not be possible to mix two environments.
 
@@ -79,22 +94,36 @@ class Source:
             Problem: if the environment does not exist, or its outputs can't be read.
         """
         if self.env:
-            folder = _folder_of(self.env)
-            values = _parse(_terraform_output(folder), f"the outputs of {folder}")
-            _forget_variables()
-            _point_at(values, folder)
-            return Environment(self.env, values)
-        if self.outputs:
-            values = _parse(self.outputs.read_text(encoding="utf-8"), str(self.outputs))
-            _forget_variables()
-            _point_at(values)
-            return Environment(str(self.outputs), values)
-        if region := os.environ.get("AWS_REGION"):
-            os.environ["AWS_DEFAULT_REGION"] = region  # boto3 does not read the other one
-        return Environment(
-            "the AI_JOB_ variables",
-            {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()},
-        )
+            values = self._of_environment(self.env)
+        elif self.outputs:
+            text = self.outputs.read_text(encoding="utf-8")
+            values = ours(outputs_in(text, str(self.outputs)), self.module, str(self.outputs))
+        else:
+            if region := os.environ.get("AWS_REGION"):
+                os.environ["AWS_DEFAULT_REGION"] = region  # boto3 does not read the other one
+            return Environment(
+                "the AI_JOB_ variables",
+                {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()},
+            )
+        _forget_variables()
+        _point_at(values)
+        return Environment(self.env or str(self.outputs), values)
+
+    def _of_environment(self, env: str) -> dict[str, Any]:
+        root = _local_root() if env == LOCAL else None
+        if root is None:
+            folder = _folder_of(env)
+            return ours(outputs_in(_terraform_output(folder), f"the outputs of {folder}"), self.module, str(folder))
+        values = ours(stack.outputs(root), self.module, str(root.path))
+        return values | _reached(root, values)
+
+
+def _local_root() -> Root | None:
+    """The nearest root that was applied to a local AWS: here, in a parent folder, or in its environments/local."""
+    here = Path.cwd()
+    candidates = (path for place in (here, *here.parents) for path in (place, place / "environments" / LOCAL))
+    found = next((path for path in candidates if (path / FOLDER).is_dir()), None)
+    return Root(found, f"ai-jobs local up --root {found}", f"ai-jobs local down --root {found}") if found else None
 
 
 def _folder_of(env: str) -> Path:
@@ -110,38 +139,70 @@ def _folder_of(env: str) -> Path:
         if known
         else "there is no folder environments/ here or in a parent folder; --outputs FILE works without it"
     )
+    if env == LOCAL:
+        hint = "no root here or in a parent folder is on a local AWS. Run, in your root's folder: ai-jobs local up"
     raise Problem(f"there is no environment {env!r}: {hint}")
 
 
 def _terraform_output(folder: Path) -> str:
-    wrapper = folder.parents[1] / "scripts" / "terraform"
-    command = [str(wrapper) if wrapper.is_file() else "terraform", f"-chdir={folder}", "output", "-json"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise Problem(
-            f"cannot run {command[0]}: {error.strerror}; save the output of `terraform output -json` elsewhere, and "
-            "pass it with --outputs"
-        ) from error
+    called = [terraform.command(), f"-chdir={folder}", "output", "-json"]
+    done = subprocess.run(called, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Problem(f"terraform output failed in {folder}; has terraform init been run there?\n{done.stderr.strip()}")
+        raise Problem(
+            f"terraform output failed in {folder}; has terraform init been run there? To do without Terraform here, "
+            f"save what `terraform output -json` prints elsewhere, and pass it with --outputs\n{done.stderr.strip()}"
+        )
     return done.stdout
 
 
-def _parse(text: str, origin: str) -> dict[str, Any]:
+def outputs_in(text: str, origin: str) -> dict[str, Any]:
+    """The values by name in what `terraform output -json` printed.
+
+    Raises:
+        Problem: if it is not that, or empty.
+    """
     try:
         document = json.loads(text)
     except ValueError as error:
         raise Problem(f"{origin} is not JSON ({error}): it must be what `terraform output -json` prints") from None
     if not isinstance(document, dict) or not document:
-        raise Problem(
-            f"{origin} has no outputs: apply the environment, and check that its root has the module's outputs"
-        )
+        raise Problem(f"{origin} has no outputs: {_ADVICE}")
     # `terraform output -json` wraps each value; a file may also contain the bare values.
     return {
         name: output["value"] if isinstance(output, dict) and "value" in output else output
         for name, output in document.items()
     }
+
+
+def ours(values: dict[str, Any], module: str | None, origin: str) -> dict[str, Any]:
+    """The module's outputs among a root's: the root's own, or an output that is an object of them.
+
+    Args:
+        values: the outputs of the root.
+        module: the output to take, such as ai_jobs or tenants["a"]; None takes the only one.
+
+    Raises:
+        Problem: if there are several, or none of that name; it lists those that there are.
+    """
+    found = dict(_objects_of_ours(values))
+    if module is None and len(found) <= 1:
+        return next(iter(found.values()), values)
+    if module in found:
+        return found[module]
+    listed = ", ".join(name or "the root itself (without --module)" for name in sorted(found)) or "nowhere"
+    if module is None:
+        raise Problem(f"{origin} has the module's outputs more than once: {listed}. Choose one: --module NAME")
+    raise Problem(f"--module is {module}, but {origin} has the module's outputs in: {listed}. {_ADVICE}")
+
+
+def _objects_of_ours(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a value that has the module's outputs, by where it is."""
+    if isinstance(value, dict) and _MARKS & value.keys():
+        yield path, value
+        return
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _objects_of_ours(part, f"{path}[{json.dumps(key)}]" if path else str(key))
 
 
 def _forget_variables() -> None:
@@ -150,15 +211,16 @@ def _forget_variables() -> None:
         os.environ.pop(name, None)
 
 
-def _point_at(values: Mapping[str, Any], folder: Path | None = None) -> None:
-    credentials = folder / "credentials.env" if folder else None
-    if values.get("endpoint_url") and credentials and credentials.is_file():
-        # A local AWS with keys of its own. None of the caller's variables may interfere: see scripts/project.py.
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        lines = (line.strip() for line in credentials.read_text(encoding="utf-8").splitlines())
-        pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-        os.environ.update({name: value for name, _, value in pairs})
+def _reached(root: Root, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the root's outputs can't say of its local AWS; from here on, this process has only its keys."""
+    variables, known = stack.reached(root, values)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    return known
+
+
+def _point_at(values: Mapping[str, Any]) -> None:
     if values.get("endpoint_url"):
         os.environ["AWS_ENDPOINT_URL"] = str(values["endpoint_url"])
     if values.get("model_endpoint_url"):

@@ -73,9 +73,12 @@ def explain(error: Exception) -> Problem | None:
     # Imported here: the help needs neither boto3 nor its exceptions.
     from ai_jobs.aws.errors import CALL_ERRORS, code_of, was_refused
     from ai_jobs.contract.errors import AIJobsError, ConfigurationError, JobError
+    from ai_jobs.local.failure import Failure
 
     words: BaseException = error
     cause = error.__cause__
+    if isinstance(error, Failure):
+        return Problem(str(error))
     if isinstance(error, ConfigurationError):
         return Problem(f"{error}, or specify an environment with --env or --outputs")
     if isinstance(error, CALL_ERRORS):

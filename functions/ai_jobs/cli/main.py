@@ -30,6 +30,10 @@ COMMANDS = {
         "Show job types, try their prompts, and check them.",
     ),
     "doctor": ("ai_jobs.cli.doctor:doctor", "Check an environment from the outside, and say what to do."),
+    "local": (
+        "ai_jobs.cli.local.group:local",
+        "Run your Terraform root on this machine, without an AWS account.",
+    ),
     "simulate": ("ai_jobs.cli.simulate:simulate", "Predict waits, concurrency, and costs; it needs no environment."),
 }
 
@@ -45,7 +49,8 @@ COMMANDS = {
     "env",
     metavar="NAME",
     envvar="AI_JOBS_ENV",
-    help="The environment of the folder environments/NAME, here or in a parent folder.",
+    help="The environment of the folder environments/NAME, here or in a parent folder; local is the stack of "
+    "`ai-jobs local up`.",
 )
 @click.option(
     "--outputs",
@@ -54,9 +59,15 @@ COMMANDS = {
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The environment whose `terraform output -json` printed this.",
 )
+@click.option(
+    "--module",
+    metavar="NAME",
+    envvar="AI_JOBS_MODULE",
+    help="The output that has the module's outputs, if several outputs do.",
+)
 @click.version_option(package_name="ai-jobs", prog_name="ai-jobs")
 @click.pass_context
-def main(ctx: click.Context, env: str | None, outputs: Path | None) -> None:
+def main(ctx: click.Context, env: str | None, outputs: Path | None, module: str | None) -> None:
     """Submit AI jobs, read their results, and operate an environment.
 
     Specify the environment with --env NAME or --outputs FILE, or set AI_JOB_REQUEST_QUEUE_URL, AI_JOB_TABLE_NAME, and
@@ -65,7 +76,7 @@ def main(ctx: click.Context, env: str | None, outputs: Path | None) -> None:
     _take_any_text()
     if env and outputs:
         raise click.UsageError("--env and --outputs both specify an environment: pass only one of them")
-    ctx.obj = Source(env, outputs)
+    ctx.obj = Source(env, outputs, module)
 
 
 def _take_any_text() -> None:

@@ -27,8 +27,6 @@ module "ai_jobs" {
   environment = "test"
   packages    = { directory = "${path.module}/../../../dist" }
 
-  # Plain HTTP to the local AWS, as in environments/local.
-  require_tls = false
   table       = { deletion_protection = false, point_in_time_recovery = false }
   bucket      = { force_destroy = true }
 
@@ -37,7 +35,6 @@ module "ai_jobs" {
   response_queue = { visibility_timeout_seconds = 30 }
   jobs           = { max_backoff_seconds = 1, model_access_wait_seconds = 10 }
 
-  logs              = { saved_queries = false }
   builtin_job_types = false
   job_types = merge(
     local.acme_job_types,
@@ -91,22 +88,6 @@ resource "aws_lambda_layer_version" "handlers" {
   layer_name       = "integration-handlers"
   filename         = var.handlers_package
   source_code_hash = filebase64sha256(var.handlers_package)
-}
-
-# As in environments/local: actions that only the emulator knows.
-resource "aws_iam_role_policy" "emulator" {
-  for_each = {
-    processor  = module.ai_jobs.processor_role_name
-    reconciler = module.ai_jobs.reconciler_role_name
-  }
-
-  name = "emulator"
-  role = each.value
-
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = ["sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"], Resource = ["*"] }]
-  })
 }
 
 output "request_queue_url" { value = module.ai_jobs.request_queue_url }

@@ -62,7 +62,7 @@ def _of_file(file: Path) -> Iterator[_Row]:
     elif "jobTypes" in document:
         yield from _compiled(text)
     elif is_plan(document):
-        yield from _of_plan(document)
+        yield from findings_in_plan(document)
     else:
         raise no_types_in(file)
 
@@ -90,8 +90,8 @@ def _compiled(content: str) -> Iterator[_Row]:
         yield (f"job type {name}", "failed" if broken else "ok", broken.message if broken else "compiles")
 
 
-def _of_plan(plan: Mapping[str, Any]) -> Iterator[_Row]:
-    """What is wrong in a plan (or a state)."""
+def findings_in_plan(plan: Mapping[str, Any]) -> Iterator[_Row]:
+    """What there is to say about the job types in a plan (or a state): what was checked, its state, what was found."""
     contents = list(planned_contents(plan))
     for address, content in contents:
         if content is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.project import Failure
+from ai_jobs.local.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""The model of the local environment: it speaks Bedrock's Converse, and its replies say what they are replies to.
+"""The model of a local AWS: it speaks Bedrock's Converse, and its replies say what they are replies to.
 
-    python -m scripts.local_model PORT
+    python -m ai_jobs.local.model PORT
 
 It stands in for Bedrock because MiniStack's own mock answers with text, whatever it is asked for. A reply depends only
 on the prompt, so the same job gets the same result again. A call that asks for JSON gets the smallest document that its
@@ -22,14 +22,13 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from scripts.project import run
+from ai_jobs.local.processes import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     Blocks = Sequence[dict[str, Any]]
 
-HOST = "127.0.0.1"
 _CONVERSE = re.compile(r"/model/([^/]+)/converse")
 _FILES = ("image", "document")
 _ERROR_TYPES = {400: "ValidationException", 404: "ResourceNotFoundException"}
@@ -236,11 +235,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.local_model", description="The local environment's model.")
+    parser = argparse.ArgumentParser(prog="python -m ai_jobs.local.model", description="The model of a local AWS.")
     parser.add_argument("port", type=int)
     with Server(parser.parse_args().port) as server:
         server.serve_forever()
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -1,18 +1,16 @@
-"""Starts and stops the local AWS: one MiniStack on loopback that checks signatures and IAM policies (AUTH=true), and
-the local model, which the functions call in place of Bedrock.
-
-    python -m scripts.local_aws start | stop | status
+"""A local AWS: one MiniStack on loopback that checks signatures and IAM policies (AUTH=true), and the local model,
+which the functions call in place of Bedrock.
 
 AI_JOBS_LOCAL_PORT sets MiniStack's port (default 4566); the model is on a free one. The state file, the logs, and
-temporary folders are in .local/. Tests that need their own instance use `running()`, which picks a free port and stops
-the instance afterward; they bring their own model.
+temporary folders are in the folder of the instance. Tests that need their own use `running()`, which picks a free port
+and stops the instance afterward; they bring their own model.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import shutil
@@ -21,8 +19,9 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from scripts.background import HOST, Server, free_port, identity_of, is_listening, is_taken, launch
-from scripts.project import LOCAL, ROOT, Failure, local_environment, run
+from ai_jobs.local.environment import local_environment
+from ai_jobs.local.failure import Failure
+from ai_jobs.local.processes import HOST, Server, free_port, identity_of, is_listening, is_taken, launch
 
 if TYPE_CHECKING:
     import subprocess
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 4566
 PORT_VARIABLE = "AI_JOBS_LOCAL_PORT"
 MODEL_VARIABLE = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+RUNTIME = (3, 13)
+"""The Python of the functions (runtime in modules/function)."""
+
 START_SECONDS = 30
 # Settings for the caller's own MiniStack or LocalStack, which would change what ours does.
 FOREIGN_PREFIXES = ("MINISTACK_", "LOCALSTACK_", "LAMBDA_")
@@ -53,11 +55,15 @@ class Instance(Server):
         return self.is_running() and (self.model is None or self.model.is_running())
 
 
-def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
+def start(folder: Path, port: int | None = None, stop_command: str = "ai-jobs local down") -> Instance:
     """The running instance, or a new one with a local model.
 
+    Args:
+        stop_command: what the user stops it with, for messages.
+
     Raises:
-        Failure: if an instance runs on a port other than the one given: whatever is on it would be lost.
+        Failure: if it can't run here, or if an instance runs on a port other than the one given: whatever is on it
+            would be lost.
     """
     found = status(folder)
     # One without a model was started by a version that had none, and its functions would call MiniStack's own mock.
@@ -66,7 +72,7 @@ def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
             raise Failure(
                 f"{PORT_VARIABLE} is {port}, but the local AWS of this folder already runs at {found.endpoint_url}, "
                 f"with its stack and its jobs. To use it, unset {PORT_VARIABLE}. To start an empty one on port {port}, "
-                "stop it first: make local-down"
+                f"stop it first: {stop_command}"
             )
         return found
     stop(folder)  # removes what a killed instance left behind
@@ -74,13 +80,13 @@ def start(folder: Path = LOCAL, port: int | None = None) -> Instance:
     return _launch(folder, port or DEFAULT_PORT, {MODEL_VARIABLE: f"http://{HOST}:{model_port}"}, model_port)
 
 
-def status(folder: Path = LOCAL) -> Instance | None:
+def status(folder: Path) -> Instance | None:
     """The instance in the state file, if it is still running, and its model too."""
     instance = _recorded(folder)
     return instance if instance and instance.is_whole() else None
 
 
-def stop(folder: Path = LOCAL) -> bool:
+def stop(folder: Path) -> bool:
     """End the running instance, or what is left of it, and remove its files; False if nothing was running."""
     instance = _recorded(folder)
     servers = [instance, instance.model] if instance else []
@@ -147,6 +153,7 @@ class _Launched:
 def _launch(
     folder: Path, port: int, extra_environment: Mapping[str, str] | None = None, model_port: int | None = None
 ) -> Instance:
+    _require_runtime()
     if is_taken(port):
         raise Failure(
             f"port {port} on {HOST} is in use by {_who_listens(port)}. "
@@ -169,17 +176,29 @@ def _launch(
     return _remember(folder, launched)
 
 
+def _require_runtime() -> None:
+    """Check that this Python can run MiniStack and, in it, the functions. Raises a Failure if it can't."""
+    if sys.version_info[:2] != RUNTIME:
+        wanted, found = (".".join(map(str, version[:2])) for version in (RUNTIME, sys.version_info))
+        raise Failure(
+            f"this is Python {found}, and the functions run in the same Python as this command: they need {wanted}. "
+            f"Install ai-jobs[local] in a virtual environment of Python {wanted}."
+        )
+    if importlib.util.find_spec("ministack") is None:
+        raise Failure("MiniStack, the local AWS, is not installed. Install it with: pip install 'ai-jobs[local]'")
+
+
 def _ministack(folder: Path, port: int, extra_environment: Mapping[str, str]) -> _Launched:
     environment = _environment(port, folder / "tmp") | dict(extra_environment)
     log = folder / "ministack.log"
-    process = launch([sys.executable, "-m", "ministack"], folder, environment, log)
+    process = launch([sys.executable, "-m", "ai_jobs.local.emulator"], folder, environment, log)
     return _Launched("MiniStack", process, port, log, _is_healthy)
 
 
 def _model(folder: Path, port: int) -> _Launched:
     log = folder / "model.log"
-    command = [sys.executable, "-m", "scripts.local_model", str(port)]
-    return _Launched("the local model", launch(command, ROOT, _own_environment(), log), port, log, is_listening)
+    command = [sys.executable, "-m", "ai_jobs.local.model", str(port)]
+    return _Launched("the local model", launch(command, folder, _own_environment(), log), port, log, is_listening)
 
 
 def _remember(folder: Path, launched: list[_Launched]) -> Instance:
@@ -223,24 +242,3 @@ def _is_healthy(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.local_aws", description="The local AWS.")
-    parser.add_argument("command", choices=["start", "stop", "status"])
-    command = parser.parse_args().command
-    if command == "stop":
-        print("The local AWS is stopped." if stop() else "The local AWS was not running.")
-        return
-    instance = start(port=port_from_environment()) if command == "start" else status()
-    print(_described(instance) if instance else "The local AWS is not running.")
-
-
-def _described(instance: Instance) -> str:
-    text = f"MiniStack is running at {instance.endpoint_url} (process {instance.pid})"
-    model = instance.model
-    return f"{text}, and the model at {model.endpoint_url} (process {model.pid})" if model else text
-
-
-if __name__ == "__main__":
-    run(main)

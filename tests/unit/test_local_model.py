@@ -12,7 +12,7 @@ import fastjsonschema
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import local_model
+from ai_jobs.local import model as local_model
 
 SCHEMA = {
     "type": "object",

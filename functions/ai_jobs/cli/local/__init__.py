@@ -1,0 +1,1 @@
+"""`ai-jobs local`: its options, its output, its exit codes."""

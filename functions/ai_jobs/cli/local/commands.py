@@ -1,0 +1,174 @@
+"""`ai-jobs local up`, `plan`, `status`, and `down`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ai_jobs.cli.exits import FAILED
+from ai_jobs.cli.output import json_option, print_json, say
+from ai_jobs.cli.types.check import findings_in_plan
+from ai_jobs.local import instances, stack
+from ai_jobs.local.failure import Failure
+from ai_jobs.local.root import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ai_jobs.local.plan import Change, Plan
+
+_SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
+_LONGEST_VALUE = 40
+
+
+def _as_root(_: click.Context, __: click.Parameter, path: Path) -> Root:
+    option = "" if path.resolve() == Path.cwd().resolve() else f" --root {shlex.quote(str(path))}"
+    return Root(path.resolve(), f"ai-jobs local up{option}", f"ai-jobs local down{option}")
+
+
+_root_option = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    callback=_as_root,
+    metavar="DIR",
+    default=".",
+    show_default="this folder",
+    help="The folder of your root module.",
+)
+
+
+def _terraform_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = (
+        click.option(
+            "--var", "variables", multiple=True, metavar="NAME=VALUE", help="As in terraform plan; repeatable."
+        ),
+        click.option(
+            "--var-file",
+            "variable_files",
+            multiple=True,
+            metavar="FILE",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="As in terraform plan; repeatable. TF_VAR_ variables, terraform.tfvars, and *.auto.tfvars count, too.",
+        ),
+        click.option(
+            "--allow-provider",
+            "allowed_providers",
+            multiple=True,
+            metavar="NAME",
+            help="Apply resources of this provider, too, which is not local. Repeatable.",
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+def _options(variables: tuple[str, ...], files: tuple[Path, ...], allowed: tuple[str, ...]) -> stack.Options:
+    # Terraform runs in the root, so that a relative path would be another one there.
+    given = [*(f"-var-file={path.resolve()}" for path in files), *(f"-var={text}" for text in variables)]
+    return stack.Options(given, allowed)
+
+
+@click.command
+@_root_option
+@_terraform_options
+def up(
+    root: Root, variables: tuple[str, ...], variable_files: tuple[Path, ...], allowed_providers: tuple[str, ...]
+) -> None:
+    """Start a local AWS on loopback with a local model in place of Bedrock, and apply a root to it, or bring a stack
+    that is up to date.
+
+    The root is applied as it is: what the local AWS needs is set from outside. The state and the logs are in the
+    root's folder .ai-jobs-local, and the root's own backend is not used. AI_JOBS_LOCAL_PORT sets the port (4566).
+    """
+    options = _options(variables, variable_files, allowed_providers)
+    try:
+        instance = stack.up(root, options, refuse_broken_job_types)
+    except KeyboardInterrupt:
+        say(f"\ninterrupted. {stack.what_is_left(root)}")
+        raise click.exceptions.Exit(130) from None
+    click.echo(f"The stack is up at {instance.endpoint_url}. Stop it with: {root.down}")
+
+
+@click.command
+@_root_option
+@_terraform_options
+@json_option
+def plan(
+    root: Root,
+    variables: tuple[str, ...],
+    variable_files: tuple[Path, ...],
+    allowed_providers: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show what `ai-jobs local up` would change on the running stack; change nothing."""
+    changes = stack.plan(root, _options(variables, variable_files, allowed_providers)).changes
+    if as_json:
+        print_json({"changes": [_as_json(change) for change in changes]})
+        return
+    for change in changes:
+        click.echo("\n".join(_lines(change)))
+    click.echo(_summary(changes))
+
+
+@click.command
+@_root_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, root: Root, as_json: bool) -> None:
+    """Show where the stack is, and its outputs; exit with 1 if it is not up."""
+    instance = instances.status(root.folder)
+    if as_json:
+        print_json({"running": instance is not None, "outputs": stack.outputs(root) if instance else {}})
+    else:
+        click.echo(stack.what_is_left(root))
+    if instance is None:
+        ctx.exit(FAILED)
+
+
+@click.command
+@_root_option
+def down(root: Root) -> None:
+    """Stop the local AWS and discard what was applied to it."""
+    stopped = stack.down(root)
+    click.echo("The local stack is stopped." if stopped else "The local stack was not running.")
+
+
+def refuse_broken_job_types(planned: Plan) -> None:
+    """Refuse a plan whose job types the workers could not use, as `ai-jobs types check` does.
+
+    Raises:
+        Failure: with everything that is wrong.
+    """
+    rows = list(findings_in_plan(planned.document))
+    if any(state == "failed" for _, state, _ in rows):
+        found = "\n".join("  ".join(row) for row in rows)
+        raise Failure(f"ai-jobs types check found errors in the plan. Fix them and run it again.\n{found}")
+
+
+def _as_json(change: Change) -> dict[str, Any]:
+    changed = {name: {"before": before, "after": after} for name, (before, after) in change.attributes.items()}
+    return {"address": change.address, "action": change.action, "attributes": changed}
+
+
+def _lines(change: Change) -> list[str]:
+    values = (
+        f"      {name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in change.attributes.items()
+    )
+    return [f"{_SIGNS[change.action]:>3} {change.address}", *values]
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _summary(changes: list[Change]) -> str:
+    if not changes:
+        return "No changes: the stack is what the root says."
+    counts = {action: sum(change.action == action for change in changes) for action in _SIGNS}
+    return ", ".join(f"{count} to {action}" for action, count in counts.items() if count) + "."
