@@ -1,13 +1,8 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos bench bench-reconciler lint format \
-	docs picture package publish local-up local-down local-outputs plan apply clean environment-given
-=======
 .PHONY: help demo test test-offline test-unit test-terraform test-integration test-compatibility record-release \
 	check-provider check-permissions chaos bench bench-reconciler lint format docs site site-serve picture package \
-	local-up local-down local-outputs plan apply clean environment-given
->>>>>>> main
+	publish local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
