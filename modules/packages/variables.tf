@@ -31,7 +31,7 @@ variable "manifest" {
 
   validation {
     condition     = !can(jsondecode(var.manifest)) ? true : try(jsondecode(var.manifest).schema_version == local.contract.manifest_schema_version, false)
-    error_message = "${var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"} ${can(jsondecode(var.manifest).schema_version) ? "has schema_version ${jsonencode(try(jsondecode(var.manifest).schema_version, null))}" : "has no schema_version, so it is not the manifest of a release"}, and this version of the module reads ${local.contract.manifest_schema_version}. Use the manifest.json of a release, and the module of the same release (the ref in its source)."
+    error_message = "${var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"} ${can(jsondecode(var.manifest).schema_version) ? "has schema_version ${jsonencode(try(jsondecode(var.manifest).schema_version, null))}, and this version of the module reads ${local.contract.manifest_schema_version}. Use the module of the manifest's release (the ref in its source)" : "has no schema_version, so it is not the manifest of a release. Use the manifest.json that is beside the zips"}."
   }
 
   validation {

@@ -106,6 +106,21 @@ run "queue_rules_2" {
   expect_failures = [var.request_queue, var.response_queue, var.tags, var.packages]
 }
 
+# R-P5: Lambda takes zips only from its own region; here, it is eu-west-1.
+run "a_bucket_in_another_region" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    packages = { s3 = { bucket = "releases", region = "us-east-1", manifest = "fixtures/packages/manifest.json" } }
+  }
+
+  expect_failures = [var.packages]
+}
+
 run "queue_rules_3" {
   command = plan
 
