@@ -45,12 +45,13 @@ def manifest(**changes: Any) -> str:
         ("<html>", 'is not JSON: it begins with "\\u003chtml\\u003e". Use the manifest.json of a release.'),
         (
             '{"name": "lodash"}',
-            "has no schema_version, so it is not the manifest of a release. Use the manifest.json that is beside the zips.",
+            "has no schema_version, so it is not the manifest of a release. Use the manifest.json that is "
+            "beside the zips.",
         ),
         (
             manifest(schema_version=2),
-            "has schema_version 2, and this version of the module reads 1. Use the module of the manifest's release (the "
-            "ref in its source).",
+            "has schema_version 2, and this version of the module reads 1. Use the module of the manifest's release "
+            "(the ref in its source).",
         ),
         (
             manifest(release="9.0.0", interface=9),
