@@ -74,7 +74,7 @@ variable "packages" {
 # --- Security ---
 
 variable "require_tls" {
-  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for a local emulator without TLS."
+  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for an emulator without TLS."
   type        = bool
   default     = true
   nullable    = false
