@@ -13,6 +13,7 @@ from scripts.project import Failure
 from scripts.site import http_api
 from scripts.site.check import check
 from scripts.site.links import Links
+from scripts.site.lists import widened
 from scripts.site.stage import pages, stage
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,27 @@ def test_links_lead_to_the_page_or_to_the_file_in_the_repository(links, source, 
 def test_a_link_to_a_file_that_does_not_exist_is_named(links, target):  # R-P7
     links.rewritten(f"[a]({target}#L1)", "docs/api.md")
     assert links.broken == [f"docs/api.md: the link {target}#L1 leads to nowhere.py, which does not exist."]
+
+
+# ---------------------------------------------------------------------------------------------------
+# Lists
+# ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("- a\n  b\n- c", "- a\n    b\n- c"),
+        ("- a\nlazy\n\nb", "- a\n    lazy\n\nb"),
+        ("1. a\n   - b\n     c\n   - d", "1. a\n    - b\n        c\n    - d"),
+        ("- a\n\n  ```\n    b\n  ```", "- a\n\n    ```\n      b\n    ```"),
+        ("- a\n\n    four spaces", "- a\n\n    four spaces"),
+        ("- a\n\n  a paragraph\n- b", "- a\n\n    a paragraph\n\n- b"),
+        ("```\n- a\n  b\n```", "```\n- a\n  b\n```"),
+    ],
+)
+def test_lists_are_indented_for_the_sites_markdown(written, expected):  # R-P7
+    assert widened(written) == expected
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -226,6 +248,13 @@ def test_a_page_that_the_navigation_does_not_lead_to_is_named(site):  # R-P7
     with pytest.raises(
         Failure, match=r"how-to/lost\.md: the page is not in the navigation\. Add it to docs/\.nav\.yml"
     ):
+        check(site / "site", site / "docs", site)
+
+
+def test_a_page_that_looks_different_on_github_is_named(site):  # R-P7
+    write(site, {"docs/api.md": "- a\n\n  ```\n  b\n  ```\n"})
+    add(site, "<article><ul><li>a</li></ul></article><pre>not of the text</pre>")
+    with pytest.raises(Failure, match=r"api\.md: the site does not show the same code blocks as GitHub"):
         check(site / "site", site / "docs", site)
 
 
