@@ -103,7 +103,7 @@ def repository(tmp_path: Path) -> Path:
     configuration = f'[project]\nrepo_url = "{REPOSITORY}"\n'
     openapi = ROOT.joinpath("docs/openapi.yaml").read_text()
     files = {"docs/index.md": "[a](img/a.svg)\n", "docs/img/a.svg": "<svg/>", "docs/openapi.yaml": openapi}
-    write(tmp_path, files | {"zensical.toml": configuration, "CHANGELOG.md": "[a](docs/index.md)\n"})
+    write(tmp_path, files | {"zensical.toml": configuration, "CHANGELOG.md": "- [a](docs/index.md)\n  b\n"})
     write(tmp_path, {"modules/queue/README.md": "# queue\n"})
     return tmp_path
 
@@ -115,7 +115,7 @@ def test_the_pages_are_staged_with_what_is_elsewhere_on_github(repository):  # R
     staged = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
     generated = {"reference/http-api.md", "reference/modules/queue.md", "project/changelog.md"}
     assert staged == {"index.md", "img/a.svg", "openapi.yaml", *generated}
-    assert (target / "project/changelog.md").read_text() == "[a](../index.md)\n"
+    assert (target / "project/changelog.md").read_text() == "- [a](../index.md)\n    b\n"
 
 
 def test_nothing_is_staged_if_a_link_is_broken(repository):  # R-P7
