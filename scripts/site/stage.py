@@ -7,7 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from scripts.project import ROOT, Failure
-from scripts.site import http_api
+from scripts.site import commands, http_api
 from scripts.site.links import Links
 from scripts.site.lists import widened
 
@@ -53,6 +53,7 @@ def stage(root: Path = ROOT, target: Path = STAGED) -> None:
         page: widened(links.rewritten(_text(root / name), name)) for name, page in found.items() if _markdown(name)
     }
     texts["reference/http-api.md"] = http_api.page(root / "docs" / "openapi.yaml")
+    texts["reference/commands.md"] = commands.page()
     if links.broken:
         raise Failure("\n".join(["These links are broken. Correct them, or add the files:", *links.broken]))
     shutil.rmtree(target, ignore_errors=True)

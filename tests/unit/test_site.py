@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from scripts.project import Failure
-from scripts.site import http_api
+from scripts.site import commands, http_api
 from scripts.site.check import check
 from scripts.site.links import Links
 from scripts.site.lists import widened
@@ -113,7 +113,7 @@ def test_the_pages_are_staged_with_what_is_elsewhere_on_github(repository):  # R
     write(target, {"gone.md": "of a page that was deleted"})
     stage(repository, target)
     staged = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-    generated = {"reference/http-api.md", "reference/modules/queue.md", "project/changelog.md"}
+    generated = {"reference/http-api.md", "reference/commands.md", "reference/modules/queue.md", "project/changelog.md"}
     assert staged == {"index.md", "img/a.svg", "openapi.yaml", *generated}
     assert (target / "project/changelog.md").read_text() == "- [a](../index.md)\n    b\n"
 
@@ -187,6 +187,14 @@ def test_no_reference_is_left_and_every_anchor_exists():  # R-P7
     assert "#/components" not in HTTP_API
     anchors = set(re.findall(r'\{ #([\w-]+) \}|<a id="([\w-]+)">', HTTP_API))
     assert set(re.findall(r"\]\(#([\w-]+)\)", HTTP_API)) <= {a or b for a, b in anchors}
+
+
+def test_every_command_and_option_is_in_the_reference():  # R-P7
+    """As the shell sees them: `ai-jobs dlq retry` and its options."""
+    sections = re.split(r"^## ", commands.page(), flags=re.MULTILINE)
+    (section,) = [part for part in sections if part.startswith("`ai-jobs dlq retry`")]
+    assert re.search(r"^  --error-code CODE +Only this error code", section, flags=re.MULTILINE)
+    assert {"`ai-jobs`", "`ai-jobs local up`", "`ai-jobs types try`"} <= {part.partition("\n")[0] for part in sections}
 
 
 # ---------------------------------------------------------------------------------------------------
