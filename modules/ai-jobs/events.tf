@@ -74,5 +74,6 @@ module "event_publisher" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }

@@ -11,7 +11,7 @@ module "packages" {
 }
 
 locals {
-  # SQS, DynamoDB, and S3 use a customer key on behalf of whoever calls them.
+  # SQS, DynamoDB, and S3 use a customer key on behalf of whoever calls them, and Lambda decrypts the environment with the role.
   key_statements = var.kms_key_arn == null ? [] : [{
     sid        = "UseCustomerKey"
     actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -176,6 +176,7 @@ module "processor" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }
 
@@ -248,6 +249,7 @@ module "result_handler" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }
 
@@ -332,6 +334,7 @@ module "jobs_api" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }
 
@@ -400,5 +403,6 @@ module "reconciler" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }

@@ -81,14 +81,19 @@ variable "packages" {
 # --- Security ---
 
 variable "require_tls" {
-  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for a local emulator without TLS."
+  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for an emulator without TLS."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key for the queues, the table, and the bucket; null means SSE-SQS, the AWS managed key, and SSE-S3. Its key policy must allow the functions' roles to use it."
+  description = <<-EOT
+    Customer KMS key for the queues, the table, the bucket, the logs, and the functions' environment variables; null means keys that AWS
+    owns or manages. Its key policy must let this account's IAM policies grant its use (the functions' roles have kms:Decrypt and
+    kms:GenerateDataKey), and let in logs.<region>.amazonaws.com: otherwise CloudWatch Logs refuses to create the log groups
+    (examples/complete has such a policy). A plan can't see a key's policy; `ai-jobs doctor` checks it.
+  EOT
   type        = string
   default     = null
 

@@ -297,7 +297,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key of the request queue; null means that it has none."
+  description = "Customer KMS key of the request queue and of the access log; null means AWS's own keys."
   type        = string
   default     = null
 }

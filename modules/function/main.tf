@@ -75,6 +75,7 @@ locals {
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
@@ -112,6 +113,8 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
+  # checkov:skip=CKV_AWS_116: it would hold events of asynchronous invocations only; the triggers are queues and a stream with DLQs of their own, and a scheduled run that failed is followed by the next one
+  # checkov:skip=CKV_AWS_272: the zip is pinned by its hash; a signing profile would be the account's
   function_name = var.name
   description   = var.description
   role          = aws_iam_role.this.arn
@@ -137,6 +140,9 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.timeout_seconds
   memory_size                    = var.memory_mb
   reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
+
+  # The environment at rest; null means Lambda's own key. What is in it is no secret: names, URLs, and limits.
+  kms_key_arn = var.kms_key_arn
 
   environment {
     variables = merge(local.computed_variables, local.known_variables)

@@ -192,6 +192,12 @@ variable "log_retention_days" {
   nullable    = false
 }
 
+variable "kms_key_arn" {
+  description = "Customer KMS key of the function's log and environment variables; null means AWS's own keys. The function's statements must allow kms:Decrypt on it."
+  type        = string
+  default     = null
+}
+
 variable "tags" {
   description = "Tags of everything that the module creates."
   type        = map(string)

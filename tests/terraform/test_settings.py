@@ -199,6 +199,16 @@ def test_the_customer_key_reaches_the_table_and_every_user_of_it(given: Plan) ->
         assert any(usable), role
 
 
+def test_the_customer_key_reaches_every_log_and_environment(given: Plan) -> None:  # R-P8
+    groups = given.of_type("aws_cloudwatch_log_group")
+    assert {group["name"]: group["kms_key_id"] for group in groups if group["kms_key_id"] != KEY} == {}
+    assert len(groups) == len(FUNCTIONS) + 1  # the access log
+    for module in FUNCTIONS.values():
+        assert given[f"module.{module}.aws_lambda_function.this"]["kms_key_arn"] == KEY, module
+        usable = [one["Resource"] for one in given.permissions(module).values() if "kms:Decrypt" in one["Action"]]
+        assert usable == [[KEY]], module
+
+
 def test_each_function_gets_its_zip_below_the_given_prefix(given: Plan) -> None:  # R-P3 R-P5
     for name, module in FUNCTIONS.items():
         expected = {

@@ -24,7 +24,7 @@ SNIPPETS = [
 # What a root decides for itself, and why.
 FIXED = {
     "environment": "the root is the environment",
-    "require_tls": "AWS speaks TLS, and the local emulator does not",
+    "require_tls": "AWS speaks TLS, and the local AWS acts as if it did",
     "protected_with": "it protects only what the root's own expression refers to",
 }
 

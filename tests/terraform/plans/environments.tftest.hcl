@@ -102,10 +102,7 @@ run "local" {
   }
 
   variables {
-    packages           = { directory = "fixtures/packages" }
-    endpoint_url       = "http://127.0.0.1:4567"
-    model_endpoint_url = "http://127.0.0.1:4568"
-    api                = {}
+    packages = { directory = "fixtures/packages" }
   }
 }
 
