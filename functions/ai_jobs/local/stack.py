@@ -57,8 +57,7 @@ def up(root: Root, options: Options, check: Check) -> Instance:
         Failure: if the stack could not be brought up; the message says what is left.
     """
     terraform.require_version()
-    root.prepare()
-    instance = _started(root)
+    instance = start(root)
     applied = _applied(root)
     if options.inputs and applied == {"instance": instance.identity, "inputs": options.inputs}:
         return instance
@@ -69,6 +68,16 @@ def up(root: Root, options: Options, check: Check) -> Instance:
     if plan.job_types_age_seconds:
         _wait_for_job_types(plan.job_types_age_seconds)
     return instance
+
+
+def start(root: Root) -> Instance:
+    """Start the local AWS without the stack, for what the root expects to exist: buckets, keys, networks.
+
+    Raises:
+        Failure: if it can't be started.
+    """
+    root.prepare()
+    return _started(root)
 
 
 def plan(root: Root, options: Options) -> Plan:
@@ -154,6 +163,7 @@ def _started(root: Root) -> Instance:
         instance = instances.start(root.folder, instance.port, root.down)
     if applied.get("instance") != instance.identity:
         root.forget()
+    root.credentials.write_text(_credentials(instance), encoding="utf-8")
     return instance
 
 
@@ -228,7 +238,6 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
     # Sensitive outputs may be in there.
     root.outputs.touch(mode=0o600)
     root.outputs.write_text(runner.outputs(), encoding="utf-8")
-    root.credentials.write_text(_credentials(instance), encoding="utf-8")
     _say(f"applied in {time.monotonic() - started:.0f} s")
 
 

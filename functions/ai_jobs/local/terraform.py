@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ai_jobs.local import providers
 from ai_jobs.local.environment import local_environment
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.plan import Plan
@@ -87,8 +88,9 @@ class Terraform:
 
     @contextlib.contextmanager
     def overriding(self) -> Iterator[None]:
-        """While the block runs, the root has the local backend, whatever it says itself."""
+        """While the block runs, the root has the local backend, and no account, whatever it says itself."""
         path = self.root.path / OVERRIDE
+        path.unlink(missing_ok=True)  # from a command that was killed
         path.write_text(json.dumps(_override(self.root)), encoding="utf-8")
         try:
             yield
@@ -134,7 +136,8 @@ class Terraform:
 
 
 def _override(root: Root) -> dict[str, Any]:
+    blocks = providers.overrides(root.path)
     return {
         "//": "Written by `ai-jobs local`, and removed when it ends. If it is still there, delete it.",
         "terraform": {"backend": {"local": {"path": str(root.state)}}},
-    }
+    } | ({"provider": {"aws": blocks}} if blocks else {})

@@ -1,4 +1,4 @@
-"""`ai-jobs local up`, `plan`, `status`, and `down`."""
+"""`ai-jobs local up`, `start`, `plan`, `status`, and `down`."""
 
 from __future__ import annotations
 
@@ -92,6 +92,16 @@ def up(
         say(f"\ninterrupted. {stack.what_is_left(root)}")
         raise click.exceptions.Exit(130) from None
     click.echo(f"The stack is up at {instance.endpoint_url}. Stop it with: {root.down}")
+
+
+@click.command
+@_root_option
+def start(root: Root) -> None:
+    """Start the local AWS without applying anything, if it does not run. Create in it what your root expects to exist,
+    such as a bucket with zips, and then run `ai-jobs local up`.
+    """
+    instance = stack.start(root)
+    click.echo(f"The local AWS is running at {instance.endpoint_url}. Its keys: set -a; . {root.credentials}; set +a")
 
 
 @click.command
