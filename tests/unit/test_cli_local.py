@@ -180,21 +180,25 @@ def change(actions: list[str], **values: Any) -> dict[str, Any]:
     return {"address": f"aws_x.{'-'.join(actions)}", "change": {"actions": actions, **values}}
 
 
+def policy(text: str) -> dict[str, Any]:
+    return {"statements": [{"text": "same"}, {"text": f"{'x' * 60}{text}"}]}
+
+
 PLAN = Plan(
     {
         "resource_changes": [
             change(["create"], before=None, after={"name": "new"}),
             change(
                 ["update"],
-                before={"memory": 256, "policy": "p" * 60, "token": "old", "same": 1},
-                after={"memory": 512, "policy": "q" * 60, "token": "new", "same": 1},
+                before={"memory": 256, "policy": policy("old"), "token": "secret-1", "same": 1, "wide": "p" * 60},
+                after={"memory": 512, "policy": policy("new"), "token": "secret-2", "same": 1, "wide": "q" * 60},
                 before_sensitive={"token": True},
                 after_sensitive={"token": True},
             ),
             change(
                 ["delete", "create"],
-                before={"arn": "a", "tags": {}, "gone": True},
-                after={"tags": {"a": "b"}, "gone": None},
+                before={"arn": "a", "tags": {}, "gone": True, "list": [1]},
+                after={"tags": {"a": "b"}, "gone": None, "list": []},
                 after_unknown={"arn": True, "tags": {}, "nested": [{"id": True}]},
             ),
             change(["delete"], before={"name": "old"}, after=None),
@@ -215,18 +219,20 @@ def test_plan_shows_each_change_and_what_it_changes(
         "-/+ aws_x.delete-create",
         "      arn: a -> (known after apply)",
         "      gone: true -> null",
+        "      list: [1] -> []",
         "      nested: null -> (known after apply)",
-        '      tags: {} -> {"a": "b"}',
+        "      tags.a: null -> b",
         "  ~ aws_x.update",
         "      memory: 256 -> 512",
-        f"      policy: {'p' * 39}… -> {'q' * 39}…",
-        "      token: (sensitive) -> (sensitive)",
+        "      policy.statements[1].text: …xxxxxxxxxxold -> …xxxxxxxxxxnew",
+        "      token: (sensitive, before) -> (sensitive, after)",
+        f"      wide: {'p' * 40}… -> {'q' * 40}…",
         "1 to create, 1 to update, 1 to replace, 1 to delete.",
     ]
     (_, _, _, update) = json.loads(cli("local", "plan", "--json").stdout)["changes"]
     assert update["action"] == "update"
     assert update["attributes"]["memory"] == {"before": 256, "after": 512}
-    assert "old" not in str(update)
+    assert "secret-" not in str(update)
     monkeypatch.setattr(stack, "plan", lambda *_: Plan({"resource_changes": []}))
     assert cli("local", "plan").stdout == "No changes: the stack is what the root says.\n"
 

@@ -194,6 +194,7 @@ def _remember(root: Root, instance: Instance, inputs: str | None) -> None:
 def _planned(root: Root, instance: Instance, options: Options, check: Check) -> Iterator[tuple[Terraform, Plan]]:
     """Terraform with a plan that may be applied. Until then, the running stack stays as it is, whatever fails."""
     runner = Terraform(root, instance.endpoint_url, options.variables)
+    _say(f"planning {root.path} on {instance.endpoint_url} (log: {root.log})")
     with runner.overriding():
         try:
             planned = runner.plan()
@@ -223,10 +224,7 @@ def _require_harmless_providers(planned: Plan, allowed: Sequence[str]) -> None:
 
 
 def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
-    _say(
-        f"applying {root.path} to {instance.endpoint_url} (a minute or two, most of it waiting for queues; "
-        f"log: {root.log})"
-    )
+    _say("applying it (a minute or two, most of it waiting for queues)")
     started = time.monotonic()
     _remember(root, instance, inputs=None)
     try:

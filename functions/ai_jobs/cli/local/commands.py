@@ -17,12 +17,13 @@ from ai_jobs.local.failure import Failure
 from ai_jobs.local.root import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ai_jobs.local.plan import Change, Plan
 
 _SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
-_LONGEST_VALUE = 40
+_SHOWN_CHARACTERS = 40
+_SHOWN_IN_COMMON = 10
 
 
 def _as_root(_: click.Context, __: click.Parameter, path: Path) -> Root:
@@ -166,15 +167,20 @@ def _as_json(change: Change) -> dict[str, Any]:
 
 
 def _lines(change: Change) -> list[str]:
-    values = (
-        f"      {name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in change.attributes.items()
-    )
+    values = (f"      {name}: {' -> '.join(_shown(*pair))}" for name, pair in change.attributes.items())
     return [f"{_SIGNS[change.action]:>3} {change.address}", *values]
 
 
-def _shown(value: Any) -> str:
-    text = "null" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+def _shown(before: Any, after: Any) -> Iterator[str]:
+    """Both values, in the length of a line: of long ones, where they begin to differ."""
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in (before, after)]
+    start = 0
+    if max(map(len, texts)) > _SHOWN_CHARACTERS:
+        different = (index for index, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)
+        start = max(0, next(different, 0) - _SHOWN_IN_COMMON)
+    for text in texts:
+        end = start + _SHOWN_CHARACTERS
+        yield f"{'…' if start else ''}{text[start:end]}{'…' if len(text) > end else ''}"
 
 
 def _summary(changes: list[Change]) -> str:
