@@ -20,7 +20,7 @@ from ai_jobs.local.plan import Plan
 from ai_jobs.local.processes import Server
 from ai_jobs.local.root import Root
 
-OURS = {"request_queue_url": "https://sqs/request", "table_name": "jobs"}
+OURS = {"request_queue_url": "https://sqs/request", "api_id": "a1", "api_stage_name": "v1"}
 OTHERS = {"vpc": {"id": "vpc-1"}, "buckets": [{"bucket_name": "b"}], "count": 3}
 INSTANCE = Instance(1, "process 1", 4567, Server(2, "model", 4999))
 
@@ -32,8 +32,8 @@ INSTANCE = Instance(1, "process 1", 4567, Server(2, "model", 4999))
         ({"ai_jobs": OURS} | OTHERS, None),
         ({"ai_jobs": OURS} | OTHERS, "ai_jobs"),
         ({"platform": {"jobs": OURS, "other": {}}}, None),
-        ({"tenants": {"a": OURS, "b": OURS | {"table_name": "b"}}}, 'tenants["a"]'),
-        ({"stages": [OURS, OURS | {"table_name": "b"}]}, "stages[0]"),
+        ({"tenants": {"a": OURS, "b": OURS | {"api_id": "b"}}}, 'tenants["a"]'),
+        ({"stages": [OURS, OURS | {"api_id": "b"}]}, "stages[0]"),
     ],
 )
 def test_the_modules_outputs_are_found_where_they_are(outputs: dict[str, Any], module: str | None) -> None:
@@ -93,6 +93,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Root:
     (path / "main.tf").write_text("")
     root.prepare()
     root.applied.write_text(json.dumps({"instance": INSTANCE.identity, "inputs": ""}))
+    root.outputs.write_text(json.dumps({"ai_jobs": {"value": OURS}}))
     monkeypatch.setattr(instances, "status", lambda folder: INSTANCE if folder == root.folder else None)
     monkeypatch.chdir(path)
     return root
@@ -140,11 +141,29 @@ def test_up_says_where_the_stack_is(cli: Callable[..., Result], root: Root, monk
     monkeypatch.setattr(stack, "up", up)
     (root.path / "dev.tfvars").write_text("")
     result = cli("local", "up", "--var-file", "dev.tfvars", "--var", "name=acme", "--allow-provider", "datadog")
-    assert result.stdout == "The stack is up at http://127.0.0.1:4567. Stop it with: ai-jobs local down\n"
+    assert result.stdout.splitlines() == [
+        "The stack is up at http://127.0.0.1:4567. Stop it with: ai-jobs local down",
+        "API: http://127.0.0.1:4567/restapis/a1/v1/_user_request_",
+    ]
     ((used, options, _),) = given
     assert used.path == root.path
     assert options.variables == [f"-var-file={root.path}/dev.tfvars", "-var=name=acme"]
     assert options.allowed_providers == ("datadog",)
+
+
+def test_each_of_several_modules_has_its_api(cli: Callable[..., Result], root: Root) -> None:
+    root.outputs.write_text(json.dumps({"a": {"value": OURS}, "b": {"value": OURS | {"api_id": "b1"}}}))
+    assert cli("local", "status").stdout.splitlines()[1:] == [
+        "API of a: http://127.0.0.1:4567/restapis/a1/v1/_user_request_",
+        "API of b: http://127.0.0.1:4567/restapis/b1/v1/_user_request_",
+    ]
+
+
+def test_a_root_that_hides_the_modules_outputs_is_told_what_to_add(cli: Callable[..., Result], root: Root) -> None:
+    root.outputs.write_text(json.dumps({"table": {"value": "jobs"}}))
+    result = cli("local", "status")
+    assert result.exit_code == 0
+    assert 'output "ai_jobs" { value = module.ai_jobs }' in result.stderr
 
 
 def test_the_commands_of_another_folder_name_it(
@@ -152,9 +171,7 @@ def test_the_commands_of_another_folder_name_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stack, "up", lambda *_: INSTANCE)
-    assert cli("local", "up", "--root", "platform").stdout.endswith(
-        "Stop it with: ai-jobs local down --root platform\n"
-    )
+    assert "Stop it with: ai-jobs local down --root platform\n" in cli("local", "up", "--root", "platform").stdout
 
 
 def test_what_fails_is_a_message(cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,9 +255,8 @@ def test_plan_shows_each_change_and_what_it_changes(
 
 
 def test_status_and_down(cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    root.outputs.write_text(json.dumps({"ai_jobs": {"value": OURS}}))
     assert "The stack is up at http://127.0.0.1:4567" in cli("local", "status").stdout
-    assert json.loads(cli("local", "status", "--json").stdout) == {"running": True, "outputs": {"ai_jobs": OURS}}
+    assert json.loads(cli("local", "status", "--json").stdout) == {"up": True, "outputs": {"ai_jobs": OURS}}
     monkeypatch.setattr(instances, "stop", lambda folder: True)
     assert cli("local", "down").stdout == "The local stack is stopped.\n"
     monkeypatch.setattr(instances, "status", lambda folder: None)
@@ -248,7 +264,7 @@ def test_status_and_down(cli: Callable[..., Result], root: Root, monkeypatch: py
     assert cli("local", "down").stdout == "The local stack was not running.\n"
     result = cli("local", "status")
     assert (result.exit_code, "Start it with: ai-jobs local up" in result.stdout) == (1, True)
-    assert json.loads(cli("local", "status", "--json").stdout) == {"running": False, "outputs": {}}
+    assert json.loads(cli("local", "status", "--json").stdout) == {"up": False, "outputs": {}}
 
 
 def test_start_says_where_the_keys_are(cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,12 @@ def down(root: Root) -> bool:
     return stopped
 
 
+def is_up(root: Root) -> bool:
+    """Is the whole stack there, as last applied?"""
+    instance = instances.status(root.folder)
+    return instance is not None and _is_whole(_applied(root), instance)
+
+
 def outputs(root: Root) -> dict[str, Any]:
     """The root's outputs as {name: value}.
 

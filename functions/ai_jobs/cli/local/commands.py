@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ai_jobs.cli.environment import ADVICE, modules_in
 from ai_jobs.cli.exits import FAILED
 from ai_jobs.cli.output import json_option, print_json, say
 from ai_jobs.cli.types.check import findings_in_plan
-from ai_jobs.local import instances, stack
+from ai_jobs.local import stack
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.root import Root
 
@@ -93,6 +94,7 @@ def up(
         say(f"\ninterrupted. {stack.what_is_left(root)}")
         raise click.exceptions.Exit(130) from None
     click.echo(f"The stack is up at {instance.endpoint_url}. Stop it with: {root.down}")
+    _show_modules(root)
 
 
 @click.command
@@ -132,13 +134,15 @@ def plan(
 @click.pass_context
 def status(ctx: click.Context, root: Root, as_json: bool) -> None:
     """Show where the stack is, and its outputs; exit with 1 if it is not up."""
-    instance = instances.status(root.folder)
+    is_up = stack.is_up(root)
     if as_json:
-        print_json({"running": instance is not None, "outputs": stack.outputs(root) if instance else {}})
+        print_json({"up": is_up, "outputs": stack.outputs(root) if is_up else {}})
     else:
         click.echo(stack.what_is_left(root))
-    if instance is None:
+    if not is_up:
         ctx.exit(FAILED)
+    if not as_json:
+        _show_modules(root)
 
 
 @click.command
@@ -147,6 +151,16 @@ def down(root: Root) -> None:
     """Stop the local AWS and discard what was applied to it."""
     stopped = stack.down(root)
     click.echo("The local stack is stopped." if stopped else "The local stack was not running.")
+
+
+def _show_modules(root: Root) -> None:
+    """Print where the API of each call of the module is, or how the root can make that known."""
+    found = dict(modules_in(stack.outputs(root)))
+    for name, values in found.items():
+        url = stack.reached(root, values)[1].get("api_url", "unknown, because api_id is not among the outputs")
+        click.echo(f"API{f' of {name}' if len(found) > 1 else ''}: {url}")
+    if not found:
+        say(f"warning: the root has no output with the module's outputs, and --env local needs them. {ADVICE}")
 
 
 def refuse_broken_job_types(planned: Plan) -> None:
