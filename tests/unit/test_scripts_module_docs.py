@@ -39,7 +39,7 @@ variable "queue" {
     # limit of SQS | and ours.
     retention_seconds = optional(number, 1209600)
     tags              = optional(map(string), { "a,)" = "b" })
-    owner             = string
+    owner             = string # Who answers for it.
     readers = optional(map(object({
       # See docs/access.md#aws_iam.
       arn = string
@@ -93,7 +93,7 @@ def test_a_variable_with_attributes_has_a_section_with_all_of_them(module: Path)
         "| attribute | description | type | default |\n| --- | --- | --- | --- |\n"
         "| `retention_seconds` | At most 14 days, the limit of SQS \\| and ours. | `number` | `1209600` |\n"
         '| `tags` |  | `map(string)` | `{ "a,)" = "b" }` |\n'
-        "| `owner` |  | `string` | *required* |\n"
+        "| `owner` | Who answers for it. | `string` | *required* |\n"
         "| `readers` |  | `map(object)` | `null` |\n"
         "| `readers.NAME.arn` | See [docs/access.md](../../docs/access.md#aws_iam). | `string` | *required* |",
         "Default:",
