@@ -32,7 +32,7 @@ variable "queue" {
     A queue, <explained>,
     in *two* `<lines>`. And more.
 
-    See docs/queues.md.
+    See docs/queues.md and examples/minimal.
   EOT
   type = object({
     # At most 14 days, the
@@ -89,7 +89,7 @@ def test_a_variable_with_attributes_has_a_section_with_all_of_them(module: Path)
     section = module_docs.tables(module).partition("#### `queue`\n\n")[2].partition("\n\n### Outputs")[0]
     assert section.split("\n\n") == [
         "A queue, &lt;explained>, in \\*two\\* `<lines>`. And more.",
-        "See [docs/queues.md](../../docs/queues.md).",
+        "See [docs/queues.md](../../docs/queues.md) and [examples/minimal](../../examples/minimal).",
         "| attribute | description | type | default |\n| --- | --- | --- | --- |\n"
         "| `retention_seconds` | At most 14 days, the limit of SQS \\| and ours. | `number` | `1209600` |\n"
         '| `tags` |  | `map(string)` | `{ "a,)" = "b" }` |\n'
