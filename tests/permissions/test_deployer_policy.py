@@ -31,6 +31,12 @@ USER = "deployer"
 BLIND = [
     "appconfig:ListTagsForResource",
     "appconfig:TagResource",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DeleteDashboards",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetDashboard",
+    "cloudwatch:ListTagsForResource",
+    "cloudwatch:PutDashboard",
     "dynamodb:ListTagsOfResource",
     "dynamodb:TagResource",
     "lambda:CreateEventSourceMapping",
@@ -46,7 +52,6 @@ EMULATOR = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 READS = [
     "apigateway:GET",
     "appconfig:GetApplication",
-    "cloudwatch:DescribeAlarms",
     "dynamodb:DescribeTable",
     "iam:GetRole",
     "lambda:GetFunction",
