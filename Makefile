@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-offline test-unit test-terraform test-integration test-compatibility record-release \
 	scan audit check-provider check-permissions chaos bench bench-reconciler lint format docs site site-serve picture package \
-	local-up local-down local-outputs plan apply clean environment-given
+	publish local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
@@ -122,8 +122,12 @@ site-serve: $(READY) ## Serve the docs site on loopback while you write (address
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
 	@$(PYTHON) -m scripts.dashboard_picture
 
-package: $(READY) ## Build the Lambda zips in dist/
+package: $(READY) ## Build a release in dist/: the Lambda zips, their manifest, checksums, and bill of materials
 	@$(PYTHON) -m scripts.package
+
+publish: $(READY) $(if $(FROM),,package) ## Upload a release to a bucket: make publish BUCKET=name [PREFIX=folder] [REGION=eu-west-1] [FROM=downloaded release]
+	@$(if $(BUCKET),:,echo 'BUCKET is missing. Run, for example: make publish BUCKET=your-artifacts PREFIX=ai-jobs' >&2; exit 1)
+	@$(PYTHON) -m scripts.publish --bucket "$(BUCKET)" --prefix "$(PREFIX)" --region "$(REGION)" --directory "$(or $(FROM),dist)"
 
 local-up: $(READY) ## Start the local AWS and apply environments/local (port: AI_JOBS_LOCAL_PORT)
 	@$(PYTHON) -m scripts.local_stack up

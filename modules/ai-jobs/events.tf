@@ -28,7 +28,7 @@ module "event_publisher" {
   name        = local.names.event_publisher
   description = "Publishes an event for every AI job that ended, from the stream of the jobs table."
   handler     = "event_publisher.handler.handler"
-  package     = local.packages["event_publisher"]
+  package     = module.packages.zips["event_publisher"]
 
   timeout_seconds = local.event_publisher_timeout_seconds
   # A batch with results takes up to 6 MB, and is in memory several times over.

@@ -50,6 +50,7 @@ resource "aws_lambda_permission" "function" {
   statement_id  = "Allow${each.value.operation_name}-${aws_api_gateway_rest_api.this.id}"
   action        = "lambda:InvokeFunction"
   function_name = var.jobs_function.name
+  qualifier     = var.jobs_function.alias
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/*/${each.value.http_method}${local.resources[each.value.resource].path}"
 }

@@ -263,9 +263,10 @@ variable "request_queue" {
 }
 
 variable "jobs_function" {
-  description = "The function that answers every route except POST /jobs."
+  description = "The function that answers every route except POST /jobs: its alias, and the ARN with which API Gateway invokes that."
   type = object({
     name       = string
+    alias      = string
     invoke_arn = string
   })
   nullable = false

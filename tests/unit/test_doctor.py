@@ -20,7 +20,7 @@ ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"
 TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:alarms"
 MODEL = "amazon.nova-lite-v1:0"
 CODE = hashlib.sha256(b"the zip").digest()
-BUILD = f"1.2.3+{CODE.hex()[:12]}"
+BUILD = CODE.hex()[:12]
 STREAM = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/jobs/stream/2026-01-01T00:00:00.000"
 GUARDRAIL = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:guardrail/abc"
 LAYER = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:layer:acme-jobs:7"
@@ -46,7 +46,9 @@ OUTPUTS = {
     "event_bus_arn": f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default",
     "events_dlq_url": f"{BASE}/events-dlq",
     "events_dlq_arn": f"{ARN}:events-dlq",
-    "builds": {"processor": BUILD},
+    "builds": dict.fromkeys(("result_handler", "jobs_api", "reconciler", "event_publisher"), "0123456789ab")
+    | {"processor": BUILD},
+    "release": "1.2.3",
     "table_name": "jobs",
     "bucket_name": "objects",
     "config_application_id": "abc1234",
@@ -61,7 +63,7 @@ OUTPUTS = {
 }
 JOB_TYPE = {"modelId": MODEL, "prompt": "Hi", "maxTokens": 100, "timeoutSeconds": 60, "inputSchema": {}}
 
-OPTIONAL = {"request_queue_arn", "job_types", "service_alarm_name", "builds", "events_enabled"}
+OPTIONAL = {"request_queue_arn", "job_types", "service_alarm_name", "release", "events_enabled"}
 """Outputs without which a check says less, and nothing is wrong."""
 LOGS_NEED = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
 INTERFACES = ("sqs", "appconfigdata", "bedrock-runtime", "events", "xray")
@@ -146,7 +148,7 @@ class Healthy:
             "State": "ENABLED",
             "ScheduleExpression": "rate(5 minutes)",
             "Target": {
-                "Arn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test",
+                "Arn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test:live",
                 "RoleArn": "arn:aws:iam::1:role/r",
             },
         }
@@ -265,7 +267,7 @@ class Healthy:
         return unknown if value is None else {"Quota": {"Value": value}}
 
     def _built(self, **variables):
-        return {"Environment": {"Variables": {"AI_JOB_BUILD": "1.2.3+v7"} | variables}}
+        return {"Environment": {"Variables": {"AI_JOB_BUILD": "0123456789ab"} | variables}}
 
     def _mappings(self, parameters):
         of_stream = parameters["EventSourceArn"] == STREAM
@@ -1002,16 +1004,34 @@ def test_code_that_terraform_did_not_deploy(environment):
     assert "someone replaced it by hand" in finding.found
 
 
-def test_another_build_than_terraforms(environment):
-    environment.outputs["builds"] = {"processor": "1.2.3+000000000000"}
-    assert environment.only().found == f"runs build {BUILD}, but Terraform's outputs name 1.2.3+000000000000"
-
-
-def test_functions_of_different_releases(environment):
-    environment.functions["reconciler-test"]["Environment"]["Variables"]["AI_JOB_BUILD"] = "1.2.2+v6"
+def test_another_build_than_the_one_that_terraform_deployed_last(environment):  # R-P5
+    """Somebody has moved the alias to another version."""
+    variables = environment.functions["reconciler-test"]["Environment"]["Variables"]
+    variables["AI_JOB_BUILD"] = "ba9876543210"
     finding = environment.only()
     assert (finding.check, finding.state) == ("builds", State.WARNING)
-    assert "reconciler 1.2.2+v6" in finding.found
+    assert finding.found == "not what Terraform deployed last: the reconciler ba9876543210 instead of 0123456789ab"
+    assert finding.advice == "if someone moved the alias live to another version, run terraform apply"
+
+
+def test_the_live_version_is_what_is_checked(environment):  # R-P5
+    environment.findings()
+    asked = environment.calls.of("GetFunctionConfiguration")
+    assert {call["Qualifier"] for call in asked} == {"live"}
+    triggers = environment.calls.of("ListEventSourceMappings")
+    assert {call["FunctionName"].partition(":")[2] for call in triggers} == {"live"}
+
+
+def test_a_schedule_that_runs_the_unpublished_code(environment):  # R-P5
+    environment.schedule["Target"]["Arn"] = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test"
+    assert environment.only().found.endswith("function:reconciler-test, not the reconciler's alias live")
+
+
+@pytest.mark.parametrize(("release", "told"), [("1.2.3", "release 1.2.3"), (None, "release unknown, because")])
+def test_the_release_is_shown(environment, release, told):  # R-P5
+    environment.outputs["release"] = release
+    (found,) = [finding.found for finding in environment.findings() if finding.check == "builds"]
+    assert told in found
 
 
 def test_the_build_is_shown(environment):
@@ -1172,6 +1192,7 @@ def test_events_that_are_turned_off_are_not_looked_for(environment):
     for output in ("event_publisher_function_name", "event_bus_arn", "events_dlq_url", "events_dlq_arn"):
         del environment.outputs[output]
     environment.outputs["events_enabled"] = False
+    environment.outputs["builds"] = {"processor": BUILD}
     assert environment.wrong() == []
 
 
