@@ -29,6 +29,7 @@ USER = "deployer"
 
 # Of these calls, the local AWS does not see the resource or the condition key: it evaluates them as if for "*".
 BLIND = [
+    "appconfig:DeleteDeploymentStrategy",
     "appconfig:ListTagsForResource",
     "appconfig:TagResource",
     "cloudwatch:DeleteAlarms",
@@ -41,7 +42,8 @@ BLIND = [
     "dynamodb:TagResource",
     "lambda:CreateEventSourceMapping",
     "lambda:CreateFunction",
-    "lambda:ListEventSourceMappings",  # which it asks for in place of GetEventSourceMapping
+    "lambda:ListAliases",  # which it asks for in place of GetAlias
+    "lambda:ListEventSourceMappings",  # and this in place of GetEventSourceMapping
     "sns:ListTagsForResource",
     "sns:TagResource",
     "sns:Unsubscribe",
