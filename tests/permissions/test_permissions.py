@@ -36,7 +36,6 @@ NOT_SHOWN = {
         "logs:PutLogEvents": "the local AWS writes the logs itself",
         "xray:PutTraceSegments": "the local AWS has no X-Ray daemon",
         "xray:PutTelemetryRecords": "the local AWS has no X-Ray daemon",
-        "sqs:ChangeMessageVisibility": "the local AWS asks for sqs:ChangeMessageVisibilityBatch, unknown to AWS",
         "s3:ListBucket": "the local AWS does not ask for it",
     },
     "processor": {
