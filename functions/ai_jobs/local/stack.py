@@ -47,6 +47,16 @@ class Options:
     inputs: str | None = None
 
 
+def start(root: Root) -> Instance:
+    """Start a root's local AWS without applying the root, for what the root expects to be there: a bucket, for example.
+
+    Raises:
+        Failure: if it can't run here.
+    """
+    root.prepare()
+    return _started(root)
+
+
 def up(root: Root, options: Options, check: Check) -> Instance:
     """Start the stack, or bring it up to date, and return the local AWS that it is on.
 
@@ -154,6 +164,7 @@ def _started(root: Root) -> Instance:
         instance = instances.start(root.folder, instance.port, root.down)
     if applied.get("instance") != instance.identity:
         root.forget()
+    root.credentials.write_text(_credentials(instance), encoding="utf-8")
     return instance
 
 
@@ -229,7 +240,6 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
     # Sensitive outputs may be in there.
     root.outputs.touch(mode=0o600)
     root.outputs.write_text(runner.outputs(), encoding="utf-8")
-    root.credentials.write_text(_credentials(instance), encoding="utf-8")
     _say(f"applied in {time.monotonic() - started:.0f} s")
 
 

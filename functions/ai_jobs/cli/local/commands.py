@@ -1,4 +1,4 @@
-"""`ai-jobs local up`, `plan`, `status`, and `down`."""
+"""`ai-jobs local start`, `up`, `plan`, `status`, and `down`."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def _options(variables: tuple[str, ...], files: tuple[Path, ...], allowed: tuple
     # Terraform runs in the root, so that a relative path would be another one there.
     given = [*(f"-var-file={path.resolve()}" for path in files), *(f"-var={text}" for text in variables)]
     return stack.Options(given, allowed)
+
+
+@click.command
+@_root_option
+def start(root: Root) -> None:
+    """Start the local AWS of a root, and apply nothing yet: for roots that expect something to be there, such as a
+    bucket with the zips. What is put there stays until `ai-jobs local down`, or until an apply fails.
+    """
+    instance = stack.start(root)
+    click.echo(f"The local AWS is at {instance.endpoint_url}. Apply the root with: {root.up}")
+    click.echo(f"A shell reaches it with: set -a; . {shlex.quote(str(root.credentials))}; set +a")
 
 
 @click.command
