@@ -1,13 +1,15 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline test-unit test-terraform test-integration check-provider check-permissions chaos bench bench-reconciler lint format \
-	docs picture package local-up local-down local-outputs plan apply clean environment-given
+.PHONY: help demo test test-offline test-unit test-terraform test-integration test-compatibility record-release \
+	check-provider check-permissions chaos bench bench-reconciler lint format docs site site-serve picture package \
+	local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
 TERRAFORM := scripts/terraform
 READY := .venv/.ready
-export AI_JOBS_TERRAFORM := $(CURDIR)/scripts/terraform
+# The command ai-jobs and the checks of other versions run this; it may be tofu, or a path.
+export AI_JOBS_TERRAFORM ?= $(CURDIR)/$(TERRAFORM)
 ON_A_STACK = $(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/stacks
 
 help: ## List the targets
@@ -34,6 +36,22 @@ test-terraform: $(READY) ## Run the Terraform tests (plans only): modules, envir
 
 test-integration: $(READY) package ## Run the integration tests and a short fault suite on a separate local AWS
 	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)
+
+# Terraform before 1.11 and OpenTofu do not know override_during, so they cannot even read the test files that use it.
+test-compatibility: $(READY) ## Run what another Terraform or OpenTofu can run of the Terraform tests: make test-compatibility AI_JOBS_TERRAFORM=tofu
+	@rm -rf build/compatibility && mkdir -p build/compatibility
+	@git ls-files -z modules functions/ai_jobs/contract examples tests/terraform | xargs -0 tar -cf - | tar -xf - -C build/compatibility
+	@grep -rl --include='*.tftest.hcl' override_during build/compatibility/tests/terraform | xargs rm
+	@for module in build/compatibility/modules/*; do \
+		$(AI_JOBS_TERRAFORM) -chdir="$$module" init -backend=false -input=false >/dev/null && \
+		$(AI_JOBS_TERRAFORM) -chdir="$$module" validate >/dev/null || exit 1; \
+	done
+	@$(AI_JOBS_TERRAFORM) -chdir=build/compatibility/tests/terraform init -backend=false -input=false >/dev/null
+	@$(AI_JOBS_TERRAFORM) -chdir=build/compatibility/tests/terraform test -test-directory=.
+	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/terraform/test_releases.py
+
+record-release: $(READY) ## Record the Terraform state that this release leaves, for the test of upgrades (CONTRIBUTING.md; two minutes)
+	@$(PYTHON) -m scripts.record_release
 
 check-provider: $(READY) ## Check all HCL arguments against the schema of AWS provider 6.x (downloads 37 MB once, with npm)
 	@$(PYTHON) -m scripts.check_provider
@@ -78,6 +96,12 @@ docs: $(READY) ## Generate the modules' input and output tables, the lifecycle t
 	@$(PYTHON) -m scripts.copy_roots
 	@$(PYTHON) -m scripts.lifecycle_docs
 	@$(PYTHON) -m scripts.scaling_docs
+
+site: $(READY) ## Build the docs site in build/site, and check every link in it
+	@$(PYTHON) -m scripts.site build
+
+site-serve: $(READY) ## Serve the docs site on loopback while you write (address: SITE_ADDRESS)
+	@$(PYTHON) -m scripts.site serve $(SITE_ADDRESS)
 
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
 	@$(PYTHON) -m scripts.dashboard_picture
@@ -124,9 +148,9 @@ environment-given:
 
 clean: $(READY) ## Stop the local stack and remove everything that was built
 	@$(PYTHON) -m scripts.local_stack down
-	@rm -rf dist build .local environments/local/.ai-jobs-local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist build .local environments/local/.ai-jobs-local .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find environments tests examples -name .terraform -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock .python-version scripts/uv
-	@scripts/uv sync --frozen --quiet --group picture
+	@scripts/uv sync --frozen --quiet --group picture --group docs
 	@touch $(READY)

@@ -1,4 +1,4 @@
-"""docs/performance.md, parts of docs/scaling.md and the README, and the pictures in docs/img, from the results."""
+"""docs/performance.md, parts of other pages and the README, and the pictures in docs/img, from the results."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PAGE = "docs/performance.md"
 SCALING_PAGE = "docs/scaling.md"
+LANDING_PAGE = "docs/index.md"
 PICTURES = "docs/img"
 README = "README.md"
 
@@ -38,7 +39,9 @@ def texts(document: dict[str, Any], root: Path) -> Iterator[tuple[Path, str]]:
     if "scale" in found:
         yield from _with_part(root / SCALING_PAGE, scale.BEGIN, scale.END, scale.scaling_part(found["scale"]))
     if "cost" in found:
-        yield from _with_part(root / README, cost.BEGIN, cost.END, cost.readme_part(found["cost"]))
+        part = cost.readme_part(found["cost"])
+        yield from _with_part(root / README, cost.BEGIN, cost.END, part)
+        yield from _with_part(root / LANDING_PAGE, cost.BEGIN, cost.END, part.replace("](docs/", "]("))
 
 
 def _with_part(path: Path, begin: str, end: str, part: str) -> Iterator[tuple[Path, str]]:

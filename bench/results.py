@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "bench/results.json"
 LIBRARIES = ("boto3", "botocore", "aws-lambda-powertools", "ministack")
+_NUMBERS = re.compile(r"\[[-+\d.e,\s]*\]")
 
 
 def read(root: Path = ROOT) -> dict[str, Any]:
@@ -72,7 +74,12 @@ def write(document: dict[str, Any], root: Path = ROOT) -> None:
     """Replace the results."""
     path = root / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    path.write_text(_rendered(document), encoding="utf-8")
+
+
+def _rendered(document: dict[str, Any]) -> str:
+    """The document with each list of numbers on one line: there are thousands of latencies."""
+    return _NUMBERS.sub(lambda found: " ".join(found[0].split()), json.dumps(document, indent=1)) + "\n"
 
 
 def measured(section: Section, scale: Scale) -> dict[str, Any]:

@@ -2,21 +2,21 @@
 
     python -m scripts.module_docs [--check]
 
-It reads what `terraform fmt` writes, line by line, instead of parsing HCL: so a type stands in the table as its author
-laid it out, comments included. A README without the tables' markers gets them at its end, a module without a README
-gets one.
+It reads what `terraform fmt` writes, line by line, instead of parsing HCL, which would drop the comments: the comment
+above an attribute of an object type is that attribute's description. A README without the tables' markers gets them at
+its end, a module without a README gets one.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scripts.generated import write_or_check
+from scripts.generated import markdown_table, write_or_check
 from scripts.project import ROOT, run
+from scripts.type_constraints import Constraint, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,10 @@ END = "<!-- END inputs and outputs -->"
 BLOCK = re.compile(r'^(variable|output) "([^"]+)" \{$')
 ATTRIBUTE = re.compile(r"^  (\w+)\s+= (.*)$")
 HEREDOC = re.compile(r"^<<-?(\w+)$")
+# In a description: code, a page of docs/, and what Markdown would take for its own.
+MARKUP = re.compile(r"(?P<code>`[^`]*`)|(?P<page>\bdocs/[\w/-]+\.md(?:#[\w-]+)?)|[<*]")
+ESCAPED = {"<": "&lt;", "*": "\\*"}
+SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z])")
 
 
 @dataclass
@@ -38,12 +42,28 @@ class Block:
     attributes: dict[str, str] = field(default_factory=dict)
 
     @property
-    def description(self) -> str:
+    def paragraphs(self) -> list[str]:
+        """The paragraphs of the description, one line each."""
         text = self.attributes.get("description", "")
         lines = text.splitlines()
         if lines and HEREDOC.match(lines[0]):
-            return " ".join(line.strip() for line in lines[1:-1]).strip()
-        return str(json.loads(text)) if text else ""
+            found = "\n".join(line.strip() for line in lines[1:-1]).split("\n\n")
+            return [paragraph.replace("\n", " ").strip() for paragraph in found]
+        return [str(json.loads(text))] if text else []
+
+    @property
+    def description(self) -> str:
+        """The description as one paragraph."""
+        return " ".join(self.paragraphs)
+
+    @property
+    def type(self) -> Constraint:
+        return parse(self.attributes.get("type", "any"))
+
+    @property
+    def default(self) -> str | None:
+        """The source text of the default; None if callers must set the variable."""
+        return self.attributes["default"].rstrip() if "default" in self.attributes else None
 
 
 def blocks(source: str) -> Iterator[Block]:
@@ -66,24 +86,56 @@ def blocks(source: str) -> Iterator[Block]:
             name = ""  # a nested block, such as a validation
 
 
+def module_blocks(module: Path) -> list[Block]:
+    """The variables and outputs of a module's files."""
+    return [block for path in sorted(module.glob("*.tf")) for block in blocks(path.read_text(encoding="utf-8"))]
+
+
 def tables(module: Path) -> str:
-    """The two tables of a module, in Markdown."""
-    found = [block for path in sorted(module.glob("*.tf")) for block in blocks(path.read_text(encoding="utf-8"))]
+    """The module's inputs and outputs, in Markdown: a table of each, and a section for every variable with attributes.
+
+    Every name has an anchor: a variable its own name, an output `output_` and its name.
+    """
+    found = module_blocks(module)
     variables = [block for block in found if block.kind == "variable"]
     outputs = [block for block in found if block.kind == "output"]
-    lines: list[str] = []
+    parts = []
     if variables:
-        lines += ["### Inputs", "", "| name | description | type | default |", "|---|---|---|---|"]
-        lines += [
-            f"| `{block.name}` | {_cell(block.description)} | {_code(block.attributes.get('type', 'any'))} "
-            f"| {_code(block.attributes['default']) if 'default' in block.attributes else '*required*'} |"
-            for block in variables
-        ]
+        header = ("name", "description", "type", "default")
+        parts += ["### Inputs", markdown_table(header, map(_variable_row, variables))]
+        parts += [_section(block) for block in variables if block.type.members]
     if outputs:
-        lines += [""] if lines else []
-        lines += ["### Outputs", "", "| name | description |", "|---|---|"]
-        lines += [f"| `{block.name}` | {_cell(block.description)} |" for block in outputs]
-    return "\n".join(lines)
+        rows = [(f'<a id="output_{block.name}"></a>`{block.name}`', _cell(block.description)) for block in outputs]
+        parts += ["### Outputs", markdown_table(("name", "description"), rows)]
+    return "\n\n".join(parts)
+
+
+def _variable_row(block: Block) -> tuple[str, str, str, str]:
+    if block.type.members:
+        name, text = f"[`{block.name}`](#{block.name})", SENTENCE_END.split(block.description)[0]
+    else:
+        name, text = f'<a id="{block.name}"></a>`{block.name}`', block.description
+    return name, _cell(text), _code(block.type.label), _default(block.default)
+
+
+def _section(block: Block) -> str:
+    """What a variable with attributes means, and the table of the attributes."""
+    header = ("attribute", "type", "default", "description")
+    rows = list(_attribute_rows(block.type))
+    described = any(row[-1] for row in rows)
+    table = markdown_table(header, rows) if described else markdown_table(header[:-1], [row[:-1] for row in rows])
+    parts = [f"#### `{block.name}`", *map(_prose, block.paragraphs), table]
+    if block.default and "\n" in block.default:
+        parts.append(f"Default:\n\n```hcl\n{block.default}\n```")
+    return "\n\n".join(parts)
+
+
+def _attribute_rows(constraint: Constraint, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """The attributes, and below each of them those that it has itself."""
+    for attribute in constraint.members:
+        name = f"{prefix}{attribute.name}"
+        yield _code(name), _code(attribute.type.label), _default(attribute.default), _cell(attribute.meaning)
+        yield from _attribute_rows(attribute.type, f"{name}.NAME." if attribute.type.word == "map" else f"{name}.")
 
 
 def with_tables(readme: str, text: str) -> str:
@@ -95,21 +147,33 @@ def with_tables(readme: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}\n{END}{after}"
 
 
+def _prose(text: str) -> str:
+    """The text of a description as Markdown, in which the pages of docs/ are links."""
+
+    def markup(match: re.Match[str]) -> str:
+        if match["page"]:
+            return f"[{match['page'].partition('#')[0]}](../../{match[0]})"
+        return ESCAPED.get(match[0], match[0])
+
+    return MARKUP.sub(markup, text)
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return _prose(text).replace("|", "\\|")
 
 
 def _code(source: str) -> str:
-    source = source.rstrip()
-    if "\n" not in source and "|" not in source:
-        return f"`{source}`"
-    escaped = html.escape(source, quote=False).replace("|", "&#124;").replace("\n", "<br>")
-    return f"<pre>{escaped}</pre>"
+    return f"`{source}`"
+
+
+def _default(source: str | None) -> str:
+    if source is None:
+        return "*required*"
+    return "below" if "\n" in source else _code(source)
 
 
 # The names that the command knows without a clone: `ai-jobs types check` finds the misspelled ones.
 ATTRIBUTES = "functions/ai_jobs/cli/module_attributes.json"
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\w.-]+|[^\s\w]')
 
 
 def attributes(module: Path) -> dict[str, Any]:
@@ -117,43 +181,15 @@ def attributes(module: Path) -> dict[str, Any]:
 
     What is by a name or an index of the caller's own is under "*".
     """
-    found = [block for path in sorted(module.glob("*.tf")) for block in blocks(path.read_text(encoding="utf-8"))]
-    types = {block.name: block.attributes.get("type", "any") for block in found if block.kind == "variable"}
-    trees = {name: _tree(TOKEN.findall(re.sub(r"(#|//).*", "", text))) for name, text in sorted(types.items())}
-    return {name: tree for name, tree in trees.items() if tree is not None}
+    types = {block.name: block.type for block in module_blocks(module) if block.kind == "variable"}
+    return {name: _tree(constraint) for name, constraint in sorted(types.items()) if constraint.members}
 
 
-def _tree(tokens: list[str]) -> Any:
-    """Reads one type expression off the front of the tokens."""
-    word = tokens.pop(0)
-    if word not in ("object", "map", "list", "set", "optional"):
-        return None
-    tokens.pop(0)  # (
-    if word == "object":
-        tree: Any = _fields(tokens)
-    else:
-        inner = _tree(tokens)
-        tree = inner if word == "optional" or inner is None else {"*": inner}
-        _skip_default(tokens)
-    tokens.pop(0)  # )
-    return tree
-
-
-def _fields(tokens: list[str]) -> dict[str, Any]:
-    tokens.pop(0)  # {
-    fields = {}
-    while (name := tokens.pop(0)) != "}":
-        if name != ",":
-            tokens.pop(0)  # =
-            fields[name] = _tree(tokens)
-    return fields
-
-
-def _skip_default(tokens: list[str]) -> None:
-    """What follows the type in optional(type, default), up to its closing parenthesis."""
-    depth = 0
-    while depth or tokens[0] != ")":
-        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(tokens.pop(0), 0)
+def _tree(constraint: Constraint) -> Any:
+    if constraint.element:
+        inner = _tree(constraint.element)
+        return inner and {"*": inner}
+    return {attribute.name: _tree(attribute.type) for attribute in constraint.attributes} or None
 
 
 def _generated() -> Iterator[tuple[Path, str]]:

@@ -93,12 +93,13 @@ variable "kms_key_arn" {
 
 variable "vpc" {
   description = <<-EOT
-    Runs every function in these subnets, with these security groups, which must allow outbound TCP 443; null runs them outside any VPC.
-    The subnets need a NAT gateway, or the VPC endpoints that docs/how-it-works.md lists: without a route to SQS, DynamoDB, and Bedrock,
-    no job finishes.
+    Runs every function in these subnets; null runs them outside any VPC. The subnets need a NAT gateway, or the VPC endpoints that
+    docs/how-it-works.md#in-a-vpc lists: without a route to SQS, DynamoDB, and Bedrock, no job finishes.
   EOT
   type = object({
-    subnet_ids         = list(string)
+    # Ideally in several availability zones.
+    subnet_ids = list(string)
+    # They must allow outbound TCP 443.
     security_group_ids = list(string)
   })
   default = null
@@ -110,9 +111,12 @@ variable "vpc" {
 }
 
 variable "iam" {
-  description = "Path and permissions boundary of every role. Under a path other than /, role names end with a hash of it, because a role can't change its path and its replacement is created before the old one is deleted."
+  description = "Path and permissions boundary of every role."
   type = object({
-    role_path                = optional(string, "/")
+    # Under a path other than /, role names end with a hash of it, because a role can't change its path and its replacement is
+    # created before the old one is deleted.
+    role_path = optional(string, "/")
+    # The ARN of a managed policy.
     permissions_boundary_arn = optional(string)
   })
   default  = {}
@@ -149,11 +153,16 @@ variable "protected_with" {
 variable "request_queue" {
   description = "The queue of jobs and its dead-letter queue."
   type = object({
-    visibility_timeout_seconds    = optional(number, 900)
-    message_retention_seconds     = optional(number, 1209600)
+    # How long a message that a function has received stays hidden. At least the function's timeout.
+    visibility_timeout_seconds = optional(number, 900)
+    # How long the queue keeps a message.
+    message_retention_seconds = optional(number, 1209600)
+    # How long the dead-letter queue keeps a message, counted from when the message first entered the queue.
     dlq_message_retention_seconds = optional(number, 1209600)
-    receive_wait_time_seconds     = optional(number, 20)
-    max_receive_count             = optional(number, 3)
+    # How long a receive waits for a message (long polling).
+    receive_wait_time_seconds = optional(number, 20)
+    # After this many receives, SQS moves a message to the dead-letter queue.
+    max_receive_count = optional(number, 3)
   })
   default  = {}
   nullable = false
@@ -177,11 +186,16 @@ variable "request_queue" {
 variable "response_queue" {
   description = "The queue of results and its dead-letter queue."
   type = object({
-    visibility_timeout_seconds    = optional(number, 300)
-    message_retention_seconds     = optional(number, 1209600)
+    # How long a message that a function has received stays hidden. At least the function's timeout.
+    visibility_timeout_seconds = optional(number, 300)
+    # How long the queue keeps a message.
+    message_retention_seconds = optional(number, 1209600)
+    # How long the dead-letter queue keeps a message, counted from when the message first entered the queue.
     dlq_message_retention_seconds = optional(number, 1209600)
-    receive_wait_time_seconds     = optional(number, 20)
-    max_receive_count             = optional(number, 3)
+    # How long a receive waits for a message (long polling).
+    receive_wait_time_seconds = optional(number, 20)
+    # After this many receives, SQS moves a message to the dead-letter queue.
+    max_receive_count = optional(number, 3)
   })
   default  = {}
   nullable = false
@@ -206,22 +220,28 @@ variable "response_queue" {
 
 variable "processor" {
   description = <<-EOT
-    The function that works on the jobs. maximum_concurrency times batch_size is how many model calls can run at once, which protects
-    the model's quota. 3008 MB is the most that a new AWS account allows. enabled = false pauses the work; jobs stay in the queue.
-    With any batching_window_seconds, Lambda may take up to 20 s to pick up a job from a quiet queue; 0 avoids that.
-    The processor mostly waits for models, and memory is what its duration costs: 192 MB is the smallest that is safe for a batch_size
-    of up to 10 with responses of 200 KB, 256 MB for up to 100. Less memory also means slower cold starts. layers are the ARNs of layer
-    versions with the handlers of job types (docs/job-types.md).
+    The function that works on the jobs. `maximum_concurrency` times `batch_size` is how many model calls can run at once, which
+    protects the model's quota.
   EOT
   type = object({
-    timeout_seconds         = optional(number, 900)
-    memory_mb               = optional(number, 3008)
-    batch_size              = optional(number, 10)
+    # Lambda's maximum is 900. A job type's `timeout_seconds` must leave 15 s of it (docs/configuration.md#timeouts).
+    timeout_seconds = optional(number, 900)
+    # 3008 MB is the most that a new AWS account allows. The processor mostly waits for models, and memory is what its duration
+    # costs: 192 MB is the smallest that is safe for a `batch_size` of up to 10 with responses of 200 KB, 256 MB for up to 100. Less
+    # memory also means slower cold starts.
+    memory_mb = optional(number, 3008)
+    # How many jobs share an invocation.
+    batch_size = optional(number, 10)
+    # How long Lambda gathers a batch. With any window, it may take up to 20 s to pick up a job from a quiet queue; 0 avoids that.
     batching_window_seconds = optional(number, 5)
-    maximum_concurrency     = optional(number, 10)
-    reserved_concurrency    = optional(number)
-    enabled                 = optional(bool, true)
-    layers                  = optional(list(string), [])
+    # At most this many invocations at once.
+    maximum_concurrency = optional(number, 10)
+    # Concurrent executions that are set aside for this function alone.
+    reserved_concurrency = optional(number)
+    # false pauses the work; jobs stay in the queue.
+    enabled = optional(bool, true)
+    # ARNs of layer versions with the handlers of job types (docs/job-types.md#your-own-function).
+    layers = optional(list(string), [])
   })
   default  = {}
   nullable = false
@@ -269,13 +289,18 @@ variable "processor" {
 variable "result_handler" {
   description = "The function that writes the results to the table."
   type = object({
-    timeout_seconds         = optional(number, 30)
-    memory_mb               = optional(number, 512)
-    batch_size              = optional(number, 10)
+    timeout_seconds = optional(number, 30)
+    memory_mb       = optional(number, 512)
+    # How many results share an invocation.
+    batch_size = optional(number, 10)
+    # How long Lambda gathers a batch.
     batching_window_seconds = optional(number, 0)
-    maximum_concurrency     = optional(number, 10)
-    reserved_concurrency    = optional(number)
-    enabled                 = optional(bool, true)
+    # At most this many invocations at once.
+    maximum_concurrency = optional(number, 10)
+    # Concurrent executions that are set aside for this function alone.
+    reserved_concurrency = optional(number)
+    # false pauses it; results stay in the queue.
+    enabled = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -297,17 +322,18 @@ variable "result_handler" {
 }
 
 variable "jobs_api" {
-  description = <<-EOT
-    The function that answers all HTTP requests except POST /jobs. max_wait_seconds is the longest that GET /jobs/{jobId}?wait= keeps
-    a caller waiting: each waiting caller occupies one of the account's concurrent Lambda executions. 0 turns waiting off.
-    max_concurrent_waits limits how many callers wait at once, at the cost of two small writes for each; further callers get an
-    immediate answer and ask again. null sets no limit.
-  EOT
+  description = "The function that answers all HTTP requests except `POST /jobs`."
   type = object({
-    timeout_seconds      = optional(number, 29)
-    memory_mb            = optional(number, 1024)
+    # At most 29: API Gateway does not wait any longer.
+    timeout_seconds = optional(number, 29)
+    memory_mb       = optional(number, 1024)
+    # Concurrent executions that are set aside for this function alone.
     reserved_concurrency = optional(number)
-    max_wait_seconds     = optional(number, 25)
+    # The longest that `GET /jobs/{jobId}?wait=` keeps a caller waiting: each waiting caller occupies one of the account's concurrent
+    # Lambda executions. 0 turns waiting off.
+    max_wait_seconds = optional(number, 25)
+    # How many callers may wait at once, at the cost of two small writes for each; further callers get an immediate answer and ask
+    # again. null sets no limit.
     max_concurrent_waits = optional(number)
   })
   default  = {}
@@ -326,16 +352,20 @@ variable "jobs_api" {
 
 variable "reconciler" {
   description = <<-EOT
-    The function that closes jobs that nobody works on anymore, every interval_minutes: jobs whose message is in a dead-letter queue,
-    and jobs that are still open long after their deadline. enabled = false pauses it; such jobs then stay open. A run ends by itself
-    before timeout_seconds, and the next one continues; 1769 MB is one full vCPU.
+    The function that closes jobs that nobody works on anymore: jobs whose message is in a dead-letter queue, and jobs that are still
+    open long after their deadline.
   EOT
   type = object({
-    interval_minutes     = optional(number, 5)
-    timeout_seconds      = optional(number, 240)
-    memory_mb            = optional(number, 1769)
+    # How often it runs: a crashed job shows as failed up to one interval later.
+    interval_minutes = optional(number, 5)
+    # A run ends by itself before that, and the next one continues.
+    timeout_seconds = optional(number, 240)
+    # 1769 MB is one full vCPU.
+    memory_mb = optional(number, 1769)
+    # Concurrent executions that are set aside for this function alone.
     reserved_concurrency = optional(number)
-    enabled              = optional(bool, true)
+    # false pauses it; such jobs then stay open.
+    enabled = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -347,53 +377,79 @@ variable "reconciler" {
 }
 
 variable "api" {
-  description = <<-EOT
-    The REST API; docs/access.md explains who may do what. authorization is AWS_IAM (signed requests from principals with
-    execute-api:Invoke, whose userId is trusted), NONE, COGNITO_USER_POOLS (tokens from the user pools in cognito: access tokens if
-    scopes are set, otherwise ID tokens), or CUSTOM (the function in lambda_authorizer decides). usage_plan requires API keys: they are
-    a quota, not authentication. In the JSON of resource_policy, execute-api:/ at the beginning of a resource stands for this API.
-    waf is a regional web ACL. domain needs a certificate in this region; you manage its DNS record (outputs api_domain_target,
-    api_domain_zone_id). cors lists the origins whose pages may call the API from a browser, ["*"] or a list such as
-    ["https://app.example.com"], and how long a browser caches the answer to a preflight. access_logs needs the account's API
-    Gateway logging role (aws_api_gateway_account), of which there is one per account and region.
-  EOT
+  description = "The REST API; docs/access.md explains who may do what."
   type = object({
+    # `AWS_IAM` (signed requests from principals with `execute-api:Invoke`, whose `userId` is trusted), `NONE`, `COGNITO_USER_POOLS`
+    # (tokens from the user pools in `cognito`), or `CUSTOM` (the function in `lambda_authorizer` decides).
     authorization = optional(string, "AWS_IAM")
+    # For `COGNITO_USER_POOLS`.
     cognito = optional(object({
+      # The user pools whose tokens are accepted.
       user_pool_arns = set(string)
-      scopes         = optional(set(string), [])
+      # With scopes, callers send access tokens that have one of them; without, ID tokens.
+      scopes = optional(set(string), [])
     }))
+    # For `CUSTOM`.
     lambda_authorizer = optional(object({
-      function_arn       = string
-      type               = optional(string, "TOKEN")
-      identity_source    = optional(string, "method.request.header.Authorization")
+      # The function, in this account and region, that decides.
+      function_arn = string
+      # `TOKEN`: it gets one header; `REQUEST`: the whole request except its body.
+      type = optional(string, "TOKEN")
+      # The headers that carry the credentials, separated by commas.
+      identity_source = optional(string, "method.request.header.Authorization")
+      # How long the API caches an answer, by the values of these headers; a cached answer applies to every route.
       result_ttl_seconds = optional(number, 300)
     }))
+    # Requires API keys, which are a quota, not authentication.
     usage_plan = optional(object({
-      keys        = map(object({ value = optional(string) }))
-      rate_limit  = optional(number)
+      # The API keys by name.
+      keys = map(object({
+        # null lets API Gateway choose it.
+        value = optional(string)
+      }))
+      # Requests per second of one key.
+      rate_limit = optional(number)
+      # Requests of one key at once.
       burst_limit = optional(number)
       quota = optional(object({
-        limit  = number
+        # Requests of one key per period.
+        limit = number
+        # `DAY`, `WEEK`, or `MONTH`.
         period = string
       }))
     }))
-    resource_policy = optional(object({ json = string }))
-    waf             = optional(object({ web_acl_arn = string }))
+    resource_policy = optional(object({
+      # The policy. `execute-api:/` at the beginning of a resource stands for this API.
+      json = string
+    }))
+    waf = optional(object({
+      # A regional web ACL.
+      web_acl_arn = string
+    }))
+    # You manage its DNS record (outputs `api_domain_target`, `api_domain_zone_id`).
     domain = optional(object({
-      name            = string
+      name = string
+      # A certificate in this region.
       certificate_arn = string
+      # null maps the whole domain to the API.
       base_path       = optional(string)
       security_policy = optional(string, "TLS_1_2")
     }))
+    # Lets pages in browsers call the API.
     cors = optional(object({
-      allow_origins   = list(string)
+      # `["*"]`, or a list such as `["https://app.example.com"]`.
+      allow_origins = list(string)
+      # How long a browser caches the answer to a preflight.
       max_age_seconds = optional(number, 3600)
     }))
-    stage_name             = optional(string, "v1")
-    throttling_rate_limit  = optional(number, 100)
+    # The first part of every path.
+    stage_name = optional(string, "v1")
+    # Requests per second of all callers together.
+    throttling_rate_limit = optional(number, 100)
+    # Requests at once.
     throttling_burst_limit = optional(number, 200)
-    access_logs            = optional(bool, false)
+    # Needs the account's API Gateway logging role (`aws_api_gateway_account`), of which there is one per account and region.
+    access_logs = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -420,17 +476,16 @@ variable "api" {
 }
 
 variable "events" {
-  description = <<-EOT
-    Events for every job that ends (docs/events.md), on the account's default EventBridge bus or on event_bus. include_result adds
-    results and error messages to them. parallelization_factor is how many batches of each shard of the table's stream are published
-    at once; the events of one job are still published in order. enabled = false omits the function, its trigger, and the stream; if
-    events are turned on later, they cover the jobs that end from then on.
-  EOT
+  description = "Events for every job that ends (docs/events.md)."
   type = object({
-    enabled        = optional(bool, true)
-    event_bus      = optional(object({ arn = string }))
+    # false omits the function, its trigger, and the stream; if events are turned on later, they cover the jobs that end from then on.
+    enabled = optional(bool, true)
+    # null means the account's default EventBridge bus.
+    event_bus = optional(object({ arn = string }))
+    # Adds results and error messages to the events.
     include_result = optional(bool, false)
-    # One batch at a time publishes about 1,000 events per second and shard (docs/scaling.md).
+    # How many batches of each shard of the table's stream are published at once; the events of one job are still published in order.
+    # One batch at a time publishes about 1,000 events per second and shard (docs/scaling.md#events).
     parallelization_factor = optional(number, 1)
   })
   default  = {}
@@ -448,16 +503,26 @@ variable "events" {
 }
 
 variable "table" {
-  description = "The jobs table. Before the environment can be destroyed, deletion_protection must be turned off and the change applied; until then terraform destroy refuses before it destroys anything in the module."
-  type        = object({ deletion_protection = optional(bool, true), point_in_time_recovery = optional(bool, true) })
-  default     = {}
-  nullable    = false
+  description = "The jobs table."
+  type = object({
+    # Before the environment can be destroyed, it must be turned off and the change applied; until then, `terraform destroy` refuses
+    # before it destroys anything in the module.
+    deletion_protection = optional(bool, true)
+    # Keeps 35 days of continuous backups.
+    point_in_time_recovery = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "bucket" {
-  description = "The bucket of large inputs and results. force_destroy lets terraform destroy delete it with its contents; before the environment can be destroyed, it must be turned on and the change applied."
-  type        = object({ force_destroy = optional(bool, false) })
-  default     = {}
-  nullable    = false
+  description = "The bucket of large inputs and results."
+  type = object({
+    # Lets `terraform destroy` delete it with its contents; before the environment can be destroyed, it must be turned on and the change
+    # applied.
+    force_destroy = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
 }
 

@@ -10,52 +10,64 @@ variable "job_types" {
     Job types by name, in addition to the built-in ones; a type with the name of a built-in one replaces it as a whole
     (docs/job-types.md).
 
-    prompt and system_prompt are Jinja2 templates over the fields of the job's input: {{ field }}. In place of a prompt, handler names
-    your own function, such as "acme_jobs.reports:summarize", in one of processor.layers. input_schema is a JSON Schema (draft-04) as a
-    JSON string: jsonencode({...}) or file("..."). Nothing limits the time of its patterns, and one that repeats a repetition, such as
-    ^(a+)+$, can keep a worker busy until its timeout: avoid those, and put a maxLength of at most 1000 beside every pattern, which is
-    checked first. timeout_seconds is how long one model call may take, or the whole handler.
-
-    With output_schema (like input_schema), the result is JSON that matches it: output.mode is native or tool (null means what the model
-    has), and output.repairs is how often the model may correct an answer that does not match. attachments lets a job have files of
-    these media types; max_bytes is for each file, and by default as much as Converse takes of an image. fallback_model_ids are tried in order when a model throttles or is unavailable.
-
-    Whatever is null is left to the model: temperature and top_p (some models reject them), effort, service_tier, prompt_cache (ttl is 5m
-    or 1h). additional_model_request_fields is a JSON object (as a JSON string) of fields that only this model knows. request_metadata
-    appears in Bedrock's invocation logs. inference_profile = true calls the models through application inference profiles of the type's
-    own, whose tag JobType shows in the bill.
+    Exactly one of `prompt` and `handler` is required. Whatever is null is left to the model.
   EOT
   type = map(object({
-    model_id           = optional(string)
+    # null means `default_model_id`.
+    model_id = optional(string)
+    # Tried in order when a model throttles or is unavailable (docs/job-types.md#fallback-models).
     fallback_model_ids = optional(list(string), [])
-    inference_profile  = optional(bool, false)
-    system_prompt      = optional(string)
-    prompt             = optional(string)
-    handler            = optional(string)
-    max_tokens         = optional(number, 2048)
-    timeout_seconds    = optional(number, 120)
-    temperature        = optional(number)
-    top_p              = optional(number)
-    stop_sequences     = optional(list(string), [])
-    effort             = optional(string)
-    service_tier       = optional(string)
-    prompt_cache       = optional(object({ ttl = optional(string, "5m") }))
+    # Calls the models through application inference profiles of the type's own, whose tag `JobType` shows in the bill.
+    inference_profile = optional(bool, false)
+    # A Jinja2 template over the fields of the job's input, such as `{{ field }}`.
+    system_prompt = optional(string)
+    # Likewise.
+    prompt = optional(string)
+    # Your own function, such as `acme_jobs.reports:summarize`, in one of `processor.layers` (docs/job-types.md#your-own-function).
+    handler = optional(string)
+    # The longest answer, in tokens. The model's quota reserves it at every start, so keep it as small as the longest useful answer.
+    max_tokens = optional(number, 2048)
+    # How long one model call may take, or the whole handler.
+    timeout_seconds = optional(number, 120)
+    # Some models reject it.
+    temperature = optional(number)
+    # Some models reject it.
+    top_p = optional(number)
+    # Texts at which the model stops.
+    stop_sequences = optional(list(string), [])
+    # How much a reasoning model thinks, where the model has the setting.
+    effort = optional(string)
+    # `flex` (cheaper, slower), `priority`, or `reserved`, where the model has it; null means the default tier.
+    service_tier = optional(string)
+    # Caches the static beginning of the prompts. `ttl` is `5m` or `1h`.
+    prompt_cache = optional(object({ ttl = optional(string, "5m") }))
+    # A Bedrock guardrail.
     guardrail = optional(object({
       id      = string
       version = string
     }))
+    # A JSON object (as a JSON string) of fields that only this model knows.
     additional_model_request_fields = optional(string)
-    request_metadata                = optional(map(string), {})
-    input_schema                    = string
-    output_schema                   = optional(string)
+    # Names and values that appear in Bedrock's invocation logs.
+    request_metadata = optional(map(string), {})
+    # A JSON Schema (draft-04) of the job's input, as a JSON string: `jsonencode({...})` or `file("...")`. Nothing limits the time of its
+    # patterns, and one that repeats a repetition, such as `^(a+)+$`, can keep a worker busy until its timeout: avoid those, and put a
+    # `maxLength` of at most 1000 beside every pattern, which is checked first.
+    input_schema = string
+    # Like `input_schema`. With it, the result is JSON that matches it (docs/job-types.md#json-output).
+    output_schema = optional(string)
     output = optional(object({
-      mode    = optional(string)
+      # `native` or `tool`; null means what the model has.
+      mode = optional(string)
+      # How often the model may correct an answer that does not match the schema.
       repairs = optional(number, 1)
     }))
+    # Lets a job have files (docs/job-types.md#attachments).
     attachments = optional(object({
       media_types = list(string)
       max_count   = optional(number, 5)
-      max_bytes   = optional(number, 3750000)
+      # Of each file. The default is as much as Converse takes of an image.
+      max_bytes = optional(number, 3750000)
     }))
   }))
   default  = {}

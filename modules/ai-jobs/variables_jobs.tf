@@ -1,16 +1,17 @@
 variable "jobs" {
-  description = <<-EOT
-    Rules for all jobs: how long a finished job can be read, the deadline of a job that does not set one, the longest wait between two
-    attempts while the model throttles, how long a job waits for a model that denies access, and how old a function's copy of the job
-    types may become.
-  EOT
+  description = "Rules for all jobs."
   type = object({
-    retention_days           = optional(number, 30)
+    # How long a finished job can be read.
+    retention_days = optional(number, 30)
+    # The deadline of a job that does not set one.
     default_deadline_seconds = optional(number, 21600)
-    max_backoff_seconds      = optional(number, 900)
-    # A new permission or Marketplace agreement takes seconds to minutes; a job that is denied access for longer fails.
+    # The longest wait between two attempts while the model throttles.
+    max_backoff_seconds = optional(number, 900)
+    # How long a job waits for a model that denies access. A new permission or Marketplace agreement takes seconds to minutes; a job
+    # that is denied access for longer fails.
     model_access_wait_seconds = optional(number, 600)
-    config_max_age_seconds    = optional(number, 60)
+    # How old a function's copy of the job types may become.
+    config_max_age_seconds = optional(number, 60)
   })
   default  = {}
   nullable = false
@@ -23,14 +24,16 @@ variable "jobs" {
 
 variable "budget" {
   description = <<-EOT
-    How many tokens (input and output) the jobs of one UTC day may use, per user and in total; null means no limit, and costs
-    nothing. Running jobs count with their max_tokens and an estimate of their input. A job over the budget waits like a throttled
-    one: until its deadline. A counter is one row, which limits the jobs per second (of each user, or in total): with batches of 10
-    that take 13 s, to 500 (docs/scaling.md).
+    How many tokens (input and output) the jobs of one UTC day may use; null means no limit, and costs nothing. Running jobs count with
+    their `max_tokens` and an estimate of their input. A job over the budget waits like a throttled one: until its deadline. A counter
+    is one row, which limits the jobs per second (of each user, or in total): with batches of 10 that take 13 s, to 500
+    (docs/scaling.md#one-key-1000-writes-per-second).
   EOT
   type = object({
+    # Of each user.
     daily_tokens_per_user = optional(number)
-    daily_tokens_total    = optional(number)
+    # Of all users together.
+    daily_tokens_total = optional(number)
   })
   default  = {}
   nullable = false
@@ -70,18 +73,19 @@ variable "default_model_id" {
 
 variable "model_prices" {
   description = <<-EOT
-    What models cost, by model id as the job types name it, in US dollars per million tokens; the metric EstimatedCost is computed from
-    it. The metric does not count models that are missing here. cache_read and cache_write are for input tokens that the prompt cache
-    supplied or kept; without them, such tokens cost as much as others. tiers are factors of all prices by service tier, e.g.
-    { flex = 0.5 }. The default is the list price of the default model in us-east-1 (https://aws.amazon.com/bedrock/pricing/); prices
-    differ by region and change over time, so set your own.
+    What models cost, by model id as the job types name it, in US dollars per million tokens; the metric `EstimatedCost` is computed from
+    it. The metric does not count models that are missing here. The default is the [list price](https://aws.amazon.com/bedrock/pricing/)
+    of the default model in us-east-1; prices differ by region and change over time, so set your own.
   EOT
   type = map(object({
-    input       = number
-    output      = number
-    cache_read  = optional(number)
+    input  = number
+    output = number
+    # Of input tokens that the prompt cache supplied; null means as much as others.
+    cache_read = optional(number)
+    # Of input tokens that the prompt cache kept; null means as much as others.
     cache_write = optional(number)
-    tiers       = optional(map(number), {})
+    # Factors of all prices by service tier, such as `{ flex = 0.5 }`.
+    tiers = optional(map(number), {})
   }))
   default = {
     "amazon.nova-lite-v1:0" = { input = 0.06, output = 0.24 }

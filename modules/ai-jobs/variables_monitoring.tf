@@ -1,32 +1,49 @@
 variable "alarms" {
-  description = <<-EOT
-    Who is notified, and when. Every state change of an alarm goes to topic_arns, or to a topic of the module's own. The composite alarm
-    service-unhealthy, which stands for an outage as a whole, goes to page_topic_arns, or to a second topic of the module's own: connect
-    your pager there. The email addresses are subscribed to the module's own topics. topic_kms_key_arn encrypts these; the key's policy
-    must allow cloudwatch.amazonaws.com to use it. runbook_url is where the alarms' descriptions point.
-  EOT
+  description = "Who is notified, and when."
   type = object({
-    topic_arns           = optional(list(string), [])
-    page_topic_arns      = optional(list(string), [])
-    topic_kms_key_arn    = optional(string)
-    email_addresses      = optional(set(string), [])
+    # Topics that get every state change of an alarm; without any, it is a topic of the module's own.
+    topic_arns = optional(list(string), [])
+    # Topics that get the composite alarm `service-unhealthy`, which stands for an outage as a whole; without any, it is a second topic
+    # of the module's own. Connect your pager there.
+    page_topic_arns = optional(list(string), [])
+    # Encrypts the module's own topics; the key's policy must allow cloudwatch.amazonaws.com to use it.
+    topic_kms_key_arn = optional(string)
+    # Subscribed to the module's own topic for every state change.
+    email_addresses = optional(set(string), [])
+    # Subscribed to the module's own topic for the composite alarm.
     page_email_addresses = optional(set(string), [])
-    runbook_url          = optional(string, "docs/runbooks.md")
+    # Where the alarms' descriptions point: the page with a section for each alarm.
+    runbook_url = optional(string, "docs/runbooks.md")
+    # When the alarms fire (docs/runbooks.md).
     thresholds = optional(object({
-      request_queue_depth             = optional(number, 1000)
-      oldest_message_age_seconds      = optional(number, 300)
+      # More jobs than this wait in the request queue.
+      request_queue_depth = optional(number, 1000)
+      # The oldest message of a queue is older.
+      oldest_message_age_seconds = optional(number, 300)
+      # Fewer jobs end although there is work.
       processing_rate_jobs_per_minute = optional(number, 0.2)
-      waiting_jobs                    = optional(number, 10)
-      failed_jobs_percent             = optional(number, 20)
-      failed_jobs_minimum             = optional(number, 5)
-      oldest_open_job_seconds         = optional(number, 3600)
-      function_errors                 = optional(number, 0)
-      duration_percent                = optional(number, 90)
-      concurrency_percent             = optional(number, 90)
-      api_error_percent               = optional(number, 5)
-      api_latency_ms                  = optional(number, 3000)
-      table_throttles                 = optional(number, 0)
-      event_delay_seconds             = optional(number, 600)
+      # More jobs than this wait as delayed copies.
+      waiting_jobs = optional(number, 10)
+      # A larger share of the jobs that ended failed, and at least `failed_jobs_minimum`.
+      failed_jobs_percent = optional(number, 20)
+      # The number of failed jobs below which their share means nothing.
+      failed_jobs_minimum = optional(number, 5)
+      # A job that a worker has started has been open for longer.
+      oldest_open_job_seconds = optional(number, 3600)
+      # More invocations of a function failed.
+      function_errors = optional(number, 0)
+      # A function takes a larger share of its timeout.
+      duration_percent = optional(number, 90)
+      # A function uses a larger share of its concurrency limit.
+      concurrency_percent = optional(number, 90)
+      # A larger share of the requests ends in a 5xx.
+      api_error_percent = optional(number, 5)
+      # One request in a hundred takes longer.
+      api_latency_ms = optional(number, 3000)
+      # DynamoDB throttles more requests.
+      table_throttles = optional(number, 0)
+      # Events are published later.
+      event_delay_seconds = optional(number, 600)
     }), {})
   })
   default  = {}
@@ -59,11 +76,14 @@ variable "alarms" {
 }
 
 variable "logs" {
-  description = "Level of the functions' logs, how long all logs are kept, and whether to save queries for Logs Insights (by job, by user, slowest jobs, failures by code)."
+  description = "The logs of the functions and of the API."
   type = object({
-    level          = optional(string, "INFO")
+    # `DEBUG`, `INFO`, `WARNING`, `ERROR`, or `CRITICAL`: of the functions' logs.
+    level = optional(string, "INFO")
+    # How long all logs are kept.
     retention_days = optional(number, 30)
-    saved_queries  = optional(bool, true)
+    # Whether to save queries for Logs Insights: by job, by user, slowest jobs, failures by code.
+    saved_queries = optional(bool, true)
   })
   default  = {}
   nullable = false

@@ -307,8 +307,8 @@ def killed(system: System, count: int, word: str) -> list[Job]:
     fault = {"kill": "kill before answer", "kill-after": "kill after answer", "kill-late": "kill after result"}[word]
     allowed = ("completed", *CRASHED)
     killers = max(1, count // 10)
-    # What goes with a killer that dies late keeps its invocation going.
-    others = "slow:1.5" if word == "kill-late" else "200"
+    # What goes with a killer that dies late (after 0.6 s) keeps its invocation going, well within the 2 s of a call.
+    others = "slow:1.1" if word == "kill-late" else "200"
     jobs = [system.job(fault, f"{word},200", allowed=allowed) for _ in range(killers)]
     if word == "kill-after":
         # The result is held back until the worker is dead, and then dropped.

@@ -21,6 +21,8 @@ OWN_RESOURCE = r"\b(aws_\w+)\.this\b"
 OWN_RESOURCES = sorted(set(re.findall(OWN_RESOURCE, GUARD)))
 """What the module has beside its modules, by type."""
 
+OF_THE_GUARD = {"terraform_data.guard", "terraform_data.identity"}
+
 STAND_INS = """
 variable "name" { default = "acme" }
 variable "environment" { default = "production" }
@@ -39,6 +41,9 @@ variable "protected_with" {
 locals {
   keys  = ["request_queue", "request_dlq", "response_queue", "response_dlq", "events_dlq", "table", "bucket"]
   names = { for key in local.keys : key => "${var.name}-${key}" }
+
+  region     = "eu-west-1"
+  account_id = "123456789012"
 }
 """
 # A root with resources that depend on what the module hands out, one of which the module knows of.
@@ -129,7 +134,7 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_a_refused_destroy_destroys_nothing_and_says_how_to_go_on(terraform: Terraform) -> None:
     before = terraform.resources()
-    assert len(before) == len(MODULES) + len(OWN_RESOURCES) + 1
+    assert len(before) == len(MODULES) + len(OWN_RESOURCES) + len(OF_THE_GUARD)
 
     refused = terraform("destroy", "-auto-approve")
     assert refused.returncode != 0
@@ -143,15 +148,15 @@ def test_a_refused_destroy_destroys_nothing_and_says_how_to_go_on(terraform: Ter
     assert terraform("destroy", "-auto-approve", "-target=module.request_queue").returncode != 0
     assert terraform.resources() == before
 
-    # Nor is a new name, under which all of it would be made anew.
-    assert terraform("apply", "-auto-approve", variables={"TF_VAR_name": "renamed"}).returncode != 0
+    # Nor is a new name, under which all of it would be made anew, together with the variables.
+    assert terraform("apply", "-auto-approve", variables=UNPROTECTED | {"TF_VAR_name": "renamed"}).returncode != 0
     assert terraform.resources() == before
 
     # The variables alone change nothing; after an apply the same command goes through.
     assert terraform("destroy", "-auto-approve", variables=UNPROTECTED).returncode != 0
     assert terraform.resources() == before
     assert terraform("apply", "-auto-approve", variables=UNPROTECTED).returncode == 0
-    assert terraform.resources() == before
+    assert {address for address, _ in terraform.resources().items() ^ before.items()} == {"terraform_data.identity"}
     assert terraform("destroy", "-auto-approve", variables=UNPROTECTED).returncode == 0
     assert terraform.resources() == {}
 
@@ -176,7 +181,7 @@ def test_a_refused_destroy_also_spares_what_protected_with_lists(tmp_path: Path)
     """Resources of the root that depend on the module are what Terraform destroys first of all."""
     terraform = Terraform.of_a_root(tmp_path)
     before = terraform.resources()
-    assert len(before) == len(MODULES) + len(OWN_RESOURCES) + 4
+    assert len(before) == len(MODULES) + len(OWN_RESOURCES) + len(OF_THE_GUARD) + 3
 
     refused = terraform("destroy", "-auto-approve")
     assert refused.returncode != 0
@@ -197,6 +202,27 @@ def test_a_refused_destroy_also_spares_what_protected_with_lists(tmp_path: Path)
     assert terraform.resources() == {}
 
 
+def test_a_changed_name_is_refused_in_the_plan_until_nothing_is_protected(terraform: Terraform) -> None:
+    before = terraform.resources()
+    for changed in ({"TF_VAR_name": "renamed"}, {"TF_VAR_environment": "staging"}):
+        refused = terraform("plan", "-no-color", variables=changed)
+        assert refused.returncode != 0
+        assert "This state has acme in production (eu-west-1, account 123456789012), and the configuration" in said(
+            refused
+        )
+    assert terraform.resources() == before
+
+    # Without protection, a name may change, and is remembered.
+    unprotected = UNPROTECTED | {"TF_VAR_name": "renamed"}
+    assert terraform("apply", "-auto-approve", variables=UNPROTECTED).returncode == 0
+    assert terraform("apply", "-auto-approve", variables=unprotected).returncode == 0
+    assert terraform("apply", "-auto-approve", variables={"TF_VAR_name": "renamed"}).returncode == 0
+    assert terraform("plan", "-detailed-exitcode", variables={"TF_VAR_name": "renamed"}).returncode == 0
+    refused = terraform("plan", "-no-color")
+    assert refused.returncode != 0
+    assert "This state has renamed in production" in said(refused)
+
+
 def test_the_guard_depends_on_everything() -> None:
     """What it does not depend on, Terraform may destroy before it."""
     depends_on = re.search(r"depends_on = \[(.*?)\]", GUARD, re.DOTALL)
@@ -207,4 +233,4 @@ def test_the_guard_depends_on_everything() -> None:
         for path in MODULE.glob("*.tf")
         for found in re.findall(r'(?m)^resource "(\w+)" "(\w+)"', path.read_text("utf-8"))
     }
-    assert managed - {"terraform_data.guard"} == set(re.findall(r"aws_\w+\.\w+", depends_on[1]))
+    assert managed - {"terraform_data.guard"} == set(re.findall(r"(?:aws_\w+|terraform_data)\.\w+", depends_on[1]))

@@ -1,6 +1,6 @@
 # The root of `terraform test`: it holds nothing of its own, but init wants a configuration.
 terraform {
-  required_version = ">= 1.11"
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {

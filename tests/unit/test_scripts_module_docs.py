@@ -28,14 +28,25 @@ variable "name" {
 
 variable "queue" {
   description = <<-EOT
-    A queue,
-    explained.
+    A queue, <explained>,
+    in *two* `<lines>`. And more.
+
+    See docs/queues.md.
   EOT
   type = object({
-    # the limit of SQS
+    # At most 14 days, the
+    # limit of SQS | and ours.
     retention_seconds = optional(number, 1209600)
+    tags              = optional(map(string), { "a,)" = "b" })
+    owner             = string
+    readers = optional(map(object({
+      # See docs/access.md#aws_iam.
+      arn = string
+    })))
   })
-  default  = {}
+  default = {
+    owner = "me"
+  }
   nullable = false
 }
 """
@@ -66,15 +77,39 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     module_docs.main()
 
 
-def test_variables_and_outputs_become_rows(module: Path) -> None:
+def test_every_variable_and_output_has_a_row_with_an_anchor(module: Path) -> None:  # R-P7
     lines = module_docs.tables(module).splitlines()
-    assert "| `name` | Name \\| of all. | `string` | *required* |" in lines
-    assert (
-        "| `queue` | A queue, explained. | <pre>object({<br>  # the limit of SQS<br>"
-        "  retention_seconds = optional(number, 1209600)<br>})</pre> | `{}` |" in lines
+    assert '| <a id="name"></a>`name` | Name \\| of all. | `string` | *required* |' in lines
+    assert "| [`queue`](#queue) | A queue, &lt;explained>, in \\*two\\* `<lines>`. | `object` | below |" in lines
+    assert '| <a id="output_url"></a>`url` | URL of the "queue". |' in lines
+
+
+def test_a_variable_with_attributes_has_a_section_with_all_of_them(module: Path) -> None:  # R-P7
+    section = module_docs.tables(module).partition("#### `queue`\n\n")[2].partition("\n\n### Outputs")[0]
+    assert section.split("\n\n") == [
+        "A queue, &lt;explained>, in \\*two\\* `<lines>`. And more.",
+        "See [docs/queues.md](../../docs/queues.md).",
+        "| attribute | type | default | description |\n| --- | --- | --- | --- |\n"
+        "| `retention_seconds` | `number` | `1209600` | At most 14 days, the limit of SQS \\| and ours. |\n"
+        '| `tags` | `map(string)` | `{ "a,)" = "b" }` |  |\n'
+        "| `owner` | `string` | *required* |  |\n"
+        "| `readers` | `map(object)` | `null` |  |\n"
+        "| `readers.NAME.arn` | `string` | *required* | See [docs/access.md](../../docs/access.md#aws_iam). |",
+        "Default:",
+        '```hcl\n{\n  owner = "me"\n}\n```',
+    ]
+
+
+def test_a_section_without_descriptions_has_no_column_for_them(module: Path) -> None:
+    (module / "variables.tf").write_text('variable "table" {\n  type = object({ name = string })\n}\n')
+    assert "| attribute | type | default |\n| --- | --- | --- |\n| `name` | `string` | *required* |" in (
+        module_docs.tables(module)
     )
-    assert '| `url` | URL of the "queue". |' in lines
-    assert len([line for line in lines if line.startswith("| `")]) == 3
+
+
+def test_the_names_of_attributes_are_those_of_the_types(module: Path) -> None:
+    names = {"retention_seconds": None, "tags": None, "owner": None, "readers": {"*": {"arn": None}}}
+    assert module_docs.attributes(module) == {"queue": names}
 
 
 def test_writing_keeps_what_stands_around_the_tables(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
