@@ -16,9 +16,9 @@ import psutil
 
 from ai_jobs.aws.queues import to_message_attributes
 from ai_jobs.contract.request import AIJobMessage
+from ai_jobs.local.environment import local_environment
 from bench import peers
 from bench.terraform import VISIBILITY_SECONDS
-from ai_jobs.local.environment import local_environment
 from scripts.project import ROOT, Failure
 
 if TYPE_CHECKING:

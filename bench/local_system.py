@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from bench import model
-from bench.terraform import Apply, Terraform
 from ai_jobs.local import instances
 from ai_jobs.local.environment import CREDENTIALS
+from bench import model
+from bench.terraform import Apply, Terraform
 from scripts.project import Failure
 from tests.chaos.faults import workers
 

@@ -32,12 +32,12 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read at import; a line for ea
 from ai_jobs.aws.queues import get_queue_message_count
 from ai_jobs.contract import timestamps
 from ai_jobs.contract.request import ReceivedJob
+from ai_jobs.local import instances
+from ai_jobs.local.environment import local_environment
 from ai_jobs.service.job_store import JobStore, open_shard
 from reconciler.dlq_reader import SETTLED_AFTER
 from reconciler.reconcile import Reconciler
 from reconciler.settings import ReconcilerSettings
-from ai_jobs.local import instances
-from ai_jobs.local.environment import local_environment
 
 TIMEOUT_SECONDS = 240
 """As reconciler.timeout_seconds."""

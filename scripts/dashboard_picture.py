@@ -25,11 +25,11 @@ from typing import Any
 import boto3
 
 from ai_jobs.aws.queues import get_queue_message_count
+from ai_jobs.local.environment import local_environment
 from ai_jobs.operate.triggers import find_trigger, switch_trigger
 from scripts import local_stack
 from scripts.dashboard_drawing import draw
 from scripts.local_api import Api
-from ai_jobs.local.environment import local_environment
 from scripts.project import ROOT, Failure, run
 
 PICTURE = ROOT / "docs" / "dashboard.png"

@@ -22,8 +22,8 @@ from pytest_terraform import terraform
 from pytest_terraform.tf import TerraformRunner
 
 from ai_jobs.local import instances
-from scripts.local_api import Api
 from ai_jobs.local.environment import local_environment
+from scripts.local_api import Api
 from scripts.project import ROOT
 from tests import converse_stub
 

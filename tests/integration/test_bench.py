@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from ai_jobs.local import instances
 from bench import end_to_end, local_system, page, results, sections, submit
 from bench.local_system import LocalSystem
 from bench.sections import Scale
-from ai_jobs.local import instances
 from tests.converse_stub import ConverseStub
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ case "$2" in
   output) printf '{"ai_jobs": {"value": {"api_id": "a1", "api_stage_name": "v1"}, "sensitive": true}}' ;;
 esac
 """
-OUTPUTS = dict.fromkeys(["request_queue_url", "response_queue_url", "table_name", "config_profile_id", "other"], {})
+OUTPUTS = {name: {} for name in ("request_queue_url", "response_queue_url", "table_name", "config_profile_id", "other")}
 CONFIGURATION = {"root_module": {"module_calls": {"jobs": {"module": {"outputs": OUTPUTS}}}}}
 
 
@@ -251,7 +250,9 @@ def test_a_folder_without_terraform_is_no_root(world: World, text: str) -> None:
     assert not world.root.folder.exists()
 
 
-@pytest.mark.parametrize(("version", "names"), [("1.8.5", "is Terraform 1.8.5.*needs 1.9 or newer"), ("x", "not Terraf")])
+@pytest.mark.parametrize(
+    ("version", "names"), [("1.8.5", "is Terraform 1.8.5.*needs 1.9 or newer"), ("x", "not Terraf")]
+)
 def test_an_old_terraform_is_refused_by_its_version(
     world: World, monkeypatch: pytest.MonkeyPatch, version: str, names: str
 ) -> None:

@@ -123,7 +123,7 @@ def _local_root() -> Root | None:
     here = Path.cwd()
     candidates = (path for place in (here, *here.parents) for path in (place, place / "environments" / LOCAL))
     found = next((path for path in candidates if (path / FOLDER).is_dir()), None)
-    return found and Root(found, f"ai-jobs local up --root {found}", f"ai-jobs local down --root {found}")
+    return Root(found, f"ai-jobs local up --root {found}", f"ai-jobs local down --root {found}") if found else None
 
 
 def _folder_of(env: str) -> Path:
@@ -149,8 +149,8 @@ def _terraform_output(folder: Path) -> str:
     done = subprocess.run(called, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Problem(
-            f"terraform output failed in {folder}; has terraform init been run there? To do without Terraform here, save "
-            f"what `terraform output -json` prints elsewhere, and pass it with --outputs\n{done.stderr.strip()}"
+            f"terraform output failed in {folder}; has terraform init been run there? To do without Terraform here, "
+            f"save what `terraform output -json` prints elsewhere, and pass it with --outputs\n{done.stderr.strip()}"
         )
     return done.stdout
 

@@ -49,7 +49,8 @@ COMMANDS = {
     "env",
     metavar="NAME",
     envvar="AI_JOBS_ENV",
-    help="The environment of the folder environments/NAME, here or in a parent folder; local is that of ai-jobs local up.",
+    help="The environment of the folder environments/NAME, here or in a parent folder; local is the stack of "
+    "`ai-jobs local up`.",
 )
 @click.option(
     "--outputs",

@@ -1,1 +1,1 @@
-"""A local AWS on loopback, and Terraform roots applied to it: what `ai-jobs local` does, without its options and output."""
+"""A local AWS on loopback, and Terraform roots applied to it: what `ai-jobs local` does."""

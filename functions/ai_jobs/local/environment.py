@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Nothing here opens a real account: MiniStack listens only on loopback, and treats any key as its account's root user.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local-secret",  # noqa: S105 - not a secret
+    "AWS_SECRET_ACCESS_KEY": "local-secret",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
 }

@@ -1,5 +1,5 @@
-"""A local AWS: one MiniStack on loopback that checks signatures and IAM policies (AUTH=true), and the local model, which
-the functions call in place of Bedrock.
+"""A local AWS: one MiniStack on loopback that checks signatures and IAM policies (AUTH=true), and the local model,
+which the functions call in place of Bedrock.
 
 AI_JOBS_LOCAL_PORT sets MiniStack's port (default 4566); the model is on a free one. The state file, the logs, and
 temporary folders are in the folder of the instance. Tests that need their own use `running()`, which picks a free port
@@ -182,7 +182,7 @@ def _require_runtime() -> None:
         wanted, found = (".".join(map(str, version[:2])) for version in (RUNTIME, sys.version_info))
         raise Failure(
             f"this is Python {found}, and the functions run in the same Python as this command: they need {wanted}. "
-            f"Install ai-jobs[local] with Python {wanted}, for example: uv tool install --python {wanted} 'ai-jobs[local]'"
+            f"Install ai-jobs[local] in a virtual environment of Python {wanted}."
         )
     if importlib.util.find_spec("ministack") is None:
         raise Failure("MiniStack, the local AWS, is not installed. Install it with: pip install 'ai-jobs[local]'")

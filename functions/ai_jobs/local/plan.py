@@ -24,7 +24,8 @@ class Change:
 
     Attributes:
         action: create, update, delete, or replace.
-        attributes: by name, what an update or a replacement changes: before and after. Unknown is None.
+        attributes: by name, what an update or a replacement changes: before and after. Instead of a value that is
+            sensitive, or that only the apply knows, there is text that says so.
     """
 
     address: str
@@ -88,18 +89,24 @@ def _change(entry: Mapping[str, Any]) -> Change | None:
 
 
 def _differences(change: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    before, after = change["before"] or {}, change["after"] or {}
+    before, after = change["before"] or {}, dict(change["after"] or {})
     unknown = change.get("after_unknown") or {}
-    for name in sorted({*before, *after, *unknown}):
-        if _is_unknown(unknown.get(name)) or before.get(name) != after.get(name):
-            yield name, (before.get(name), after.get(name))
+    after |= {name: "(known after apply)" for name, mark in unknown.items() if _is_marked(mark)}
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield name, (_shown("before", name, before, change), _shown("after", name, after, change))
 
 
-def _is_unknown(mark: Any) -> bool:
-    """Is any part of a value unknown? The mark is true, or has the value's shape."""
+def _shown(when: str, name: str, values: Mapping[str, Any], change: Mapping[str, Any]) -> Any:
+    sensitive = change.get(f"{when}_sensitive") or {}
+    return "(sensitive)" if sensitive is True or _is_marked(sensitive.get(name)) else values.get(name)
+
+
+def _is_marked(mark: Any) -> bool:
+    """Is any part of a value unknown or sensitive? The mark is true, or has the value's shape."""
     if isinstance(mark, dict):
-        return any(map(_is_unknown, mark.values()))
-    return any(map(_is_unknown, mark)) if isinstance(mark, list) else bool(mark)
+        return any(map(_is_marked, mark.values()))
+    return any(map(_is_marked, mark)) if isinstance(mark, list) else bool(mark)
 
 
 def _calls(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -234,8 +234,7 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
         runner.apply()
     except Failure as failure:
         raise Failure(
-            "a part of the stack may exist. The next "
-            f"{root.up} starts over on an empty local AWS. {failure}"
+            f"a part of the stack may exist. The next {root.up} starts over on an empty local AWS. {failure}"
         ) from None
     # Sensitive outputs may be in there.
     root.outputs.touch(mode=0o600)

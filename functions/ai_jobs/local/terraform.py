@@ -51,12 +51,16 @@ def require_version() -> None:
         Failure: if it is not.
     """
     named = command()
-    done = subprocess.run([named, "version", "-json"], env=local_environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [named, "version", "-json"], env=local_environment(), capture_output=True, text=True, check=False
+    )
     try:
         found = str(json.loads(done.stdout)["terraform_version"])
         version = tuple(int(part) for part in found.split("-")[0].split(".")[:2])
     except (ValueError, KeyError, TypeError):
-        raise Failure(f'"{named} version" failed, so it is not Terraform: {(done.stderr or done.stdout).strip()}') from None
+        raise Failure(
+            f'"{named} version" failed, so it is not Terraform: {(done.stderr or done.stdout).strip()}'
+        ) from None
     if version < _OLDEST:
         raise Failure(
             f"{named} is Terraform {found}. The module needs {_version(_OLDEST)} or newer: install it, or set "
@@ -131,6 +135,6 @@ class Terraform:
 
 def _override(root: Root) -> dict[str, Any]:
     return {
-        "//": f"Written by `ai-jobs local`, and removed when it ends. If it is still there: delete it, or run {root.up}.",
+        "//": "Written by `ai-jobs local`, and removed when it ends. If it is still there, delete it.",
         "terraform": {"backend": {"local": {"path": str(root.state)}}},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,22 +25,15 @@ _SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
 _LONGEST_VALUE = 40
 
 
-class _RootPath(click.Path):
-    """The folder of a root module, as a Root."""
-
-    def __init__(self) -> None:
-        super().__init__(exists=True, file_okay=False, path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Root:
-        """The root; its path is absolute."""
-        path = Path(super().convert(value, param, ctx))
-        option = "" if path.resolve() == Path.cwd().resolve() else f" --root {shlex.quote(str(path))}"
-        return Root(path.resolve(), f"ai-jobs local up{option}", f"ai-jobs local down{option}")
+def _as_root(_: click.Context, __: click.Parameter, path: Path) -> Root:
+    option = "" if path.resolve() == Path.cwd().resolve() else f" --root {shlex.quote(str(path))}"
+    return Root(path.resolve(), f"ai-jobs local up{option}", f"ai-jobs local down{option}")
 
 
 _root_option = click.option(
     "--root",
-    type=_RootPath(),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    callback=_as_root,
     metavar="DIR",
     default=".",
     show_default="this folder",
@@ -49,7 +43,9 @@ _root_option = click.option(
 
 def _terraform_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
-        click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="As in terraform plan; repeatable."),
+        click.option(
+            "--var", "variables", multiple=True, metavar="NAME=VALUE", help="As in terraform plan; repeatable."
+        ),
         click.option(
             "--var-file",
             "variable_files",
@@ -171,12 +167,14 @@ def _as_json(change: Change) -> dict[str, Any]:
 
 
 def _lines(change: Change) -> list[str]:
-    values = (f"      {name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in change.attributes.items())
+    values = (
+        f"      {name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in change.attributes.items()
+    )
     return [f"{_SIGNS[change.action]:>3} {change.address}", *values]
 
 
 def _shown(value: Any) -> str:
-    text = "(known after apply)" if value is None else str(value)
+    text = "null" if value is None else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 # The operations on the left have no action of their own in IAM:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
@@ -19,11 +16,12 @@ PERMISSIONS = {
 }
 
 
-def as_on_aws(extract: Callable[..., str | None]) -> Callable[..., str | None]:
-    """MiniStack's function that finds the action of a request, with the names that policies on AWS use."""
+def install(iam_actions: Any) -> None:
+    """Make MiniStack's module look for the permissions that policies on AWS grant."""
+    extract = iam_actions.extract_iam_action
 
-    def action_of(*request: object) -> str | None:
-        action = extract(*request)
+    def extract_iam_action(*request: Any) -> str | None:
+        action: str | None = extract(*request)
         return PERMISSIONS.get(action, action) if action else action
 
-    return action_of
+    iam_actions.extract_iam_action = extract_iam_action

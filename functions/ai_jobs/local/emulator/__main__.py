@@ -1,16 +1,6 @@
-"""MiniStack with what it lacks for roots that are written for AWS: the process that is the local AWS.
+"""Runs the local AWS. It takes MiniStack's environment variables, and no arguments.
 
-    python -m ai_jobs.local.emulator
-
-It is started with MiniStack's own environment variables (`instance`). In this process, it changes how MiniStack
-
-- sees a call: whoever talks to loopback counts as having used TLS, so that policies that deny plain HTTP are in force,
-  and let the calls of this machine through;
-- authorizes it: `authorization`;
-- answers it: `query_definitions`, which MiniStack does not have.
-
-Everything here is MiniStack's to have, and goes away with the version that has it. The version is pinned (the extra
-`local` in pyproject.toml), because this relies on the names of its functions.
+python -m ai_jobs.local.emulator
 """
 
 from __future__ import annotations
@@ -19,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions
+from ministack.services import apigateway_v1, appconfig, cloudwatch, lambda_svc
 
-from ai_jobs.local import authorization, query_definitions
+from ai_jobs.local.emulator import alarms, authorization, descriptions, query_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,19 +21,20 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What a load balancer that terminates TLS adds; MiniStack evaluates aws:SecureTransport by it.
+# What a load balancer that terminates TLS adds; MiniStack evaluates aws:SecureTransport by it. Whoever talks to
+# loopback counts as having used TLS, so that policies that deny plain HTTP are in force, and let this machine through.
 _OVER_TLS = (b"x-forwarded-proto", b"https")
 
 
 class Emulator:
-    """An ASGI application: MiniStack's, as described above."""
+    """An ASGI application: MiniStack's, and the operations that it does not have."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self._query_definitions = query_definitions.QueryDefinitions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection or request (https://asgi.readthedocs.io/en/latest/specs/main.html)."""
+        """Serve one request or connection (https://asgi.readthedocs.io/en/latest/specs/main.html)."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -70,7 +62,9 @@ async def _send(send: Send, status: int, body: bytes) -> None:
 
 def main() -> None:
     """Serve until the process is ended."""
-    iam_actions.extract_iam_action = authorization.as_on_aws(iam_actions.extract_iam_action)
+    authorization.install(iam_actions)
+    alarms.install(cloudwatch)
+    descriptions.install(appconfig, apigateway_v1, lambda_svc)
     ministack.app = Emulator(ministack.app)
     ministack.main()
 
