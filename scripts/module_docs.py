@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scripts.generated import markdown_table, write_or_check
+from scripts.module_limits import ranges
 from scripts.project import ROOT, run
 from scripts.type_constraints import Constraint, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    Row = tuple[str, str, str, str]
 
 BEGIN = "<!-- BEGIN inputs and outputs (generated: make docs) -->"
 END = "<!-- END inputs and outputs -->"
@@ -103,14 +106,15 @@ def tables(module: Path) -> str:
     if variables:
         header = ("name", "description", "type", "default")
         parts += ["### Inputs", markdown_table(header, map(_variable_row, variables))]
-        parts += [_section(block) for block in variables if block.type.members]
+        numbers = ranges(module)
+        parts += [_section(block, numbers.get(block.name, {})) for block in variables if block.type.members]
     if outputs:
         rows = [(f'<a id="output_{block.name}"></a>`{block.name}`', _cell(block.description)) for block in outputs]
         parts += ["### Outputs", markdown_table(("name", "description"), rows)]
     return "\n\n".join(parts)
 
 
-def _variable_row(block: Block) -> tuple[str, str, str, str]:
+def _variable_row(block: Block) -> Row:
     if block.type.members:
         name, text = f"[`{block.name}`](#{block.name})", SENTENCE_END.split(block.description)[0]
     else:
@@ -118,24 +122,26 @@ def _variable_row(block: Block) -> tuple[str, str, str, str]:
     return name, _cell(text), _code(block.type.label), _default(block.default)
 
 
-def _section(block: Block) -> str:
-    """What a variable with attributes means, and the table of the attributes."""
-    header = ("attribute", "type", "default", "description")
-    rows = list(_attribute_rows(block.type))
-    described = any(row[-1] for row in rows)
-    table = markdown_table(header, rows) if described else markdown_table(header[:-1], [row[:-1] for row in rows])
+def _section(block: Block, numbers: Mapping[str, str]) -> str:
+    """What a variable with attributes means, and the table of them, with the ranges of numbers, which are by path."""
+    rows = list(_attribute_rows(block.type, numbers))
+    columns = (0, 1, 2, 3) if any(row[1] for row in rows) else (0, 2, 3)  # without descriptions that nobody wrote
+    header = ("attribute", "description", "type", "default")
+    table = markdown_table([header[i] for i in columns], [[row[i] for i in columns] for row in rows])
     parts = [f"#### `{block.name}`", *map(_prose, block.paragraphs), table]
     if block.default and "\n" in block.default:
         parts.append(f"Default:\n\n```hcl\n{block.default}\n```")
     return "\n\n".join(parts)
 
 
-def _attribute_rows(constraint: Constraint, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+def _attribute_rows(constraint: Constraint, numbers: Mapping[str, str], prefix: str = "") -> Iterator[Row]:
     """The attributes, and below each of them those that it has itself."""
     for attribute in constraint.members:
         name = f"{prefix}{attribute.name}"
-        yield _code(name), _code(attribute.type.label), _default(attribute.default), _cell(attribute.meaning)
-        yield from _attribute_rows(attribute.type, f"{name}.NAME." if attribute.type.word == "map" else f"{name}.")
+        text = f"{attribute.meaning} {numbers.get(name, '')}".strip()
+        yield _code(name), _cell(text), _code(attribute.type.label), _default(attribute.default)
+        inner = f"{name}.NAME." if attribute.type.word == "map" else f"{name}."
+        yield from _attribute_rows(attribute.type, numbers, inner)
 
 
 def with_tables(readme: str, text: str) -> str:

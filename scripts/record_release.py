@@ -18,8 +18,9 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from scripts import local_aws
-from scripts.project import ROOT, TERRAFORM, Failure, local_environment, run
+from ai_jobs.local import instances
+from ai_jobs.local.environment import local_environment
+from scripts.project import ROOT, TERRAFORM, Failure, run
 
 RELEASES = ROOT / "tests/releases"
 STATE = "state.json"
@@ -68,8 +69,7 @@ def _is_released(version: str) -> bool:
 
 def _applied(folder: Path) -> str:
     """The state after an apply, without anything of this machine."""
-    # Without AUTH, the local AWS accepts plain HTTP although the queues' policies deny it: require_tls stays on.
-    with tempfile.TemporaryDirectory() as scratch, local_aws.running(Path(scratch), {"AUTH": "false"}) as instance:
+    with tempfile.TemporaryDirectory() as scratch, instances.running(Path(scratch)) as instance:
         state = Path(scratch) / STATE
         environment = local_environment(instance.endpoint_url) | {"TF_DATA_DIR": f"{scratch}/.terraform"}
         for arguments in (["init"], ["apply", "-auto-approve", f"-state={state}"]):

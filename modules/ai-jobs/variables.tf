@@ -224,7 +224,7 @@ variable "processor" {
     protects the model's quota.
   EOT
   type = object({
-    # Lambda's maximum is 900. A job type's `timeout_seconds` must leave 15 s of it (docs/configuration.md#timeouts).
+    # A job type's `timeout_seconds` must leave 15 s of it (docs/configuration.md#timeouts).
     timeout_seconds = optional(number, 900)
     # 3008 MB is the most that a new AWS account allows. The processor mostly waits for models, and memory is what its duration
     # costs: 192 MB is the smallest that is safe for a `batch_size` of up to 10 with responses of 200 KB, 256 MB for up to 100. Less
@@ -324,7 +324,6 @@ variable "result_handler" {
 variable "jobs_api" {
   description = "The function that answers all HTTP requests except `POST /jobs`."
   type = object({
-    # At most 29: API Gateway does not wait any longer.
     timeout_seconds = optional(number, 29)
     memory_mb       = optional(number, 1024)
     # Concurrent executions that are set aside for this function alone.

@@ -27,10 +27,10 @@ ADDRESS = "127.0.0.1:8000"
 
 def build() -> None:
     """Build and check the site."""
-    _run("a link between Markdown files is broken on GitHub", LINK_CHECK)
+    _run("md-dead-link-check found links that are broken on GitHub, or could not run", LINK_CHECK)
     stage()
     _run("Zensical could not build the site", (*ZENSICAL, "build", "--clean", "--strict"))
-    check(ROOT / "build" / "site", STAGED)
+    check(ROOT / "build" / "site", STAGED, ROOT)
     print("built build/site")
 
 
@@ -51,9 +51,17 @@ def serve(address: str) -> None:
             time.sleep(0.5)
             if (now := _newest()) != before:
                 before = now
-                stage()
+                _stage_again()
     finally:
         server.terminate()
+
+
+def _stage_again() -> None:
+    """Stage the sources; a link that is not finished yet does not end the server."""
+    try:
+        stage()
+    except Failure as failure:
+        print(failure, file=sys.stderr)
 
 
 def _newest() -> float:

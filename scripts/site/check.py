@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # What a browser fetches by itself; the rest of the links only lead there.
 RESOURCES = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
 FETCHED_RELS = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "modulepreload"}
+# Where messages and descriptions name pages.
+CODE = ("environments", "examples", "functions", "modules")
+CODE_SUFFIXES = {".json", ".py", ".tf", ".tfvars"}
+MENTION = re.compile(r"\bdocs/([\w/-]+)\.md(?:#([\w-]+))?")
 CSS_URL = re.compile(r"""(?:url\(|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
 
 
@@ -105,19 +109,31 @@ class _Site:
         """The files that the navigation leads to."""
         return {self.file("index.html", urlsplit(url).path) for url in self.pages["index.html"].navigation}
 
+    def mentions(self, root: Path) -> Iterator[str]:
+        """Pages of docs/ that messages and descriptions in the code name, but that don't exist."""
+        for path in sorted(
+            path for folder in CODE for path in (root / folder).rglob("*") if path.suffix in CODE_SUFFIXES
+        ):
+            for name, anchor in MENTION.findall(path.read_text(encoding="utf-8")):
+                page = self.pages.get("index.html" if name == "index" else f"{name}/index.html")
+                if page is None or (anchor and anchor not in page.ids):
+                    where = path.relative_to(root).as_posix()
+                    yield f"{where}: it names docs/{name}.md{anchor and f'#{anchor}'}, which does not exist."
 
-def check(folder: Path, sources: Path) -> None:
+
+def check(folder: Path, sources: Path, root: Path) -> None:
     """Check the built site.
 
     Args:
         folder: the built site.
         sources: the Markdown files that it was built from.
+        root: the repository, whose code names pages.
 
     Raises:
         Failure: names everything that is wrong.
     """
     site = _Site(folder)
-    problems = list(site.problems())
+    problems = [*site.problems(), *site.mentions(root)]
     reachable = site.in_navigation()
     for path in sorted(sources.rglob("*.md")):
         page = path.relative_to(sources)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 METHODS = ("put", "post", "get", "delete")
 PAGE = re.compile(r"\bdocs/([\w-]+\.md)")
+RESPONSE = re.compile(r"`#/components/responses/(\w+)`")
 
 
 def page(path: Path) -> str:
@@ -48,6 +49,8 @@ class _Page:
                 [(f"[`{name}`](#{item['operationId']})", item["summary"]) for name, item in operations],
             ),
             *(part for name, item in operations for part in self._operation(name, item)),
+            "## Responses of every path",
+            self._other_responses(),
             "## Credentials",
             *self._credentials(),
             "## Schemas",
@@ -108,6 +111,13 @@ class _Page:
         codes = narrowed["properties"]["error"]["properties"]["code"]["enum"]
         return f"{self._type(base)}: {', '.join(f'`{code}`' for code in codes)}"
 
+    def _other_responses(self) -> str:
+        """The responses that the introduction names, because every path may give them."""
+        names = RESPONSE.findall(self.document["info"]["description"])
+        responses = self.document["components"]["responses"]
+        rows = [(f'<a id="response-{name}"></a>{name}', *self._response("", responses[name])[1:]) for name in names]
+        return markdown_table(("name", "meaning", "body", "headers"), rows)
+
     def _examples(self, title: str, content: dict[str, Any]) -> Iterator[str]:
         for example in map(self._resolved, content.get("examples", {}).values()):
             text = json.dumps(example["value"], indent=2, ensure_ascii=False)
@@ -154,12 +164,11 @@ class _Page:
 
 def _rules(schema: dict[str, Any]) -> str:
     """What a type restricts its values to."""
-    found = [f"{', '.join(f'`{value}`' for value in schema['enum'])}" if "enum" in schema else ""]
-    found += [f"`{schema['const']}`" if "const" in schema else ""]
-    found += [f"`{schema['pattern']}`".replace("|", "\\|") if "pattern" in schema else ""]
-    found += [f"default `{schema['default']}`" if "default" in schema else ""]
+    values = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
+    found = ", ".join(f"`{value}`" for value in values or ([schema["pattern"]] if "pattern" in schema else []))
+    default = f", default `{schema['default']}`" if "default" in schema else ""
     ranges = _bounds(schema, "imum") or _bounds(schema, "Length")
-    return ranges + "".join(f": {rule}" for rule in found if rule)
+    return (ranges + (f": {found}" if found else "") + default).replace("|", "\\|")
 
 
 def _bounds(schema: dict[str, Any], suffix: str) -> str:
@@ -179,8 +188,8 @@ def _required(item: dict[str, Any]) -> str:
 
 
 def _linked(text: str) -> str:
-    """The text, in which the pages of docs/ are links."""
-    return PAGE.sub(r"[\1](../\1)", text)
+    """The text, in which the pages of docs/ and the document's responses are links."""
+    return RESPONSE.sub(r"[\1](#response-\1)", PAGE.sub(r"[\1](../\1)", text))
 
 
 def _cell(text: str) -> str:

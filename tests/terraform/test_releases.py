@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from scripts.project import ROOT, local_environment
+from ai_jobs.local.environment import local_environment
+from scripts.project import ROOT
 from scripts.record_release import STATE, recorded
 
 TERRAFORM = os.environ.get("AI_JOBS_TERRAFORM") or str(ROOT / "scripts/terraform")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts import module_docs
+from scripts.module_limits import ranges
 from scripts.project import Failure
 
 VARIABLES = """
@@ -89,12 +90,12 @@ def test_a_variable_with_attributes_has_a_section_with_all_of_them(module: Path)
     assert section.split("\n\n") == [
         "A queue, &lt;explained>, in \\*two\\* `<lines>`. And more.",
         "See [docs/queues.md](../../docs/queues.md).",
-        "| attribute | type | default | description |\n| --- | --- | --- | --- |\n"
-        "| `retention_seconds` | `number` | `1209600` | At most 14 days, the limit of SQS \\| and ours. |\n"
-        '| `tags` | `map(string)` | `{ "a,)" = "b" }` |  |\n'
-        "| `owner` | `string` | *required* |  |\n"
-        "| `readers` | `map(object)` | `null` |  |\n"
-        "| `readers.NAME.arn` | `string` | *required* | See [docs/access.md](../../docs/access.md#aws_iam). |",
+        "| attribute | description | type | default |\n| --- | --- | --- | --- |\n"
+        "| `retention_seconds` | At most 14 days, the limit of SQS \\| and ours. | `number` | `1209600` |\n"
+        '| `tags` |  | `map(string)` | `{ "a,)" = "b" }` |\n'
+        "| `owner` |  | `string` | *required* |\n"
+        "| `readers` |  | `map(object)` | `null` |\n"
+        "| `readers.NAME.arn` | See [docs/access.md](../../docs/access.md#aws_iam). | `string` | *required* |",
         "Default:",
         '```hcl\n{\n  owner = "me"\n}\n```',
     ]
@@ -110,6 +111,39 @@ def test_a_section_without_descriptions_has_no_column_for_them(module: Path) -> 
 def test_the_names_of_attributes_are_those_of_the_types(module: Path) -> None:
     names = {"retention_seconds": None, "tags": None, "owner": None, "readers": {"*": {"arn": None}}}
     assert module_docs.attributes(module) == {"queue": names}
+
+
+MODULE = Path(__file__).parents[2] / "modules/ai-jobs"
+
+
+@pytest.mark.parametrize(
+    ("variable", "row"),
+    [
+        ("processor", "| `timeout_seconds` | A job type's"),
+        ("jobs_api", "| `timeout_seconds` | From 1 to 29 seconds, because API Gateway does not wait any longer. |"),
+        (
+            "reconciler",
+            "executions that are set aside for this function alone. At least 1, or null to reserve nothing. |",
+        ),
+        (
+            "job_types",
+            "answer that does not match the schema. From 0 to 3, because each is another model call within the same job. |",
+        ),
+        ("job_types", "| `top_p` | Some models reject it. From 0 to 1. |"),
+    ],
+)
+def test_a_number_has_the_range_that_the_module_validates(variable, row) -> None:  # R-P7
+    section = module_docs.tables(MODULE).partition(f"#### `{variable}`\n")[2].partition("\n#### ")[0]
+    assert row in section
+
+
+def test_every_range_is_of_an_attribute() -> None:
+    tree = module_docs.attributes(MODULE)
+    for variable, numbers in ranges(MODULE).items():
+        names = tree[variable].get("*", tree[variable])
+        for path in numbers:
+            parent, _, name = path.rpartition(".")
+            assert name in (names[parent] if parent else names)
 
 
 def test_writing_keeps_what_stands_around_the_tables(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:

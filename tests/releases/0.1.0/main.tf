@@ -58,9 +58,6 @@ module "ai_jobs" {
 
   alarms = { email_addresses = ["ops@example.com"], page_email_addresses = ["on-call@example.com"] }
   budget = { daily_tokens_total = 1000000 }
-
-  # The local AWS has no Logs Insights.
-  logs = { saved_queries = false }
 }
 
 # Every output: one that no longer exists fails the plan, too. (Its length, because the state need not repeat them.)
