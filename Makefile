@@ -1,8 +1,8 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-offline test-unit test-terraform test-integration test-compatibility record-release \
-	check-provider check-permissions chaos bench bench-reconciler lint format docs site site-serve picture package \
-	local-up local-down local-outputs plan apply clean environment-given
+	scan audit check-provider check-permissions chaos bench bench-reconciler lint format docs site site-serve picture package \
+	publish local-up local-down local-outputs plan apply clean environment-given
 
 ENVIRONMENTS := development staging production
 PYTHON := .venv/bin/python
@@ -10,6 +10,8 @@ TERRAFORM := scripts/terraform
 READY := .venv/.ready
 # The command ai-jobs and the checks of other versions run this; it may be tofu, or a path.
 export AI_JOBS_TERRAFORM ?= $(CURDIR)/$(TERRAFORM)
+SCANNED := modules environments examples
+ZIZMOR = .venv/bin/zizmor --quiet --no-progress --offline --persona pedantic .
 ON_A_STACK = $(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/stacks
 
 help: ## List the targets
@@ -53,6 +55,17 @@ test-compatibility: $(READY) ## Run what another Terraform or OpenTofu can run o
 record-release: $(READY) ## Record the Terraform state that this release leaves, for the test of upgrades (CONTRIBUTING.md; two minutes)
 	@$(PYTHON) -m scripts.record_release
 
+# checkov pins an old boto3, so it has an environment of its own. Each finding is fixed, or has its reason next to the resource.
+scan: $(READY) ## Scan the HCL (checkov), the Python code (ruff's rules S), and the workflows (zizmor) for insecure settings
+	@scripts/uv tool run --quiet checkov@3.3.30 --skip-download --quiet --compact --framework terraform $(addprefix -d ,$(SCANNED))
+	@$(PYTHON) -m ruff check --quiet --select S .
+	@$(ZIZMOR)
+	@echo "scan: no findings"
+
+# Exits with 2 if it could not check every package.
+audit: ## Look up known vulnerabilities of all packages in uv.lock (needs network access to osv.dev)
+	@scripts/uv audit --frozen --preview-features audit-command $(AUDIT_ARGS)
+
 check-provider: $(READY) ## Check all HCL arguments against the schema of AWS provider 6.x (downloads 37 MB once, with npm)
 	@$(PYTHON) -m scripts.check_provider
 
@@ -73,6 +86,7 @@ lint: $(READY) ## Check style, types, layers of imports, Terraform, shell script
 	@$(PYTHON) -m ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }
 	@$(PYTHON) -m mypy --no-error-summary
 	@report=$$(.venv/bin/lint-imports --no-logo --no-cache) || { echo "$$report" >&2; exit 1; }
+	@$(ZIZMOR)
 	@.venv/bin/shellcheck scripts/uv scripts/terraform .ci/run
 	@$(TERRAFORM) fmt -check -diff -recursive . || { echo "not formatted: run make format" >&2; exit 1; }
 	@for root in local $(ENVIRONMENTS); do \
@@ -83,6 +97,7 @@ lint: $(READY) ## Check style, types, layers of imports, Terraform, shell script
 	@$(PYTHON) -m scripts.copy_roots --check
 	@$(PYTHON) -m scripts.lifecycle_docs --check
 	@$(PYTHON) -m scripts.scaling_docs --check
+	@$(PYTHON) -m scripts.deployer_policy --check
 	@$(PYTHON) -m bench render --check
 	@echo "lint: passed"
 
@@ -96,6 +111,7 @@ docs: $(READY) ## Generate the modules' input and output tables, the lifecycle t
 	@$(PYTHON) -m scripts.copy_roots
 	@$(PYTHON) -m scripts.lifecycle_docs
 	@$(PYTHON) -m scripts.scaling_docs
+	@$(PYTHON) -m scripts.deployer_policy
 
 site: $(READY) ## Build the docs site in build/site, and check every link in it
 	@$(PYTHON) -m scripts.site build
@@ -106,8 +122,12 @@ site-serve: $(READY) ## Serve the docs site on loopback while you write (address
 picture: $(READY) ## Draw docs/dashboard.png from the numbers of a local run (about two minutes)
 	@$(PYTHON) -m scripts.dashboard_picture
 
-package: $(READY) ## Build the Lambda zips in dist/
+package: $(READY) ## Build a release in dist/: the Lambda zips, their manifest, checksums, and bill of materials
 	@$(PYTHON) -m scripts.package
+
+publish: $(READY) $(if $(FROM),,package) ## Upload a release to a bucket: make publish BUCKET=name [PREFIX=folder] [REGION=eu-west-1] [FROM=downloaded release]
+	@$(if $(BUCKET),:,echo 'BUCKET is missing. Run, for example: make publish BUCKET=your-artifacts PREFIX=ai-jobs' >&2; exit 1)
+	@$(PYTHON) -m scripts.publish --bucket "$(BUCKET)" --prefix "$(PREFIX)" --region "$(REGION)" --directory "$(or $(FROM),dist)"
 
 local-up: $(READY) ## Start the local AWS and apply environments/local (port: AI_JOBS_LOCAL_PORT)
 	@$(PYTHON) -m scripts.local_stack up

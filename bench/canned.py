@@ -50,7 +50,7 @@ ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "ai-jobs",
     "POWERTOOLS_LOG_LEVEL": "INFO",
     "AI_JOB_TYPES": "short-text",
-    "AI_JOB_BUILD": "0.1.0+0123456789ab",
+    "AI_JOB_BUILD": "0123456789ab",
     "AI_JOB_REQUEST_QUEUE_URL": f"{QUEUES}-requests",
     "AI_JOB_REQUEST_DLQ_URL": f"{QUEUES}-requests-dlq",
     "AI_JOB_RESPONSE_QUEUE_URL": f"{QUEUES}-responses",

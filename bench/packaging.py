@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench import peers
 from bench.markdown import table as markdown_table
 from bench.sections import Scale
-from scripts import package
+from scripts import libraries, package, release_files
 from scripts.project import DIST, ROOT, Failure
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def measure(scale: Scale) -> dict[str, Any]:
     builders = {OURS: _ours} | ({PIP: _pip, REPRO: _repro_lambda} if scale is Scale.FULL else {})
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder, "requirements.txt")
-        requirements.write_text(package.export_requirements(), encoding="utf-8")
+        requirements.write_text(libraries.export_requirements(), encoding="utf-8")
         if scale is Scale.FULL:
             _pip(_clone(Path(folder, "filling-the-cache"), requirements), 0o022)
         builds = {
@@ -51,7 +51,7 @@ def measure(scale: Scale) -> dict[str, Any]:
     package.build()
     # Ours changes nothing when it builds again, so that it is compared with the project's own build.
     builds[OURS]["same"] = builds[OURS]["sha256"] == _sha256(DIST / "processor.zip")
-    sizes = {name: function["bytes"] for name, function in package.read_manifest()["functions"].items()}
+    sizes = {name: function["bytes"] for name, function in release_files.read_manifest()["functions"].items()}
     return {"builds": builds, "bytes": sizes, "figures": {"largest_zip_mb": max(sizes.values()) / 1e6}}
 
 

@@ -24,7 +24,7 @@ COPIES = {
     "variables.tf": (*ON_AWS, "local"),
     "outputs.tf": (*ON_AWS, "local"),
     "versions.tf": (*ON_AWS, "local"),
-    "api_url.tf": ON_AWS,
+    "api_url.tf": (*ON_AWS, "local"),
     "backend.tf": ON_AWS,
     "providers.tf": ON_AWS,
 }

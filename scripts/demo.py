@@ -91,7 +91,7 @@ def body_of(job: Job) -> str:
     elif job.has_ended:
         text = str(job.error or "no result")
     else:
-        log = local_stack.STACK.folder.relative_to(ROOT) / "ministack.log"
+        log = local_stack.STACK.folder / "ministack.log"
         text = f"still {job.status} after {WAIT_SECONDS} s; the functions' log: {log}"
     return "\n".join(textwrap.fill(line, 96) for line in text.splitlines())
 

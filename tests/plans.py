@@ -17,6 +17,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests/terraform"
 
+MANIFEST: dict[str, Any] = json.loads((FOLDER / "fixtures/packages/manifest.json").read_text())
+"""The manifest that the plans are given, of zips that only stand in for real ones."""
+
+
+def build(name: str) -> str:
+    """Which build of a function this is, by the name of its zip."""
+    return str(MANIFEST["functions"][name]["sha256"][:12])
+
+
 Resource = dict[str, Any]
 """A resource's arguments. One that was left out is null, and what is known only after an apply is not there."""
 

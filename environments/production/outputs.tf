@@ -216,8 +216,13 @@ output "events_dlq_arn" {
 }
 
 output "builds" {
-  description = "Which code each function runs: the release, and the first 12 digits of its zip's SHA-256 or its object version in S3. Log lines carry it as build."
+  description = "Which code each function runs: the first 12 digits of its zip's SHA-256. Log lines carry it as build."
   value       = module.ai_jobs.builds
+}
+
+output "release" {
+  description = "Release of the zips, from their manifest; null without one."
+  value       = module.ai_jobs.release
 }
 
 output "events_enabled" {

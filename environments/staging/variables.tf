@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "packages" {
-  description = "Where the zips are: the directory of `make package`, or a bucket (with the version of each object)."
+  description = "Where the zips are: the directory of `make package`, or the bucket of `make publish` with the release's manifest."
   type        = any
   default     = { directory = "../../dist" }
   nullable    = false

@@ -14,13 +14,13 @@ module "ai_jobs" {
   environment = "production"
   tags        = { CostCenter = "growth" }
 
-  # What `make package` built and the release pipeline uploaded. With the object versions, a plan shows exactly which zips
-  # an apply deploys, and a rollback changes these values.
+  # What `make publish` uploaded. The manifest names the zips by their hashes: a plan shows exactly which functions an apply
+  # deploys, and a rollback is the manifest of the release before.
   packages = {
     s3 = {
       bucket   = var.packages_bucket
-      prefix   = "ai-jobs/0.1.0"
-      versions = var.package_versions
+      prefix   = "ai-jobs"
+      manifest = var.packages_manifest
     }
   }
 

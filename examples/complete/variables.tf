@@ -6,15 +6,14 @@ variable "region" {
 }
 
 variable "packages_bucket" {
-  description = "The bucket, in the same region, that contains the zips from make package."
+  description = "The bucket, in the same region, that `make publish` uploaded the zips to."
   type        = string
   nullable    = false
 }
 
-variable "package_versions" {
-  description = "The object version of each zip, by processor, result_handler, jobs_api, reconciler, and event_publisher. The release pipeline knows them."
-  type        = map(string)
-  default     = {}
+variable "packages_manifest" {
+  description = "The release's manifest.json: its path, or its JSON."
+  type        = string
   nullable    = false
 }
 

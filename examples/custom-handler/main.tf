@@ -21,8 +21,8 @@ module "ai_jobs" {
   packages = {
     s3 = {
       bucket   = var.packages_bucket
-      prefix   = "ai-jobs/0.1.0"
-      versions = var.package_versions
+      prefix   = "ai-jobs"
+      manifest = var.packages_manifest
     }
   }
 

@@ -17,7 +17,7 @@ module "api" {
   log_retention_days     = var.logs.retention_days
 
   request_queue = { name = module.request_queue.name, arn = module.request_queue.arn }
-  jobs_function = { name = module.jobs_api.name, invoke_arn = module.jobs_api.invoke_arn }
+  jobs_function = { name = module.jobs_api.name, alias = module.jobs_api.alias, invoke_arn = module.jobs_api.invoke_arn }
   kms_key_arn   = var.kms_key_arn
 
   role_name                = local.names.post_jobs_role

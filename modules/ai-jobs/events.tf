@@ -28,7 +28,7 @@ module "event_publisher" {
   name        = local.names.event_publisher
   description = "Publishes an event for every AI job that ended, from the stream of the jobs table."
   handler     = "event_publisher.handler.handler"
-  package     = local.packages["event_publisher"]
+  package     = module.packages.zips["event_publisher"]
 
   timeout_seconds = local.event_publisher_timeout_seconds
   # A batch with results takes up to 6 MB, and is in memory several times over.
@@ -74,5 +74,6 @@ module "event_publisher" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }

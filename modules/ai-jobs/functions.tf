@@ -1,17 +1,17 @@
-locals {
-  # The zips of `make package`: in a directory, or in a bucket under the same names.
-  packages = {
-    for name in local.contract.functions : name => {
-      path = var.packages.directory == null ? null : "${var.packages.directory}/${name}.zip"
-      s3 = var.packages.s3 == null ? null : {
-        bucket  = var.packages.s3.bucket
-        key     = join("/", compact([trim(var.packages.s3.prefix, "/"), "${name}.zip"]))
-        version = lookup(var.packages.s3.versions, name, null)
-      }
-    }
-  }
+module "packages" {
+  source = "../packages"
 
-  # SQS, DynamoDB, and S3 use a customer key on behalf of whoever calls them.
+  directory = var.packages.directory
+  s3        = var.packages.s3 == null ? null : { bucket = var.packages.s3.bucket, prefix = var.packages.s3.prefix }
+  # A directory may have one.
+  manifest = (
+    var.packages.s3 == null ? try(file("${var.packages.directory}/manifest.json"), null) :
+    startswith(trimspace(var.packages.s3.manifest), "{") ? var.packages.s3.manifest : try(file(var.packages.s3.manifest), null)
+  )
+}
+
+locals {
+  # SQS, DynamoDB, and S3 use a customer key on behalf of whoever calls them, and Lambda decrypts the environment with the role.
   key_statements = var.kms_key_arn == null ? [] : [{
     sid        = "UseCustomerKey"
     actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -84,7 +84,7 @@ module "processor" {
   name        = local.names.processor
   description = "Works on AI jobs: request queue -> Bedrock -> response queue."
   handler     = "processor.handler.handler"
-  package     = local.packages["processor"]
+  package     = module.packages.zips["processor"]
 
   timeout_seconds      = var.processor.timeout_seconds
   memory_mb            = var.processor.memory_mb
@@ -176,6 +176,7 @@ module "processor" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }
 
@@ -185,7 +186,7 @@ module "result_handler" {
   name        = local.names.result_handler
   description = "Writes the results of AI jobs: response queue -> jobs table."
   handler     = "result_handler.handler.handler"
-  package     = local.packages["result_handler"]
+  package     = module.packages.zips["result_handler"]
 
   timeout_seconds      = var.result_handler.timeout_seconds
   memory_mb            = var.result_handler.memory_mb
@@ -248,6 +249,7 @@ module "result_handler" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }
 
@@ -257,7 +259,7 @@ module "jobs_api" {
   name        = local.names.jobs_api
   description = "Answers the HTTP requests: submits, shows, lists, and cancels AI jobs."
   handler     = "jobs_api.handler.handler"
-  package     = local.packages["jobs_api"]
+  package     = module.packages.zips["jobs_api"]
 
   timeout_seconds      = var.jobs_api.timeout_seconds
   memory_mb            = var.jobs_api.memory_mb
@@ -332,6 +334,7 @@ module "jobs_api" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }
 
@@ -341,7 +344,7 @@ module "reconciler" {
   name        = local.names.reconciler
   description = "Closes AI jobs that nobody works on anymore: dead-lettered ones, and those long past their deadline."
   handler     = "reconciler.handler.handler"
-  package     = local.packages["reconciler"]
+  package     = module.packages.zips["reconciler"]
 
   timeout_seconds      = var.reconciler.timeout_seconds
   memory_mb            = var.reconciler.memory_mb
@@ -400,5 +403,6 @@ module "reconciler" {
   role_path                = var.iam.role_path
   permissions_boundary_arn = var.iam.permissions_boundary_arn
   log_retention_days       = var.logs.retention_days
+  kms_key_arn              = var.kms_key_arn
   tags                     = local.tags
 }

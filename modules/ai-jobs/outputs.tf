@@ -219,7 +219,7 @@ output "events_dlq_arn" {
 }
 
 output "builds" {
-  description = "Which code each function runs: the release, and the first 12 digits of its zip's SHA-256, or the zip's object version in S3. Log lines carry it as build."
+  description = "Which code each function runs: the first 12 digits of its zip's SHA-256. Log lines carry it as build."
   value = merge(
     {
       processor      = module.processor.build
@@ -229,6 +229,11 @@ output "builds" {
     },
     { for publisher in module.event_publisher : "event_publisher" => publisher.build },
   )
+}
+
+output "release" {
+  description = "Release of the zips, from their manifest; null if they are in a directory without one."
+  value       = module.packages.release
 }
 
 output "events_enabled" {

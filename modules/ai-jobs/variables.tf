@@ -46,16 +46,17 @@ variable "tags" {
 
 variable "packages" {
   description = <<-EOT
-    Where the zips of `make package` are (processor.zip, result_handler.zip, jobs_api.zip, reconciler.zip, event_publisher.zip):
-    either a local directory, or a bucket in the same region. versions holds the S3 object version of each zip by processor,
-    result_handler, jobs_api, reconciler, and event_publisher; without versions, Terraform does not notice a new zip under the same key.
+    Where the functions' zips are: either the directory of `make package`, or the bucket of `make publish`, in the region of the
+    functions. For the bucket, manifest is the release's manifest.json, as a path or as its JSON: the keys of the zips and their
+    hashes come from it, so a plan changes exactly the functions whose zips differ, and another manifest is another release.
   EOT
   type = object({
     directory = optional(string)
     s3 = optional(object({
       bucket   = string
       prefix   = optional(string, "")
-      versions = optional(map(string), {})
+      region   = optional(string) # of the bucket; the plan checks it
+      manifest = string
     }))
   })
   nullable = false
@@ -65,23 +66,34 @@ variable "packages" {
     error_message = "packages has ${var.packages.directory == null ? "neither directory nor s3" : "both directory (${var.packages.directory}) and s3"}. Set exactly one of them."
   }
 
+  # Lambda would report it late, halfway through an apply.
   validation {
-    condition     = length(setsubtract(try(keys(var.packages.s3.versions), []), local.contract.functions)) == 0
-    error_message = "packages.s3.versions has the keys ${join(", ", try(keys(var.packages.s3.versions), []))}. Use only ${join(", ", local.contract.functions)}."
+    condition     = try(var.packages.s3.region, null) == null ? true : var.packages.s3.region == local.region
+    error_message = "packages.s3.region is ${jsonencode(try(var.packages.s3.region, null))}, and the functions are in ${local.region}. Lambda takes zips only from a bucket in its own region. Publish the release to a bucket in ${local.region} (make publish), and name that one in packages.s3.bucket, which is ${jsonencode(try(var.packages.s3.bucket, null))}."
+  }
+
+  validation {
+    condition     = try(var.packages.s3.manifest, null) == null ? true : startswith(trimspace(var.packages.s3.manifest), "{") || try(fileexists(var.packages.s3.manifest), false)
+    error_message = "packages.s3.manifest is ${jsonencode(substr(try(var.packages.s3.manifest, ""), 0, 200))}, and there is no such file. Use the path of the release's manifest.json (a relative path starts at the folder in which terraform runs; \"$${path.module}/manifest.json\" is beside your configuration), or its JSON."
   }
 }
 
 # --- Security ---
 
 variable "require_tls" {
-  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for a local emulator without TLS."
+  description = "Deny calls to the queues and the bucket over plain HTTP. Turn it off only for an emulator without TLS."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key for the queues, the table, and the bucket; null means SSE-SQS, the AWS managed key, and SSE-S3. Its key policy must allow the functions' roles to use it."
+  description = <<-EOT
+    Customer KMS key for the queues, the table, the bucket, the logs, and the functions' environment variables; null means keys that AWS
+    owns or manages. Its key policy must let this account's IAM policies grant its use (the functions' roles have kms:Decrypt and
+    kms:GenerateDataKey), and let in logs.<region>.amazonaws.com: otherwise CloudWatch Logs refuses to create the log groups
+    (examples/complete has such a policy). A plan can't see a key's policy; `ai-jobs doctor` checks it.
+  EOT
   type        = string
   default     = null
 

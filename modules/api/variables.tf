@@ -263,9 +263,10 @@ variable "request_queue" {
 }
 
 variable "jobs_function" {
-  description = "The function that answers every route except POST /jobs."
+  description = "The function that answers every route except POST /jobs: its alias, and the ARN with which API Gateway invokes that."
   type = object({
     name       = string
+    alias      = string
     invoke_arn = string
   })
   nullable = false
@@ -296,7 +297,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key of the request queue; null means that it has none."
+  description = "Customer KMS key of the request queue and of the access log; null means AWS's own keys."
   type        = string
   default     = null
 }

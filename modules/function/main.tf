@@ -1,11 +1,12 @@
 locals {
+  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
+
   package_is_local = var.package.path != null
 
-  # Which code a function runs, for logs, outputs, and `ai-jobs doctor`: the release (as in pyproject.toml), and the first digits of
-  # the zip's SHA-256 (dist/manifest.json has all of them) or its object version.
-  release = "0.1.0"
-  zip     = local.package_is_local ? try(substr(filesha256(var.package.path), 0, 12), "missing") : coalesce(try(var.package.s3.version, null), "unversioned")
-  build   = "${local.release}+${local.zip}"
+  # Which code a function runs, for logs, outputs, and `ai-jobs doctor`. Not the release: a function whose zip is the same in two
+  # releases is not deployed again.
+  sha256 = local.package_is_local ? try(filesha256(var.package.path), "missing") : coalesce(var.package.sha256, "missing")
+  build  = substr(local.sha256, 0, 12)
 
   # What every function needs on top of the caller's statements. logs:CreateLogGroup is omitted on purpose: the module owns the
   # group, with a retention, and a function that could create it would do so without one.
@@ -74,6 +75,7 @@ locals {
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
@@ -111,6 +113,8 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
+  # checkov:skip=CKV_AWS_116: it would hold events of asynchronous invocations only; the triggers are queues and a stream with DLQs of their own, and a scheduled run that failed is followed by the next one
+  # checkov:skip=CKV_AWS_272: the zip is pinned by its hash; a signing profile would be the account's
   function_name = var.name
   description   = var.description
   role          = aws_iam_role.this.arn
@@ -122,17 +126,23 @@ resource "aws_lambda_function" "this" {
   filename = var.package.path
   # try(), because without the file the hash would fail first, and its message would not say how to get the file. The message of the
   # precondition below does.
-  source_code_hash = local.package_is_local ? try(filebase64sha256(var.package.path), null) : null
+  source_code_hash = local.package_is_local ? try(filebase64sha256(var.package.path), null) : var.package.s3.base64sha256
 
-  s3_bucket         = try(var.package.s3.bucket, null)
-  s3_key            = try(var.package.s3.key, null)
-  s3_object_version = try(var.package.s3.version, null)
+  s3_bucket = try(var.package.s3.bucket, null)
+  s3_key    = try(var.package.s3.key, null)
+
+  # Each change of the code or the configuration is a version that stays as it is, and the alias points to the newest one: an
+  # operator can go back to any version immediately (docs/releases.md).
+  publish = true
 
   layers = var.layers
 
   timeout                        = var.timeout_seconds
   memory_size                    = var.memory_mb
   reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
+
+  # The environment at rest; null means Lambda's own key. What is in it is no secret: names, URLs, and limits.
+  kms_key_arn = var.kms_key_arn
 
   environment {
     variables = merge(local.computed_variables, local.known_variables)
@@ -165,6 +175,11 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
+      condition     = var.package.sha256 == null || contains([var.package.sha256, "missing"], local.sha256)
+      error_message = "The zip of ${var.name}, ${coalesce(var.package.path, "-")}, has the SHA-256 ${local.sha256}, and the manifest.json beside it says ${coalesce(var.package.sha256, "-")}. Run `make package`, or download the release again."
+    }
+
+    precondition {
       condition     = local.environment_bytes <= 4096
       error_message = "The environment of ${var.name} would take up to ${local.environment_bytes} bytes, and Lambda allows 4096 for all names and values. The largest variables are ${join(", ", [for text in slice(local.largest_variables, 0, min(3, length(local.largest_variables))) : trimspace(text)])}. Shorten their values."
     }
@@ -172,6 +187,14 @@ resource "aws_lambda_function" "this" {
 
   # On creation, Lambda checks that the role has the permissions that the configuration requires.
   depends_on = [aws_iam_role_policy.this]
+}
+
+# What queues, the stream, the API, and the schedule invoke.
+resource "aws_lambda_alias" "live" {
+  name             = local.contract.bundles.alias
+  description      = "The version that runs."
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
 }
 
 # Lambda tracks a message through the functions that pass it on. After about 16 rounds it assumes a runaway loop, dead-letters the
@@ -188,7 +211,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   count = var.queue_trigger == null ? 0 : 1
 
   event_source_arn = var.queue_trigger.queue_arn
-  function_name    = aws_lambda_function.this.arn
+  function_name    = aws_lambda_alias.live.arn
   enabled          = var.queue_trigger.enabled
 
   batch_size                         = var.queue_trigger.batch_size

@@ -4,18 +4,23 @@ output "name" {
 }
 
 output "build" {
-  description = "Which code the function runs: the release, and the first 12 digits of the zip's SHA-256, or its object version in S3."
+  description = "Which code the function runs: the first 12 digits of the zip's SHA-256."
   value       = local.build
 }
 
+output "alias" {
+  description = "Name of the alias that points to the version that runs."
+  value       = aws_lambda_alias.live.name
+}
+
 output "arn" {
-  description = "ARN of the function."
-  value       = aws_lambda_function.this.arn
+  description = "ARN of the alias: whoever invokes the function uses it."
+  value       = aws_lambda_alias.live.arn
 }
 
 output "invoke_arn" {
-  description = "ARN that API Gateway uses to invoke the function."
-  value       = aws_lambda_function.this.invoke_arn
+  description = "ARN with which API Gateway invokes the alias."
+  value       = aws_lambda_alias.live.invoke_arn
 }
 
 output "environment_variables" {

@@ -1,6 +1,7 @@
 data "aws_caller_identity" "current" {}
 
 resource "aws_scheduler_schedule" "this" {
+  # checkov:skip=CKV_AWS_297: a schedule without a payload: there is nothing to encrypt
   count = var.schedule == null ? 0 : 1
 
   name                = var.schedule.name
@@ -13,7 +14,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = aws_lambda_function.this.arn
+    arn      = aws_lambda_alias.live.arn
     role_arn = aws_iam_role.schedule[0].arn
 
     # The next run is due soon anyway.
@@ -60,7 +61,7 @@ resource "aws_iam_role_policy" "schedule" {
       Sid      = "RunFunction"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
-      Resource = [aws_lambda_function.this.arn]
+      Resource = [aws_lambda_alias.live.arn]
     }]
   })
 }
@@ -70,5 +71,6 @@ resource "aws_lambda_function_event_invoke_config" "schedule" {
   count = var.schedule == null ? 0 : 1
 
   function_name          = aws_lambda_function.this.function_name
+  qualifier              = aws_lambda_alias.live.name
   maximum_retry_attempts = 0
 }

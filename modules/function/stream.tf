@@ -2,8 +2,6 @@
 # record that never succeeds must eventually get out of the way.
 
 locals {
-  contract = jsondecode(file("${path.module}/../../functions/ai_jobs/contract/limits.json"))
-
   stream_variables = var.stream_trigger == null ? {} : { AI_JOB_FAILURE_QUEUE_URL = aws_sqs_queue.failures[0].url }
 
   stream_statements = var.stream_trigger == null ? [] : [
@@ -46,7 +44,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   count = var.stream_trigger == null ? 0 : 1
 
   event_source_arn = var.stream_trigger.stream_arn
-  function_name    = aws_lambda_function.this.arn
+  function_name    = aws_lambda_alias.live.arn
 
   # Includes what was written between the table's creation and the first poll.
   starting_position = "TRIM_HORIZON"

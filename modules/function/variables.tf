@@ -17,20 +17,29 @@ variable "handler" {
 }
 
 variable "package" {
-  description = "The zip: either a local path, or an object in S3 (with a version if the bucket is versioned)."
+  description = <<-EOT
+    The zip: either a local path, or an object in S3, in the region of the function. sha256 is what its bytes must have, in hex: for an
+    object it is required, together with the same in base64, and a local zip is compared with it if it is given.
+  EOT
   type = object({
     path = optional(string)
     s3 = optional(object({
-      bucket  = string
-      key     = string
-      version = optional(string)
+      bucket       = string
+      key          = string
+      base64sha256 = string
     }))
+    sha256 = optional(string)
   })
   nullable = false
 
   validation {
     condition     = (var.package.path == null) != (var.package.s3 == null)
     error_message = "package has ${var.package.path == null ? "neither path nor s3" : "both path (${var.package.path}) and s3"}. Set exactly one of them."
+  }
+
+  validation {
+    condition     = var.package.s3 == null || var.package.sha256 != null
+    error_message = "package.s3 is set without package.sha256, so nobody would see which code the function runs. Set it."
   }
 }
 
@@ -181,6 +190,12 @@ variable "log_retention_days" {
   description = "How long the function's log is kept."
   type        = number
   nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "Customer KMS key of the function's log and environment variables; null means AWS's own keys. The function's statements must allow kms:Decrypt on it."
+  type        = string
+  default     = null
 }
 
 variable "tags" {

@@ -16,12 +16,13 @@ locals {
       Resource = ["*"]
     },
     {
-      # Lambda needs these permissions; the function's code does not. This condition key is present only in calls from the code.
+      # Lambda needs these permissions; the function's code does not. This condition key is present only in calls from the code. Whether
+      # a published version has its own ARN there, AWS does not say.
       Sid       = "KeepTheCodeFromDoingSo"
       Effect    = "Deny"
       Action    = local.network_actions
       Resource  = ["*"]
-      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [local.function_arn] } }
+      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [local.function_arn, "${local.function_arn}:*"] } }
     },
   ] : statement if var.vpc != null]
 

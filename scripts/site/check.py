@@ -7,11 +7,14 @@ LinkChecker (PyPI) needs a server for that, and two and a half minutes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from markdown_it import MarkdownIt
 
 from scripts.project import Failure
 
@@ -26,6 +29,11 @@ FETCHED_RELS = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "modu
 CODE = ("environments", "examples", "functions", "modules")
 CODE_SUFFIXES = {".json", ".py", ".tf", ".tfvars"}
 MENTION = re.compile(r"\bdocs/([\w/-]+)\.md(?:#([\w-]+))?")
+# What a page has as often on GitHub as on the site, and the page for which the site's own Markdown is generated.
+STRUCTURE = {"ul": "lists", "ol": "numbered lists", "li": "list items", "pre": "code blocks", "tr": "rows of tables"}
+ONLY_ON_THE_SITE = {"reference/http-api.md"}
+GITHUB = MarkdownIt("commonmark").enable("table")
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 CSS_URL = re.compile(r"""(?:url\(|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
 
 
@@ -38,6 +46,8 @@ class Page(HTMLParser):
     links: list[str] = field(default_factory=list)
     navigation: list[str] = field(default_factory=list)
     resources: list[str] = field(default_factory=list)
+    structure: Counter[str] = field(default_factory=Counter)
+    in_text: bool = False
     has_policy: bool = False
 
     def __post_init__(self) -> None:
@@ -46,6 +56,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
+        self.in_text |= tag == "article"
+        self.structure[tag] += self.in_text and tag in STRUCTURE
         self.ids |= {found[name] for name in ("id", "name") if name in found}
         if tag == "a" and "href" in found:
             self.links.append(found["href"])
@@ -57,6 +69,9 @@ class Page(HTMLParser):
             self.resources.append(found["href"])
         elif RESOURCES.get(tag) in found:
             self.resources.append(found[RESOURCES[tag]])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_text &= tag != "article"
 
 
 class _Site:
@@ -105,9 +120,20 @@ class _Site:
         found = normpath(f"{name}/../{unquote(path)}")
         return normpath(f"{found}/index.html") if path.endswith(("/", ".")) else found
 
-    def in_navigation(self) -> set[str]:
-        """The files that the navigation leads to."""
-        return {self.file("index.html", urlsplit(url).path) for url in self.pages["index.html"].navigation}
+    def sources(self, sources: Path) -> Iterator[str]:
+        """Markdown files that the navigation does not lead to, or that look different on GitHub."""
+        reachable = {self.file("index.html", urlsplit(url).path) for url in self.pages["index.html"].navigation}
+        for path in sorted(sources.rglob("*.md")):
+            page = path.relative_to(sources)
+            built = page.with_name("index.html") if page.name == "index.md" else page.with_suffix("") / "index.html"
+            if built.as_posix() not in reachable:
+                yield f"{page}: the page is not in the navigation. Add it to docs/.nav.yml."
+            text = FRONT_MATTER.sub("", path.read_text(encoding="utf-8"))
+            on_github = Page(f"<article>{GITHUB.render(text)}</article>").structure
+            different = [tag for tag in STRUCTURE if on_github[tag] != self.pages[built.as_posix()].structure[tag]]
+            if different and page.as_posix() not in ONLY_ON_THE_SITE:
+                names = " and ".join(STRUCTURE[tag] for tag in different)
+                yield f"{page}: the site does not show the same {names} as GitHub. Is an indentation unusual?"
 
     def mentions(self, root: Path) -> Iterator[str]:
         """Pages of docs/ that messages and descriptions in the code name, but that don't exist."""
@@ -133,12 +159,6 @@ def check(folder: Path, sources: Path, root: Path) -> None:
         Failure: names everything that is wrong.
     """
     site = _Site(folder)
-    problems = [*site.problems(), *site.mentions(root)]
-    reachable = site.in_navigation()
-    for path in sorted(sources.rglob("*.md")):
-        page = path.relative_to(sources)
-        built = page.with_name("index.html") if page.name == "index.md" else page.with_suffix("") / "index.html"
-        if built.as_posix() not in reachable:
-            problems.append(f"{page}: the page is not in the navigation. Add it to docs/.nav.yml.")
+    problems = [*site.problems(), *site.mentions(root), *site.sources(sources)]
     if problems:
         raise Failure("\n".join(["The site is not in order:", *problems]))

@@ -7,8 +7,9 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from scripts.project import ROOT, Failure
-from scripts.site import http_api
+from scripts.site import commands, http_api
 from scripts.site.links import Links
+from scripts.site.lists import widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,13 +49,20 @@ def stage(root: Path = ROOT, target: Path = STAGED) -> None:
     """
     found = pages(root)
     links = Links(root, found, repository_url(root))
-    texts = {page: links.rewritten(_text(root / name), name) for name, page in found.items() if name.endswith(".md")}
+    texts = {
+        page: widened(links.rewritten(_text(root / name), name)) for name, page in found.items() if _markdown(name)
+    }
     texts["reference/http-api.md"] = http_api.page(root / "docs" / "openapi.yaml")
+    texts["reference/commands.md"] = commands.page()
     if links.broken:
         raise Failure("\n".join(["These links are broken. Correct them, or add the files:", *links.broken]))
     shutil.rmtree(target, ignore_errors=True)
     _write(target, texts)
-    _copy(root, target, {name: page for name, page in found.items() if not name.endswith(".md")})
+    _copy(root, target, {name: page for name, page in found.items() if not _markdown(name)})
+
+
+def _markdown(name: str) -> bool:
+    return name.endswith(".md")
 
 
 def _text(path: Path) -> str:

@@ -39,7 +39,7 @@ class Action:
     condition_keys: tuple[str, ...]
 
     def takes(self, resource: str) -> bool:
-        return any(_can_be(resource, arn) for arn in self.arns)
+        return any(can_be(resource, arn) for arn in self.arns)
 
     def has(self, condition_key: str) -> bool:
         # The part of a key that is the caller's own: aws:ResourceTag/${TagKey}, s3:ExistingObjectTag/<key>.
@@ -101,7 +101,7 @@ def listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _can_be(resource: str, arn: str) -> bool:
+def can_be(resource: str, arn: str) -> bool:
     """Whether a resource of a policy, wildcards included, can be an ARN of this form (arn:${Partition}:sqs:...)."""
     given, form = resource.split(":", 5), arn.split(":", 5)
     return len(given) == len(form) and all(

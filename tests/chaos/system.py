@@ -18,7 +18,7 @@ import boto3
 from ai_jobs import ReceivedMessage, delete_message, get_queue_message_count, receive_messages
 from ai_jobs.aws.queues import change_visibility_of_all, to_message_attributes
 from ai_jobs.contract import timestamps
-from ai_jobs.contract.limits import LIMITS
+from ai_jobs.contract.limits import LIMITS, LIVE
 from scripts.local_api import Api
 from tests.chaos.faults import Proxy, caller, kill, pause, resume, workers
 from tests.chaos.ledger import ORIGIN, Job, Ledger, Letter, State, is_over
@@ -107,18 +107,19 @@ class System:
         finally:
             for queue, old_seconds in seconds.items():
                 self._visibility(queue, old_seconds)
-            for name, (timeout, variables) in before.items():
-                self._lambda.update_function_configuration(
-                    FunctionName=name, Timeout=timeout, Environment={"Variables": variables}
-                )
+            for name, version in before.items():
+                self._lambda.update_alias(FunctionName=name, Name=LIVE, FunctionVersion=version)
 
-    def _reconfigure(self, function: str, timeout: int, more: dict[str, str]) -> tuple[int, dict[str, str]]:
-        old = self._lambda.get_function_configuration(FunctionName=function)
-        variables = old["Environment"]["Variables"]
+    def _reconfigure(self, function: str, timeout: int, more: dict[str, str]) -> str:
+        """Let a version with these settings run, and return the one that ran before."""
+        before = self._lambda.get_alias(FunctionName=function, Name=LIVE)["FunctionVersion"]
+        variables = self._lambda.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         self._lambda.update_function_configuration(
             FunctionName=function, Timeout=timeout, Environment={"Variables": variables | more}
         )
-        return old["Timeout"], variables
+        version = self._lambda.publish_version(FunctionName=function)["Version"]
+        self._lambda.update_alias(FunctionName=function, Name=LIVE, FunctionVersion=version)
+        return before
 
     def _visibility(self, queue: str, seconds: int) -> int:
         name = "VisibilityTimeout"

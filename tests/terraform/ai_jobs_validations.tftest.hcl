@@ -16,7 +16,7 @@ mock_provider "aws" {
 
 variables {
   environment = "test"
-  packages    = { s3 = { bucket = "releases" } }
+  packages    = { s3 = { bucket = "releases", manifest = "fixtures/packages/manifest.json" } }
 }
 
 # ---------------------------------------------------------------------------------------------------
@@ -97,13 +97,28 @@ run "queue_rules_2" {
   }
 
   variables {
-    request_queue  = { visibility_timeout_seconds = 899 }                              # below the processor's timeout
-    response_queue = { visibility_timeout_seconds = 29 }                               # below the result handler's timeout
-    tags           = { Team = "a", team = "b" }                                        # differ in case only
-    packages       = { directory = "fixtures/packages", s3 = { bucket = "releases" } } # both
+    request_queue  = { visibility_timeout_seconds = 899 }                                                                            # below the processor's timeout
+    response_queue = { visibility_timeout_seconds = 29 }                                                                             # below the result handler's timeout
+    tags           = { Team = "a", team = "b" }                                                                                      # differ in case only
+    packages       = { directory = "fixtures/packages", s3 = { bucket = "releases", manifest = "fixtures/packages/manifest.json" } } # both
   }
 
   expect_failures = [var.request_queue, var.response_queue, var.tags, var.packages]
+}
+
+# R-P5: Lambda takes zips only from its own region; here, it is eu-west-1.
+run "a_bucket_in_another_region" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    packages = { s3 = { bucket = "releases", region = "us-east-1", manifest = "fixtures/packages/manifest.json" } }
+  }
+
+  expect_failures = [var.packages]
 }
 
 run "queue_rules_3" {
@@ -114,10 +129,10 @@ run "queue_rules_3" {
   }
 
   variables {
-    request_queue  = { message_retention_seconds = 59 }                               # below a minute
-    response_queue = { message_retention_seconds = 60.5 }                             # no whole seconds
-    packages       = { s3 = { bucket = "releases", versions = { procesor = "v1" } } } # no such zip
-    iam            = { permissions_boundary_arn = "boundary" }                        # no ARN
+    request_queue  = { message_retention_seconds = 59 }                          # below a minute
+    response_queue = { message_retention_seconds = 60.5 }                        # no whole seconds
+    packages       = { s3 = { bucket = "releases", manifest = "missing.json" } } # no such file
+    iam            = { permissions_boundary_arn = "boundary" }                   # no ARN
   }
 
   expect_failures = [var.request_queue, var.response_queue, var.packages, var.iam]

@@ -72,7 +72,8 @@ variables {
   request_queue = { name = "request-test", arn = "arn:aws:sqs:eu-west-1:123456789012:request-test" }
   jobs_function = {
     name       = "jobs-api-test"
-    invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:jobs-api-test/invocations"
+    alias      = "live"
+    invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:jobs-api-test:live/invocations"
   }
   tags = { Environment = "test", Team = "jobs" }
 
@@ -324,7 +325,7 @@ run "the_rest_of_the_api" {
   assert {
     condition = alltrue([
       for permission in aws_lambda_permission.function :
-      permission.function_name == "jobs-api-test" && permission.action == "lambda:InvokeFunction" && permission.principal == "apigateway.amazonaws.com"
+      permission.function_name == "jobs-api-test" && permission.qualifier == "live" && permission.action == "lambda:InvokeFunction" && permission.principal == "apigateway.amazonaws.com"
       ]) && toset(values(aws_lambda_permission.function)[*].source_arn) == toset([
       "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/jobs",
       "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/PUT/jobs/*",
@@ -604,7 +605,8 @@ run "deployment" {
     request_queue = { name = "other-test", arn = "arn:aws:sqs:eu-west-1:123456789012:other-test" }
     jobs_function = {
       name       = "other-api-test"
-      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:other-api-test/invocations"
+      alias      = "live"
+      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:other-api-test:live/invocations"
     }
   }
 

@@ -17,7 +17,7 @@ variables {
   name          = "api-test"
   role_name     = "post-test-eu-west-1"
   request_queue = { name = "request-test", arn = "arn:aws:sqs:eu-west-1:123456789012:request-test" }
-  jobs_function = { name = "jobs-api-test", invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/function" }
+  jobs_function = { name = "jobs-api-test", alias = "live", invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/function" }
 
   authorization          = "AWS_IAM"
   stage_name             = "v1"

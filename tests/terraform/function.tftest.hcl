@@ -14,8 +14,14 @@ mock_provider "aws" {
   }
   mock_resource "aws_lambda_function" {
     defaults = {
-      arn        = "arn:aws:lambda:eu-west-1:123456789012:function:worker-test"
-      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:worker-test/invocations"
+      arn     = "arn:aws:lambda:eu-west-1:123456789012:function:worker-test"
+      version = "7"
+    }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = {
+      arn        = "arn:aws:lambda:eu-west-1:123456789012:function:worker-test:live"
+      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:worker-test:live/invocations"
     }
   }
   mock_data "aws_region" {
@@ -100,8 +106,8 @@ run "without_a_trigger" {
     error_message = "The function must have the given environment variables and its build, and no others."
   }
   assert {
-    condition     = output.build == "0.1.0+${substr(filesha256("fixtures/packages/processor.zip"), 0, 12)}"
-    error_message = "The build is ${output.build}: it must be the release and the first digits of the zip's SHA-256."
+    condition     = output.build == substr(filesha256("fixtures/packages/processor.zip"), 0, 12)
+    error_message = "The build is ${output.build}: it must be the first digits of the zip's SHA-256, and nothing that changes while the zip does not."
   }
 
   # R-P3
@@ -208,9 +214,18 @@ run "without_a_trigger" {
     error_message = "The function, its role and its log group must carry the tags."
   }
 
+  # R-P5: every change is a version, and the alias moves to it.
   assert {
     condition = (
-      output.name == "worker-test" && output.arn == aws_lambda_function.this.arn && output.invoke_arn == aws_lambda_function.this.invoke_arn &&
+      aws_lambda_function.this.publish && aws_lambda_alias.live.name == "live" &&
+      aws_lambda_alias.live.function_name == "worker-test" && aws_lambda_alias.live.function_version == "7"
+    )
+    error_message = "The function must publish its versions, and the alias live must point to the last one."
+  }
+
+  assert {
+    condition = (
+      output.name == "worker-test" && output.alias == "live" && output.arn == aws_lambda_alias.live.arn && output.invoke_arn == aws_lambda_alias.live.invoke_arn &&
       output.log_group_name == "/aws/lambda/worker-test" && output.role_arn == aws_iam_role.this.arn && output.role_policy == aws_iam_role_policy.this.policy
     )
     error_message = "The outputs must describe the function, its log group and its role."
@@ -241,8 +256,8 @@ run "with_a_trigger" {
     condition = [
       for trigger in aws_lambda_event_source_mapping.queue :
       [trigger.event_source_arn, trigger.function_name, trigger.batch_size, trigger.maximum_batching_window_in_seconds]
-    ] == [["arn:aws:sqs:eu-west-1:123456789012:request-test", aws_lambda_function.this.arn, 10, 5]]
-    error_message = "The queue must trigger the function, with the given batch and window."
+    ] == [["arn:aws:sqs:eu-west-1:123456789012:request-test", aws_lambda_alias.live.arn, 10, 5]]
+    error_message = "The queue must trigger the alias, with the given batch and window."
   }
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].enabled
@@ -286,7 +301,7 @@ run "from_s3_with_a_paused_trigger" {
   }
 
   variables {
-    package = { s3 = { bucket = "artifacts", key = "v1/processor.zip", version = "abc" } }
+    package = { s3 = { bucket = "artifacts", key = "processor-0a1b.zip", base64sha256 = "Chss" }, sha256 = "0a1b2c3d4e5f67" }
     queue_trigger = {
       queue_arn               = "arn:aws:sqs:eu-west-1:123456789012:request-test"
       batch_size              = 100
@@ -303,10 +318,10 @@ run "from_s3_with_a_paused_trigger" {
 
   assert {
     condition = (
-      aws_lambda_function.this.s3_bucket == "artifacts" && aws_lambda_function.this.s3_key == "v1/processor.zip" &&
-      aws_lambda_function.this.s3_object_version == "abc" && aws_lambda_function.this.filename == null
+      aws_lambda_function.this.s3_bucket == "artifacts" && aws_lambda_function.this.s3_key == "processor-0a1b.zip" &&
+      aws_lambda_function.this.source_code_hash == "Chss" && aws_lambda_function.this.filename == null && output.build == "0a1b2c3d4e5f"
     )
-    error_message = "The function must be made of the given version of the S3 object."
+    error_message = "The function must be made of the given S3 object, and change when its hash does."
   }
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].enabled == false
@@ -352,7 +367,7 @@ run "in_a_vpc" {
   assert {
     condition = { for statement in jsondecode(output.role_policy).Statement : statement.Effect => try(statement.Condition, null) if contains(statement.Action, "ec2:CreateNetworkInterface") } == {
       Allow = null
-      Deny  = { ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:worker-test"] } }
+      Deny  = { ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:worker-test", "arn:aws:lambda:eu-west-1:123456789012:function:worker-test:*"] } }
     }
     error_message = "The role's policy is ${output.role_policy}."
   }
@@ -382,7 +397,7 @@ run "with_a_schedule" {
       aws_scheduler_schedule.this[0].schedule_expression == "rate(5 minutes)" &&
       aws_scheduler_schedule.this[0].state == "ENABLED" &&
       aws_scheduler_schedule.this[0].flexible_time_window[0].mode == "OFF" &&
-      aws_scheduler_schedule.this[0].target[0].arn == "arn:aws:lambda:eu-west-1:123456789012:function:worker-test"
+      aws_scheduler_schedule.this[0].target[0].arn == "arn:aws:lambda:eu-west-1:123456789012:function:worker-test:live"
     )
     error_message = "The schedule does not run the function as it is told to."
   }
@@ -391,7 +406,7 @@ run "with_a_schedule" {
     condition = (
       aws_scheduler_schedule.this[0].target[0].retry_policy[0].maximum_retry_attempts == 0 &&
       aws_lambda_function_event_invoke_config.schedule[0].maximum_retry_attempts == 0 &&
-      aws_lambda_function_event_invoke_config.schedule[0].function_name == "worker-test"
+      aws_lambda_function_event_invoke_config.schedule[0].function_name == "worker-test" && aws_lambda_function_event_invoke_config.schedule[0].qualifier == "live"
     )
     error_message = "A scheduled run must not be retried."
   }
@@ -409,7 +424,7 @@ run "with_a_schedule" {
       Sid      = "RunFunction"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
-      Resource = ["arn:aws:lambda:eu-west-1:123456789012:function:worker-test"]
+      Resource = ["arn:aws:lambda:eu-west-1:123456789012:function:worker-test:live"]
     }]
     error_message = "The schedule may do more than run its function: ${aws_iam_role_policy.schedule[0].policy}"
   }
@@ -462,7 +477,7 @@ run "with_a_stream" {
   assert {
     condition = (
       aws_lambda_event_source_mapping.stream[0].event_source_arn == var.stream_trigger.stream_arn &&
-      aws_lambda_event_source_mapping.stream[0].function_name == aws_lambda_function.this.arn &&
+      aws_lambda_event_source_mapping.stream[0].function_name == aws_lambda_alias.live.arn &&
       aws_lambda_event_source_mapping.stream[0].batch_size == 100 &&
       aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 1 &&
       aws_lambda_event_source_mapping.stream[0].parallelization_factor == 4 &&
@@ -586,7 +601,7 @@ run "both_packages_are_refused" {
   }
 
   variables {
-    package = { path = "fixtures/packages/processor.zip", s3 = { bucket = "artifacts", key = "processor.zip" } }
+    package = { path = "fixtures/packages/processor.zip", s3 = { bucket = "artifacts", key = "processor.zip", base64sha256 = "Cg==" }, sha256 = "0a" }
   }
 
   expect_failures = [var.package]
@@ -620,6 +635,36 @@ run "a_missing_zip_is_refused" {
   }
 
   expect_failures = [aws_lambda_function.this]
+}
+
+# R-P5
+run "a_zip_that_is_not_the_manifests_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { path = "fixtures/packages/processor.zip", sha256 = "0a1b2c3d4e5f67" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+# R-P5
+run "an_object_without_a_hash_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { s3 = { bucket = "artifacts", key = "processor.zip", base64sha256 = "Cg==" } }
+  }
+
+  expect_failures = [var.package]
 }
 
 # The sums that AWS limits: what just fits, and one more.

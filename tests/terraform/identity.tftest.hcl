@@ -23,7 +23,7 @@ override_resource {
 variables {
   name        = "acme"
   environment = "production"
-  packages    = { s3 = { bucket = "releases" } }
+  packages    = { s3 = { bucket = "releases", manifest = "fixtures/packages/manifest.json" } }
 }
 
 run "the_same" {

@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from tests.plans import FUNCTIONS, QUEUES, ROOT, Plan, statements
+from tests.plans import FUNCTIONS, MANIFEST, QUEUES, ROOT, Plan, build, statements
 
 ROUTES = ("put_job", "get_job", "list_jobs", "cancel_job", "create_upload")
 BUILTIN_TYPES = ["blog-post", "listing-description", "market-update", "social-media"]
@@ -214,7 +214,7 @@ def test_only_the_reconciler_has_a_schedule_every_five_minutes(plan: Plan) -> No
     assert plan.arguments(address, schedule) == schedule
     (target,) = plan[address]["target"]
     assert (target["arn"], target["role_arn"]) == (
-        "arn:aws:lambda:::reconciler",
+        "arn:aws:lambda:::reconciler:live",
         "arn:aws:iam::123456789012:role/schedule",
     )
     role = plan["module.reconciler.aws_iam_role.schedule[0]"]
@@ -253,8 +253,9 @@ def test_each_route_but_post_ends_at_the_jobs_api_function(plan: Plan) -> None: 
     for route in ROUTES:
         integration = plan[f'module.api.aws_api_gateway_integration.function["{route}"]']
         permission = plan[f'module.api.aws_lambda_permission.function["{route}"]']
-        assert integration["uri"] == "arn:aws:apigateway:::invoke-jobs-api", route
+        assert integration["uri"] == "arn:aws:apigateway:::invoke-jobs-api:live", route
         assert permission["function_name"] == "bayon-coagent-ai-jobs-api-test", route
+        assert permission["qualifier"] == "live", route
 
 
 def test_each_function_keeps_its_logs_and_has_a_plain_role(plan: Plan) -> None:
@@ -275,10 +276,17 @@ def test_a_roles_name_ends_in_the_region(plan: Plan) -> None:
     }
 
 
-def test_each_zip_is_taken_from_the_bucket_under_its_own_name(plan: Plan) -> None:  # R-P3
+def test_each_zip_is_taken_from_the_bucket_by_its_hash(plan: Plan) -> None:  # R-P3 R-P5
     for name, module in FUNCTIONS.items():
-        expected = {"s3_bucket": "releases", "s3_key": f"{name}.zip", "s3_object_version": None, "filename": None}
+        expected = {
+            "s3_bucket": "releases",
+            "s3_key": MANIFEST["functions"][name]["key"],
+            "source_code_hash": MANIFEST["functions"][name]["base64sha256"],
+            "filename": None,
+        }
         assert plan.arguments(f"module.{module}.aws_lambda_function.this", expected) == expected
+    assert plan.outputs["builds"] == {name: build(name) for name in FUNCTIONS}
+    assert plan.outputs["release"] == "1.2.3"
 
 
 # --- The functions' environment variables: the keys that ai_jobs.configuration reads
@@ -286,7 +294,7 @@ def test_each_zip_is_taken_from_the_bucket_under_its_own_name(plan: Plan) -> Non
 
 def test_the_environment_variables_of_the_processor(plan: Plan) -> None:
     assert plan.variables("processor") == {
-        "AI_JOB_BUILD": "0.1.0+unversioned",
+        "AI_JOB_BUILD": build("processor"),
         "POWERTOOLS_SERVICE_NAME": "ai-job-processor",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "bayon-coagent-ai-jobs-test",
@@ -312,7 +320,7 @@ def test_the_environment_variables_of_the_processor(plan: Plan) -> None:
 
 def test_the_environment_variables_of_the_result_handler(plan: Plan) -> None:
     assert plan.variables("result_handler") == {
-        "AI_JOB_BUILD": "0.1.0+unversioned",
+        "AI_JOB_BUILD": build("result_handler"),
         "POWERTOOLS_SERVICE_NAME": "ai-job-result-handler",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "bayon-coagent-ai-jobs-test",
@@ -327,7 +335,7 @@ def test_the_environment_variables_of_the_result_handler(plan: Plan) -> None:
 
 def test_the_environment_variables_of_the_jobs_api(plan: Plan) -> None:
     assert plan.variables("jobs_api") == {
-        "AI_JOB_BUILD": "0.1.0+unversioned",
+        "AI_JOB_BUILD": build("jobs_api"),
         "POWERTOOLS_SERVICE_NAME": "ai-jobs-api",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "bayon-coagent-ai-jobs-test",
@@ -349,7 +357,7 @@ def test_the_environment_variables_of_the_jobs_api(plan: Plan) -> None:
 
 def test_the_environment_variables_of_the_reconciler(plan: Plan) -> None:
     assert plan.variables("reconciler") == {
-        "AI_JOB_BUILD": "0.1.0+unversioned",
+        "AI_JOB_BUILD": build("reconciler"),
         "POWERTOOLS_SERVICE_NAME": "ai-job-reconciler",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "bayon-coagent-ai-jobs-test",

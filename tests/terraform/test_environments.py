@@ -69,21 +69,10 @@ def outputs_of(environment: str) -> dict[str, object]:
     }
 
 
-# It has no domain and no keys, and is reached at the emulator.
-LOCAL_OUTPUTS = {
-    "api_url": "http://127.0.0.1:4567/restapis/api1/v1/_user_request_",
-    "endpoint_url": "http://127.0.0.1:4567",
-    "model_endpoint_url": "http://127.0.0.1:4568",
-    "api_key_ids": {},
-    "api_domain_target": None,
-    "api_domain_zone_id": None,
-}
-
-
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_hands_out_each_output(plans: dict[str, Plan], environment: str) -> None:  # R-P4
     outputs = plans[environment].outputs
-    expected = outputs_of(environment) | (LOCAL_OUTPUTS if environment == "local" else {})
+    expected = outputs_of(environment)
     assert {name: outputs[name] for name in expected} == expected
     assert f"bayon-coagent-ai-job-processing-rate-{environment}" in outputs["alarm_names"]
     assert len(json.loads(outputs["dashboard_body"])["widgets"]) > 20
@@ -97,38 +86,11 @@ def test_everything_in_an_environment_carries_its_tags(plans: dict[str, Plan], e
     assert {address: tags for address, tags in inside.tags().items() if tags != expected} == {}
 
 
-@pytest.mark.parametrize("environment", ON_AWS)
-def test_every_queue_on_aws_refuses_plain_http(plans: dict[str, Plan], environment: str) -> None:  # R-Q6
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_queue_and_bucket_refuses_plain_http(plans: dict[str, Plan], environment: str) -> None:  # R-Q6
     inside = plans[environment].inside("ai_jobs")
     assert [address for address in QUEUES if not statements(inside[address]["policy"])] == []
-
-
-def test_every_local_queue_takes_plain_http(plans: dict[str, Plan]) -> None:  # R-Q6
-    """It is all that the emulator speaks."""
-    inside = plans["local"].inside("ai_jobs")
-    assert [address for address in QUEUES if statements(inside[address]["policy"])] == []
-
-
-def test_the_local_bucket_takes_plain_http(plans: dict[str, Plan]) -> None:
-    """It is all that the emulator speaks."""
-    bucket = plans["local"].inside("ai_jobs").inside("bucket")
-    assert "aws_s3_bucket.this" in bucket
-    assert "aws_s3_bucket_policy.this[0]" not in bucket
-
-
-def test_a_local_role_has_exactly_what_only_the_emulator_asks_for(plans: dict[str, Plan]) -> None:
-    """MiniStack asks for actions beyond AWS's, and for those who need them."""
-    policies = {
-        resource["role"]: [one["Action"] for one in statements(resource["policy"])]
-        for address, resource in plans["local"].resources.items()
-        if address.startswith("aws_iam_role_policy.emulator[")
-    }
-    assert policies == {
-        "bayon-coagent-ai-job-processor-local-eu-west-1": [
-            ["sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"]
-        ],
-        "bayon-coagent-ai-job-reconciler-local-eu-west-1": [["sqs:ChangeMessageVisibilityBatch"]],
-    }
+    assert "aws_s3_bucket_policy.this[0]" in inside.inside("bucket")
 
 
 # What each environment decides for itself.

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.plans import Plan, statements
+from tests.plans import Plan, build, statements
 
 DEFAULT_BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
 PUBLISHER = "event_publisher[0]"
@@ -62,7 +62,7 @@ def test_the_filter_lets_exactly_the_rows_of_ended_jobs_through(plan: Plan) -> N
 
 def test_the_environment_variables_of_the_publisher(plan: Plan) -> None:
     assert plan.variables(PUBLISHER) == {
-        "AI_JOB_BUILD": "0.1.0+unversioned",
+        "AI_JOB_BUILD": build("event_publisher"),
         "POWERTOOLS_SERVICE_NAME": "ai-job-event-publisher",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "AI_JOB_EVENT_BUS_ARN": DEFAULT_BUS,

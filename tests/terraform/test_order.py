@@ -48,7 +48,8 @@ def test_a_model_may_be_called_before_its_job_types_are_deployed(waits_for):
 
 
 def test_the_layers_with_the_handlers_are_there_before_their_job_types_are_deployed(waits_for):  # R-A5
-    assert waits_for(DEPLOYMENT, "module.processor.aws_lambda_function.this")
+    assert waits_for(DEPLOYMENT, "module.processor.aws_lambda_alias.live")
+    assert waits_for("module.processor.aws_lambda_alias.live", "module.processor.aws_lambda_function.this")
 
 
 def test_the_first_job_finds_its_type(waits_for):  # R-J7

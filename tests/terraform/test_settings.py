@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ai_jobs.service.job_type_document import read_job_type
-from tests.plans import FOLDER, FUNCTIONS, QUEUES, Plan, statements
+from tests.plans import FOLDER, FUNCTIONS, MANIFEST, QUEUES, Plan, build, statements
 
 CROSS_REGION = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0001"
@@ -102,7 +102,7 @@ def test_the_settings_of_the_jobs_api_and_of_the_vpc_reach_it(given: Plan) -> No
     variables = {
         "AI_JOB_MAX_WAIT_SECONDS": "20",
         "AI_JOB_MAX_CONCURRENT_WAITS": "40",
-        "AI_JOB_BUILD": "0.1.0+v3",
+        "AI_JOB_BUILD": build("jobs_api"),
         "AI_JOB_AUTHORIZATION": "NONE",
     }
     assert given.variables("jobs_api").items() >= variables.items()
@@ -199,21 +199,25 @@ def test_the_customer_key_reaches_the_table_and_every_user_of_it(given: Plan) ->
         assert any(usable), role
 
 
-def test_each_function_gets_its_zip_of_the_given_bucket_prefix_and_version(given: Plan) -> None:  # R-P3
-    versions = {
-        "processor": "v1",
-        "result_handler": "v2",
-        "jobs_api": "v3",
-        "reconciler": "v4",
-        "event_publisher": "v5",
-    }
+def test_the_customer_key_reaches_every_log_and_environment(given: Plan) -> None:  # R-P8
+    groups = given.of_type("aws_cloudwatch_log_group")
+    assert {group["name"]: group["kms_key_id"] for group in groups if group["kms_key_id"] != KEY} == {}
+    assert len(groups) == len(FUNCTIONS) + 1  # the access log
+    for module in FUNCTIONS.values():
+        assert given[f"module.{module}.aws_lambda_function.this"]["kms_key_arn"] == KEY, module
+        usable = [one["Resource"] for one in given.permissions(module).values() if "kms:Decrypt" in one["Action"]]
+        assert usable == [[KEY]], module
+
+
+def test_each_function_gets_its_zip_below_the_given_prefix(given: Plan) -> None:  # R-P3 R-P5
     for name, module in FUNCTIONS.items():
         expected = {
             "s3_bucket": "zips",
-            "s3_key": f"ai-jobs/1.2.0/{name}.zip",
-            "s3_object_version": versions[name],
+            "s3_key": f"ai-jobs/{MANIFEST['functions'][name]['key']}",
+            "source_code_hash": MANIFEST["functions"][name]["base64sha256"],
         }
         assert given.arguments(f"module.{module}.aws_lambda_function.this", expected) == expected
+    assert given.outputs["release"] == "1.2.3"
 
 
 def test_each_threshold_reaches_its_alarm(given: Plan) -> None:
@@ -284,7 +288,8 @@ def test_each_zip_is_taken_from_the_directory_under_its_own_name(from_a_director
             "s3_bucket": None,
         }
         assert from_a_directory.arguments(f"module.{module}.aws_lambda_function.this", expected) == expected
-        assert from_a_directory.outputs["builds"][name] == f"0.1.0+{digest.hexdigest()[:12]}"
+        assert from_a_directory.outputs["builds"][name] == digest.hexdigest()[:12]
+    assert from_a_directory.outputs["release"] == "1.2.3"
 
 
 LONGEST = {

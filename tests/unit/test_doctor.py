@@ -20,12 +20,14 @@ ID = "acc8ae47-a15e-4746-ab8a-039ac80da0ea"
 TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:alarms"
 MODEL = "amazon.nova-lite-v1:0"
 CODE = hashlib.sha256(b"the zip").digest()
-BUILD = f"1.2.3+{CODE.hex()[:12]}"
+BUILD = CODE.hex()[:12]
 STREAM = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/jobs/stream/2026-01-01T00:00:00.000"
 GUARDRAIL = f"arn:aws:bedrock:eu-west-1:{ACCOUNT}:guardrail/abc"
 LAYER = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:layer:acme-jobs:7"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/schedule"
 PROFILE = "eu.amazon.nova-lite-v1:0"
+KEY_ID = "11111111-2222-3333-4444-555555555555"
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/{KEY_ID}"
 OUTPUTS = {
     "request_queue_url": f"{BASE}/request",
     "request_queue_arn": f"{ARN}:request",
@@ -44,7 +46,9 @@ OUTPUTS = {
     "event_bus_arn": f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default",
     "events_dlq_url": f"{BASE}/events-dlq",
     "events_dlq_arn": f"{ARN}:events-dlq",
-    "builds": {"processor": BUILD},
+    "builds": dict.fromkeys(("result_handler", "jobs_api", "reconciler", "event_publisher"), "0123456789ab")
+    | {"processor": BUILD},
+    "release": "1.2.3",
     "table_name": "jobs",
     "bucket_name": "objects",
     "config_application_id": "abc1234",
@@ -59,8 +63,10 @@ OUTPUTS = {
 }
 JOB_TYPE = {"modelId": MODEL, "prompt": "Hi", "maxTokens": 100, "timeoutSeconds": 60, "inputSchema": {}}
 
-OPTIONAL = {"request_queue_arn", "job_types", "service_alarm_name", "builds", "events_enabled"}
+OPTIONAL = {"request_queue_arn", "job_types", "service_alarm_name", "release", "events_enabled"}
 """Outputs without which a check says less, and nothing is wrong."""
+LOGS_NEED = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+INTERFACES = ("sqs", "appconfigdata", "bedrock-runtime", "events", "xray")
 GUARDED = {"guardrail": {"id": "abc", "version": "1"}}
 
 
@@ -142,7 +148,7 @@ class Healthy:
             "State": "ENABLED",
             "ScheduleExpression": "rate(5 minutes)",
             "Target": {
-                "Arn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test",
+                "Arn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test:live",
                 "RoleArn": "arn:aws:iam::1:role/r",
             },
         }
@@ -186,6 +192,25 @@ class Healthy:
         }
         self.alarms = {name: self._alarm(name) for name in ("one", "two", "unhealthy")}
         self.topic = {"TopicArn": TOPIC}
+        self.queues["request"]["KmsMasterKeyId"] = KEY
+        self.key = {"KeyId": KEY_ID, "KeyState": "Enabled"}
+        self.key_policy = [
+            self.allowed("AWS", f"arn:aws:iam::{ACCOUNT}:root", "kms:*"),
+            self.allowed("Service", "cloudwatch.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey*"),
+            self.allowed("Service", "logs.eu-west-1.amazonaws.com", *LOGS_NEED),
+        ]
+        self.functions["processor-test"]["VpcConfig"] = {"VpcId": "vpc-1", "SubnetIds": ["subnet-1", "subnet-2"]}
+        self.route_tables = [
+            {
+                "RouteTableId": "rtb-1",
+                "Associations": [{"Main": True}],
+                "Routes": [
+                    {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"},
+                    {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "active"},
+                ],
+            }
+        ]
+        self.endpoints = []
         self.subscriptions = [{"SubscriptionArn": f"{TOPIC}:{ID}"}]
         calls.answers |= {
             "GetCallerIdentity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ada", "UserId": "x"},
@@ -230,6 +255,10 @@ class Healthy:
                 "MetricAlarms": [self.alarms[name] for name in parameters["AlarmNames"] if name in self.alarms]
             },
             "GetTopicAttributes": lambda parameters: {"Attributes": self.topic},
+            "DescribeKey": lambda parameters: {"KeyMetadata": self.key},
+            "GetKeyPolicy": lambda parameters: {"Policy": json.dumps({"Statement": self.key_policy})},
+            "DescribeRouteTables": lambda parameters: {"RouteTables": self.route_tables},
+            "DescribeVpcEndpoints": lambda parameters: {"VpcEndpoints": self.endpoints},
             "ListSubscriptionsByTopic": lambda parameters: {"Subscriptions": self.subscriptions},
         }
 
@@ -238,7 +267,7 @@ class Healthy:
         return unknown if value is None else {"Quota": {"Value": value}}
 
     def _built(self, **variables):
-        return {"Environment": {"Variables": {"AI_JOB_BUILD": "1.2.3+v7"} | variables}}
+        return {"Environment": {"Variables": {"AI_JOB_BUILD": "0123456789ab"} | variables}}
 
     def _mappings(self, parameters):
         of_stream = parameters["EventSourceArn"] == STREAM
@@ -274,6 +303,19 @@ class Healthy:
 
     def _alarm(self, name):
         return {"AlarmName": name, "ActionsEnabled": True, "AlarmActions": [TOPIC], "StateValue": "OK"}
+
+    def allowed(self, kind, who, *actions):
+        return {"Effect": "Allow", "Principal": {kind: who}, "Action": list(actions), "Resource": "*"}
+
+    def endpoint(self, service, **more):
+        name = f"com.amazonaws.eu-west-1.{service}"
+        return {"ServiceName": name, "State": "available", "PrivateDnsEnabled": True} | more
+
+    def without_a_way_out(self):
+        self.route_tables[0]["Routes"].pop()
+        self.endpoints = [self.endpoint(service) for service in INTERFACES]
+        gateways = {"PrivateDnsEnabled": False, "RouteTableIds": ["rtb-1"]}
+        self.endpoints += [self.endpoint(service, **gateways) for service in ("dynamodb", "s3")]
 
     def deployment(self, number, version, state="COMPLETE", profile="abc1236"):
         return {
@@ -336,6 +378,8 @@ def test_all_is_well(environment):
         "result handler's loop detection",
         "processor's memory",
         "layer acme-jobs:7",
+        "network of subnet-1",
+        "network of subnet-2",
         "concurrency",
         "reconciler's schedule",
         "event publisher's trigger",
@@ -343,6 +387,7 @@ def test_all_is_well(environment):
         "events DLQ",
         "table",
         "bucket",
+        f"key {KEY_ID}",
         "job types",
         f"model {MODEL}",
         f"model {MODEL}'s permission",
@@ -959,16 +1004,34 @@ def test_code_that_terraform_did_not_deploy(environment):
     assert "someone replaced it by hand" in finding.found
 
 
-def test_another_build_than_terraforms(environment):
-    environment.outputs["builds"] = {"processor": "1.2.3+000000000000"}
-    assert environment.only().found == f"runs build {BUILD}, but Terraform's outputs name 1.2.3+000000000000"
-
-
-def test_functions_of_different_releases(environment):
-    environment.functions["reconciler-test"]["Environment"]["Variables"]["AI_JOB_BUILD"] = "1.2.2+v6"
+def test_another_build_than_the_one_that_terraform_deployed_last(environment):  # R-P5
+    """Somebody has moved the alias to another version."""
+    variables = environment.functions["reconciler-test"]["Environment"]["Variables"]
+    variables["AI_JOB_BUILD"] = "ba9876543210"
     finding = environment.only()
     assert (finding.check, finding.state) == ("builds", State.WARNING)
-    assert "reconciler 1.2.2+v6" in finding.found
+    assert finding.found == "not what Terraform deployed last: the reconciler ba9876543210 instead of 0123456789ab"
+    assert finding.advice == "if someone moved the alias live to another version, run terraform apply"
+
+
+def test_the_live_version_is_what_is_checked(environment):  # R-P5
+    environment.findings()
+    asked = environment.calls.of("GetFunctionConfiguration")
+    assert {call["Qualifier"] for call in asked} == {"live"}
+    triggers = environment.calls.of("ListEventSourceMappings")
+    assert {call["FunctionName"].partition(":")[2] for call in triggers} == {"live"}
+
+
+def test_a_schedule_that_runs_the_unpublished_code(environment):  # R-P5
+    environment.schedule["Target"]["Arn"] = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:reconciler-test"
+    assert environment.only().found.endswith("function:reconciler-test, not the reconciler's alias live")
+
+
+@pytest.mark.parametrize(("release", "told"), [("1.2.3", "release 1.2.3"), (None, "release unknown, because")])
+def test_the_release_is_shown(environment, release, told):  # R-P5
+    environment.outputs["release"] = release
+    (found,) = [finding.found for finding in environment.findings() if finding.check == "builds"]
+    assert told in found
 
 
 def test_the_build_is_shown(environment):
@@ -1129,6 +1192,7 @@ def test_events_that_are_turned_off_are_not_looked_for(environment):
     for output in ("event_publisher_function_name", "event_bus_arn", "events_dlq_url", "events_dlq_arn"):
         del environment.outputs[output]
     environment.outputs["events_enabled"] = False
+    environment.outputs["builds"] = {"processor": BUILD}
     assert environment.wrong() == []
 
 
@@ -1221,3 +1285,115 @@ def test_quotas_that_can_not_be_read_are_told_and_fail_nothing(environment):  # 
 def test_an_api_without_a_rate_limit_is_told(environment):
     environment.stage.clear()
     assert environment.only().found == "not checked: the API's stage has no rate limit"
+
+
+def test_a_key_whose_policy_does_not_let_in_the_logs(environment):  # R-P8
+    environment.key_policy.pop()
+    finding = environment.only()
+    assert (finding.check, finding.state) == (f"key {KEY_ID}", State.FAILED)
+    assert "does not allow logs.eu-west-1.amazonaws.com kms:Encrypt, kms:Decrypt" in finding.found
+    assert "add a statement to the key's policy" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ({"Effect": "Deny", "Principal": "*", "Action": "kms:*"}, True),
+        ({"Effect": "Allow", "Principal": {"Service": "logs.us-east-1.amazonaws.com"}, "Action": "kms:*"}, True),
+        ({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*"}, True),
+        ({"Effect": "Allow", "Principal": "*", "Action": "kms:*"}, False),
+        ({"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["kms:*"]}, False),
+        ({"Effect": "Allow", "Principal": {"Service": ["logs.eu-west-1.amazonaws.com"]}, "Action": LOGS_NEED}, False),
+    ],
+)
+def test_whom_a_keys_policy_lets_in(environment, statement, missing):
+    environment.key_policy = [statement]
+    assert [finding.check for finding in environment.wrong()] == ([f"key {KEY_ID}"] if missing else [])
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("Disabled", f"aws kms enable-key --key-id {KEY_ID}"),
+        ("PendingDeletion", f"aws kms cancel-key-deletion --key-id {KEY_ID}"),
+        ("Unavailable", "in the console"),
+    ],
+)
+def test_a_key_that_can_not_be_used(environment, state, advice):
+    environment.key["KeyState"] = state
+    finding = environment.only()
+    assert (finding.check, finding.state) == (f"key {KEY_ID}", State.FAILED)
+    assert f"is {state}" in finding.found
+    assert advice in finding.advice
+
+
+def test_without_a_key_of_its_own_there_is_nothing_to_check(environment):
+    del environment.queues["request"]["KmsMasterKeyId"]
+    assert environment.wrong() == []
+    assert not any(finding.check.startswith("key") for finding in environment.findings())
+
+
+def test_a_topics_key_must_let_in_the_alarms(environment):
+    environment.topic["KmsMasterKeyId"] = "alias/ours"
+    environment.key_policy[1]["Action"] = ["kms:Decrypt"]
+    finding = environment.only()
+    assert (finding.check, finding.state) == ("topic alarms's key", State.FAILED)
+    assert "does not allow cloudwatch.amazonaws.com kms:GenerateDataKey" in finding.found
+    environment.key_policy[1]["Action"] = "kms:*"
+    assert environment.wrong() == []
+
+
+def test_endpoints_of_all_services_are_enough(environment):  # R-P8
+    environment.without_a_way_out()
+    assert environment.wrong() == []
+
+
+@pytest.mark.parametrize("service", [*INTERFACES[:-1], "dynamodb", "s3"])
+def test_a_subnet_that_does_not_lead_to_a_service(environment, service):  # R-P8
+    environment.without_a_way_out()
+    environment.endpoints = [one for one in environment.endpoints if not one["ServiceName"].endswith(f".{service}")]
+    first, second = environment.wrong()
+    assert (first.check, second.check) == ("network of subnet-1", "network of subnet-2")
+    assert (first.state, first.found) == (
+        State.FAILED,
+        f"has no route out of the VPC, and no endpoints for {service}: calls of these time out",
+    )
+    assert "create the endpoints" in first.advice
+
+
+def test_without_an_endpoint_for_traces_only_they_are_missing(environment):
+    environment.without_a_way_out()
+    environment.endpoints = [one for one in environment.endpoints if not one["ServiceName"].endswith(".xray")]
+    assert {finding.state for finding in environment.wrong()} == {State.WARNING}
+
+
+def test_an_endpoint_for_other_subnets_or_without_dns_is_none(environment):
+    environment.without_a_way_out()
+    for endpoint in environment.endpoints:
+        endpoint["PrivateDnsEnabled"] = False
+        endpoint["RouteTableIds"] = ["rtb-2"]
+    assert all("dynamodb, s3, sqs" in finding.found for finding in environment.wrong())
+    assert len(environment.wrong()) == 2
+
+
+def test_a_route_to_an_internet_gateway_is_no_way_out(environment):
+    environment.route_tables[0]["Routes"][1] = {
+        "DestinationCidrBlock": "0.0.0.0/0",
+        "GatewayId": "igw-1",
+        "State": "active",
+    }
+    assert all("a route to an internet gateway is none" in finding.found for finding in environment.wrong())
+    assert len(environment.wrong()) == 2
+
+
+def test_a_subnets_own_route_table_counts(environment):
+    own = {"RouteTableId": "rtb-2", "Associations": [{"SubnetId": "subnet-2"}], "Routes": []}
+    environment.route_tables.append(own)
+    assert environment.only().check == "network of subnet-2"
+
+
+def test_without_events_their_endpoint_is_not_needed(environment):
+    environment.without_a_way_out()
+    environment.endpoints = [one for one in environment.endpoints if not one["ServiceName"].endswith(".events")]
+    environment.outputs["events_enabled"] = False
+    assert environment.wrong() == []

@@ -235,13 +235,6 @@ def test_every_table_is_of_a_variable():
     assert set(RANGES["ranges"]) < set(VARIABLES)
 
 
-def test_the_description_of_packages_names_every_function():
-    (packages,) = [b for b in blocks((MODULE / "variables.tf").read_text("utf-8")) if b.name == "packages"]
-    zips, _, keys = packages.description.partition("):")
-    assert re.findall(r"(\w+)\.zip", zips) == CONTRACT["functions"]
-    assert all(re.search(rf"\b{name}\b", keys) for name in CONTRACT["functions"])
-
-
 def test_every_token_mode_has_an_authorizer():
     authorizer = local_values(ROOT / "modules/api/authorizer.tf")
     modes = set(CONTRACT["authorization_modes"]["user_from_token"])
@@ -259,6 +252,7 @@ def test_every_token_mode_has_an_authorizer():
         f'attribute_name = "{CONTRACT["table"]["ttl_attribute"]}"',
         str(STATES["terminal"]),
         str(CONTRACT["functions"]),
+        f'name = "{CONTRACT["bundles"]["alias"]}"',
         str(LIMITS["message_bytes"]["max"]),
         str(LIMITS["daily_tokens"]["max"]),
         str(LIMITS["model_max_tokens"]["max"]),

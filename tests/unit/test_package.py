@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,11 +21,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from scripts import package
+from scripts import libraries, package
 from scripts.closure import closures, files
+from scripts.project import Failure
 
 PROJECT = Path(__file__).parents[2]
+BUNDLES = json.loads((PROJECT / "functions/ai_jobs/contract/limits.json").read_text())["bundles"]
 NAMES = [bundle.name for bundle in package.BUNDLES]
 UNUSED = ("ai_jobs.cli", "ai_jobs.client", "ai_jobs.operate")
 needs_runtime = pytest.mark.skipif(
@@ -92,6 +97,51 @@ def test_two_clones_build_the_same_bytes(clones: tuple[Clone, Clone], name: str)
 
 
 @needs_runtime
+@pytest.mark.parametrize("file", ["manifest.json", "sbom.cdx.json", "SHA256SUMS"])
+def test_what_describes_the_zips_is_the_same_on_every_machine(
+    clones: tuple[Clone, Clone], file: str
+) -> None:  # R-P5 R-P8
+    one, two = ((clone.folder / "dist" / file).read_bytes() for clone in clones)
+    assert one == two
+
+
+@needs_runtime
+def test_the_manifest_is_of_the_release_that_pyproject_names(clones: tuple[Clone, Clone]) -> None:  # R-P5
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    manifest = clones[0].manifest
+    assert manifest["release"] == project["version"]
+    assert manifest["schema_version"] == BUNDLES["manifest_schema_version"]
+    assert manifest["interface"] == BUNDLES["interface"]["max"]
+    assert sorted(manifest["functions"]) == sorted(NAMES)
+
+
+@needs_runtime
+def test_sha256sum_verifies_the_release(clones: tuple[Clone, Clone]) -> None:  # R-P8
+    folder = clones[0].folder / "dist"
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == sorted(path.name for path in folder.iterdir() if path.suffix)
+    for line in lines:
+        digest, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+@needs_runtime
+def test_the_bill_of_materials_has_what_is_in_each_zip(clones: tuple[Clone, Clone]) -> None:  # R-P8
+    text = (clones[0].folder / "dist/sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    assert "timestamp" not in bom["metadata"]
+    components = {component["bom-ref"]: component for component in bom["components"]}
+    inside = {one["ref"]: one.get("dependsOn", []) for one in bom["dependencies"]}
+    assert inside["ai-jobs"] == sorted(f"{name}.zip" for name in NAMES)
+    for function in clones[0].manifest["functions"].values():
+        assert components[function["file"]]["hashes"] == [{"alg": "SHA-256", "content": function["sha256"]}]
+        libraries = {f"pkg:pypi/{name}@{version}" for name, version in function["dependencies"].items()}
+        assert set(inside[function["file"]]) == libraries
+        assert all(components[library]["licenses"] for library in libraries)
+
+
+@needs_runtime
 @pytest.mark.parametrize("name", NAMES)
 def test_the_manifest_describes_the_zip(clones: tuple[Clone, Clone], name: str) -> None:  # R-P1
     data = clones[0].zip(name).read_bytes()
@@ -100,6 +150,7 @@ def test_the_manifest_describes_the_zip(clones: tuple[Clone, Clone], name: str) 
     assert described["sha256"] == digest.hexdigest()
     assert described["base64sha256"] == base64.b64encode(digest.digest()).decode()
     assert described["bytes"] == len(data)
+    assert described["key"] == f"{name}-{digest.hexdigest()}.zip"
     assert described["handler"] == f"{name}.handler.handler"
     assert described["runtime"] == "python3.13"
     assert described["dependencies"]["boto3"] == described["dependencies"]["botocore"]
@@ -113,7 +164,7 @@ def test_a_zip_is_small_pure_python_and_compiled(clones: tuple[Clone, Clone], na
     archive = zipfile.ZipFile(clones[0].zip(name))
     names = set(archive.namelist())
     assert clones[0].zip(name).stat().st_size <= 4_000_000
-    assert not [found for found in names if PurePosixPath(found).suffix in package.NATIVE_SUFFIXES]
+    assert not [found for found in names if PurePosixPath(found).suffix in libraries.NATIVE_SUFFIXES]
     for source in (PurePosixPath(found) for found in names if found.endswith(".py")):
         bytecode = archive.read(str(source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"))
         # PEP 552: 1 is a hash that is not checked against the source, so neither times nor the source matter.
@@ -303,7 +354,7 @@ def test_of_a_followed_library_only_what_is_imported_is_known(tmp_path: Path) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_a_zip_has_of_powertools_only_what_its_handler_imports(clones: tuple[Clone, Clone], name: str) -> None:
     paths = map(PurePosixPath, zipfile.ZipFile(clones[0].zip(name)).namelist())
-    modules = {module_of(path) for path in paths if path.parts[0] in package.FOLLOWED and path.suffix == ".py"}
+    modules = {module_of(path) for path in paths if path.parts[0] in libraries.FOLLOWED and path.suffix == ".py"}
     assert "aws_lambda_powertools.logging.logger" in modules
     assert not [module for module in modules if ".event_handler" in module or ".idempotency" in module]
     assert ("aws_lambda_powertools.utilities.parameters.appconfig" in modules) is (name in ("processor", "jobs_api"))
@@ -321,7 +372,7 @@ def test_a_zip_has_of_powertools_only_what_its_handler_imports(clones: tuple[Clo
 )
 def test_of_a_followed_library_only_modules_that_are_imported_are_bundled(path: str, imported: bool) -> None:
     modules = {"aws_lambda_powertools.logging", "aws_lambda_powertools.logging.logger"}
-    assert package.is_imported(PurePosixPath(path), modules) is imported
+    assert libraries.is_imported(PurePosixPath(path), modules) is imported
 
 
 def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_path: Path) -> None:
@@ -337,13 +388,13 @@ def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_p
         (folder / "RECORD").write_text(f"{file},,\n")
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
-    assert [found.name for found in package._distributions({"one"}, tmp_path)] == ["One.Library", "two-library"]
-    assert [found.name for found in package._distributions({"two", "three"}, tmp_path)] == [
+    assert [found.name for found in libraries.distributions({"one"}, tmp_path)] == ["One.Library", "two-library"]
+    assert [found.name for found in libraries.distributions({"two", "three"}, tmp_path)] == [
         "three-library",
         "two-library",
     ]
-    with pytest.raises(package.Failure, match="a function imports four, which its zip would lack"):
-        package._distributions({"four"}, tmp_path)
+    with pytest.raises(Failure, match="a function imports four, which its zip would lack"):
+        libraries.distributions({"four"}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -366,20 +417,20 @@ def test_the_distributions_are_those_of_the_imports_and_what_these_require(tmp_p
     ],
 )
 def test_only_what_the_functions_use_is_bundled(path: str, needed: bool) -> None:
-    assert package.is_needed(PurePosixPath(path), {"sqs"}) is needed
+    assert libraries.is_needed(PurePosixPath(path), {"sqs"}) is needed
 
 
 def test_a_compiled_library_is_refused(tmp_path: Path) -> None:
     (tmp_path / "markupsafe").mkdir()
     (tmp_path / "markupsafe" / "_speedups.cpython-313-aarch64-linux-gnu.so").touch()
-    package._reject_native_code(tmp_path)
+    libraries.reject_native_code(tmp_path)
     (tmp_path / "fast").mkdir()
     (tmp_path / "fast" / "_core.abi3.so").touch()
-    with pytest.raises(package.Failure, match=r"fast/_core\.abi3\.so is native code"):
-        package._reject_native_code(tmp_path)
+    with pytest.raises(Failure, match=r"fast/_core\.abi3\.so is native code"):
+        libraries.reject_native_code(tmp_path)
 
 
 def test_another_python_than_the_runtimes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "RUNTIME_VERSION", (3, 99))
-    with pytest.raises(package.Failure, match="the zips contain bytecode"):
+    with pytest.raises(Failure, match="the zips contain bytecode"):
         package.build()

@@ -36,7 +36,7 @@ def test_copies_are_written_where_they_belong(environments: Path, monkeypatch: p
         copied = {path.name: path.read_text() for path in (environments / name).iterdir()}
         assert copied == {file: f"# {file}\n" for file in copy_roots.COPIES}
     local = {path.name: path.read_text() for path in (environments / "local").iterdir()}
-    common = {file: f"# {file}\n" for file in ("variables.tf", "outputs.tf", "versions.tf")}
+    common = {file: f"# {file}\n" for file in ("variables.tf", "outputs.tf", "versions.tf", "api_url.tf")}
     assert local == common | {"providers.tf": "# the emulator's\n"}
 
 

@@ -127,7 +127,7 @@ MODULE = Path(__file__).parents[2] / "modules/ai-jobs"
         ),
         (
             "job_types",
-            "answer that does not match the schema. From 0 to 3, because each is another model call within the same job. |",
+            "not match the schema. From 0 to 3, because each is another model call within the same job. |",
         ),
         ("job_types", "| `top_p` | Some models reject it. From 0 to 1. |"),
     ],

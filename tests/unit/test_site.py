@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from scripts.project import Failure
-from scripts.site import http_api
+from scripts.site import commands, http_api
 from scripts.site.check import check
 from scripts.site.links import Links
+from scripts.site.lists import widened
 from scripts.site.stage import pages, stage
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,27 @@ def test_a_link_to_a_file_that_does_not_exist_is_named(links, target):  # R-P7
 
 
 # ---------------------------------------------------------------------------------------------------
+# Lists
+# ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("- a\n  b\n- c", "- a\n    b\n- c"),
+        ("- a\nlazy\n\nb", "- a\n    lazy\n\nb"),
+        ("1. a\n   - b\n     c\n   - d", "1. a\n    - b\n        c\n    - d"),
+        ("- a\n\n  ```\n    b\n  ```", "- a\n\n    ```\n      b\n    ```"),
+        ("- a\n\n    four spaces", "- a\n\n    four spaces"),
+        ("- a\n\n  a paragraph\n- b", "- a\n\n    a paragraph\n\n- b"),
+        ("```\n- a\n  b\n```", "```\n- a\n  b\n```"),
+    ],
+)
+def test_lists_are_indented_for_the_sites_markdown(written, expected):  # R-P7
+    assert widened(written) == expected
+
+
+# ---------------------------------------------------------------------------------------------------
 # What is staged
 # ---------------------------------------------------------------------------------------------------
 
@@ -81,7 +103,7 @@ def repository(tmp_path: Path) -> Path:
     configuration = f'[project]\nrepo_url = "{REPOSITORY}"\n'
     openapi = ROOT.joinpath("docs/openapi.yaml").read_text()
     files = {"docs/index.md": "[a](img/a.svg)\n", "docs/img/a.svg": "<svg/>", "docs/openapi.yaml": openapi}
-    write(tmp_path, files | {"zensical.toml": configuration, "CHANGELOG.md": "[a](docs/index.md)\n"})
+    write(tmp_path, files | {"zensical.toml": configuration, "CHANGELOG.md": "- [a](docs/index.md)\n  b\n"})
     write(tmp_path, {"modules/queue/README.md": "# queue\n"})
     return tmp_path
 
@@ -91,9 +113,9 @@ def test_the_pages_are_staged_with_what_is_elsewhere_on_github(repository):  # R
     write(target, {"gone.md": "of a page that was deleted"})
     stage(repository, target)
     staged = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-    generated = {"reference/http-api.md", "reference/modules/queue.md", "project/changelog.md"}
+    generated = {"reference/http-api.md", "reference/commands.md", "reference/modules/queue.md", "project/changelog.md"}
     assert staged == {"index.md", "img/a.svg", "openapi.yaml", *generated}
-    assert (target / "project/changelog.md").read_text() == "[a](../index.md)\n"
+    assert (target / "project/changelog.md").read_text() == "- [a](../index.md)\n    b\n"
 
 
 def test_nothing_is_staged_if_a_link_is_broken(repository):  # R-P7
@@ -167,6 +189,14 @@ def test_no_reference_is_left_and_every_anchor_exists():  # R-P7
     assert set(re.findall(r"\]\(#([\w-]+)\)", HTTP_API)) <= {a or b for a, b in anchors}
 
 
+def test_every_command_and_option_is_in_the_reference():  # R-P7
+    """As the shell sees them: `ai-jobs dlq retry` and its options."""
+    sections = re.split(r"^## ", commands.page(), flags=re.MULTILINE)
+    (section,) = [part for part in sections if part.startswith("`ai-jobs dlq retry`")]
+    assert re.search(r"^  --error-code CODE +Only this error code", section, flags=re.MULTILINE)
+    assert {"`ai-jobs`", "`ai-jobs local up`", "`ai-jobs types try`"} <= {part.partition("\n")[0] for part in sections}
+
+
 # ---------------------------------------------------------------------------------------------------
 # The check of the built site
 # ---------------------------------------------------------------------------------------------------
@@ -226,6 +256,13 @@ def test_a_page_that_the_navigation_does_not_lead_to_is_named(site):  # R-P7
     with pytest.raises(
         Failure, match=r"how-to/lost\.md: the page is not in the navigation\. Add it to docs/\.nav\.yml"
     ):
+        check(site / "site", site / "docs", site)
+
+
+def test_a_page_that_looks_different_on_github_is_named(site):  # R-P7
+    write(site, {"docs/api.md": "- a\n\n  ```\n  b\n  ```\n"})
+    add(site, "<article><ul><li>a</li></ul></article><pre>not of the text</pre>")
+    with pytest.raises(Failure, match=r"api\.md: the site does not show the same code blocks as GitHub"):
         check(site / "site", site / "docs", site)
 
 

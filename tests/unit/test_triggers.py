@@ -68,7 +68,7 @@ def test_finds_the_trigger_of_the_queue(calls):
     assert find_trigger("worker", QUEUE) == Trigger(
         ID, QUEUE, "paused", reports_failures=False, last_result="PROBLEM: x"
     )
-    assert calls.of("ListEventSourceMappings") == [{"FunctionName": "worker", "EventSourceArn": QUEUE}]
+    assert calls.of("ListEventSourceMappings") == [{"FunctionName": "worker:live", "EventSourceArn": QUEUE}]
 
 
 def test_no_trigger(calls):

@@ -207,6 +207,22 @@ def get_scheduler_client() -> EventBridgeSchedulerClient:
     return client
 
 
+def get_kms_client() -> Any:
+    """The process's KMS client, for the command, untyped because no stubs are installed.
+
+    Raises what `get_sqs_client` raises.
+    """
+    return _client("kms", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+
+
+def get_ec2_client() -> Any:
+    """The process's EC2 client, for the command, untyped because no stubs are installed.
+
+    Raises what `get_sqs_client` raises.
+    """
+    return _client("ec2", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)
+
+
 def get_sns_client() -> SNSClient:
     """The process's SNS client, for the command. Raises what `get_sqs_client` raises."""
     client: SNSClient = _client("sns", _CONTROL_READ_TIMEOUT_SECONDS, attempts=3)

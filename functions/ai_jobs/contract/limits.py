@@ -44,6 +44,9 @@ TERMINAL_STATES: tuple[str, ...] = tuple(_SHARED["states"]["terminal"])
 FUNCTIONS: tuple[str, ...] = tuple(_SHARED["functions"])
 """The Lambda functions, each a package beside `ai_jobs`."""
 
+LIVE: str = _SHARED["bundles"]["alias"]
+"""The alias of each function that everything invokes. It points to the version that Terraform published last."""
+
 USER_FROM_REQUEST: tuple[str, ...] = tuple(_SHARED["authorization_modes"]["user_from_request"])
 USER_FROM_TOKEN: tuple[str, ...] = tuple(_SHARED["authorization_modes"]["user_from_token"])
 """The API's authorization modes, by where a job's user comes from."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ai_jobs.aws.clients import get_lambda_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of
+from ai_jobs.contract.limits import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,13 +55,14 @@ class Trigger:
 
 
 def find_trigger(function_name: str, source_arn: str) -> Trigger | None:
-    """The trigger that runs the function on the queue or the table's stream; None if there is none.
+    """The trigger that runs the function's live version on the queue or the table's stream; None if there is none.
 
     Raises:
         ai_jobs.aws.errors.CALL_ERRORS: if the call fails; `ResourceNotFoundException` if the function does not exist.
     """
     pages = get_lambda_client().get_paginator("list_event_source_mappings")
-    for page in pages.paginate(FunctionName=function_name, EventSourceArn=source_arn):
+    # The name alone stands for the unpublished version, which nothing triggers.
+    for page in pages.paginate(FunctionName=f"{function_name}:{LIVE}", EventSourceArn=source_arn):
         for mapping in page["EventSourceMappings"]:
             return _trigger(mapping)
     return None

@@ -108,6 +108,7 @@ output "outputs_length" {
     module.ai_jobs.events_dlq_url,
     module.ai_jobs.events_dlq_arn,
     module.ai_jobs.builds,
+    module.ai_jobs.release,
     module.ai_jobs.events_enabled,
   ]))
 }

@@ -119,7 +119,7 @@ module "api" {
   usage_plan        = each.value.usage_plan
   cors              = each.value.cors
   request_queue     = { name = local.request_queue_name, arn = module.ai_jobs.request_queue_arn }
-  jobs_function     = { name = module.jobs_api[each.key].name, invoke_arn = module.jobs_api[each.key].invoke_arn }
+  jobs_function     = { name = module.jobs_api[each.key].name, alias = module.jobs_api[each.key].alias, invoke_arn = module.jobs_api[each.key].invoke_arn }
 
   throttling_rate_limit  = 100
   throttling_burst_limit = 200

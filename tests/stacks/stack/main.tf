@@ -27,8 +27,8 @@ module "ai_jobs" {
   environment = "test"
   packages    = { directory = "${path.module}/../../../dist" }
 
-  table       = { deletion_protection = false, point_in_time_recovery = false }
-  bucket      = { force_destroy = true }
+  table  = { deletion_protection = false, point_in_time_recovery = false }
+  bucket = { force_destroy = true }
 
   request_queue  = { visibility_timeout_seconds = 25 }
   processor      = { timeout_seconds = 25, batching_window_seconds = 0, layers = [aws_lambda_layer_version.handlers.arn, module.acme_jobs.layer_arn] }

@@ -43,8 +43,8 @@ mock_provider "aws" {
     values = { arn = "arn:aws:logs:::reconciler" }
   }
   override_resource {
-    target = module.reconciler.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:::reconciler" }
+    target = module.reconciler.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:::reconciler:live" }
   }
   override_resource {
     target = module.reconciler.aws_iam_role.schedule
@@ -95,8 +95,8 @@ mock_provider "aws" {
     values = { arn = "arn:aws:logs:::jobs-api" }
   }
   override_resource {
-    target = module.jobs_api.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:::jobs-api", invoke_arn = "arn:aws:apigateway:::invoke-jobs-api" }
+    target = module.jobs_api.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:::jobs-api:live", invoke_arn = "arn:aws:apigateway:::invoke-jobs-api:live" }
   }
   override_resource {
     target = module.api.aws_iam_role.post_jobs
@@ -175,7 +175,7 @@ mock_provider "aws" {
 
 variables {
   environment = "test"
-  packages    = { s3 = { bucket = "releases" } }
+  packages    = { s3 = { bucket = "releases", manifest = "fixtures/packages/manifest.json" } }
 }
 
 # As a caller gets it without settings.
@@ -233,7 +233,7 @@ run "settings_given" {
     iam         = { role_path = "/platform/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
     vpc         = { subnet_ids = ["subnet-0a"], security_group_ids = ["sg-0b"] }
 
-    packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/1.2.0/", versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4", event_publisher = "v5" } } }
+    packages = { s3 = { bucket = "zips", prefix = "/ai-jobs/", region = "eu-west-1", manifest = file("fixtures/packages/manifest.json") } }
 
     request_queue = {
       visibility_timeout_seconds    = 43200

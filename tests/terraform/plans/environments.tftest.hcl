@@ -86,7 +86,7 @@ mock_provider "aws" {
 }
 
 variables {
-  packages = { s3 = { bucket = "releases" } }
+  packages = { s3 = { bucket = "releases", manifest = "fixtures/packages/manifest.json" } }
   tags     = { Team = "growth" }
   api = {
     usage_plan = { keys = { web = {} } }
@@ -102,10 +102,7 @@ run "local" {
   }
 
   variables {
-    packages           = { directory = "fixtures/packages" }
-    endpoint_url       = "http://127.0.0.1:4567"
-    model_endpoint_url = "http://127.0.0.1:4568"
-    api                = {}
+    packages = { directory = "fixtures/packages" }
   }
 }
 
@@ -169,9 +166,9 @@ run "example_complete" {
   }
 
   variables {
-    packages_bucket  = "releases"
-    package_versions = { processor = "v1", result_handler = "v2", jobs_api = "v3", reconciler = "v4", event_publisher = "v5" }
-    alarm_email      = "on-call@example.com"
+    packages_bucket   = "releases"
+    packages_manifest = "fixtures/packages/manifest.json"
+    alarm_email       = "on-call@example.com"
   }
 }
 
@@ -183,8 +180,9 @@ run "example_custom_handler" {
   }
 
   variables {
-    packages_bucket = "releases"
-    layer_package   = "fixtures/packages/processor.zip" # any file: what is in it, only Lambda looks at
+    packages_bucket   = "releases"
+    packages_manifest = "fixtures/packages/manifest.json"
+    layer_package     = "fixtures/packages/processor.zip" # any file: what is in it, only Lambda looks at
   }
 
   override_resource {

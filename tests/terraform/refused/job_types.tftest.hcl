@@ -15,7 +15,7 @@ mock_provider "aws" {
 
 variables {
   environment = "test"
-  packages    = { s3 = { bucket = "releases" } }
+  packages    = { s3 = { bucket = "releases", manifest = "fixtures/packages/manifest.json" } }
 }
 
 run "refused" {

@@ -9,6 +9,7 @@ from ai_jobs.aws.clients import get_sns_client
 from ai_jobs.contract.errors import plural
 from ai_jobs.operate.cloudwatch import describe_alarms
 from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject, made
+from ai_jobs.operate.doctor.keys import CLOUDWATCH, use_of_key
 
 
 def check_alarms(subject: Subject) -> Iterator[Finding]:
@@ -57,6 +58,8 @@ def _topic(name: str, arn: str) -> Iterator[Finding]:
         found = "is encrypted with alias/aws/sns, which CloudWatch can't use: alarms reach no one"
         advice = "use no key, or a key of your own that allows cloudwatch.amazonaws.com"
         yield Finding(name, State.FAILED, found, advice)
+    elif key:
+        yield from made(f"{name}'s key", use_of_key(f"{name}'s key", key, CLOUDWATCH))
     pages = client.get_paginator("list_subscriptions_by_topic")
     subscriptions = [item for page in pages.paginate(TopicArn=arn) for item in page["Subscriptions"]]
     # An unconfirmed subscription has a word in place of its ARN: PendingConfirmation.

@@ -13,9 +13,11 @@ from ai_jobs.operate.doctor.events import EVENT_CHECKS, where_events_are_on
 from ai_jobs.operate.doctor.findings import Check, Finding, State, Subject, made
 from ai_jobs.operate.doctor.functions import FUNCTIONS, check_builds, check_function, check_schedule
 from ai_jobs.operate.doctor.job_types import check_job_types
+from ai_jobs.operate.doctor.keys import check_key
 from ai_jobs.operate.doctor.layers import check_layers
 from ai_jobs.operate.doctor.memory import check_memory, check_memory_for_files
 from ai_jobs.operate.doctor.models import check_models
+from ai_jobs.operate.doctor.network import check_network
 from ai_jobs.operate.doctor.queues import check_dlq, check_queue
 from ai_jobs.operate.doctor.quotas import check_quotas
 from ai_jobs.operate.doctor.workers import (
@@ -37,12 +39,14 @@ _CHECKS: dict[str, Check] = {
     **{f"{function}'s loop detection": partial(check_loop_detection, function) for function in WORKERS.values()},
     "processor's memory": check_memory,
     "processor's layers": check_layers,
+    "network": check_network,
     "concurrency": check_concurrency,
     "budget": check_budget,
     "reconciler's schedule": check_schedule,
     **EVENT_CHECKS,
     "table": check_table,
     "bucket": check_bucket,
+    "key": check_key,
     "job types": check_job_types,
     "processor's memory for files": check_memory_for_files,
     "models": check_models,

@@ -15,6 +15,7 @@ from ai_jobs.aws.clients import get_lambda_client
 from ai_jobs.aws.errors import CALL_ERRORS, code_of, operation_of, was_refused
 from ai_jobs.aws.queues import get_queue_attributes
 from ai_jobs.contract.errors import AIJobsError, AWSError
+from ai_jobs.contract.limits import LIVE
 
 T = TypeVar("T")
 
@@ -31,12 +32,16 @@ PERMISSIONS = {
     "GetServiceQuota": "servicequotas:GetServiceQuota",
     "GetAWSDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
     "ListServiceQuotas": "servicequotas:ListServiceQuotas",
+    "DescribeRouteTables": "ec2:DescribeRouteTables",
+    "DescribeVpcEndpoints": "ec2:DescribeVpcEndpoints",
     "GetStage": "apigateway:GET",
     "GetSchedule": "scheduler:GetSchedule",
     "DescribeTable": "dynamodb:DescribeTable",
     "DescribeTimeToLive": "dynamodb:DescribeTimeToLive",
     "HeadBucket": "s3:ListBucket",
     "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "DescribeKey": "kms:DescribeKey",
+    "GetKeyPolicy": "kms:GetKeyPolicy",
     "ListHostedConfigurationVersions": "appconfig:ListHostedConfigurationVersions",
     "GetHostedConfigurationVersion": "appconfig:GetHostedConfigurationVersion",
     "ListDeployments": "appconfig:ListDeployments",
@@ -155,11 +160,11 @@ class Subject:
         return str(self.need(f"{_in_outputs(name)}_function_name"))
 
     def function(self, name: str) -> dict[str, Any]:
-        """The configuration of a function."""
-        return self.once(
-            name,
-            lambda: dict(get_lambda_client().get_function_configuration(FunctionName=self.function_name(name))),
-        )
+        """The configuration of a function's live version."""
+        return self.once(name, lambda: self._live_version(self.function_name(name)))
+
+    def _live_version(self, function_name: str) -> dict[str, Any]:
+        return dict(get_lambda_client().get_function_configuration(FunctionName=function_name, Qualifier=LIVE))
 
     def settings(self, name: str) -> dict[str, str]:
         """The environment variables of a function."""

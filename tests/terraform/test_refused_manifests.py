@@ -1,0 +1,90 @@
+"""A manifest that the module can't use is refused by the plan, with what is wrong and what to do: R-P5."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plans import MANIFEST, ROOT
+
+MODULE = ROOT / "modules/packages"
+TERRAFORM = os.environ.get("AI_JOBS_TERRAFORM") or str(ROOT / "scripts/terraform")
+GIVEN = "packages.s3.manifest "
+SAME_RELEASE = (
+    "Use the module of the same release (the ref in its source), or the manifest of a release with that interface."
+)
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """What a plan with these inputs of the module says on one line. It has no resources, so it needs no provider."""
+    environment = os.environ | {"TF_IN_AUTOMATION": "1", "TF_DATA_DIR": str(tmp_path_factory.mktemp("terraform"))}
+
+    def run(*arguments: str) -> str:
+        command = [TERRAFORM, f"-chdir={MODULE}", *arguments, "-input=false", "-no-color"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return " ".join((done.stdout + done.stderr).replace("│", " ").split())
+
+    run("init")
+    return lambda **inputs: run("plan", "-lock=false", *(f"-var={name}={value}" for name, value in inputs.items()))
+
+
+def manifest(**changes: Any) -> str:
+    return json.dumps(MANIFEST | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<html>", 'is not JSON: it begins with "\\u003chtml\\u003e". Use the manifest.json of a release.'),
+        (
+            '{"name": "lodash"}',
+            "has no schema_version, so it is not the manifest of a release. Use the manifest.json that is "
+            "beside the zips.",
+        ),
+        (
+            manifest(schema_version=2),
+            "has schema_version 2, and this version of the module reads 1. Use the module of the manifest's release "
+            "(the ref in its source).",
+        ),
+        (
+            manifest(release="9.0.0", interface=9),
+            'is of release "9.0.0", whose functions expect the interface 9. This version of the module has 1. '
+            + SAME_RELEASE,
+        ),
+        (
+            manifest(functions={}),
+            "lacks the key, the sha256, or the base64sha256 of a function, or has an invalid one: it needs all three "
+            "for each of processor, result_handler, jobs_api, reconciler, event_publisher. Use the manifest.json of a "
+            "release, unchanged.",
+        ),
+    ],
+)
+def test_a_manifest_is_refused_with_its_reason(plan: Callable[..., str], text: str, reason: str) -> None:  # R-P5
+    said = plan(s3='{bucket="releases",prefix=""}', manifest=text)
+    assert GIVEN + reason in said
+    assert said.count("Error: ") == 1, "nothing else is wrong with it"
+
+
+def test_the_manifest_of_a_directory_is_named_by_its_path(plan: Callable[..., str]) -> None:  # R-P5
+    assert "../dist/manifest.json has schema_version 2" in plan(
+        directory="../dist", manifest=manifest(schema_version=2)
+    )
+
+
+def test_another_release_with_the_same_interface_is_a_rollback(plan: Callable[..., str]) -> None:  # R-P5
+    said = plan(s3='{bucket="releases",prefix=""}', manifest=manifest(release="0.0.9"))
+    assert 'release = "0.0.9"' in said
+    assert "Error" not in said
+
+
+def test_the_module_leaves_nothing_in_its_folder(plan: Callable[..., str]) -> None:
+    assert {path.name for path in Path(MODULE).iterdir()} == {
+        *("README.md", "main.tf", "outputs.tf", "variables.tf", "versions.tf")
+    }
