@@ -50,7 +50,7 @@ test-compatibility: $(READY) ## Run what another Terraform or OpenTofu can run o
 	done
 	@$(AI_JOBS_TERRAFORM) -chdir=build/compatibility/tests/terraform init -backend=false -input=false >/dev/null
 	@$(AI_JOBS_TERRAFORM) -chdir=build/compatibility/tests/terraform test -test-directory=.
-	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/terraform/test_releases.py
+	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis tests/terraform/test_releases.py tests/compatibility
 
 record-release: $(READY) ## Record the Terraform state that this release leaves, for the test of upgrades (CONTRIBUTING.md; two minutes)
 	@$(PYTHON) -m scripts.record_release

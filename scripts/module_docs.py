@@ -30,8 +30,8 @@ END = "<!-- END inputs and outputs -->"
 BLOCK = re.compile(r'^(variable|output) "([^"]+)" \{$')
 ATTRIBUTE = re.compile(r"^  (\w+)\s+= (.*)$")
 HEREDOC = re.compile(r"^<<-?(\w+)$")
-# In a description: code, a page of docs/, and what Markdown would take for its own.
-MARKUP = re.compile(r"(?P<code>`[^`]*`)|(?P<page>\bdocs/[\w/-]+\.md(?:#[\w-]+)?)|[<*]")
+# In a description: code, a page of docs/ or an example, and what Markdown would take for its own.
+MARKUP = re.compile(r"(?P<code>`[^`]*`)|(?P<page>\b(?:docs/[\w/-]+\.md|examples/[\w-]+)(?:#[\w-]+)?)|[<*]")
 ESCAPED = {"<": "&lt;", "*": "\\*"}
 SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z])")
 
@@ -154,7 +154,7 @@ def with_tables(readme: str, text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """The text of a description as Markdown, in which the pages of docs/ are links."""
+    """The text of a description as Markdown, in which pages of docs/ and examples are links."""
 
     def markup(match: re.Match[str]) -> str:
         if match["page"]:

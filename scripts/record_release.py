@@ -15,11 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 
 from ai_jobs.local import instances
 from ai_jobs.local.environment import local_environment
+from scripts import release_files
 from scripts.project import ROOT, TERRAFORM, Failure, run
 
 RELEASES = ROOT / "tests/releases"
@@ -39,7 +39,7 @@ def record() -> Path:
     Raises:
         Failure: if the version has been released, or Terraform fails.
     """
-    version = _version()
+    version = release_files.release()
     if _is_released(version):
         raise Failure(
             f"{version} has been released (tag v{version}), so its recorded state must stay as it is. "
@@ -55,11 +55,6 @@ def record() -> Path:
 
 def _order(folder: Path) -> list[int]:
     return [int(number) for number in folder.name.split(".")]
-
-
-def _version() -> str:
-    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    return version
 
 
 def _is_released(version: str) -> bool:

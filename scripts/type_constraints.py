@@ -1,6 +1,7 @@
 """Reads the types of Terraform variables, with the comments in them: what a caller may set, and what it means.
 
-python-hcl2 reads HCL, too, but drops the comments. A comment directly above an attribute is its description.
+python-hcl2 reads HCL, too, but drops the comments. A comment above an attribute, or behind it on the same line, is its
+description.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self.source = source
         self.tokens = list(TOKEN.finditer(source))
+        self.end = 0  # of the last token
+        self.behind = False  # whether the last token is on the line of the one before it
 
     def constraint(self) -> Constraint:
         word = self._next()
@@ -71,6 +74,8 @@ class _Reader:
         while (word := self._next()) != "}":
             if word.startswith("#"):
                 comment += f" {word.lstrip('# ')}"
+                if self.behind and found.attributes:  # an attribute on the same line
+                    found.attributes[-1].meaning, comment = comment.strip(), ""
             elif word != ",":
                 found.attributes.append(self._attribute(word, comment.strip()))
                 comment = ""
@@ -91,8 +96,12 @@ class _Reader:
         start, depth = self.tokens[0].end(), 0
         while depth or self.tokens[0].group() != ")":
             depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(self._next(), 0)
-        end = self.tokens.pop(0).start()
+        end = self.tokens[0].start()
+        self._next()  # )
         return self.source[start:end].strip() or "null"
 
     def _next(self) -> str:
-        return self.tokens.pop(0).group()
+        token = self.tokens.pop(0)
+        self.behind = "\n" not in self.source[self.end : token.start()]
+        self.end = token.end()
+        return token.group()

@@ -3,7 +3,7 @@
 A prompt may hold a cue such as `answers=500,429,200`: the first call with that prompt is answered with the first word,
 and so on; the last one is repeated. Without a cue every call is answered with 200 and a text that repeats the prompt.
 From the second call on the text ends in `(call 2)`, so that a result tells which call it came from. A call that asks
-for JSON gets the smallest document that its schema allows, from the local environment's model (scripts/local_model.py).
+for JSON gets the smallest document that its schema allows, from the local environment's model (ai_jobs.local.model).
 The stub knows service tiers, and prompts with a cache point: the first call writes the cache, later ones read it.
 
 | word | what the call gets |

@@ -46,7 +46,7 @@ variable "iam" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer KMS key for the queues, the table and the bucket."
+  description = "Customer KMS key for the queues, the table, the bucket, the logs, and the functions' environment."
   type        = string
   default     = null
 }

@@ -1,7 +1,7 @@
 """Submit many jobs, cancel some, wait for all, and account for each.
 
     make local-up
-    set -a; . environments/local/credentials.env; set +a
+    set -a; . environments/local/.ai-jobs-local/credentials.env; set +a
     .venv/bin/python examples/client/many_jobs.py --api-url "$(make -s local-outputs | jq -r .api_url)"
 
 It needs only the installed library. It exits with 0 if every job ended exactly once, and in the way that it should.

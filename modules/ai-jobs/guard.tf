@@ -64,7 +64,7 @@ resource "terraform_data" "guard" {
 
   depends_on = [
     module.alarms, module.api, module.bucket, module.dashboard, module.event_publisher, module.job_types, module.jobs_api,
-    module.processor, module.reconciler, module.request_queue, module.response_queue, module.result_handler, module.store,
+    module.packages, module.processor, module.reconciler, module.request_queue, module.response_queue, module.result_handler, module.store,
     aws_bedrock_inference_profile.this, terraform_data.identity, var.protected_with,
   ]
 }

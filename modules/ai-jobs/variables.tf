@@ -46,16 +46,20 @@ variable "tags" {
 
 variable "packages" {
   description = <<-EOT
-    Where the functions' zips are: either the directory of `make package`, or the bucket of `make publish`, in the region of the
-    functions. For the bucket, manifest is the release's manifest.json, as a path or as its JSON: the keys of the zips and their
-    hashes come from it, so a plan changes exactly the functions whose zips differ, and another manifest is another release.
+    Where the functions' zips are: either a directory or a bucket. A plan changes exactly the functions whose zips differ, and another
+    manifest is another release.
   EOT
   type = object({
+    # The directory of `make package`.
     directory = optional(string)
+    # The bucket of `make publish`, in the region of the functions.
     s3 = optional(object({
-      bucket   = string
-      prefix   = optional(string, "")
-      region   = optional(string) # of the bucket; the plan checks it
+      bucket = string
+      # What precedes the keys of the zips.
+      prefix = optional(string, "")
+      # The region of the bucket; if it is given, the plan checks it.
+      region = optional(string)
+      # The release's `manifest.json`, as a path or as its JSON: the keys of the zips and their hashes come from it.
       manifest = string
     }))
   })

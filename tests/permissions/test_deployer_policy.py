@@ -27,30 +27,33 @@ VALUES = {
 }
 USER = "deployer"
 
-# The local AWS does not see which resource the calls about tags are for, and evaluates them as if they were for "*".
-TAGS = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": [
-                *(
-                    f"{service}:{action}"
-                    for service in ("appconfig", "sns")
-                    for action in ("ListTagsForResource", "TagResource")
-                ),
-                *("dynamodb:ListTagsOfResource", "dynamodb:TagResource"),
-            ],
-            "Resource": ["*"],
-        }
-    ],
-}
+# Of these calls, the local AWS does not see the resource or the condition key: it evaluates them as if for "*".
+BLIND = [
+    "appconfig:DeleteDeploymentStrategy",
+    "appconfig:ListTagsForResource",
+    "appconfig:TagResource",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DeleteDashboards",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetDashboard",
+    "cloudwatch:ListTagsForResource",
+    "cloudwatch:PutDashboard",
+    "dynamodb:ListTagsOfResource",
+    "dynamodb:TagResource",
+    "lambda:CreateEventSourceMapping",
+    "lambda:CreateFunction",
+    "lambda:ListAliases",  # which it asks for in place of GetAlias
+    "lambda:ListEventSourceMappings",  # and this in place of GetEventSourceMapping
+    "sns:ListTagsForResource",
+    "sns:TagResource",
+    "sns:Unsubscribe",
+]
+EMULATOR = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": BLIND, "Resource": ["*"]}]}
 
 # Of each service, an action without which its resources can't be read: a plan shows that it is missing.
 READS = [
     "apigateway:GET",
     "appconfig:GetApplication",
-    "cloudwatch:DescribeAlarms",
     "dynamodb:DescribeTable",
     "iam:GetRole",
     "lambda:GetFunction",
@@ -70,15 +73,15 @@ class Deployer:
     environment: dict[str, str]
 
     def may(self, policies: dict[str, Any]) -> None:
-        for name, document in (policies | {"emulator": TAGS}).items():
+        for name, document in (policies | {"emulator": EMULATOR}).items():
             boto3.client("iam").put_user_policy(UserName=USER, PolicyName=name, PolicyDocument=json.dumps(document))
 
     def terraform(self, command: str, *options: str) -> str | None:
         """What Terraform complains about; None if it succeeds."""
         given = [] if command == "init" else [f"-state={self.folder}/state", "-var=name=deployed", *options]
-        run = [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", command, "-input=false", *given]
+        run = [str(TERRAFORM), f"-chdir={LOCAL_ENVIRONMENT}", command, "-input=false", "-no-color", *given]
         done = subprocess.run(run, env=self.environment, capture_output=True, text=True, check=False)
-        return (done.stdout + done.stderr) if done.returncode else None
+        return done.stderr if done.returncode else None
 
 
 def filled() -> dict[str, Any]:
@@ -108,8 +111,8 @@ def deployer(tmp_path_factory: pytest.TempPathFactory) -> Deployer:
 
 def test_the_policy_is_enough_and_no_plan_succeeds_with_less(deployer: Deployer) -> None:  # R-P8
     deployer.may(filled())
-    # Twice at most: on the local AWS, one apply in a dozen loses a response (tests/stack.py).
-    assert deployer.terraform("apply", "-auto-approve") is None or deployer.terraform("apply", "-auto-approve") is None
+    complaint = deployer.terraform("apply", "-auto-approve")
+    assert complaint is None, complaint
     unnoticed = []
     for action in READS:
         deployer.may(without(action))
@@ -119,4 +122,5 @@ def test_the_policy_is_enough_and_no_plan_succeeds_with_less(deployer: Deployer)
             unnoticed.append(action)
     deployer.may(filled())
     assert not unnoticed
-    assert deployer.terraform("destroy", "-auto-approve") is None
+    complaint = deployer.terraform("destroy", "-auto-approve")
+    assert complaint is None, complaint

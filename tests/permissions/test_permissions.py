@@ -36,7 +36,6 @@ NOT_SHOWN = {
         "logs:PutLogEvents": "the local AWS writes the logs itself",
         "xray:PutTraceSegments": "the local AWS has no X-Ray daemon",
         "xray:PutTelemetryRecords": "the local AWS has no X-Ray daemon",
-        "sqs:ChangeMessageVisibility": "the local AWS asks for sqs:ChangeMessageVisibilityBatch, unknown to AWS",
         "s3:ListBucket": "the local AWS does not ask for it",
     },
     "processor": {
@@ -87,7 +86,7 @@ def work(outputs: Any, api: Any, submit: Any, text: Any) -> dict[str, Work]:
     linked = submit(text("large"))
 
     def processor() -> None:
-        # 400 puts the message into the DLQ: results are sent with an action that only the local AWS asks for.
+        # 400 puts the message into the DLQ.
         for answers in ("200", "429,200", "400", "500", "large"):
             submit(text(answers))
         job = AIJobMessage("user-1", "echo", {"text": text() + " " + "x" * 210_000})

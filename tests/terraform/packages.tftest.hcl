@@ -15,7 +15,7 @@ run "from_a_bucket" {
   }
 
   assert {
-    condition = output.zips["processor"] == {
+    condition = jsonencode(output.zips["processor"]) == jsonencode({
       path = null
       s3 = {
         bucket       = "releases"
@@ -23,7 +23,7 @@ run "from_a_bucket" {
         base64sha256 = filebase64sha256("fixtures/packages/processor.zip")
       }
       sha256 = filesha256("fixtures/packages/processor.zip")
-    }
+    })
     error_message = "The zip must have the key and the hashes of the manifest."
   }
   assert {
@@ -64,7 +64,7 @@ run "from_a_directory_with_a_manifest" {
   }
 
   assert {
-    condition     = output.zips["processor"] == { path = "fixtures/packages/processor.zip", s3 = null, sha256 = filesha256("fixtures/packages/processor.zip") }
+    condition     = jsonencode(output.zips["processor"]) == jsonencode({ path = "fixtures/packages/processor.zip", s3 = null, sha256 = filesha256("fixtures/packages/processor.zip") })
     error_message = "A zip in a directory must have the hash of the manifest beside it."
   }
 }
@@ -84,7 +84,7 @@ run "from_a_directory_without_a_manifest" {
   }
 
   assert {
-    condition     = output.zips["processor"] == { path = "dist/processor.zip", s3 = null, sha256 = null } && output.release == null
+    condition     = jsonencode(output.zips["processor"]) == jsonencode({ path = "dist/processor.zip", s3 = null, sha256 = null }) && output.release == null
     error_message = "Without a manifest, a zip is what it is."
   }
 }

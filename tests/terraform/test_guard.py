@@ -202,6 +202,27 @@ def test_a_refused_destroy_also_spares_what_protected_with_lists(tmp_path: Path)
     assert terraform.resources() == {}
 
 
+def test_another_key_of_a_for_each_is_refused_and_what_is_let_go_of_stays(tmp_path: Path) -> None:
+    """A for_each around the module, without a `moved` block; and what UPGRADING.md says of `removed`."""
+    root = 'module "ai_jobs" {\n  source   = "./ai_jobs"\n  for_each = toset(["%s"])\n}\n'
+    (tmp_path / "ai_jobs").mkdir()
+    Terraform._write_module(tmp_path / "ai_jobs")
+    (tmp_path / "main.tf").write_text(root % "one", encoding="utf-8")
+    terraform = Terraform(tmp_path)._applied()
+    before = terraform.resources()
+
+    (tmp_path / "main.tf").write_text(root % "two", encoding="utf-8")
+    assert terraform("apply", "-auto-approve").returncode != 0
+    assert terraform.resources().keys() >= before.keys()
+
+    let_go = "removed {\n  from = module.ai_jobs\n\n  lifecycle {\n    destroy = false\n  }\n}\n"
+    (tmp_path / "main.tf").write_text(let_go, encoding="utf-8")
+    done = terraform("apply", "-auto-approve", "-no-color")
+    assert done.returncode == 0
+    assert "0 destroyed" in done.stdout
+    assert terraform.resources() == {}
+
+
 def test_a_changed_name_is_refused_in_the_plan_until_nothing_is_protected(terraform: Terraform) -> None:
     before = terraform.resources()
     for changed in ({"TF_VAR_name": "renamed"}, {"TF_VAR_environment": "staging"}):

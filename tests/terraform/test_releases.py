@@ -1,27 +1,26 @@
 """Upgrades: what the last releases left in a state is planned against the code, and nothing of it may be destroyed.
 
-The states come from `make record-release`. Nothing is refreshed, so the plan needs AWS only to ask who is calling.
+The states come from `make record-release`.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
-import subprocess
-import threading
-import tomllib
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ai_jobs.local.environment import local_environment
+from scripts import release_files
 from scripts.project import ROOT
 from scripts.record_release import STATE, recorded
-
-TERRAFORM = os.environ.get("AI_JOBS_TERRAFORM") or str(ROOT / "scripts/terraform")
+from tests.plans import FOLDER
+from tests.release_plans import Root, caller
 
 REPLACED_BY_DESIGN = {
     "aws_api_gateway_deployment": "a snapshot of the API: a changed API gets a new one before the old one is deleted",
@@ -31,52 +30,11 @@ REPLACED_BY_DESIGN = {
 }
 """The types that an upgrade may replace, with the reason why that harms nobody."""
 
-IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
-<Arn>arn:aws:iam::000000000000:root</Arn><UserId>root</UserId><Account>000000000000</Account>
-</GetCallerIdentityResult></GetCallerIdentityResponse>"""
-
-
-class Caller(BaseHTTPRequestHandler):
-    """AWS as far as these plans need it: STS, which says who is calling."""
-
-    def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["Content-Length"]))
-        known = b"Action=GetCallerIdentity" in asked
-        self.send_response(200 if known else 501)
-        self.send_header("Content-Type", "text/xml")
-        self.end_headers()
-        self.wfile.write(IDENTITY.encode() if known else b"")
-
-    def log_message(self, *arguments: object) -> None:
-        """Nothing: pytest's output is for its own."""
-
 
 @pytest.fixture(scope="module")
 def endpoint_url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Caller) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Root:
-    """A release's root, with a data folder of its own."""
-
-    def __init__(self, release: Path, scratch: Path, endpoint_url: str) -> None:
-        self.release = release
-        self.environment = local_environment(endpoint_url) | {"TF_DATA_DIR": str(scratch)}
-        self("init", "-backend=false")
-
-    def __call__(self, *arguments: str) -> str:
-        command = [TERRAFORM, f"-chdir={self.release}", *arguments, "-input=false", "-no-color"]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-        return done.stdout
-
-    def changes(self, state: Path) -> list[dict[str, Any]]:
-        """What a plan does to what is in the state: {"resource": {"addr", "resource_type", ...}, "action", ...}."""
-        lines = self("plan", "-json", "-refresh=false", "-lock=false", f"-state={state}").splitlines()
-        return [message["change"] for message in map(json.loads, lines) if message["type"] == "planned_change"]
+    with caller() as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=recorded()[-2:], ids=lambda release: release.name)
@@ -94,17 +52,9 @@ def test_an_upgrade_destroys_nothing(root: Root) -> None:
     assert destroyed == {}, "Renamed? Add a `moved` block (UPGRADING.md). Meant? Say so in REPLACED_BY_DESIGN, and why."
 
 
-def test_a_new_deployment_is_only_created(root: Root, tmp_path: Path) -> None:
-    """On each Terraform and OpenTofu of the workflow, also where mocks do not reach (make test-compatibility)."""
-    changes = root.changes(tmp_path / "none.json")
-    assert {change["action"] for change in changes} == {"create"}
-    assert len(changes) > 150
-
-
 def test_the_version_is_recorded() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     newest = recorded()[-1]
-    assert newest.name == version
+    assert newest.name == release_files.release()
     assert (newest / STATE).is_file(), "make record-release"
 
 
@@ -113,3 +63,57 @@ def test_what_is_recorded_names_no_machine() -> None:
         text = (release / STATE).read_text("utf-8")
         assert "127.0.0.1" not in text
         assert str(ROOT) not in text
+
+
+# What an apply of the newest release deploys again
+
+
+class Consumer:
+    """The root of the newest release in another repository, with zips that a test changes."""
+
+    def __init__(self, folder: Path, endpoint_url: str) -> None:
+        self.release, self.zips = recorded()[-1], folder / "terraform/fixtures/packages"
+        # The same relative path as in the state, because another one is a change of its own.
+        shutil.copytree(FOLDER / "fixtures/packages", self.zips)
+        root = folder / "releases" / self.release.name
+        root.mkdir(parents=True)
+        text, here = (self.release / "main.tf").read_text(), '"../../../modules/'
+        assert here in text
+        # Relative, too: an absolute path would stand for a copy of the module.
+        (root / "main.tf").write_text(text.replace(here, f'"{os.path.relpath(ROOT / "modules", root)}/'))
+        self.root = Root(root, folder / ".terraform", endpoint_url)
+
+    def change_manifest(self, change: Callable[[dict[str, Any]], None]) -> None:
+        manifest = json.loads((self.zips / "manifest.json").read_text())
+        change(manifest)
+        (self.zips / "manifest.json").write_text(json.dumps(manifest))
+
+    def deployed(self) -> dict[str, str]:
+        """What an apply would do to functions and their aliases, by address within the module."""
+        changes = self.root.changes(self.release / STATE)
+        return {
+            change["resource"]["addr"].removeprefix("module.ai_jobs."): change["action"]
+            for change in changes
+            if change["resource"]["resource_type"] in {"aws_lambda_function", "aws_lambda_alias"}
+        }
+
+
+@pytest.fixture
+def consumer(tmp_path: Path, endpoint_url: str) -> Consumer:
+    return Consumer(tmp_path, endpoint_url)
+
+
+def test_the_same_zips_deploy_nothing_in_another_release_either(consumer: Consumer) -> None:  # R-P5
+    assert consumer.deployed() == {}
+    consumer.change_manifest(lambda manifest: manifest.update(release="9.9.9"))
+    assert consumer.deployed() == {}
+
+
+def test_exactly_the_function_with_another_zip_is_deployed(consumer: Consumer) -> None:  # R-P5
+    data = (consumer.zips / "reconciler.zip").read_bytes() + b"changed"
+    (consumer.zips / "reconciler.zip").write_bytes(data)
+    digest = hashlib.sha256(data)
+    hashes = {"sha256": digest.hexdigest(), "base64sha256": base64.b64encode(digest.digest()).decode()}
+    consumer.change_manifest(lambda manifest: manifest["functions"]["reconciler"].update(hashes))
+    resources = ("aws_lambda_function.this", "aws_lambda_alias.live")
+    assert consumer.deployed() == {f"module.reconciler.{resource}": "update" for resource in resources}

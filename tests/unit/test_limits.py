@@ -16,6 +16,7 @@ from scripts.package import BUNDLES
 from tests import contract
 
 ROOT = Path(__file__).parents[2]
+INTERFACE = Path(__file__).with_name("interface.json")
 CONTRACT: dict[str, Any] = json.loads(ROOT.joinpath("functions/ai_jobs/contract/limits.json").read_text("utf-8"))
 LIMITS, PATTERNS, STATES = CONTRACT["limits"], CONTRACT["patterns"], CONTRACT["states"]
 MODULE = ROOT / "modules/ai-jobs"
@@ -300,15 +301,33 @@ def test_the_functions_are_the_packages_that_are_bundled():
     assert sorted(CONTRACT["functions"]) == packages == sorted(bundle.name for bundle in BUNDLES)
 
 
-def test_terraform_sets_the_variables_that_the_functions_read():
-    read = {name for source in python_sources().values() for name in re.findall(r'"(AI_JOB_[A-Z_]+)"', source)}
-    written = {
+def variables_read() -> set[str]:
+    return {name for source in python_sources().values() for name in re.findall(r'"(AI_JOB_[A-Z_]+)"', source)}
+
+
+def variables_written() -> set[str]:
+    return {
         name
         for path in sorted((ROOT / "modules").glob("*/*.tf"))
         for name in re.findall(r"\b(AI_JOB_[A-Z_]+) += ", path.read_text("utf-8"))
     }
+
+
+def test_terraform_sets_the_variables_that_the_functions_read():
+    read, written = variables_read(), variables_written()
     # The command is told of an environment by variables of its own, where it has no outputs.
     assert read - (set(environment.VARIABLES.values()) - written) == written
+
+
+def test_the_interface_of_the_functions_is_the_recorded_one():  # R-P5
+    """A manifest says which interface its functions have, so that no module runs functions that it can't configure."""
+    recorded = json.loads(INTERFACE.read_text("utf-8"))
+    current = {"interface": CONTRACT["bundles"]["interface"], "variables": sorted(variables_written())}
+    assert current == recorded, (
+        "The module sets other variables than those that are recorded. If a function does not run without a new one, "
+        "increase interface.max in limits.json; if functions that interface.min admits need one that is gone, increase "
+        f"interface.min, too (docs/releases.md). Then record it: write {json.dumps(current)} to {INTERFACE.name}"
+    )
 
 
 def test_the_command_reads_the_outputs_of_the_module():

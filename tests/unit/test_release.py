@@ -1,4 +1,4 @@
-"""What must agree before a release: the version, wherever it is written down, and the changelog."""
+"""What must agree before a release: the version wherever it is written, the changelog, what contributors read."""
 
 from __future__ import annotations
 
@@ -89,3 +89,27 @@ def test_the_page_shows_the_typescript_client_s_program() -> None:
     (shown,) = re.findall(r"```ts\n(.+?)```", (ROOT / "docs/how-to/typescript-client.md").read_text(), re.DOTALL)
     ours = [line for line in shown.splitlines() if line and "signedClient(" not in line]
     assert [line for line in ours if line not in program.splitlines()] == []
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_contributing_names_only_files_that_exist() -> None:
+    named = re.findall(r"`((?:modules|functions|tests|docs|scripts|environments|examples)/[\w./*<>-]*)`", CONTRIBUTING)
+    assert len(named) > 20
+    patterns = {re.sub("<[^>]+>", "*", name).rstrip("/") for name in named}
+    assert {pattern for pattern in patterns if not any(ROOT.glob(pattern))} == set()
+
+
+def test_contributing_names_only_targets_that_exist() -> None:
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
+    named = {word for line in re.findall(r"\bmake ([a-z -]+)", CONTRIBUTING) for word in line.split()}
+    assert named & targets >= {"demo", "lint", "test", "docs", "record-release"}
+    commands = re.findall(r"`make ([a-z-]+(?: [a-z-]+)*)`", CONTRIBUTING)
+    assert {word for command in commands for word in command.split()} <= targets
+
+
+def test_the_hooks_before_a_commit_need_no_network() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert {repo["repo"] for repo in config["repos"]} == {"local"}
+    assert {hook["language"] for repo in config["repos"] for hook in repo["hooks"]} == {"unsupported"}

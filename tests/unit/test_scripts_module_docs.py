@@ -32,14 +32,14 @@ variable "queue" {
     A queue, <explained>,
     in *two* `<lines>`. And more.
 
-    See docs/queues.md.
+    See docs/queues.md and examples/minimal.
   EOT
   type = object({
     # At most 14 days, the
     # limit of SQS | and ours.
     retention_seconds = optional(number, 1209600)
     tags              = optional(map(string), { "a,)" = "b" })
-    owner             = string
+    owner             = string # Who answers for it.
     readers = optional(map(object({
       # See docs/access.md#aws_iam.
       arn = string
@@ -89,11 +89,11 @@ def test_a_variable_with_attributes_has_a_section_with_all_of_them(module: Path)
     section = module_docs.tables(module).partition("#### `queue`\n\n")[2].partition("\n\n### Outputs")[0]
     assert section.split("\n\n") == [
         "A queue, &lt;explained>, in \\*two\\* `<lines>`. And more.",
-        "See [docs/queues.md](../../docs/queues.md).",
+        "See [docs/queues.md](../../docs/queues.md) and [examples/minimal](../../examples/minimal).",
         "| attribute | description | type | default |\n| --- | --- | --- | --- |\n"
         "| `retention_seconds` | At most 14 days, the limit of SQS \\| and ours. | `number` | `1209600` |\n"
         '| `tags` |  | `map(string)` | `{ "a,)" = "b" }` |\n'
-        "| `owner` |  | `string` | *required* |\n"
+        "| `owner` | Who answers for it. | `string` | *required* |\n"
         "| `readers` |  | `map(object)` | `null` |\n"
         "| `readers.NAME.arn` | See [docs/access.md](../../docs/access.md#aws_iam). | `string` | *required* |",
         "Default:",

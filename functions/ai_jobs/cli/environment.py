@@ -23,7 +23,7 @@ LOCAL = "local"
 # One of these is in every object that has the module's outputs, and in hardly any other.
 _MARKS = {"request_queue_url", "response_queue_url", "processor_function_name"}
 
-_ADVICE = 'Give the root an output of the module, and apply it: output "ai_jobs" { value = module.ai_jobs }'
+ADVICE = 'Give the root an output of the module, and apply it: output "ai_jobs" { value = module.ai_jobs }'
 
 VARIABLES = {
     "request_queue_url": variables.REQUEST_QUEUE_URL,
@@ -166,7 +166,7 @@ def outputs_in(text: str, origin: str) -> dict[str, Any]:
     except ValueError as error:
         raise Problem(f"{origin} is not JSON ({error}): it must be what `terraform output -json` prints") from None
     if not isinstance(document, dict) or not document:
-        raise Problem(f"{origin} has no outputs: {_ADVICE}")
+        raise Problem(f"{origin} has no outputs: {ADVICE}")
     # `terraform output -json` wraps each value; a file may also contain the bare values.
     return {
         name: output["value"] if isinstance(output, dict) and "value" in output else output
@@ -184,7 +184,7 @@ def ours(values: dict[str, Any], module: str | None, origin: str) -> dict[str, A
     Raises:
         Problem: if there are several, or none of that name; it lists those that there are.
     """
-    found = dict(_objects_of_ours(values))
+    found = dict(modules_in(values))
     if module is None and len(found) <= 1:
         return next(iter(found.values()), values)
     if module in found:
@@ -192,17 +192,17 @@ def ours(values: dict[str, Any], module: str | None, origin: str) -> dict[str, A
     listed = ", ".join(name or "the root itself (without --module)" for name in sorted(found)) or "nowhere"
     if module is None:
         raise Problem(f"{origin} has the module's outputs more than once: {listed}. Choose one: --module NAME")
-    raise Problem(f"--module is {module}, but {origin} has the module's outputs in: {listed}. {_ADVICE}")
+    raise Problem(f"--module is {module}, but {origin} has the module's outputs in: {listed}. {ADVICE}")
 
 
-def _objects_of_ours(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object in a value that has the module's outputs, by where it is."""
+def modules_in(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a value that has the module's outputs, by where it is; the path of the whole value is empty."""
     if isinstance(value, dict) and _MARKS & value.keys():
         yield path, value
         return
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
-        yield from _objects_of_ours(part, f"{path}[{json.dumps(key)}]" if path else str(key))
+        yield from modules_in(part, f"{path}[{json.dumps(key)}]" if path else str(key))
 
 
 def _forget_variables() -> None:

@@ -24,8 +24,8 @@ class Change:
 
     Attributes:
         action: create, update, delete, or replace.
-        attributes: by name, what an update or a replacement changes: before and after. Instead of a value that is
-            sensitive, or that only the apply knows, there is text that says so.
+        attributes: what an update or a replacement changes: before and after, by the path of the attribute. Instead of
+            a value that is sensitive, or that only the apply knows, there is text that says so.
     """
 
     address: str
@@ -89,17 +89,18 @@ def _change(entry: Mapping[str, Any]) -> Change | None:
 
 
 def _differences(change: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    before, after = change["before"] or {}, dict(change["after"] or {})
-    unknown = change.get("after_unknown") or {}
-    after |= {name: "(known after apply)" for name, mark in unknown.items() if _is_marked(mark)}
+    before, after = (_masked(change, when) for when in ("before", "after"))
     for name in sorted({*before, *after}):
-        if before.get(name) != after.get(name):
-            yield name, (_shown("before", name, before, change), _shown("after", name, after, change))
+        yield from _different(name, before.get(name), after.get(name))
 
 
-def _shown(when: str, name: str, values: Mapping[str, Any], change: Mapping[str, Any]) -> Any:
+def _masked(change: Mapping[str, Any], when: str) -> dict[str, Any]:
+    """The attributes before or after, with text in place of those that are sensitive or unknown."""
+    values = dict(change[when] or {})
     sensitive = change.get(f"{when}_sensitive") or {}
-    return "(sensitive)" if sensitive is True or _is_marked(sensitive.get(name)) else values.get(name)
+    unknown = change.get("after_unknown") or {} if when == "after" else {}
+    values |= {name: f"(sensitive, {when})" for name, mark in sensitive.items() if _is_marked(mark)}
+    return values | {name: "(known after apply)" for name, mark in unknown.items() if _is_marked(mark)}
 
 
 def _is_marked(mark: Any) -> bool:
@@ -107,6 +108,18 @@ def _is_marked(mark: Any) -> bool:
     if isinstance(mark, dict):
         return any(map(_is_marked, mark.values()))
     return any(map(_is_marked, mark)) if isinstance(mark, list) else bool(mark)
+
+
+def _different(path: str, before: Any, after: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """The smallest parts of two values that differ, by where they are: environment[0].variables.AI_JOB_BUCKET."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted({*before, *after}):
+            yield from _different(f"{path}.{name}", before.get(name), after.get(name))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, pair in enumerate(zip(before, after, strict=True)):
+            yield from _different(f"{path}[{index}]", *pair)
+    elif before != after:
+        yield path, (before, after)
 
 
 def _calls(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

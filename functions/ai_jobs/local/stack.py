@@ -57,8 +57,7 @@ def up(root: Root, options: Options, check: Check) -> Instance:
         Failure: if the stack could not be brought up; the message says what is left.
     """
     terraform.require_version()
-    root.prepare()
-    instance = _started(root)
+    instance = start(root)
     applied = _applied(root)
     if options.inputs and applied == {"instance": instance.identity, "inputs": options.inputs}:
         return instance
@@ -69,6 +68,16 @@ def up(root: Root, options: Options, check: Check) -> Instance:
     if plan.job_types_age_seconds:
         _wait_for_job_types(plan.job_types_age_seconds)
     return instance
+
+
+def start(root: Root) -> Instance:
+    """Start the local AWS without the stack, for what the root expects to exist: buckets, keys, networks.
+
+    Raises:
+        Failure: if it can't be started.
+    """
+    root.prepare()
+    return _started(root)
 
 
 def plan(root: Root, options: Options) -> Plan:
@@ -88,6 +97,12 @@ def down(root: Root) -> bool:
     stopped = instances.stop(root.folder)
     root.forget()
     return stopped
+
+
+def is_up(root: Root) -> bool:
+    """Is the whole stack there, as last applied?"""
+    instance = instances.status(root.folder)
+    return instance is not None and _is_whole(_applied(root), instance)
 
 
 def outputs(root: Root) -> dict[str, Any]:
@@ -154,6 +169,7 @@ def _started(root: Root) -> Instance:
         instance = instances.start(root.folder, instance.port, root.down)
     if applied.get("instance") != instance.identity:
         root.forget()
+    root.credentials.write_text(_credentials(instance), encoding="utf-8")
     return instance
 
 
@@ -184,6 +200,7 @@ def _remember(root: Root, instance: Instance, inputs: str | None) -> None:
 def _planned(root: Root, instance: Instance, options: Options, check: Check) -> Iterator[tuple[Terraform, Plan]]:
     """Terraform with a plan that may be applied. Until then, the running stack stays as it is, whatever fails."""
     runner = Terraform(root, instance.endpoint_url, options.variables)
+    _say(f"planning {root.path} on {instance.endpoint_url} (log: {root.log})")
     with runner.overriding():
         try:
             planned = runner.plan()
@@ -213,10 +230,7 @@ def _require_harmless_providers(planned: Plan, allowed: Sequence[str]) -> None:
 
 
 def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
-    _say(
-        f"applying {root.path} to {instance.endpoint_url} (a minute or two, most of it waiting for queues; "
-        f"log: {root.log})"
-    )
+    _say("applying it (a minute or two, most of it waiting for queues)")
     started = time.monotonic()
     _remember(root, instance, inputs=None)
     try:
@@ -228,7 +242,6 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
     # Sensitive outputs may be in there.
     root.outputs.touch(mode=0o600)
     root.outputs.write_text(runner.outputs(), encoding="utf-8")
-    root.credentials.write_text(_credentials(instance), encoding="utf-8")
     _say(f"applied in {time.monotonic() - started:.0f} s")
 
 

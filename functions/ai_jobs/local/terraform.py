@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ai_jobs.local import providers
 from ai_jobs.local.environment import local_environment
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.plan import Plan
@@ -87,8 +88,9 @@ class Terraform:
 
     @contextlib.contextmanager
     def overriding(self) -> Iterator[None]:
-        """While the block runs, the root has the local backend, whatever it says itself."""
+        """While the block runs, the root has the local backend, and no account, whatever it says itself."""
         path = self.root.path / OVERRIDE
+        path.unlink(missing_ok=True)  # from a command that was killed
         path.write_text(json.dumps(_override(self.root)), encoding="utf-8")
         try:
             yield
@@ -99,7 +101,7 @@ class Terraform:
         """Plan the changes without making them.
 
         Raises:
-            Failure: if Terraform fails, with the end of its log.
+            Failure: if Terraform fails, with its error.
         """
         self.root.log.unlink(missing_ok=True)
         self._log("init", "-reconfigure")
@@ -107,7 +109,7 @@ class Terraform:
         return Plan(json.loads(self._read("show", "-json", str(self.root.plan))))
 
     def apply(self) -> None:
-        """Apply the latest plan. Raises a Failure, with the end of the log, if Terraform fails."""
+        """Apply the latest plan. Raises a Failure, with Terraform's error, if it fails."""
         self._log("apply", str(self.root.plan))
 
     def outputs(self) -> str:
@@ -118,8 +120,13 @@ class Terraform:
         with self.root.log.open("a", encoding="utf-8") as log:
             done = self._run(command, "-input=false", "-no-color", *arguments, stdout=log, stderr=subprocess.STDOUT)
         if done.returncode:
-            lines = self.root.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
-            raise Failure("\n".join([f"terraform {command} failed. The end of {self.root.log}:", *lines]))
+            raise Failure(f"terraform {command} failed. From {self.root.log}:\n{self._end_of_log()}")
+
+    def _end_of_log(self) -> str:
+        """From its first error on, or its last lines."""
+        lines = self.root.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
+        return "\n".join(lines[errors[0] :][: 2 * _LOG_LINES] if errors else lines[-_LOG_LINES:])
 
     def _read(self, command: str, *arguments: str) -> str:
         done = self._run(command, *arguments, capture_output=True)
@@ -134,7 +141,8 @@ class Terraform:
 
 
 def _override(root: Root) -> dict[str, Any]:
+    blocks = providers.overrides(root.path)
     return {
         "//": "Written by `ai-jobs local`, and removed when it ends. If it is still there, delete it.",
         "terraform": {"backend": {"local": {"path": str(root.state)}}},
-    }
+    } | ({"provider": {"aws": blocks}} if blocks else {})

@@ -1,4 +1,4 @@
-"""`ai-jobs local up`, `plan`, `status`, and `down`."""
+"""`ai-jobs local up`, `start`, `plan`, `status`, and `down`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ai_jobs.cli.environment import ADVICE, modules_in
 from ai_jobs.cli.exits import FAILED
 from ai_jobs.cli.output import json_option, print_json, say
 from ai_jobs.cli.types.check import findings_in_plan
-from ai_jobs.local import instances, stack
+from ai_jobs.local import stack
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.root import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ai_jobs.local.plan import Change, Plan
 
 _SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
-_LONGEST_VALUE = 40
+_SHOWN_CHARACTERS = 40
+_SHOWN_IN_COMMON = 10
 
 
 def _as_root(_: click.Context, __: click.Parameter, path: Path) -> Root:
@@ -92,6 +94,17 @@ def up(
         say(f"\ninterrupted. {stack.what_is_left(root)}")
         raise click.exceptions.Exit(130) from None
     click.echo(f"The stack is up at {instance.endpoint_url}. Stop it with: {root.down}")
+    _show_modules(root)
+
+
+@click.command
+@_root_option
+def start(root: Root) -> None:
+    """Start the local AWS without applying anything, if it does not run. Create in it what your root expects to exist,
+    such as a bucket with zips, and then run `ai-jobs local up`.
+    """
+    instance = stack.start(root)
+    click.echo(f"The local AWS is running at {instance.endpoint_url}. Its keys: set -a; . {root.credentials}; set +a")
 
 
 @click.command
@@ -121,13 +134,15 @@ def plan(
 @click.pass_context
 def status(ctx: click.Context, root: Root, as_json: bool) -> None:
     """Show where the stack is, and its outputs; exit with 1 if it is not up."""
-    instance = instances.status(root.folder)
+    is_up = stack.is_up(root)
     if as_json:
-        print_json({"running": instance is not None, "outputs": stack.outputs(root) if instance else {}})
+        print_json({"up": is_up, "outputs": stack.outputs(root) if is_up else {}})
     else:
         click.echo(stack.what_is_left(root))
-    if instance is None:
+    if not is_up:
         ctx.exit(FAILED)
+    if not as_json:
+        _show_modules(root)
 
 
 @click.command
@@ -136,6 +151,16 @@ def down(root: Root) -> None:
     """Stop the local AWS and discard what was applied to it."""
     stopped = stack.down(root)
     click.echo("The local stack is stopped." if stopped else "The local stack was not running.")
+
+
+def _show_modules(root: Root) -> None:
+    """Print where the API of each call of the module is, or how the root can make that known."""
+    found = dict(modules_in(stack.outputs(root)))
+    for name, values in found.items():
+        url = stack.reached(root, values)[1].get("api_url", "unknown, because api_id is not among the outputs")
+        click.echo(f"API{f' of {name}' if len(found) > 1 else ''}: {url}")
+    if not found:
+        say(f"warning: the root has no output with the module's outputs, and --env local needs them. {ADVICE}")
 
 
 def refuse_broken_job_types(planned: Plan) -> None:
@@ -156,15 +181,20 @@ def _as_json(change: Change) -> dict[str, Any]:
 
 
 def _lines(change: Change) -> list[str]:
-    values = (
-        f"      {name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in change.attributes.items()
-    )
+    values = (f"      {name}: {' -> '.join(_shown(*pair))}" for name, pair in change.attributes.items())
     return [f"{_SIGNS[change.action]:>3} {change.address}", *values]
 
 
-def _shown(value: Any) -> str:
-    text = "null" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+def _shown(before: Any, after: Any) -> Iterator[str]:
+    """Both values, in the length of a line: of long ones, where they begin to differ."""
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in (before, after)]
+    start = 0
+    if max(map(len, texts)) > _SHOWN_CHARACTERS:
+        different = (index for index, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)
+        start = max(0, next(different, 0) - _SHOWN_IN_COMMON)
+    for text in texts:
+        end = start + _SHOWN_CHARACTERS
+        yield f"{'…' if start else ''}{text[start:end]}{'…' if len(text) > end else ''}"
 
 
 def _summary(changes: list[Change]) -> str:

@@ -1,0 +1,77 @@
+"""A release on the local AWS: Lambda runs what was published, and everything invokes the live version."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+
+import boto3
+import pytest
+
+from ai_jobs.contract.limits import LIVE
+from scripts import release_files
+from scripts.project import DIST, Failure
+from scripts.publish import publish
+
+FUNCTIONS = ("processor", "result_handler", "jobs_api", "reconciler", "event_publisher")
+
+
+@pytest.fixture
+def bucket():
+    name = f"releases-{uuid.uuid4()}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def test_lambda_runs_what_was_published(bucket, outputs):  # R-P5
+    published = publish(DIST, bucket, "ai-jobs", "us-east-1")
+    assert (len(published.new), published.region) == (6, "us-east-1")
+    function = release_files.read_manifest()["functions"]["reconciler"]
+    role = boto3.client("lambda").get_function_configuration(FunctionName=outputs.reconciler_function_name)["Role"]
+    created = boto3.client("lambda").create_function(
+        FunctionName=bucket[:60],
+        Role=role,
+        Runtime=function["runtime"],
+        Handler=function["handler"],
+        Code={"S3Bucket": bucket, "S3Key": f"ai-jobs/{function['key']}"},
+    )
+    assert created["CodeSha256"] == function["base64sha256"]
+
+
+def test_it_is_stored_with_its_checksum_and_not_overwritten(bucket):  # R-P5
+    publish(DIST, bucket)
+    assert publish(DIST, bucket).new == []
+    s3, function = boto3.client("s3"), release_files.read_manifest()["functions"]["processor"]
+    stored = s3.head_object(Bucket=bucket, Key=function["key"], ChecksumMode="ENABLED")
+    assert stored["ChecksumSHA256"] == function["base64sha256"]
+    s3.put_object(Bucket=bucket, Key=function["key"], Body=b"something else")
+    with pytest.raises(Failure, match="has other bytes"):
+        publish(DIST, bucket)
+
+
+def test_everything_invokes_the_live_version(outputs):  # R-P5
+    client = boto3.client("lambda")
+    for name in FUNCTIONS:
+        function = getattr(outputs, f"{name}_function_name")
+        alias = client.get_alias(FunctionName=function, Name=LIVE)
+        running = client.get_function_configuration(FunctionName=function, Qualifier=LIVE)
+        assert (alias["FunctionVersion"], running["Version"]) == (running["Version"], "1"), name
+        zipped = base64.b64encode(hashlib.sha256((DIST / f"{name}.zip").read_bytes()).digest()).decode()
+        assert running["CodeSha256"] == zipped, name
+        for trigger in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+            assert trigger["FunctionArn"] == alias["AliasArn"]
+    schedule = boto3.client("scheduler").get_schedule(Name=outputs.reconciler_function_name)
+    assert schedule["Target"]["Arn"].endswith(f":{outputs.reconciler_function_name}:{LIVE}")
+
+
+def test_what_is_not_published_does_not_run(outputs, api):  # R-P5
+    """Somebody edits the function in the console: callers do not notice."""
+    client, name = boto3.client("lambda"), outputs.jobs_api_function_name
+    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    broken = variables | {"AI_JOB_TABLE_NAME": "nowhere"}
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
+    try:
+        assert api.call("GET", "/jobs?userId=user-1")[0] == 200
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
