@@ -120,15 +120,6 @@ def test_a_root_is_planned_and_applied_with_a_state_of_its_own(world: World) -> 
     assert (world.root.folder / ".gitignore").read_text() == "*\n"
 
 
-def test_what_a_root_expects_to_be_there_can_be_put_there_before_the_apply(world: World) -> None:  # R-P6
-    instance = stack.start(world.root)
-    assert not (world.scratch / "calls").exists(), "Terraform has not run"
-    assert f"AWS_ENDPOINT_URL={instance.endpoint_url}\n" in world.root.credentials.read_text()
-    assert world.up() == APPLIED
-    assert world.started == 1, "on the same local AWS"
-    assert world.root.credentials.exists()
-
-
 def test_the_backend_is_the_local_folder(world: World) -> None:
     runner = stack.Terraform(world.root, "http://127.0.0.1:4566")
     with runner.overriding():

@@ -59,16 +59,6 @@ class Options:
     inputs: str | None = None
 
 
-def start(root: Root) -> Instance:
-    """Start a root's local AWS without applying the root, for what the root expects to be there: a bucket, for example.
-
-    Raises:
-        Failure: if it can't run here.
-    """
-    root.prepare()
-    return _started(root)
-
-
 def up(root: Root, options: Options, check: Check) -> Instance:
     """Start the stack, or bring it up to date, and return the local AWS that it is on.
 

@@ -77,17 +77,6 @@ def _options(variables: tuple[str, ...], files: tuple[Path, ...], allowed: tuple
 
 @click.command
 @_root_option
-def start(root: Root) -> None:
-    """Start the local AWS of a root, and apply nothing yet: for roots that expect something to be there, such as a
-    bucket with the zips. What is put there stays until `ai-jobs local down`, or until an apply fails.
-    """
-    instance = stack.start(root)
-    click.echo(f"The local AWS is at {instance.endpoint_url}. Apply the root with: {root.up}")
-    click.echo(f"A shell reaches it with: set -a; . {shlex.quote(str(root.credentials))}; set +a")
-
-
-@click.command
-@_root_option
 @_terraform_options
 def up(
     root: Root, variables: tuple[str, ...], variable_files: tuple[Path, ...], allowed_providers: tuple[str, ...]

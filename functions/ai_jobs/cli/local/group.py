@@ -7,7 +7,6 @@ import click
 from ai_jobs.cli.lazy_group import LazyGroup
 
 LOCAL_COMMANDS = {
-    "start": ("ai_jobs.cli.local.commands:start", "Start the local AWS of a root, and apply nothing yet."),
     "up": ("ai_jobs.cli.local.commands:up", "Start a local AWS and apply a root to it, or bring it up to date."),
     "start": ("ai_jobs.cli.local.commands:start", "Start the local AWS alone, for what a root expects to exist."),
     "plan": ("ai_jobs.cli.local.commands:plan", "Show what a change of the root would do to the running stack."),
