@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import os
+import subprocess
 import uuid
 
 import boto3
@@ -11,7 +14,7 @@ import pytest
 
 from ai_jobs.contract.limits import LIVE
 from scripts import release_files
-from scripts.project import DIST, Failure
+from scripts.project import DIST, ROOT, TERRAFORM, Failure
 from scripts.publish import publish
 
 FUNCTIONS = ("processor", "result_handler", "jobs_api", "reconciler", "event_publisher")
@@ -37,6 +40,67 @@ def test_lambda_runs_what_was_published(bucket, outputs):  # R-P5
         Code={"S3Bucket": bucket, "S3Key": f"ai-jobs/{function['key']}"},
     )
     assert created["CodeSha256"] == function["base64sha256"]
+
+
+ROOT_OF_ONE_FUNCTION = """
+terraform {{
+  required_providers {{
+    aws = {{ source = "hashicorp/aws", version = "5.100.0" }}
+  }}
+}}
+variable "function" {{ type = any }}
+module "function" {{
+  source             = "{source}"
+  name               = "{name}"
+  role_name          = "{name}"
+  role_path          = "/"
+  description        = "Released, and rolled back."
+  handler            = var.function.handler
+  package            = {{
+    s3     = {{ bucket = "{bucket}", key = var.function.key, base64sha256 = var.function.base64sha256 }}
+    sha256 = var.function.sha256
+  }}
+  timeout_seconds    = 10
+  memory_mb          = 256
+  log_retention_days = 7
+}}
+"""
+
+
+@pytest.fixture
+def deploy(bucket, tmp_path):
+    """Plans one function with a zip that was published, applies that, and returns what it changed."""
+    source = os.path.relpath(ROOT / "modules/function", tmp_path)
+    text = ROOT_OF_ONE_FUNCTION.format(source=source, name=f"released-{bucket[-12:]}", bucket=bucket)
+    (tmp_path / "main.tf").write_text(text)
+
+    def terraform(*arguments):
+        command = [os.environ.get("AI_JOBS_TERRAFORM", str(TERRAFORM)), f"-chdir={tmp_path}", *arguments]
+        done = subprocess.run([*command, "-input=false", "-no-color"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(function):
+        lines = terraform("plan", "-json", "-out=plan", f"-var=function={json.dumps(function)}").splitlines()
+        changes = [line["change"] for line in map(json.loads, lines) if line["type"] == "planned_change"]
+        terraform("apply", "plan")
+        return {change["resource"]["resource_type"]: change["action"] for change in changes}
+
+    terraform("init")
+    return run
+
+
+def test_a_release_and_its_rollback_move_the_alias(bucket, deploy):  # R-P5
+    publish(DIST, bucket)
+    functions, name = release_files.read_manifest()["functions"], f"released-{bucket[-12:]}"
+    moved = {"aws_lambda_function": "update", "aws_lambda_alias": "update"}
+    assert deploy(functions["reconciler"])["aws_lambda_alias"] == "create"
+    assert deploy(functions["reconciler"]) == {}, "unchanged zips change no function"
+    assert deploy(functions["event_publisher"]) == moved
+    assert deploy(functions["event_publisher"]) == {}
+    assert deploy(functions["reconciler"]) == moved
+    running = boto3.client("lambda").get_function_configuration(FunctionName=name, Qualifier=LIVE)
+    assert (running["Version"], running["CodeSha256"]) == ("3", functions["reconciler"]["base64sha256"])
 
 
 def test_it_is_stored_with_its_checksum_and_not_overwritten(bucket):  # R-P5

@@ -304,6 +304,29 @@ run "settings_given" {
   }
 }
 
+# The defaults with another release, in which only one function has another zip.
+run "another_release" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    packages = {
+      s3 = {
+        bucket = "releases"
+        manifest = jsonencode(merge(jsondecode(file("fixtures/packages/manifest.json")), {
+          release = "9.9.9"
+          functions = merge(jsondecode(file("fixtures/packages/manifest.json")).functions, {
+            reconciler = { key = "reconciler-${sha256("x")}.zip", sha256 = sha256("x"), base64sha256 = base64sha256("x") }
+          })
+        }))
+      }
+    }
+  }
+}
+
 run "zips_from_a_directory" {
   command = plan
 
