@@ -74,9 +74,10 @@ def deploy(bucket, tmp_path):
     text = ROOT_OF_ONE_FUNCTION.format(source=source, name=f"released-{bucket[-12:]}", bucket=bucket)
     (tmp_path / "main.tf").write_text(text)
 
-    def terraform(*arguments):
-        command = [os.environ.get("AI_JOBS_TERRAFORM", str(TERRAFORM)), f"-chdir={tmp_path}", *arguments]
-        done = subprocess.run([*command, "-input=false", "-no-color"], capture_output=True, text=True, check=False)
+    def terraform(command, *arguments):
+        program = [os.environ.get("AI_JOBS_TERRAFORM", str(TERRAFORM)), f"-chdir={tmp_path}"]
+        options = ("-input=false", "-no-color", *arguments)
+        done = subprocess.run([*program, command, *options], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
