@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything sets itself up: uv if it is missing, the environment .venv, the zips.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline test-unit test-terraform test-integration test-compatibility record-release \
+.PHONY: help demo test test-offline test-unit test-terraform test-integration test-examples test-compatibility record-release \
 	scan audit check-provider check-permissions chaos bench bench-reconciler lint format docs site site-serve picture package \
 	publish local-up local-down local-outputs plan apply clean environment-given
 
@@ -21,8 +21,8 @@ demo: $(READY) ## Run the whole system on this machine, with one job of each typ
 	@$(PYTHON) -m scripts.demo
 
 # The integration tests mostly wait, so the other tests run beside them, and let them go first.
-test: $(READY) package ## Run the unit, Terraform, and integration tests, and a short fault suite
-	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-offline test-integration
+test: $(READY) package ## Run the unit, Terraform, and integration tests, the examples, and a short fault suite
+	@$(MAKE) --no-print-directory -j 3 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-offline test-integration test-examples
 
 test-offline: ## Run the unit and Terraform tests with the lowest priority
 	@nice -n 19 $(MAKE) --no-print-directory test-unit
@@ -38,6 +38,10 @@ test-terraform: $(READY) ## Run the Terraform tests (plans only): modules, envir
 
 test-integration: $(READY) package ## Run the integration tests and a short fault suite on a separate local AWS
 	@$(ON_A_STACK) tests/integration tests/chaos $(PYTEST_ARGS)
+
+# Each apply mostly waits too, so they run side by side. The lowest priority, as test-offline.
+test-examples: $(READY) package ## Apply examples to a local AWS each, from outside the checkout, and complete a job in each
+	@nice -n 19 $(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n 3 tests/examples $(PYTEST_ARGS)
 
 # Terraform before 1.11 and OpenTofu do not know override_during, so they cannot even read the test files that use it.
 test-compatibility: $(READY) ## Run what another Terraform or OpenTofu can run of the Terraform tests: make test-compatibility AI_JOBS_TERRAFORM=tofu

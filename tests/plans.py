@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.module_source import answered_by_checkout
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests/terraform"
@@ -112,7 +115,11 @@ def read() -> dict[str, Plan]:
     environment = os.environ | {"TF_IN_AUTOMATION": "1"}
     where = "-test-directory=plans"
     files = [f"-filter=plans/{path.name}" for path in sorted((FOLDER / "plans").glob("*.tftest.hcl"))]
-    _run([*terraform, "init", "-backend=false", "-input=false", where], environment)
+    # Terraform keeps what it has of a git source: the address does not tell it that the checkout has changed.
+    (FOLDER / ".terraform/modules/modules.json").unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        fetching = environment | answered_by_checkout(Path(folder))
+        _run([*terraform, "init", "-backend=false", "-input=false", where], fetching)
     lines = _run([*terraform, "test", "-json", "-verbose", where, *files], environment).splitlines()
     plans = [(_value(line, "@testrun"), _plan(line)) for line in lines if '"test_plan":{' in line]
     assert len(plans) == len(dict(plans)), "two runs have the same name"

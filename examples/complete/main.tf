@@ -1,26 +1,43 @@
-# How a platform repository uses the module: with zips from the release bucket, a job type of its own, and a policy for
-# the platform's roles that call the API.
+# What a company with a security team asks for: its own key for everything at rest (key.tf), functions without a way to the internet
+# (network.tf), its own domain (domain.tf), events and alarms in a queue that its tools read (notices.tf), and two job types.
 
 provider "aws" {
   region = var.region
 }
 
-module "ai_jobs" {
-  # In your own repository, with a version:
-  # source = "git::https://github.com/your-org/ai-jobs.git//modules/ai-jobs?ref=v0.1.0"
-  source = "../../modules/ai-jobs"
-
+locals {
   name        = "acme"
   environment = "production"
+}
+
+module "ai_jobs" {
+  # checkov:skip=CKV_TF_1: a release is a tag, and the zips that run are pinned by their hashes
+  source = "git::https://github.com/your-org/ai-jobs.git//modules/ai-jobs?ref=v0.1.0"
+
+  name        = local.name
+  environment = local.environment
   tags        = { CostCenter = "growth" }
 
-  # What `make publish` uploaded. The manifest names the zips by their hashes: a plan shows exactly which functions an apply
-  # deploys, and a rollback is the manifest of the release before.
+  # What `make publish` uploaded. A rollback is the manifest of the release before.
   packages = {
     s3 = {
       bucket   = var.packages_bucket
       prefix   = "ai-jobs"
       manifest = var.packages_manifest
+    }
+  }
+
+  kms_key_arn = aws_kms_key.ai_jobs.arn
+
+  vpc = {
+    subnet_ids         = values(aws_subnet.functions)[*].id
+    security_group_ids = [aws_security_group.functions.id]
+  }
+
+  api = {
+    domain = {
+      name            = var.domain_name
+      certificate_arn = var.certificate_arn
     }
   }
 
@@ -59,7 +76,7 @@ module "ai_jobs" {
   }
 
   processor = { maximum_concurrency = 20 }
-  logs      = { retention_days = 90 }
+  logs      = { retention_days = 365 }
 
   # How many tokens a day may use. A job over the budget waits until its deadline.
   budget = { daily_tokens_per_user = 200000, daily_tokens_total = 20000000 }
@@ -67,15 +84,23 @@ module "ai_jobs" {
   # Every job that ends is an event on this bus (docs/events.md).
   events = { event_bus = { arn = aws_cloudwatch_event_bus.platform.arn } }
 
-  # The alarms' descriptions link to this page.
-  alarms = { runbook_url = "https://wiki.example.com/ai-jobs-runbooks" }
+  # The topics carry the names of alarms, but a rule that everything is encrypted knows no exceptions. The alarms' descriptions link to
+  # the URL.
+  alarms = {
+    topic_kms_key_arn = aws_kms_key.ai_jobs.arn
+    runbook_url       = "https://wiki.example.com/ai-jobs-runbooks"
+  }
 
   # What depends on the module's outputs: a terraform destroy that the module refuses leaves it in place too.
-  protected_with = [aws_iam_policy.use_ai_jobs.id, aws_sns_topic_subscription.on_call.id]
-}
-
-resource "aws_cloudwatch_event_bus" "platform" {
-  name = "acme-platform"
+  protected_with = [
+    aws_iam_policy.use_ai_jobs.id,
+    aws_route53_record.api.id,
+    aws_cloudwatch_event_rule.failed_jobs.id,
+    aws_cloudwatch_event_target.failed_jobs.id,
+    aws_sqs_queue.notices.id,
+    aws_sns_topic_subscription.notices.id,
+    aws_sns_topic_subscription.on_call.id,
+  ]
 }
 
 # The API accepts signed requests (AWS_IAM): every caller needs this permission.
@@ -97,12 +122,4 @@ resource "aws_iam_policy" "use_ai_jobs" {
       ]
     }]
   })
-}
-
-# Without a subscription, an alarm notifies no one. page_topic_arn is for the person on call: one message per outage.
-# alarm_topic_arn gets every change of every alarm.
-resource "aws_sns_topic_subscription" "on_call" {
-  topic_arn = module.ai_jobs.page_topic_arn
-  protocol  = "email"
-  endpoint  = var.alarm_email
 }

@@ -1,6 +1,7 @@
-output "api_url" {
-  description = "URL of the API: PUT <api_url>/jobs/{jobId} submits a job."
-  value       = module.ai_jobs.api_url
+# The command `ai-jobs --outputs` reads the module's own outputs by their names.
+output "ai_jobs" {
+  description = "Every output of the module, e.g. ai_jobs.api_url."
+  value       = module.ai_jobs
 }
 
 output "use_ai_jobs_policy_arn" {
@@ -8,7 +9,7 @@ output "use_ai_jobs_policy_arn" {
   value       = aws_iam_policy.use_ai_jobs.arn
 }
 
-output "job_types" {
-  description = "The names of the configured job types."
-  value       = module.ai_jobs.job_types
+output "notices_queue_url" {
+  description = "The queue with the jobs that failed and the alarms."
+  value       = aws_sqs_queue.notices.url
 }

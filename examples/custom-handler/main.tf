@@ -11,20 +11,12 @@ module "acme_jobs" {
 }
 
 module "ai_jobs" {
-  # In your own repository, with a version:
-  # source = "git::https://github.com/your-org/ai-jobs.git//modules/ai-jobs?ref=v0.1.0"
-  source = "../../modules/ai-jobs"
+  # checkov:skip=CKV_TF_1: a release is a tag, and the zips that run are pinned by their hashes
+  source = "git::https://github.com/your-org/ai-jobs.git//modules/ai-jobs?ref=v0.1.0"
 
   name        = "acme"
   environment = "production"
-
-  packages = {
-    s3 = {
-      bucket   = var.packages_bucket
-      prefix   = "ai-jobs"
-      manifest = var.packages_manifest
-    }
-  }
+  packages    = { directory = var.packages_directory }
 
   job_types = module.acme_jobs.job_types
   processor = { layers = [module.acme_jobs.layer_arn] }

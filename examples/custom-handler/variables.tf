@@ -5,15 +5,10 @@ variable "region" {
   nullable    = false
 }
 
-variable "packages_bucket" {
-  description = "The bucket, in the same region, that `make publish` uploaded the zips to."
+variable "packages_directory" {
+  description = "Where the release's zips are."
   type        = string
-  nullable    = false
-}
-
-variable "packages_manifest" {
-  description = "The release's manifest.json: its path, or its JSON."
-  type        = string
+  default     = "dist"
   nullable    = false
 }
 

@@ -26,12 +26,12 @@ variable "manifest" {
   # Each condition holds for what another one rejects.
   validation {
     condition     = var.manifest == null ? true : can(jsondecode(var.manifest))
-    error_message = "${var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"} is not JSON: it begins with ${jsonencode(substr(coalesce(var.manifest, "-"), 0, 40))}. Use the manifest.json of a release."
+    error_message = "${var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"} is not JSON: it begins with ${jsonencode(substr(coalesce(var.manifest, "-"), 0, 40))}. ${var.directory == null ? "Use the manifest.json of a release" : "Run `make package`, or download the release again"}."
   }
 
   validation {
     condition     = !can(jsondecode(var.manifest)) ? true : try(jsondecode(var.manifest).schema_version == local.contract.manifest_schema_version, false)
-    error_message = "${var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"} ${can(jsondecode(var.manifest).schema_version) ? "has schema_version ${jsonencode(try(jsondecode(var.manifest).schema_version, null))}, and this version of the module reads ${local.contract.manifest_schema_version}. Use the module of the manifest's release (the ref in its source)" : "has no schema_version, so it is not the manifest of a release. Use the manifest.json that is beside the zips"}."
+    error_message = "${var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"} ${can(jsondecode(var.manifest).schema_version) ? "has schema_version ${jsonencode(try(jsondecode(var.manifest).schema_version, null))}, and this version of the module reads ${local.contract.manifest_schema_version}. Use the module of the manifest's release (the ref in its source)" : "has no schema_version, so it is not the manifest of a release. ${var.directory == null ? "Use the manifest.json that is beside the zips" : "Run `make package`, or download the release again"}"}."
   }
 
   validation {

@@ -1,4 +1,4 @@
-# examples/custom-handler: R-A5. Its plan is in plans/environments.tftest.hcl.
+# examples/custom-handler: R-A5. Its plan is in plans/examples.tftest.hcl.
 
 mock_provider "aws" {}
 

@@ -72,10 +72,12 @@ def test_a_manifest_is_refused_with_its_reason(plan: Callable[..., str], text: s
     assert said.count("Error: ") == 1, "nothing else is wrong with it"
 
 
-def test_the_manifest_of_a_directory_is_named_by_its_path(plan: Callable[..., str]) -> None:  # R-P5
-    assert "../dist/manifest.json has schema_version 2" in plan(
-        directory="../dist", manifest=manifest(schema_version=2)
-    )
+def test_the_manifest_of_a_directory_is_built_again(plan: Callable[..., str]) -> None:  # R-P5
+    again = "Run `make package`, or download the release again."
+    said = plan(directory="../dist", manifest="none")
+    assert f'../dist/manifest.json is not JSON: it begins with "none". {again}' in said
+    said = plan(directory="../dist", manifest="{}")
+    assert f"../dist/manifest.json has no schema_version, so it is not the manifest of a release. {again}" in said
 
 
 def test_another_release_with_the_same_interface_is_a_rollback(plan: Callable[..., str]) -> None:  # R-P5

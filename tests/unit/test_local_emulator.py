@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ai_jobs.local import instances
+from ai_jobs.local.emulator import connections
 from ai_jobs.local.emulator.alarms import from_query, to_xml
 from ai_jobs.local.environment import CREDENTIALS
 
@@ -192,3 +195,16 @@ def test_the_query_protocol_is_read_and_written() -> None:
     fields = from_query({"A.member.10": ["z"], "A.member.2": ["y"], "B.Period": "60", "D.member.1.E": [""]})
     assert fields == {"A": ["y", "z"], "B": {"Period": 60}, "D": [{"E": ""}]}
     assert to_xml("R", {"A": ["<"], "B": True, "N": None}) == "<R><A><member>&lt;</member></A><B>true</B></R>"
+
+
+def test_an_idle_connection_stays_open_for_longer_than_the_provider_keeps_it() -> None:
+    served: list[Any] = []
+
+    async def serve(application: Any, config: Any) -> None:
+        served.append(config.keep_alive_timeout)
+
+    hypercorn = SimpleNamespace(serve=serve)
+    connections.install(hypercorn)
+    asyncio.run(hypercorn.serve("MiniStack", SimpleNamespace(keep_alive_timeout=75)))
+    assert served == [connections.KEEP_ALIVE_SECONDS]
+    assert connections.KEEP_ALIVE_SECONDS > 90

@@ -122,6 +122,21 @@ def test_a_start_that_fails_shows_the_log(tmp_path: Path, monkeypatch: pytest.Mo
     assert instances.status(tmp_path) is None
 
 
+@pytest.mark.parametrize("version", [(3, 12, 1), (3, 14, 0)])
+def test_another_python_than_that_of_the_functions_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
+) -> None:
+    monkeypatch.setattr(instances.sys, "version_info", version)
+    with pytest.raises(Failure, match=rf"this is Python 3\.{version[1]}, .*they need 3\.13\. Install ai-jobs\[local\]"):
+        instances.start(tmp_path)
+
+
+def test_what_to_install_is_named_if_ministack_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instances.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Failure, match=r"pip install 'ai-jobs\[local\]'"):
+        instances.start(tmp_path)
+
+
 @pytest.mark.parametrize(("text", "port"), [("", None), ("4567", 4567)])
 def test_the_port_comes_from_the_variable(monkeypatch: pytest.MonkeyPatch, text: str, port: int | None) -> None:
     monkeypatch.setenv("AI_JOBS_LOCAL_PORT", text)

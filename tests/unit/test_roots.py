@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import hcl2
 import pytest
 
+from tests.module_source import SOURCE, roots, sources
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted(path.parent for path in (ROOT / "environments").glob("*/main.tf"))
-EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/main.tf"))
+EXAMPLES = roots()
 SNIPPETS = [
     pytest.param(snippet, id=f"{path.relative_to(ROOT)} {number}")
     for path in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -80,7 +83,14 @@ def test_a_refused_destroy_spares_what_the_root_owns_beside_the_module(root: Pat
         for kind, labeled in block.items()
         for label, body in labeled.items()
     }
-    dependents = {address for address, body in resources.items() if "module.ai_jobs" in str(body)}
+    dependents: set[str] = set()
+    while found := {
+        address
+        for address, body in resources.items()
+        if address not in dependents
+        and any(re.search(rf"\b{re.escape(other)}\b", str(body)) for other in ("module.ai_jobs", *dependents))
+    }:
+        dependents |= found
     listed = str(call_of((root / "main.tf").read_text("utf-8")).get("protected_with", ""))
     assert {address for address in resources if re.search(rf"\b{re.escape(address)}\b", listed)} == dependents
 
@@ -93,12 +103,27 @@ def test_a_snippet_fits_the_module(snippet: str) -> None:
     assert call.keys() >= {"name", "environment", "packages"}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_fits_the_module_and_is_planned(example: Path) -> None:
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.relative_to(ROOT / "examples").as_posix())
+def test_an_example_fits_the_module(example: Path) -> None:
     call = call_of((example / "main.tf").read_text("utf-8"))
-    assert "name" in call
-    planned = (ROOT / "tests/terraform/plans/environments.tftest.hcl").read_text("utf-8")
-    assert f'"../../examples/{example.name}"' in planned
+    assert call.keys() - {"source"} <= MODULE_VARIABLES.keys()
+    assert call.keys() >= {"name", "environment", "packages"}
+
+
+def test_every_example_uses_the_release_of_this_checkout() -> None:
+    """Whoever copies one gets what its README describes."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    source = ("https://github.com/your-org/ai-jobs.git", "modules/ai-jobs", f"v{version}")
+    assert sources() == {source}
+    assert [root for root in EXAMPLES if not SOURCE.search((root / "main.tf").read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("folder", sorted({root.relative_to(ROOT / "examples").parts[0] for root in EXAMPLES}))
+def test_an_example_says_how_to_run_it_and_what_it_costs(folder: str) -> None:
+    text = (ROOT / "examples" / folder / "README.md").read_text("utf-8")
+    headings = set(re.findall(r"^## (.*)$", text, re.MULTILINE))
+    assert "What it costs to leave on" in headings
+    assert headings & {"On your machine", "Plan it here"}
 
 
 def test_there_are_snippets_and_examples() -> None:

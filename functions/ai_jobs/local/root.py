@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
 FOLDER = ".ai-jobs-local"
 """The name of the folder in a root: the state, the logs, and what is needed to find the local AWS again."""
-
-_KEPT_ACROSS_STACKS = {"terraform"}  # providers and modules: large, and not of the stack
 
 
 @dataclass(frozen=True)
@@ -78,14 +75,10 @@ class Root:
         (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
     def forget(self) -> None:
-        """Remove what belongs to a stack that is gone."""
+        """Remove what belongs to a stack that is gone; what Terraform has downloaded stays."""
         backup = self.state.with_name(f"{self.state.name}.backup")
         for path in (self.state, backup, self.plan, self.applied, self.outputs, self.credentials):
             path.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> list[Path]:
         return list(self.path.iterdir()) if self.path.is_dir() else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 # What any root may use beside the AWS provider: none of these reaches a service.
 _HARMLESS = {"archive", "cloudinit", "external", "local", "null", "random", "terraform", "time", "tls"}
+
+
+# In the words of the services.
+_EXISTS = re.compile(r"already ?(exist|owned)|ConflictException|ResourceInUseException", re.IGNORECASE)
+
+
+class LostResponse(Failure):
+    """An apply created what existed already.
+
+    One apply in a dozen does that on an empty local AWS: it loses a response, and the provider sends the request again.
+    """
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,17 @@ def up(root: Root, options: Options, check: Check) -> Instance:
         Failure: if the stack could not be brought up; the message says what is left.
     """
     terraform.require_version()
+    is_new = instances.status(root.folder) is None
+    try:
+        return _brought_up(root, options, check)
+    except LostResponse as lost:
+        if not is_new:
+            raise  # what somebody has created in it would be gone
+        _say(f"{lost}\nThe local AWS lost a response, as it sometimes does. Starting over on an empty one.")
+        return _brought_up(root, options, check)
+
+
+def _brought_up(root: Root, options: Options, check: Check) -> Instance:
     instance = start(root)
     applied = _applied(root)
     if options.inputs and applied == {"instance": instance.identity, "inputs": options.inputs}:
@@ -236,7 +259,8 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
     try:
         runner.apply()
     except Failure as failure:
-        raise Failure(
+        kind = LostResponse if _EXISTS.search(str(failure)) else Failure
+        raise kind(
             f"a part of the stack may exist. The next {root.up} starts over on an empty local AWS. {failure}"
         ) from None
     # Sensitive outputs may be in there.

@@ -1,5 +1,4 @@
-# The plans of the roots that are applied, environments/* and examples/*, that pytest takes apart: tests/plans.py reads them,
-# by the name of their run. A run asserts nothing; it says what is given.
+# The plans of environments/* that pytest takes apart: tests/plans.py reads them, by the name of their run. A run asserts nothing; it says what is given.
 
 mock_provider "aws" {
   mock_data "aws_region" {
@@ -155,39 +154,5 @@ run "settings_of_an_environment" {
     }
 
     job_types = { summary = { prompt = "Summarise {{ text }}", input_schema = "{}" } }
-  }
-}
-
-run "example_complete" {
-  command = plan
-
-  module {
-    source = "../../examples/complete"
-  }
-
-  variables {
-    packages_bucket   = "releases"
-    packages_manifest = "fixtures/packages/manifest.json"
-    alarm_email       = "on-call@example.com"
-  }
-}
-
-run "example_custom_handler" {
-  command = plan
-
-  module {
-    source = "../../examples/custom-handler"
-  }
-
-  variables {
-    packages_bucket   = "releases"
-    packages_manifest = "fixtures/packages/manifest.json"
-    layer_package     = "fixtures/packages/processor.zip" # any file: what is in it, only Lambda looks at
-  }
-
-  override_resource {
-    target          = module.acme_jobs.aws_lambda_layer_version.this
-    values          = { arn = "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:1" }
-    override_during = plan
   }
 }

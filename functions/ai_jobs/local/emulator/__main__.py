@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import hypercorn.asyncio
 from ministack import app as ministack
 from ministack.core import iam_actions
 from ministack.services import apigateway_v1, appconfig, cloudwatch, lambda_svc
 
-from ai_jobs.local.emulator import alarms, authorization, descriptions, query_definitions
+from ai_jobs.local.emulator import alarms, authorization, connections, descriptions, query_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -65,6 +66,7 @@ def main() -> None:
     authorization.install(iam_actions)
     alarms.install(cloudwatch)
     descriptions.install(appconfig, apigateway_v1, lambda_svc)
+    connections.install(hypercorn.asyncio)
     ministack.app = Emulator(ministack.app)
     ministack.main()
 
