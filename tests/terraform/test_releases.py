@@ -23,16 +23,11 @@ REPLACED_BY_DESIGN = {
 """The types that an upgrade may replace, with the reason why that harms nobody."""
 
 
-@pytest.fixture(scope="module")
-def endpoint_url() -> Iterator[str]:
-    with caller() as url:
-        yield url
-
-
 @pytest.fixture(scope="module", params=recorded()[-2:], ids=lambda release: release.name)
-def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, endpoint_url: str) -> Root:
+def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
     """The two newest releases: who skips one upgrades, too (UPGRADING.md)."""
-    return Root(request.param, tmp_path_factory.mktemp("terraform"), endpoint_url)
+    with caller() as endpoint_url:
+        yield Root(request.param, tmp_path_factory.mktemp("terraform"), endpoint_url)
 
 
 def test_an_upgrade_destroys_nothing(root: Root) -> None:
