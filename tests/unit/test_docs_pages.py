@@ -1,4 +1,4 @@
-"""What the tutorial, the how-to guides, and the operations page tell readers to write and to run exists."""
+"""What the documentation tells readers to write and to run exists."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [DOCS / "tutorial.md", DOCS / "operations.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = sorted(DOCS.rglob("*.md"))
 
 _FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _TYPE = re.compile(r'^"[\w-]+" = \{')
+_CALL = re.compile(r"(^(\$ )?|[|&] )ai-jobs ")
 _SEPARATORS = {"&&", "|", ";", ">", "<"}
 
 
@@ -89,11 +90,11 @@ def test_python_compiles(block: Block) -> None:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Every call of `ai-jobs` in a block without a language, as words."""
+    """Every call of `ai-jobs` in a block without a language, and in a line of text, as words."""
     for block in blocks(""):
         for line in block.text.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.replace(";", " ; "), comments=True) if re.search(r"\bai-jobs [a-z-]", line) else []
-            yield from _calls(block.page, words)
+            if _CALL.search(line):
+                yield from _calls(block.page, shlex.split(line.removeprefix("$ ").replace(";", " ; "), comments=True))
     for page in PAGES:
         for code in re.findall(r"`(ai-jobs [^`\n]*)`", page.read_text()):
             yield from _calls(page, shlex.split(code))
@@ -115,13 +116,23 @@ def _calls(page: Path, words: list[str]) -> Iterator[tuple[str, list[str]]]:
 )
 def test_commands_and_their_options_exist(page: str, words: list[str]) -> None:
     command: click.Command = main
-    rest = list(words)
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        found = command.get_command(click.Context(command), rest.pop(0))
-        assert found, f"there is no such command: ai-jobs {' '.join(words)}"
-        command = found
-    options = {option for parameter in command.params for option in parameter.opts}
-    assert {word.partition("=")[0] for word in rest if re.match("--?[a-z]", word)} <= options
+    options = _options(command)
+    rest = iter(words)
+    for word in rest:
+        if re.match("--?[a-z]", word):
+            option = options.get(word.partition("=")[0])
+            assert option, f"there is no such option: ai-jobs {' '.join(words)}"
+            if not option.is_flag and "=" not in word:
+                next(rest)
+        elif isinstance(command, click.Group):
+            found = command.get_command(click.Context(command), word)
+            assert found, f"there is no such command: ai-jobs {' '.join(words)}"
+            command, options = found, _options(found)
+
+
+def _options(command: click.Command) -> dict[str, click.Option]:
+    parameters = command.get_params(click.Context(command))
+    return {name: one for one in parameters if isinstance(one, click.Option) for name in one.opts}
 
 
 def cells(line: str) -> list[str]:
