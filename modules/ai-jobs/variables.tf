@@ -110,7 +110,8 @@ variable "kms_key_arn" {
 variable "vpc" {
   description = <<-EOT
     Runs every function in these subnets; null runs them outside any VPC. The subnets need a NAT gateway, or the VPC endpoints that
-    docs/how-it-works.md#in-a-vpc lists: without a route to SQS, DynamoDB, and Bedrock, no job finishes.
+    docs/how-it-works.md#in-a-vpc lists: without a route to SQS, DynamoDB, and Bedrock, no job finishes. A plan can't see routes and
+    endpoints that it creates itself; `ai-jobs doctor` names what a subnet does not lead to.
   EOT
   type = object({
     # Ideally in several availability zones.
