@@ -13,7 +13,7 @@ EXAMPLES = ROOT / "examples"
 SOURCE = re.compile(r'"git::(https://[^/]+/[^"]+?\.git)//([^"?]+)\?ref=([^"]+)"')
 
 # What a source below modules/ reads of the repository.
-_FETCHED = ("modules", "functions")
+_FETCHED = ("modules", "functions/ai_jobs/contract")
 _AUTHOR = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -67,3 +68,8 @@ class Root:
         """What a plan does to what is in the state: {"resource": {"addr", "resource_type", ...}, "action", ...}."""
         lines = self("plan", "-json", "-refresh=false", "-lock=false", f"-state={state}").splitlines()
         return [message["change"] for message in map(json.loads, lines) if message["type"] == "planned_change"]
+
+    def texts(self, state: Path) -> dict[str, str]:
+        """What Terraform prints of each change to what is in the state, by address."""
+        printed = self("plan", "-refresh=false", "-lock=false", f"-state={state}").partition("\nPlan: ")[0]
+        return dict(re.findall(r"(?ms)^  # (.+?) (?:will|must) be (.*?)(?=^  # \S|\Z)", printed))

@@ -23,6 +23,7 @@ module "ai_jobs" {
     s3 = {
       bucket   = var.packages_bucket
       prefix   = "ai-jobs"
+      region   = var.region
       manifest = var.packages_manifest
     }
   }

@@ -1,9 +1,4 @@
-output "api_url" {
-  description = "URL of the API: PUT <api_url>/jobs/{jobId} submits a job."
-  value       = module.ai_jobs.api_url
-}
-
-output "job_types" {
-  description = "The names of the configured job types."
-  value       = module.ai_jobs.job_types
+output "ai_jobs" {
+  description = "Every output of the module."
+  value       = module.ai_jobs
 }

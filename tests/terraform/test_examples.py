@@ -153,7 +153,7 @@ def test_the_example_of_a_handler_gives_its_layer_to_the_processor(plans: dict[s
         "arn:aws:lambda:eu-west-1:123456789012:layer:acme-jobs:1"
     ]
     assert not inside["module.jobs_api.aws_lambda_function.this"]["layers"], "nothing else runs the code"
-    assert "inspection-report" in plan.outputs["job_types"]
+    assert "inspection-report" in plan.outputs["ai_jobs"]["job_types"]
 
 
 @pytest.mark.parametrize("environment", ["development", "staging", "production"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ai_jobs.local.failure import Failure
-from ai_jobs.local.providers import overrides
+from ai_jobs.local.providers import overrides, region
 
 PROVIDERS = """
 provider "aws" {
@@ -59,6 +59,22 @@ def test_json_counts_too(tmp_path: Path, provider: object) -> None:
 def test_a_root_without_provider_blocks_has_nothing_to_lose(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('terraform {\n  required_providers {}\n}\nprovider "random" {}\n')
     assert overrides(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (PROVIDERS, "eu-west-1"),
+        ('provider "aws" {\n  region = var.region\n}\n', None),
+        ('provider "aws" {\n  region = "eu-${var.place}"\n}\n', None),
+        ('provider "aws" {}\n', None),
+        ('provider "aws" {\n  alias  = "replica"\n  region = "us-west-2"\n}\n', None),
+        ("", None),
+    ],
+)
+def test_a_region_is_known_if_it_is_text(tmp_path: Path, text: str, found: str | None) -> None:
+    (tmp_path / "main.tf").write_text(text)
+    assert region(tmp_path) == found
 
 
 @pytest.mark.parametrize("name", ["main.tf", "main.tf.json"])

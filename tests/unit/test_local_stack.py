@@ -28,7 +28,8 @@ case "$2" in
   "$FAILS") echo "Error: Invalid value for variable" >&2; exit 1 ;;
   apply) echo state > "$shift_folder/.ai-jobs-local/terraform.tfstate" ;;
   show) cat "$PLAN" ;;
-  output) printf '{"ai_jobs": {"value": {"api_id": "a1", "api_stage_name": "v1"}, "sensitive": true}}' ;;
+  output) printf '{"ai_jobs": {"value": {"api_id": "a1", "api_stage_name": "v1", "arn": "%s"}, "sensitive": true}}' \
+    "$ARN" ;;
 esac
 """
 OUTPUTS = {name: {} for name in ("request_queue_url", "response_queue_url", "table_name", "config_profile_id", "other")}
@@ -83,6 +84,7 @@ class World:
         return [call.split()[1] for call in self.calls]
 
 
+ARN = "arn:aws:sqs:eu-west-1:000000000000:acme-request"
 PLANNED = ["init", "plan", "show"]
 APPLIED = [*PLANNED, "apply", "output"]
 
@@ -96,7 +98,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     script.write_text(TERRAFORM)
     script.chmod(0o755)
     world = World(Root(folder, "ai-jobs local up", "ai-jobs local down"), tmp_path, monkeypatch)
-    for name, value in {"AI_JOBS_TERRAFORM": script, "FAILS": "nothing", "VERSION": "1.11.0"}.items():
+    for name, value in {"AI_JOBS_TERRAFORM": script, "FAILS": "nothing", "VERSION": "1.11.0", "ARN": ARN}.items():
         monkeypatch.setenv(name, str(value))
     for name in ("calls", "plan", "overridden"):
         monkeypatch.setenv(name.upper(), str(tmp_path / name))
@@ -332,7 +334,7 @@ def test_plan_shows_the_changes_of_a_running_stack(world: World) -> None:
 def test_outputs_and_credentials_are_kept(world: World) -> None:
     world.up()
     values = stack.outputs(world.root)
-    assert values == {"ai_jobs": {"api_id": "a1", "api_stage_name": "v1"}}
+    assert values == {"ai_jobs": {"api_id": "a1", "api_stage_name": "v1", "arn": ARN}}
     environment, known = stack.reached(world.root, values["ai_jobs"])
     assert known == {
         "endpoint_url": "http://127.0.0.1:4566",
@@ -344,6 +346,20 @@ def test_outputs_and_credentials_are_kept(world: World) -> None:
     lines = world.root.credentials.read_text().splitlines()
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566" in lines
     assert "AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:4999" in lines
+    regions = {line for line in lines if line.startswith(("AWS_REGION", "AWS_DEFAULT_REGION"))}
+    assert regions == {"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1"}, "that of the stack"
+    world.plans(resource("aws_sqs_queue", ["no-op"]))
+    assert world.up() == PLANNED
+    assert world.root.credentials.read_text().splitlines() == lines
+
+
+def test_before_there_is_a_stack_the_region_is_that_of_the_provider(world: World) -> None:
+    stack.start(world.root)
+    assert "AWS_REGION=us-east-1" in world.root.credentials.read_text()
+    stack.down(world.root)
+    (world.root.path / "main.tf").write_text('provider "aws" {\n  region = "eu-central-1"\n}\n')
+    stack.start(world.root)
+    assert "AWS_REGION=eu-central-1" in world.root.credentials.read_text()
 
 
 def test_what_is_left_after_ctrl_c_says_how_to_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,34 @@ def test_a_result_has_the_documented_fields():  # R-J4
     assert contract.schema_problems({"$ref": "#/components/schemas/Result"}, {"content": "x", "text": 7}) == []
 
 
+def test_a_result_has_a_text_or_a_json():
+    empty = {"usage": {"inputTokens": 1, "outputTokens": 1}, "truncated": False}
+    schema = {"$ref": "#/components/schemas/ModelResult"}
+    assert contract.schema_problems(schema, empty) != []
+    assert contract.schema_problems(schema, empty | {"text": "Hello."}) == []
+    assert contract.schema_problems(schema, empty | {"json": None}) == []
+
+
+def test_generators_of_clients_know_every_object():
+    """They take an object without properties for an empty one, and an anyOf of requirements for anything."""
+
+    def unclear(node, where):
+        if isinstance(node, dict):
+            if node.get("type") == "object" and not node.keys() & {"properties", "additionalProperties"}:
+                yield where
+            if any(set(option) == {"required"} for option in node.get("anyOf", [])):
+                yield where
+            node = list(node.items())
+        elif isinstance(node, list):
+            node = list(enumerate(node))
+        else:
+            return
+        for name, child in node:
+            yield from unclear(child, f"{where}/{name}")
+
+    assert list(unclear(SCHEMAS, "")) == []
+
+
 def test_a_job_in_a_list_has_what_the_index_holds():
     row = dict.fromkeys(["jobId", "userId", *BY_USER.projects], "x") | {"calls": 1, "expiresAt": 0}
     view = job_view.job_view(row, lambda _: ("", timestamps.now()))

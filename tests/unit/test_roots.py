@@ -100,7 +100,8 @@ def test_a_snippet_fits_the_module(snippet: str) -> None:
     """It names the service, as everybody copies it: what runs in an account must not bear the default's name."""
     call = call_of(snippet)
     assert call.keys() - {"source"} <= MODULE_VARIABLES.keys()
-    assert call.keys() >= {"name", "environment", "packages"}
+    if "# …" not in snippet:  # what a page leaves out, it marks
+        assert call.keys() >= {"name", "environment", "packages"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.relative_to(ROOT / "examples").as_posix())
@@ -108,6 +109,14 @@ def test_an_example_fits_the_module(example: Path) -> None:
     call = call_of((example / "main.tf").read_text("utf-8"))
     assert call.keys() - {"source"} <= MODULE_VARIABLES.keys()
     assert call.keys() >= {"name", "environment", "packages"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.relative_to(ROOT / "examples").as_posix())
+def test_the_command_finds_what_an_example_has_deployed(example: Path) -> None:
+    outputs = {
+        name: one for path in example.glob("*.tf") for name, one in blocks(path.read_text("utf-8"), "output").items()
+    }
+    assert "module.ai_jobs}" in str(outputs["ai_jobs"]["value"])
 
 
 def test_every_example_uses_the_release_of_this_checkout() -> None:

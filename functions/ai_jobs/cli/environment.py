@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ai_jobs.cli.exits import Problem
 from ai_jobs.contract import variables
-from ai_jobs.local import stack, terraform
-from ai_jobs.local.root import FOLDER, Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ai_jobs.local.root import Root
 
 LOCAL = "local"
 """The environment of `ai-jobs local up`."""
@@ -110,6 +110,8 @@ class Source:
         return Environment(self.env or str(self.outputs), values)
 
     def _of_environment(self, env: str) -> dict[str, Any]:
+        from ai_jobs.local import stack  # imported here, and below: the help needs nothing of it
+
         root = _local_root() if env == LOCAL else None
         if root is None:
             folder = _folder_of(env)
@@ -120,6 +122,8 @@ class Source:
 
 def _local_root() -> Root | None:
     """The nearest root that was applied to a local AWS: here, in a parent folder, or in its environments/local."""
+    from ai_jobs.local.root import FOLDER, Root
+
     here = Path.cwd()
     candidates = (path for place in (here, *here.parents) for path in (place, place / "environments" / LOCAL))
     found = next((path for path in candidates if (path / FOLDER).is_dir()), None)
@@ -145,6 +149,8 @@ def _folder_of(env: str) -> Path:
 
 
 def _terraform_output(folder: Path) -> str:
+    from ai_jobs.local import terraform
+
     called = [terraform.command(), f"-chdir={folder}", "output", "-json"]
     done = subprocess.run(called, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -213,6 +219,8 @@ def _forget_variables() -> None:
 
 def _reached(root: Root, values: Mapping[str, Any]) -> dict[str, Any]:
     """What the root's outputs can't say of its local AWS; from here on, this process has only its keys."""
+    from ai_jobs.local import stack
+
     variables, known = stack.reached(root, values)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

@@ -7,6 +7,7 @@ the region and the default tags.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from ai_jobs.local.failure import Failure
@@ -48,6 +49,13 @@ def overrides(root: Path) -> list[dict[str, Any]]:
     aliases = [str(block["alias"]).strip('"') if "alias" in block else None for block in _blocks(root)]
     without = dict.fromkeys(_ARGUMENTS) | {"dynamic": _NO_BLOCKS}
     return [without if alias is None else without | {"alias": alias} for alias in aliases]
+
+
+def region(root: Path) -> str | None:
+    """The region of a root's resources, if its provider block has it as text; None if it is computed, or not there."""
+    given = next((block.get("region", "") for block in _blocks(root) if "alias" not in block), "")
+    found = re.fullmatch(r'"?([a-z0-9-]+)"?', given)
+    return found[1] if found else None
 
 
 def _blocks(root: Path) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ai_jobs.local import instances, terraform
+from ai_jobs.local import instances, providers, terraform
 from ai_jobs.local.environment import CREDENTIALS, local_environment
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.terraform import Terraform
@@ -34,6 +34,10 @@ _HARMLESS = {"archive", "cloudinit", "external", "local", "null", "random", "ter
 
 # In the words of the services.
 _EXISTS = re.compile(r"already ?(exist|owned)|ConflictException|ResourceInUseException", re.IGNORECASE)
+
+
+# Of the module's queues.
+_REGION = re.compile(r'"arn:aws[a-z-]*:sqs:([a-z0-9-]+):')
 
 
 class LostResponse(Failure):
@@ -192,7 +196,8 @@ def _started(root: Root) -> Instance:
         instance = instances.start(root.folder, instance.port, root.down)
     if applied.get("instance") != instance.identity:
         root.forget()
-    root.credentials.write_text(_credentials(instance), encoding="utf-8")
+    if not root.credentials.exists():
+        root.credentials.write_text(_credentials(instance, providers.region(root.path)), encoding="utf-8")
     return instance
 
 
@@ -265,12 +270,17 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
         ) from None
     # Sensitive outputs may be in there.
     root.outputs.touch(mode=0o600)
-    root.outputs.write_text(runner.outputs(), encoding="utf-8")
+    outputs = runner.outputs()
+    root.outputs.write_text(outputs, encoding="utf-8")
+    if region := _REGION.search(outputs):
+        root.credentials.write_text(_credentials(instance, region[1]), encoding="utf-8")
     _say(f"applied in {time.monotonic() - started:.0f} s")
 
 
-def _credentials(instance: Instance) -> str:
+def _credentials(instance: Instance, region: str | None) -> str:
     variables = CREDENTIALS | {"AWS_ENDPOINT_URL": instance.endpoint_url}
+    if region:
+        variables |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if instance.model:
         variables[instances.MODEL_VARIABLE] = instance.model.endpoint_url
     return "".join(f"{name}={value}\n" for name, value in variables.items())

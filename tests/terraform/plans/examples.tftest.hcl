@@ -14,6 +14,21 @@ mock_provider "aws" {
   }
 }
 
+# The same in the region that an example without a variable for it names.
+mock_provider "aws" {
+  alias = "virginia"
+
+  mock_data "aws_region" {
+    defaults = { id = "us-east-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+}
+
 # As at the next one: everything is known, in the form that it has on AWS.
 mock_provider "aws" {
   alias           = "known"
@@ -93,6 +108,8 @@ run "minimal" {
   module {
     source = "../../examples/minimal"
   }
+
+  providers = { aws = aws.virginia }
 }
 
 run "complete_in_a_new_account" {
@@ -133,6 +150,8 @@ run "platform_development" {
   module {
     source = "../../examples/platform-repo/environments/development"
   }
+
+  providers = { aws = aws.virginia }
 }
 
 run "platform_staging" {
@@ -141,6 +160,8 @@ run "platform_staging" {
   module {
     source = "../../examples/platform-repo/environments/staging"
   }
+
+  providers = { aws = aws.virginia }
 }
 
 run "platform_production" {
@@ -149,4 +170,6 @@ run "platform_production" {
   module {
     source = "../../examples/platform-repo/environments/production"
   }
+
+  providers = { aws = aws.virginia }
 }

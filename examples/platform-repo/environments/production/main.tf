@@ -9,6 +9,7 @@ module "ai_jobs" {
     s3 = {
       bucket   = "acme-artifacts"
       prefix   = "ai-jobs"
+      region   = "us-east-1"
       manifest = var.manifest
     }
   }
