@@ -64,7 +64,9 @@ def test_a_version_without_a_dated_section_is_refused(repository, heading):
 def test_the_workflow_checks_the_tag_first_and_says_what_it_built_with(tmp_path):  # R-P5
     steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["build"]["steps"]
     runs = [step["run"] for step in steps if "run" in step]
-    first = [next(at for at, run in enumerate(runs) if what in run) for what in ("release_notes", "make -C first package")]
+    first = [
+        next(at for at, run in enumerate(runs) if what in run) for what in ("release_notes", "make -C first package")
+    ]
     assert first == [0, 1], "a tag that is refused builds nothing"
     (tmp_path / "build").mkdir()
     (tmp_path / "dist").mkdir()
