@@ -11,6 +11,8 @@ READY := .venv/.ready
 # The command ai-jobs and the checks of other versions run this; it may be tofu, or a path.
 export AI_JOBS_TERRAFORM ?= $(CURDIR)/$(TERRAFORM)
 CHECKOV = LOG_LEVEL=ERROR scripts/uv tool run --quiet checkov@3.3.30 --skip-download --quiet --compact --framework terraform
+# What examples/platform-repo installs with hashes: the command's dependencies, and what builds the command itself.
+REQUIREMENTS = scripts/uv export --quiet --frozen --no-default-groups --extra cli --group build --no-emit-project --no-header --no-annotate
 ZIZMOR = .venv/bin/zizmor --quiet --no-progress --offline --persona pedantic .
 ON_A_STACK = $(PYTHON) -m pytest -q --tf-binary="$(CURDIR)/$(TERRAFORM)" --tf-mod-dir=tests/stacks
 
@@ -105,6 +107,7 @@ lint: $(READY) ## Check style, types, layers of imports, Terraform, shell script
 	@$(PYTHON) -m scripts.lifecycle_docs --check
 	@$(PYTHON) -m scripts.scaling_docs --check
 	@$(PYTHON) -m scripts.deployer_policy --check
+	@$(REQUIREMENTS) | diff - examples/platform-repo/requirements.txt || { echo "not what uv.lock has: run make docs" >&2; exit 1; }
 	@$(PYTHON) -m bench render --check
 	@echo "lint: passed"
 
@@ -119,6 +122,7 @@ docs: $(READY) ## Generate the modules' input and output tables, the lifecycle t
 	@$(PYTHON) -m scripts.lifecycle_docs
 	@$(PYTHON) -m scripts.scaling_docs
 	@$(PYTHON) -m scripts.deployer_policy
+	@$(REQUIREMENTS) --output-file examples/platform-repo/requirements.txt
 
 site: $(READY) ## Build the docs site in build/site, and check every link in it
 	@$(PYTHON) -m scripts.site build

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -48,6 +48,20 @@ def caller() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def planned(releases: Sequence[str]) -> list[str]:
+    """The releases whose states are planned: the newest, and the last one before it of its minor and of the two before.
+
+    So an upgrade is tried from the release before, and by who skips a minor release (UPGRADING.md).
+
+    Args:
+        releases: versions, oldest first.
+    """
+    *older, newest = releases
+    last = {release.rpartition(".")[0]: release for release in older}
+    minors = list(last | {newest.rpartition(".")[0]: newest})[-3:]
+    return [*(last[minor] for minor in minors if minor in last), newest]
 
 
 class Root:

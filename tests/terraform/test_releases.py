@@ -11,8 +11,8 @@ import pytest
 
 from scripts import release_files
 from scripts.project import ROOT
-from scripts.record_release import STATE, recorded
-from tests.release_plans import Root, caller
+from scripts.record_release import RELEASES, STATE, recorded
+from tests.release_plans import Root, caller, planned
 
 REPLACED_BY_DESIGN = {
     "aws_api_gateway_deployment": "a snapshot of the API: a changed API gets a new one before the old one is deleted",
@@ -23,11 +23,26 @@ REPLACED_BY_DESIGN = {
 """The types that an upgrade may replace, with the reason why that harms nobody."""
 
 
-@pytest.fixture(scope="module", params=recorded()[-2:], ids=lambda release: release.name)
+@pytest.fixture(scope="module", params=planned([release.name for release in recorded()]))
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
-    """The two newest releases: who skips one upgrades, too (UPGRADING.md)."""
     with caller() as endpoint_url:
-        yield Root(request.param, tmp_path_factory.mktemp("terraform"), endpoint_url)
+        yield Root(RELEASES / request.param, tmp_path_factory.mktemp("terraform"), endpoint_url)
+
+
+@pytest.mark.parametrize(
+    ("releases", "expected"),
+    [
+        (["0.1.0"], ["0.1.0"]),
+        (["0.1.0", "0.2.0"], ["0.1.0", "0.2.0"]),
+        # Patches do not count, and 10 comes after 9.
+        (["1.8.4", "1.9.0", "1.9.1", "1.9.2", "1.10.0"], ["1.8.4", "1.9.2", "1.10.0"]),
+        (["1.8.4", "1.9.2", "1.10.0", "1.10.1", "1.10.2"], ["1.8.4", "1.9.2", "1.10.1", "1.10.2"]),
+        (["1.7.0", "1.8.0", "1.9.0", "1.10.0"], ["1.8.0", "1.9.0", "1.10.0"]),
+        (["1.8.0", "1.9.0", "2.0.0"], ["1.8.0", "1.9.0", "2.0.0"]),
+    ],
+)
+def test_the_last_patch_of_each_minor_that_may_be_upgraded_is_planned(releases: list[str], expected: list[str]) -> None:
+    assert planned(releases) == expected
 
 
 def test_an_upgrade_destroys_nothing(root: Root) -> None:

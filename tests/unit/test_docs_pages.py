@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from ai_jobs.cli.main import main
 from ai_jobs.cli.types.attributes import dropped_attributes, parsed_hcl
+from ai_jobs.operate.doctor import keys
 from ai_jobs.service.schemas import compile_schema
 
 if TYPE_CHECKING:
@@ -133,6 +135,90 @@ def test_commands_and_their_options_exist(page: str, words: list[str]) -> None:
 def _options(command: click.Command) -> dict[str, click.Option]:
     parameters = command.get_params(click.Context(command))
     return {name: one for one in parameters if isinstance(one, click.Option) for name in one.opts}
+
+
+def test_the_readme_begins_with_ten_lines_and_two_commands() -> None:  # R-P6
+    section = (ROOT / "README.md").read_text().partition("\n## Use the module\n")[2].partition("\n## ")[0]
+    root, published = (text for _, language, text in _FENCED.findall(section) if language == "hcl")
+    example = (ROOT / "examples/minimal/main.tf").read_text().splitlines(keepends=True)
+    assert root == "".join(line for line in example if not line.lstrip().startswith("#"))
+    assert len([line for line in root.splitlines() if line]) <= 10
+    assert "s3 = {" in published
+    (two,) = [text for _, language, text in _FENCED.findall(section) if not language and "ai-jobs local up" in text]
+    assert [
+        " ".join(words) for _, words in _calls(DOCS, shlex.split(two.replace("|\n", "|").replace("\n", " ; ")))
+    ] == [
+        "local up",
+        "--env local submit - --wait",
+    ]
+
+
+def test_what_runs_is_asked_for_by_its_alias() -> None:  # R-P5
+    """A bare name is the unpublished code: nothing triggers it, and no environment runs it."""
+    texts = [" ".join(page.read_text().split()) for page in PAGES]
+    calls = [
+        call
+        for text in texts
+        for call in re.findall(r"aws lambda (?:list-event-source-mappings|invoke|get-function\S*) [^`|;]*", text)
+    ]
+    assert calls
+    assert [call for call in calls if "FUNCTION:live" not in call and "--qualifier live" not in call] == []
+
+
+def test_old_versions_are_listed_across_pages() -> None:
+    text = DOCS.joinpath("releases.md").read_text()
+    (program,) = re.findall(
+        r"list-versions-by-function --function-name FUNCTION --output json \|\n +jq -r '(.+)' \|", text
+    )
+    versions = ["$LATEST", *map(str, range(1, 61))]
+    given = json.dumps({"Versions": [{"Version": version} for version in versions]})
+    printed = subprocess.run(["jq", "-r", program], input=given, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == [str(version) for version in range(1, 56)], "all but the newest five, numerically"
+    for call in re.findall(r"list-versions-by-function [^\n]+", text):
+        assert "--output json" in call, "as text, a query is applied to each page of 50"
+
+
+def test_every_file_of_a_release_but_the_checksums_is_verified() -> None:  # R-P5 R-P8
+    text = DOCS.joinpath("releases.md").read_text()
+    (verified,) = re.findall(r"for file in (.+); do\n +gh attestation verify \"\$file\"", text)
+    workflow = (ROOT / ".github/workflows/release.yml").read_text()
+    assert f"-- {verified} SHA256SUMS" in workflow
+
+
+def test_there_is_one_rule_for_security_fixes() -> None:  # R-P8
+    policy = (ROOT / "SECURITY.md").read_text().partition("\n## Supported versions\n")[2].partition("\n## ")[0]
+    rule = DOCS.joinpath("versioning.md").read_text().partition("\n## Which versions are supported\n")[2]
+    assert "(docs/versioning.md#which-versions-are-supported)" in policy
+    assert "/SECURITY.md)" in rule
+    for words in (
+        "latest minor release",
+        "six months after a new major version",
+        "last minor release of the one before",
+    ):
+        assert words in " ".join(policy.split())
+        assert words in " ".join(rule.split())
+
+
+def test_doctor_gets_the_outputs_of_the_last_apply() -> None:
+    text = DOCS.joinpath("operations.md").read_text()
+    for title in ("Upgrade", "Roll back"):
+        section = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        assert 0 < section.index("terraform output -json >outputs.json") < section.index("ai-jobs doctor"), title
+
+
+def test_the_deployer_gets_what_it_needs_on_a_key() -> None:  # R-P8
+    policies = json.loads(DOCS.joinpath("deployer-policy.json").read_text()).values()
+    needed = next(one for policy in policies for one in policy["Statement"] if one["Sid"] == "CustomerKey")["Action"]
+    text = DOCS.joinpath("how-to/use-your-own-key.md").read_text()
+    (sentence,) = re.findall(r"that role needs (.+?) on the\s+key", text, re.DOTALL)
+    assert sorted(re.findall(r"`(kms:\w+)`", sentence)) == needed
+
+
+def test_the_page_that_doctor_names_has_the_statement_of_each_service() -> None:
+    (page,) = re.findall(r"the key's policy \((docs/\S+)\)", Path(keys.__file__).read_text())
+    text = (ROOT / page).read_text()
+    assert keys.CLOUDWATCH in text
+    assert 'Service = "logs.' in text
 
 
 def cells(line: str) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from functools import cache
 from pathlib import Path
 
 import pytest
+from policy_sentry.querying.actions import get_action_data
 
 TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs/security.md").read_text("utf-8")
@@ -23,6 +25,22 @@ def names_in(file: str) -> set[str]:
 @pytest.mark.parametrize(("file", "name"), NAMED)
 def test_a_test_that_is_named_as_evidence_exists(file: str, name: str) -> None:  # R-P8
     assert name in names_in(file)
+
+
+def test_a_role_that_only_plans_reads_everything_and_changes_nothing() -> None:  # R-P8
+    (pattern,) = re.findall(r'^  reads = "(.+)"$', PAGE, re.MULTILINE)
+    policies = json.loads((TESTS.parent / "docs/deployer-policy.json").read_text("utf-8")).values()
+    actions = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
+    kept = {action for action in actions if re.search(pattern, action)}
+    reading = {action for action in actions if level(action) in {"Read", "List"}}
+    assert len(kept) > 40
+    assert kept == reading
+
+
+def level(action: str) -> str:
+    """What AWS says that the action does: Read, List, Write, Tagging, or Permissions management."""
+    service, name = action.split(":")
+    return str(get_action_data(service, name)[service][0]["access_level"])
 
 
 def numbers(title: str) -> list[str]:

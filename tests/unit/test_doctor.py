@@ -1005,13 +1005,16 @@ def test_code_that_terraform_did_not_deploy(environment):
 
 
 def test_another_build_than_the_one_that_terraform_deployed_last(environment):  # R-P5
-    """Somebody has moved the alias to another version."""
+    """Somebody has moved the alias to another version, or the outputs are those of an earlier apply."""
     variables = environment.functions["reconciler-test"]["Environment"]["Variables"]
     variables["AI_JOB_BUILD"] = "ba9876543210"
     finding = environment.only()
     assert (finding.check, finding.state) == ("builds", State.WARNING)
     assert finding.found == "not what Terraform deployed last: the reconciler ba9876543210 instead of 0123456789ab"
-    assert finding.advice == "if someone moved the alias live to another version, run terraform apply"
+    assert finding.advice == (
+        "if your outputs.json is older than the last apply, write it again (terraform output -json >outputs.json); "
+        "if someone moved the alias live to another version, run terraform apply"
+    )
 
 
 def test_the_live_version_is_what_is_checked(environment):  # R-P5

@@ -19,7 +19,12 @@ RELEASED = [name for name, _ in HEADINGS[1:]]
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 """https://keepachangelog.com/en/1.1.0/"""
 
-PINNED = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")]
+PINNED = [
+    ROOT / "README.md",
+    *ROOT.glob("docs/**/*.md"),
+    *ROOT.glob("examples/*/*.md"),
+    *ROOT.glob("examples/*/.github/workflows/*.yml"),
+]
 """What users copy from: each git address in it names a release."""
 
 
@@ -70,7 +75,7 @@ def test_the_typescript_client_is_built_as_its_page_says() -> None:
     package = json.loads((ROOT / "examples/typescript-client/package.json").read_text())
     page = (ROOT / "docs/how-to/typescript-client.md").read_text()
     commands = re.findall(r"(?m)^np[mx] (?:run )?(\S+)", page)
-    assert commands == ["install", "build", "openapi-typescript", "start"]
+    assert commands == ["ci", "build", "openapi-typescript", "start"]
     assert {"build", "start"} <= package["scripts"].keys()
     # The options for a project of one's own are those of the example.
     (options,) = re.findall(r"npx openapi-typescript \S+ \\\n +(.+)", page)
@@ -81,6 +86,21 @@ def test_the_typescript_client_pins_its_versions() -> None:
     package = json.loads((ROOT / "examples/typescript-client/package.json").read_text())
     for versions in (package["dependencies"], package["devDependencies"]):
         assert all(re.fullmatch(r"[\d.]+", version) for version in versions.values())
+
+
+def test_the_lock_of_the_typescript_client_pins_the_bytes_of_every_package() -> None:  # R-P8
+    folder = ROOT / "examples/typescript-client"
+    package = json.loads((folder / "package.json").read_text())
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    root = locked.pop("")
+    assert [root[kind] for kind in ("dependencies", "devDependencies")] == [
+        package["dependencies"],
+        package["devDependencies"],
+    ]
+    assert len(locked) > 10
+    for name, one in locked.items():
+        assert one.get("resolved", "https://registry.npmjs.org/").startswith("https://registry.npmjs.org/"), name
+        assert one["integrity"].startswith("sha512-"), name
 
 
 def test_the_page_shows_the_typescript_client_s_program() -> None:

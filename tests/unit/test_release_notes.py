@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from scripts import release_notes
+from scripts.package import BUILT
 from scripts.project import ROOT, Failure
 
 CHANGELOG = """# Changelog
@@ -56,6 +59,22 @@ def test_a_version_without_a_dated_section_is_refused(repository, heading):
     (repository / "CHANGELOG.md").write_text(CHANGELOG.replace("## [1.2.3] - 2026-11-29", heading))
     with pytest.raises(Failure, match="has no section with the heading"):
         release_notes.notes("v1.2.3")
+
+
+def test_the_workflow_checks_the_tag_first_and_says_what_it_built_with(tmp_path):  # R-P5
+    steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["build"]["steps"]
+    runs = [step["run"] for step in steps if "run" in step]
+    first = [
+        next(at for at, run in enumerate(runs) if what in run) for what in ("release_notes", "make -C first package")
+    ]
+    assert first == [0, 1], "a tag that is refused builds nothing"
+    (tmp_path / "build").mkdir()
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "notes.md").write_text("### Fixed\n")
+    built_with = {"python": "3.13.5", "zlib": "1.3.1"}
+    (tmp_path / BUILT.relative_to(ROOT)).write_text(json.dumps({"built_with": built_with}))
+    subprocess.run(["bash", "-euc", runs[2]], cwd=tmp_path, check=True)
+    assert (tmp_path / "dist/notes.md").read_text() == "### Fixed\n\nBuilt with Python 3.13.5 and zlib 1.3.1.\n"
 
 
 def test_the_workflow_publishes_what_the_checksums_have():  # R-P5 R-P8

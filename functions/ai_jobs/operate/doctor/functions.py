@@ -58,7 +58,11 @@ def check_builds(subject: Subject) -> Iterator[Finding]:
     ]
     if others:
         found = f"not what Terraform deployed last: {'; '.join(others)}"
-        yield Finding("builds", State.WARNING, found, f"if someone moved the alias {LIVE} to another version, {APPLY}")
+        advice = (
+            "if your outputs.json is older than the last apply, write it again (terraform output -json >outputs.json); "
+            f"if someone moved the alias {LIVE} to another version, {APPLY}"
+        )
+        yield Finding("builds", State.WARNING, found, advice)
     else:
         release = subject.outputs.get("release") or "unknown, because the zips have no manifest"
         yield Finding("builds", State.OK, f"all functions run what Terraform deployed last (release {release})")

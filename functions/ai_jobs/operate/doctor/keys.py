@@ -49,7 +49,8 @@ def use_of_key(name: str, key_id: str, service: str) -> Iterator[Finding]:
     if missing := _missing_actions(policy, service):
         found = f"the policy of key {key['KeyId']} does not allow {service} {', '.join(missing)}"
         advice = (
-            f"add a statement to the key's policy (docs/security.md): Principal {service}, Action {', '.join(missing)}"
+            "add a statement to the key's policy (docs/how-to/use-your-own-key.md): "
+            f"Principal {service}, Action {', '.join(missing)}"
         )
         yield Finding(name, State.FAILED, found, advice)
     else:
