@@ -16,6 +16,11 @@ CALLER = {
     "AWS_ENDPOINT_URL_SQS": "https://sqs.example.com",
     "AWS_CONFIG_FILE": "the-callers-own/config",
     "TF_WORKSPACE": "other",
+    "TF_DATA_DIR": "other",
+    "TF_CLI_ARGS": "-lock=false",
+    "TF_CLI_ARGS_init": "-backend-config=bucket=production",
+    "TF_CLI_ARGS_plan": "-destroy",
+    "TF_VAR_name": "acme",
     "NO_PROXY": "internal.example.com",
 }
 
@@ -28,7 +33,8 @@ def test_nothing_of_the_callers_aws_configuration_is_left() -> None:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    assert "TF_WORKSPACE" not in environment
+    of_terraform = {name for name in environment if name.startswith("TF_")}
+    assert of_terraform == {"TF_VAR_name"}, "no other state, and no other options"
     assert environment["PATH"] == "/bin"
 
 

@@ -123,6 +123,7 @@ def test_a_root_is_planned_and_applied_with_a_state_of_its_own(world: World) -> 
 
 
 def test_the_backend_is_the_local_folder(world: World) -> None:
+    world.root.prepare()
     runner = stack.Terraform(world.root, "http://127.0.0.1:4566")
     with runner.overriding():
         written = json.loads((world.root.path / OVERRIDE).read_text())
@@ -351,6 +352,23 @@ def test_outputs_and_credentials_are_kept(world: World) -> None:
     world.plans(resource("aws_sqs_queue", ["no-op"]))
     assert world.up() == PLANNED
     assert world.root.credentials.read_text().splitlines() == lines
+
+
+def test_start_keeps_what_runs_unless_the_last_apply_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.start(world.root)
+    stack.start(world.root)
+    world.up()
+    stack.start(world.root)
+    assert (world.started, capsys.readouterr().err.count("starting over")) == (1, 0)
+    with monkeypatch.context() as context:
+        context.setenv("FAILS", "apply")
+        with pytest.raises(Failure):
+            world.up()
+    stack.start(world.root)
+    assert world.started == 2, "the next up would have thrown away what is created now"
+    assert "did not finish: starting over on an empty local AWS" in capsys.readouterr().err
 
 
 def test_before_there_is_a_stack_the_region_is_that_of_the_provider(world: World) -> None:

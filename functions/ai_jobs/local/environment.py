@@ -28,7 +28,8 @@ def local_environment(endpoint_url: str | None = None, base: Mapping[str, str] |
     """The environment for everything that talks to the local AWS.
 
     It contains nothing of the caller's AWS configuration: no profile, key, token, region, endpoint, or configuration
-    file. Therefore no local command can ever reach a real account. Loopback never goes through a proxy.
+    file. Therefore no local command can ever reach a real account. Nor does it contain what makes Terraform work on
+    another state, or with other options. Loopback never goes through a proxy.
 
     Args:
         endpoint_url: where the local AWS is; None for what does not call it.
@@ -45,5 +46,6 @@ def local_environment(endpoint_url: str | None = None, base: Mapping[str, str] |
 
 
 def _belongs_to_the_caller(name: str) -> bool:
-    # With a workspace or data folder that the caller chose for another root, terraform would not find the local state.
-    return name.startswith("AWS_") or name in {"TF_WORKSPACE", "TF_DATA_DIR"}
+    # With a workspace, a data folder, or options (-backend-config, -destroy) that the caller chose for another root,
+    # terraform would not find the local state, or do something else with it.
+    return name.startswith(("AWS_", "TF_CLI_ARGS")) or name in {"TF_WORKSPACE", "TF_DATA_DIR"}

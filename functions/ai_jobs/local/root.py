@@ -49,6 +49,11 @@ class Root:
         return self.folder / "terraform.log"
 
     @property
+    def lock(self) -> Path:
+        """Locked by the command that changes the stack, with the id of its process in it."""
+        return self.folder / "command.lock"
+
+    @property
     def applied(self) -> Path:
         """What was applied, and to which instance: a restarted MiniStack is empty, no matter what the state says."""
         return self.folder / "applied.json"

@@ -14,13 +14,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ai_jobs.local import instances, providers, terraform
+from ai_jobs.local import instances, lock, providers, terraform
 from ai_jobs.local.environment import CREDENTIALS, local_environment
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.terraform import Terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ai_jobs.local.instances import Instance
     from ai_jobs.local.plan import Plan
@@ -73,18 +74,20 @@ def up(root: Root, options: Options, check: Check) -> Instance:
         Failure: if the stack could not be brought up; the message says what is left.
     """
     terraform.require_version()
-    is_new = instances.status(root.folder) is None
-    try:
-        return _brought_up(root, options, check)
-    except LostResponse as lost:
-        if not is_new:
-            raise  # what somebody has created in it would be gone
-        _say(f"{lost}\nThe local AWS lost a response, as it sometimes does. Starting over on an empty one.")
-        return _brought_up(root, options, check)
+    root.prepare()
+    with lock.exclusive(root):
+        is_new = instances.status(root.folder) is None
+        try:
+            return _brought_up(root, options, check)
+        except LostResponse as lost:
+            if not is_new:
+                raise  # what somebody has created in it would be gone
+            _say(f"{lost}\nThe local AWS lost a response, as it sometimes does. Starting over on an empty one.")
+            return _brought_up(root, options, check)
 
 
 def _brought_up(root: Root, options: Options, check: Check) -> Instance:
-    instance = start(root)
+    instance = _started(root)
     applied = _applied(root)
     if options.inputs and applied == {"instance": instance.identity, "inputs": options.inputs}:
         return instance
@@ -100,11 +103,15 @@ def _brought_up(root: Root, options: Options, check: Check) -> Instance:
 def start(root: Root) -> Instance:
     """Start the local AWS without the stack, for what the root expects to exist: buckets, keys, networks.
 
+    What runs is kept, unless its last apply did not finish: the next `up` would start over, and discard what was
+    created in the meantime.
+
     Raises:
         Failure: if it can't be started.
     """
     root.prepare()
-    return _started(root)
+    with lock.exclusive(root):
+        return _started(root)
 
 
 def plan(root: Root, options: Options) -> Plan:
@@ -114,15 +121,23 @@ def plan(root: Root, options: Options) -> Plan:
         Failure: if the stack is not up, or the plan fails.
     """
     terraform.require_version()
-    instance = _running(root)
-    with _planned(root, instance, options, lambda _: None) as (_, planned):
-        return planned
+    with lock.exclusive(root):
+        instance = instances.status(root.folder)
+        if instance is None or not _is_whole(_applied(root), instance):
+            raise _not_up(root)
+        with _planned(root, instance, options, lambda _: None) as (_, planned):
+            return planned
 
 
 def down(root: Root) -> bool:
-    """Stop the local AWS and discard what was applied to it; False if it was not running."""
-    stopped = instances.stop(root.folder)
-    root.forget()
+    """Stop the local AWS and discard what was applied to it; False if it was not running.
+
+    Raises:
+        Failure: if another command is changing the stack.
+    """
+    with lock.exclusive(root):
+        stopped = instances.stop(root.folder)
+        root.forget()
     return stopped
 
 
@@ -133,12 +148,12 @@ def is_up(root: Root) -> bool:
 
 
 def outputs(root: Root) -> dict[str, Any]:
-    """The root's outputs as {name: value}.
+    """The root's outputs as {name: value}, after the last apply that finished.
 
     Raises:
         Failure: if the stack is not up.
     """
-    _running(root)
+    _usable(root)
     return {name: output["value"] for name, output in json.loads(root.outputs.read_text(encoding="utf-8")).items()}
 
 
@@ -154,7 +169,7 @@ def reached(root: Root, values: Mapping[str, Any]) -> tuple[dict[str, str], dict
     Raises:
         Failure: if the stack is not up.
     """
-    instance = _running(root)
+    instance = _usable(root)
     known: dict[str, Any] = {"endpoint_url": instance.endpoint_url}
     if instance.model:
         known["model_endpoint_url"] = instance.model.endpoint_url
@@ -174,11 +189,13 @@ def local_api_url(instance: Instance, values: Mapping[str, Any]) -> str:
 
 def what_is_left(root: Root) -> str:
     """The state that an interrupted command leaves, and how to continue."""
-    instance, applied = instances.status(root.folder), _applied(root)
+    instance = instances.status(root.folder)
+    if instance and _is_whole(_applied(root), instance):
+        return f"The stack is up at {instance.endpoint_url}, as last applied. Stop it with: {root.down}"
+    if pid := lock.holder(root):
+        return f"Process {pid} is changing the stack. Wait until it ends; its log: {root.log}"
     if instance is None:
         return f"The local AWS is not running. Start it with: {root.up}"
-    if _is_whole(applied, instance):
-        return f"The stack is up at {instance.endpoint_url}, as last applied. Stop it with: {root.down}"
     return (
         f"The local AWS is running at {instance.endpoint_url}, with at most a part of the stack. "
         f"The next {root.up} starts over. Stop it with: {root.down}"
@@ -191,7 +208,8 @@ def _started(root: Root) -> Instance:
     applied = _applied(root)
     unfinished = applied.get("inputs") is None or not root.state.exists()
     if applied.get("instance") == instance.identity and unfinished:
-        # An interrupted apply leaves behind resources that its state may not know; start over.
+        # An interrupted apply leaves behind resources that its state may not know.
+        _say("the last apply did not finish: starting over on an empty local AWS")
         instances.stop(root.folder)
         instance = instances.start(root.folder, instance.port, root.down)
     if applied.get("instance") != instance.identity:
@@ -201,11 +219,21 @@ def _started(root: Root) -> Instance:
     return instance
 
 
-def _running(root: Root) -> Instance:
-    instance = instances.status(root.folder)
-    if instance is None or not _is_whole(_applied(root), instance):
-        raise Failure(f"the local stack is not up, or its last apply did not finish. Run: {root.up}")
-    return instance
+def _usable(root: Root) -> Instance:
+    """The local AWS of a stack that jobs can be sent to: as last applied, or while an apply changes it."""
+    instance, applied = instances.status(root.folder), _applied(root)
+    if instance and _is_whole(applied, instance):
+        return instance
+    pid = lock.holder(root)
+    if instance and pid and applied.get("instance") == instance.identity and root.outputs.exists():
+        return instance
+    if pid:
+        raise Failure(f"the local stack is not up yet: process {pid} is working on it. Wait until that ends.")
+    raise _not_up(root)
+
+
+def _not_up(root: Root) -> Failure:
+    return Failure(f"the local stack is not up, or its last apply did not finish. Run: {root.up}")
 
 
 def _applied(root: Root) -> dict[str, str | None]:
@@ -268,13 +296,19 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
         raise kind(
             f"a part of the stack may exist. The next {root.up} starts over on an empty local AWS. {failure}"
         ) from None
-    # Sensitive outputs may be in there.
-    root.outputs.touch(mode=0o600)
     outputs = runner.outputs()
-    root.outputs.write_text(outputs, encoding="utf-8")
+    _replace(root.outputs, outputs)
     if region := _REGION.search(outputs):
         root.credentials.write_text(_credentials(instance, region[1]), encoding="utf-8")
     _say(f"applied in {time.monotonic() - started:.0f} s")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file that others may be reading. Sensitive outputs may be in it."""
+    new = path.with_name(f"{path.name}.new")
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def _credentials(instance: Instance, region: str | None) -> str:

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ai_jobs.local import providers
+from ai_jobs.local import dependency_lock, providers
 from ai_jobs.local.environment import local_environment
 from ai_jobs.local.failure import Failure
 from ai_jobs.local.plan import Plan
@@ -88,14 +88,33 @@ class Terraform:
 
     @contextlib.contextmanager
     def overriding(self) -> Iterator[None]:
-        """While the block runs, the root has the local backend, and no account, whatever it says itself."""
+        """While the block runs, the root has the local backend, and no account, whatever it says itself. After it, the
+        root has the files that it had before.
+        """
         path = self.root.path / OVERRIDE
         path.unlink(missing_ok=True)  # from a command that was killed
         path.write_text(json.dumps(_override(self.root)), encoding="utf-8")
         try:
-            yield
+            with dependency_lock.restored(self.root):
+                yield
         finally:
             path.unlink(missing_ok=True)
+
+    def initialize(self) -> None:
+        """Install the providers and modules, and use the local backend.
+
+        Raises:
+            Failure: if Terraform fails, with its error.
+        """
+        self.root.log.unlink(missing_ok=True)
+        try:
+            self._log("init", "-reconfigure")
+        except Failure:
+            # The root may no longer allow the providers of the last time, which only this package remembers.
+            if not dependency_lock.discard_choice(self.root):
+                raise
+            self.root.log.unlink()
+            self._log("init", "-reconfigure")
 
     def plan(self) -> Plan:
         """Plan the changes without making them.
@@ -103,8 +122,7 @@ class Terraform:
         Raises:
             Failure: if Terraform fails, with its error.
         """
-        self.root.log.unlink(missing_ok=True)
-        self._log("init", "-reconfigure")
+        self.initialize()
         self._log("plan", f"-out={self.root.plan}", *self.variables)
         return Plan(json.loads(self._read("show", "-json", str(self.root.plan))))
 

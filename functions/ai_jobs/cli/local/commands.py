@@ -102,6 +102,8 @@ def up(
 def start(root: Root) -> None:
     """Start the local AWS without applying anything, if it does not run. Create in it what your root expects to exist,
     such as a bucket with zips, and then run `ai-jobs local up`.
+
+    If the last apply was interrupted or failed, it starts over on an empty local AWS, as `up` does.
     """
     instance = stack.start(root)
     click.echo(f"The local AWS is running at {instance.endpoint_url}. Its keys: set -a; . {root.credentials}; set +a")
