@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,20 @@ LONGEST = {
     "environment": "production",
     "role_path": "/platform/deployments/",
     "packages_bucket": "b" * 63,
+}
+
+# The named resources, by type: the statement that is about them, and the ARN with their arguments in it.
+NAMED = {
+    "aws_cloudwatch_dashboard": ("Dashboards", "arn:aws:cloudwatch::123456789012:dashboard/{dashboard_name}"),
+    "aws_cloudwatch_log_group": ("Logs", "arn:aws:logs:eu-west-1:123456789012:log-group:{name}"),
+    "aws_cloudwatch_metric_alarm": ("Alarms", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{alarm_name}"),
+    "aws_dynamodb_table": ("Table", "arn:aws:dynamodb:eu-west-1:123456789012:table/{name}"),
+    "aws_iam_role": ("Roles", "arn:aws:iam::123456789012:role{path}{name}"),
+    "aws_lambda_function": ("Functions", "arn:aws:lambda:eu-west-1:123456789012:function:{function_name}"),
+    "aws_s3_bucket": ("Bucket", "arn:aws:s3:::{bucket}"),
+    "aws_scheduler_schedule": ("Schedules", "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/{name}"),
+    "aws_sns_topic": ("Topics", "arn:aws:sns:eu-west-1:123456789012:{name}"),
+    "aws_sqs_queue": ("Queues", "arn:aws:sqs:eu-west-1:123456789012:{name}"),
 }
 
 
@@ -83,6 +99,40 @@ def test_roles_are_passed_to_the_services_of_the_module_only() -> None:  # R-P8
     }
 
 
+def named(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The statement and the ARN of everything in a plan that has a name."""
+    for kind, (sid, form) in NAMED.items():
+        for resource in plan.of_type(kind):
+            yield sid, form.format(**resource)
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "environment", "role_path"),
+    [("everything", "bayon-coagent", "test", "/"), ("settings_given", "acme", "prd", "/platform/")],
+)
+def test_the_policy_is_of_one_environment(
+    plans: dict[str, Plan], run: str, name: str, environment: str, role_path: str
+) -> None:  # R-P8
+    values = {"partition": "aws", "region": "eu-west-1", "name": name, "environment": environment}
+    covered = {one["Sid"]: listed(one["Resource"]) for one in statements(**values, role_path=role_path)}
+
+    def covers(sid: str, arn: str) -> bool:
+        return any(fnmatchcase(arn, pattern) for pattern in covered[sid])
+
+    found = list(named(plans[run]))
+    assert {sid for sid, _ in found} == {sid for sid, _ in NAMED.values()}
+    assert [arn for sid, arn in found if not covers(sid, arn)] == []
+    for other in (f"pre-{environment}", f"{environment}-2", f"{environment}s"):
+        theirs = [(sid, arn.replace(f"-{environment}", f"-{other}")) for sid, arn in found]
+        assert {sid for sid, arn in theirs if covers(sid, arn)} == ({"Alarms"} if other.startswith("pre-") else set())
+
+
+def test_triggers_can_be_created_for_the_modules_functions_only() -> None:  # R-P8
+    by_sid = {one["Sid"]: one for one in statements()}
+    (functions,) = by_sid["NewTriggers"]["Condition"]["ArnLike"].values()
+    assert set(functions) < set(by_sid["Functions"]["Resource"])
+
+
 def test_each_fits_into_a_managed_policy() -> None:  # R-P8
     """IAM does not count whitespace."""
     sizes = {name: len(re.sub(r"\s", "", json.dumps(one))) for name, one in filled().items()}
@@ -102,8 +152,8 @@ def test_the_policy_of_a_plan_has_only_what_its_types_need(tmp_path: Path) -> No
         {"mode": "data", "type": "aws_region"},
     ]
     plan.write_text(json.dumps({"resource_changes": changes}))
-    assert [*policies(planned_types(plan))] == ["data"]
-    (queues,) = policies(planned_types(plan))["data"]["Statement"]
+    assert [*policies(planned_types(plan))] == ["data_and_configuration"]
+    (queues,) = policies(planned_types(plan))["data_and_configuration"]["Statement"]
     assert queues["Sid"] == "Queues"
     assert "sqs:CreateQueue" in queues["Action"]
 

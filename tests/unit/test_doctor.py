@@ -874,6 +874,7 @@ def test_a_topic_that_cloudwatch_may_not_write_to(environment):
     finding = environment.only()
     assert (finding.check, finding.state) == ("topic alarms", State.FAILED)
     assert "alias/aws/sns" in finding.found
+    assert "alarms.topic_kms_key_arn" in finding.advice
     environment.topic["KmsMasterKeyId"] = "alias/ours"
     assert environment.wrong() == []
 
@@ -1022,7 +1023,7 @@ def test_the_live_version_is_what_is_checked(environment):  # R-P5
     asked = environment.calls.of("GetFunctionConfiguration")
     assert {call["Qualifier"] for call in asked} == {"live"}
     triggers = environment.calls.of("ListEventSourceMappings")
-    assert {call["FunctionName"].partition(":")[2] for call in triggers} == {"live"}
+    assert {call["FunctionName"].rpartition(":")[2] for call in triggers} == {"live"}
 
 
 def test_a_schedule_that_runs_the_unpublished_code(environment):  # R-P5
@@ -1294,7 +1295,8 @@ def test_a_key_whose_policy_does_not_let_in_the_logs(environment):  # R-P8
     environment.key_policy.pop()
     finding = environment.only()
     assert (finding.check, finding.state) == (f"key {KEY_ID}", State.FAILED)
-    assert "does not allow logs.eu-west-1.amazonaws.com kms:Encrypt, kms:Decrypt" in finding.found
+    assert finding.found.startswith(f"the policy of kms_key_arn, key {KEY_ID}, does not allow logs.eu-west-1.amazonaws")
+    assert "kms:Encrypt, kms:Decrypt" in finding.found
     assert "add a statement to the key's policy" in finding.advice
 
 
@@ -1326,7 +1328,7 @@ def test_a_key_that_can_not_be_used(environment, state, advice):
     environment.key["KeyState"] = state
     finding = environment.only()
     assert (finding.check, finding.state) == (f"key {KEY_ID}", State.FAILED)
-    assert f"is {state}" in finding.found
+    assert finding.found.startswith(f"kms_key_arn, key {KEY_ID}, is {state}")
     assert advice in finding.advice
 
 
@@ -1341,6 +1343,7 @@ def test_a_topics_key_must_let_in_the_alarms(environment):
     environment.key_policy[1]["Action"] = ["kms:Decrypt"]
     finding = environment.only()
     assert (finding.check, finding.state) == ("topic alarms's key", State.FAILED)
+    assert finding.found.startswith("the policy of alarms.topic_kms_key_arn, key ")
     assert "does not allow cloudwatch.amazonaws.com kms:GenerateDataKey" in finding.found
     environment.key_policy[1]["Action"] = "kms:*"
     assert environment.wrong() == []
@@ -1362,6 +1365,7 @@ def test_a_subnet_that_does_not_lead_to_a_service(environment, service):  # R-P8
         f"has no route out of the VPC, and no endpoints for {service}: calls of these time out",
     )
     assert "create the endpoints" in first.advice
+    assert "vpc.subnet_ids" in first.advice
 
 
 def test_without_an_endpoint_for_traces_only_they_are_missing(environment):

@@ -60,7 +60,7 @@ class Environment:
         }
 
     def mappings(self, parameters):
-        state = "Disabled" if parameters["FunctionName"] == "processor-test:live" else "Enabled"
+        state = "Disabled" if parameters["FunctionName"].endswith(":processor-test:live") else "Enabled"
         return {"EventSourceMappings": [{"UUID": ID, "EventSourceArn": parameters["EventSourceArn"], "State": state}]}
 
     def metrics(self, parameters):

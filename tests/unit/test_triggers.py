@@ -68,7 +68,17 @@ def test_finds_the_trigger_of_the_queue(calls):
     assert find_trigger("worker", QUEUE) == Trigger(
         ID, QUEUE, "paused", reports_failures=False, last_result="PROBLEM: x"
     )
-    assert calls.of("ListEventSourceMappings") == [{"FunctionName": "worker:live", "EventSourceArn": QUEUE}]
+    live = "arn:aws:lambda:eu-west-1:123456789012:function:worker:live"
+    assert calls.of("ListEventSourceMappings") == [{"FunctionName": live, "EventSourceArn": QUEUE}]
+
+
+def test_the_longest_name_elsewhere_is_asked_for_by_its_arn(calls):
+    """Lambda limits a name to 64 characters, and an ARN to 256."""
+    calls.answers["ListEventSourceMappings"] = {"EventSourceMappings": []}
+    stream = "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/jobs/stream/2026-01-31T12:08:00.000"
+    find_trigger("a" * 64, stream)
+    (asked,) = calls.of("ListEventSourceMappings")
+    assert asked["FunctionName"] == f"arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:{'a' * 64}:live"
 
 
 def test_no_trigger(calls):

@@ -61,8 +61,7 @@ def find_trigger(function_name: str, source_arn: str) -> Trigger | None:
         ai_jobs.aws.errors.CALL_ERRORS: if the call fails; `ResourceNotFoundException` if the function does not exist.
     """
     pages = get_lambda_client().get_paginator("list_event_source_mappings")
-    # The name alone stands for the unpublished version, which nothing triggers.
-    for page in pages.paginate(FunctionName=f"{function_name}:{LIVE}", EventSourceArn=source_arn):
+    for page in pages.paginate(FunctionName=_live_arn(function_name, source_arn), EventSourceArn=source_arn):
         for mapping in page["EventSourceMappings"]:
             return _trigger(mapping)
     return None
@@ -109,6 +108,17 @@ def switch_trigger(
         sleep(POLL_SECONDS)
         trigger = _trigger(client.get_event_source_mapping(UUID=trigger.id))
     return trigger
+
+
+def _live_arn(function_name: str, source_arn: str) -> str:
+    """The ARN of the function's live version, which is where the module's queues and table are.
+
+    The name alone stands for the unpublished version, which nothing triggers, and Lambda documents the name with an
+    alias only as part of an ARN, whose length is not limited to a name's 64 characters
+    (https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html).
+    """
+    _, partition, _, region, account_id, *_ = source_arn.split(":")
+    return f"arn:{partition}:lambda:{region}:{account_id}:function:{function_name}:{LIVE}"
 
 
 def _trigger(mapping: Mapping[str, Any]) -> Trigger:

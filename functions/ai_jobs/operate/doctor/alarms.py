@@ -11,6 +11,8 @@ from ai_jobs.operate.cloudwatch import describe_alarms
 from ai_jobs.operate.doctor.findings import APPLY, Finding, State, Subject, made
 from ai_jobs.operate.doctor.keys import CLOUDWATCH, use_of_key
 
+_KEY_VARIABLE = "alarms.topic_kms_key_arn"
+
 
 def check_alarms(subject: Subject) -> Iterator[Finding]:
     """Does each alarm exist and notify one of the environment's topics, and which ones are in ALARM?"""
@@ -56,10 +58,10 @@ def _topic(name: str, arn: str) -> Iterator[Finding]:
     key = client.get_topic_attributes(TopicArn=arn)["Attributes"].get("KmsMasterKeyId", "")
     if key.endswith("alias/aws/sns"):
         found = "is encrypted with alias/aws/sns, which CloudWatch can't use: alarms reach no one"
-        advice = "use no key, or a key of your own that allows cloudwatch.amazonaws.com"
+        advice = f"set {_KEY_VARIABLE} to a key of your own that allows cloudwatch.amazonaws.com, or to null for no key"
         yield Finding(name, State.FAILED, found, advice)
     elif key:
-        yield from made(f"{name}'s key", use_of_key(f"{name}'s key", key, CLOUDWATCH))
+        yield from made(f"{name}'s key", use_of_key(f"{name}'s key", key, _KEY_VARIABLE, CLOUDWATCH))
     pages = client.get_paginator("list_subscriptions_by_topic")
     subscriptions = [item for page in pages.paginate(TopicArn=arn) for item in page["Subscriptions"]]
     # An unconfirmed subscription has a word in place of its ARN: PendingConfirmation.

@@ -19,6 +19,7 @@ from ai_jobs.operate.doctor.findings import Finding, State, Subject
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 """The alarms, as a key's policy names them."""
 
+_VARIABLE = "kms_key_arn"
 _NEEDED = {
     "logs": ("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:DescribeKey"),
     "cloudwatch": ("kms:Decrypt", "kms:GenerateDataKey"),
@@ -30,24 +31,25 @@ def check_key(subject: Subject) -> Iterator[Finding]:
     key_id = subject.queue("request queue").get("KmsMasterKeyId", "")
     if key_id.startswith("arn:"):
         region = key_id.split(":")[3]
-        yield from use_of_key(f"key {key_id.rpartition('/')[2]}", key_id, f"logs.{region}.amazonaws.com")
+        yield from use_of_key(f"key {key_id.rpartition('/')[2]}", key_id, _VARIABLE, f"logs.{region}.amazonaws.com")
 
 
-def use_of_key(name: str, key_id: str, service: str) -> Iterator[Finding]:
+def use_of_key(name: str, key_id: str, variable: str, service: str) -> Iterator[Finding]:
     """Can the key be used, and does its policy let in the service?
 
     Args:
         key_id: its id, ARN, or alias.
+        variable: the module's variable that names the key.
         service: as policies name it: `cloudwatch.amazonaws.com`.
     """
     client = get_kms_client()
     key = client.describe_key(KeyId=key_id)["KeyMetadata"]
     if key["KeyState"] != "Enabled":
-        yield _unusable(name, key)
+        yield _unusable(name, key, variable)
         return
     policy = json.loads(client.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"])
     if missing := _missing_actions(policy, service):
-        found = f"the policy of key {key['KeyId']} does not allow {service} {', '.join(missing)}"
+        found = f"the policy of {variable}, key {key['KeyId']}, does not allow {service} {', '.join(missing)}"
         advice = (
             "add a statement to the key's policy (docs/how-to/use-your-own-key.md): "
             f"Principal {service}, Action {', '.join(missing)}"
@@ -57,13 +59,13 @@ def use_of_key(name: str, key_id: str, service: str) -> Iterator[Finding]:
         yield Finding(name, State.OK, f"enabled; its policy lets in {service}")
 
 
-def _unusable(name: str, key: Mapping[str, Any]) -> Finding:
+def _unusable(name: str, key: Mapping[str, Any], variable: str) -> Finding:
     key_id, state = key["KeyId"], key["KeyState"]
     ways_back = {
         "Disabled": f"aws kms enable-key --key-id {key_id}",
         "PendingDeletion": f"aws kms cancel-key-deletion --key-id {key_id}, and aws kms enable-key --key-id {key_id}",
     }
-    found = f"key {key_id} is {state}: whatever is encrypted with it can't be read or written"
+    found = f"{variable}, key {key_id}, is {state}: whatever is encrypted with it can't be read or written"
     return Finding(name, State.FAILED, found, ways_back.get(state, "look at the key in the console"))
 
 

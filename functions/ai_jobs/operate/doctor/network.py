@@ -52,7 +52,10 @@ def _subnet_finding(subnet: str, table: Mapping[str, Any], missing: list[str]) -
         return Finding(name, State.OK, "has a route out of the VPC")
     if not missing:
         return Finding(name, State.OK, "has no route out of the VPC, but the endpoints of all services")
-    advice = "create the endpoints that docs/how-it-works.md lists, or a NAT gateway"
+    advice = (
+        "create the endpoints that docs/how-it-works.md lists, or a NAT gateway, or name other subnets "
+        "in vpc.subnet_ids"
+    )
     if missing == ["xray"]:
         return Finding(name, State.WARNING, "does not lead to xray: there are no traces", advice)
     useless = " (functions have no public address, so a route to an internet gateway is none)" if ways_out else ""
