@@ -21,7 +21,10 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests/terraform"
 
 MANIFEST: dict[str, Any] = json.loads((FOLDER / "fixtures/packages/manifest.json").read_text())
-"""The manifest that the plans are given, of zips that only stand in for real ones."""
+"""The manifest that the plans are given, of zips that only stand in for real ones.
+
+All have the same base64sha256, because a mocked S3 returns one checksum for all objects.
+"""
 
 
 def build(name: str) -> str:

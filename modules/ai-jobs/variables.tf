@@ -59,7 +59,8 @@ variable "packages" {
       prefix = optional(string, "")
       # The region of the bucket; if it is given, the plan checks it.
       region = optional(string)
-      # The release's `manifest.json`, as a path or as its JSON: the keys of the zips and their hashes come from it.
+      # The release's `manifest.json`, as a path or as its JSON: the keys of the zips and their hashes come from it. A plan refuses
+      # a zip with another SHA-256 in the bucket.
       manifest = string
     }))
   })

@@ -112,6 +112,16 @@ resource "aws_iam_role_policy" "this" {
   }
 }
 
+# The object as it is now: its key can be written by others than `make publish`, and Lambda would run whatever is there. The checksum
+# is S3's own, which it compares with the bytes when they are stored.
+data "aws_s3_object" "package" {
+  count = local.package_is_local ? 0 : 1
+
+  bucket        = var.package.s3.bucket
+  key           = var.package.s3.key
+  checksum_mode = "ENABLED"
+}
+
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_116: it would hold events of asynchronous invocations only; the triggers are queues and a stream with DLQs of their own, and a scheduled run that failed is followed by the next one
   # checkov:skip=CKV_AWS_272: the zip is pinned by its hash; a signing profile would be the account's
@@ -177,6 +187,11 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = var.package.sha256 == null || contains([var.package.sha256, "missing"], local.sha256)
       error_message = "The zip of ${var.name}, ${coalesce(var.package.path, "-")}, has the SHA-256 ${local.sha256}, and the manifest.json beside it says ${coalesce(var.package.sha256, "-")}. Run `make package`, or download the release again."
+    }
+
+    precondition {
+      condition     = local.package_is_local ? true : data.aws_s3_object.package[0].checksum_sha256 == var.package.s3.base64sha256
+      error_message = "The zip of ${var.name}, s3://${try(var.package.s3.bucket, "-")}/${try(var.package.s3.key, "-")} (packages.s3), ${try(data.aws_s3_object.package[0].checksum_sha256, "") == "" ? "has no SHA-256 stored with it" : "has the SHA-256 ${try(data.aws_s3_object.package[0].checksum_sha256, "-")} (base64)"}, and the manifest says ${try(var.package.s3.base64sha256, "-")}. It was not uploaded by `make publish`: find out who wrote it, delete it, and run `make publish` again."
     }
 
     precondition {

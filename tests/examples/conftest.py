@@ -25,6 +25,10 @@ COMMAND = Path(sys.executable).with_name("ai-jobs")
 JOB = {"userId": "agent-1001", "jobType": "social-media", "input": {"platform": "instagram", "subject": "Open house"}}
 """A job of a built-in type."""
 
+# Most CPU time of this suite is Terraform's, which reads the schemas of the AWS provider in each command. With this
+# setting of the Go runtime, that takes a tenth to a fifth less time, and 200 MB more memory.
+LESS_GARBAGE_COLLECTION = {"GOGC": "400"}
+
 
 class Consumer:
     """Somebody with a copy of an example, and with what the READMEs say to install.
@@ -89,7 +93,7 @@ def consumer(tmp_path: Path, git_source: dict[str, str]) -> Iterator[Callable[..
             folder = tmp_path / example
             shutil.copytree(EXAMPLES / example, folder, ignore=shutil.ignore_patterns(".terraform*", ".ai-jobs-local"))
             local = {"AI_JOBS_LOCAL_PORT": str(free_port()), "AI_JOBS_TERRAFORM": str(ROOT / "scripts/terraform")}
-            found = Consumer(folder, folder / root, os.environ | git_source | local)
+            found = Consumer(folder, folder / root, os.environ | git_source | LESS_GARBAGE_COLLECTION | local)
             after.callback(found.ai_jobs, "local", "down")
             return found
 

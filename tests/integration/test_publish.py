@@ -104,6 +104,29 @@ def test_a_release_and_its_rollback_move_the_alias(bucket, deploy):  # R-P5
     assert (running["Version"], running["CodeSha256"]) == ("3", functions["reconciler"]["base64sha256"])
 
 
+@pytest.mark.parametrize(
+    ("stored", "found"),
+    [
+        ({"ChecksumAlgorithm": "SHA256"}, "has the SHA-256 "),
+        ({"ChecksumAlgorithm": "CRC32"}, "has no SHA-256 stored with it, "),
+    ],
+)
+def test_an_object_that_somebody_else_wrote_is_not_deployed(bucket, deploy, stored, found):  # R-P5
+    publish(DIST, bucket)
+    function = release_files.read_manifest()["functions"]["reconciler"]
+    boto3.client("s3").put_object(Bucket=bucket, Key=function["key"], Body=b"something else", **stored)
+    with pytest.raises(AssertionError) as refused:
+        deploy(function)
+    assert f"s3://{bucket}/{function['key']} (packages.s3), {found}" in str(refused.value)
+    assert "delete it, and run `make publish` again" in str(refused.value)
+
+
+def test_a_zip_that_is_not_there_is_an_error_of_the_plan(deploy):  # R-P5
+    function = release_files.read_manifest()["functions"]["reconciler"]
+    with pytest.raises(AssertionError, match="reading S3 Bucket .* Object .*couldn't find resource"):
+        deploy(function)
+
+
 def test_it_is_stored_with_its_checksum_and_not_overwritten(bucket):  # R-P5
     publish(DIST, bucket)
     assert publish(DIST, bucket).new == []

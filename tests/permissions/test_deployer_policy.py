@@ -1,4 +1,4 @@
-"""docs/deployer-policy.json is enough to apply, plan, and destroy an environment, and no plan succeeds with less."""
+"""docs/deployer-policy.json is enough to apply, plan, upgrade, and destroy an environment, and not much less is."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 import boto3
 import pytest
 
+from ai_jobs.contract.limits import LIVE
 from scripts.deployer_policy import POLICY
-from scripts.project import LOCAL_ENVIRONMENT, TERRAFORM
+from scripts.project import DIST, LOCAL_ENVIRONMENT, TERRAFORM
+from scripts.publish import publish
 
 VALUES = {
     "partition": "aws",
@@ -23,7 +25,7 @@ VALUES = {
     "name": "deployed",
     "environment": "local",
     "role_path": "/",
-    "packages_bucket": "no-bucket",
+    "packages_bucket": "deployed-packages",
 }
 USER = "deployer"
 
@@ -63,6 +65,12 @@ READS = [
     "sns:GetTopicAttributes",
     "sqs:GetQueueAttributes",
 ]
+
+UPGRADE = (
+    f'-var=packages={{"s3": {{"bucket": "{VALUES["packages_bucket"]}", "manifest": "{DIST / "manifest.json"}"}}}}',
+    '-var=reconciler={"memory_mb": 512}',
+)
+"""Every function takes its zip from elsewhere; one has another configuration, too, so that it gets a new version."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,27 @@ def test_the_policy_is_enough_and_no_plan_succeeds_with_less(deployer: Deployer)
         print(f"{action}: {'a plan fails' if complaint else 'NOTHING shows'}")
         if complaint is None or "not authorized to perform" not in complaint:
             unnoticed.append(action)
-    deployer.may(filled())
     assert not unnoticed
-    complaint = deployer.terraform("destroy", "-auto-approve")
+    check_upgrade(deployer)
+    complaint = deployer.terraform("destroy", "-auto-approve", *UPGRADE)
     assert complaint is None, complaint
+
+
+def check_upgrade(deployer: Deployer) -> None:
+    boto3.client("s3").create_bucket(Bucket=VALUES["packages_bucket"])
+    publish(DIST, VALUES["packages_bucket"])
+    # The checksum and the tags of the zips, and the version that was published, which the provider waits for.
+    for action, command in (
+        ("s3:GetObject", ("plan", "-lock=false")),
+        ("s3:GetObjectTagging", ("plan", "-lock=false")),
+        ("lambda:GetFunctionConfiguration", ("apply", "-auto-approve")),
+    ):
+        deployer.may(without(action))
+        complaint = deployer.terraform(*command, *UPGRADE) or "nothing shows"
+        # To a HEAD request, S3 gives no reason.
+        assert "not authorized to perform" in complaint or "StatusCode: 403" in complaint, f"{action}: {complaint}"
+    deployer.may(filled())
+    complaint = deployer.terraform("apply", "-auto-approve", *UPGRADE)
+    assert complaint is None, complaint
+    alias = boto3.client("lambda").get_alias(FunctionName="deployed-ai-job-reconciler-local", Name=LIVE)
+    assert alias["FunctionVersion"] == "2"

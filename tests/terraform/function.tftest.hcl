@@ -30,6 +30,9 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
+  mock_data "aws_s3_object" {
+    defaults = { checksum_sha256 = "Chss" }
+  }
   mock_resource "aws_sqs_queue" {
     defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:failures-test", url = "https://sqs/failures-test" }
   }
@@ -324,6 +327,10 @@ run "from_s3_with_a_paused_trigger" {
     error_message = "The function must be made of the given S3 object, and change when its hash does."
   }
   assert {
+    condition     = data.aws_s3_object.package[0].bucket == "artifacts" && data.aws_s3_object.package[0].key == "processor-0a1b.zip" && data.aws_s3_object.package[0].checksum_mode == "ENABLED"
+    error_message = "The checksum must be read of the object that the function is made of; S3 returns it only if it is asked for."
+  }
+  assert {
     condition     = aws_lambda_event_source_mapping.queue[0].enabled == false
     error_message = "enabled = false must pause the trigger."
   }
@@ -593,6 +600,46 @@ run "with_a_stream_and_a_customer_key" {
 }
 
 # R-P3
+# R-P5: somebody has replaced the object.
+run "another_object_than_the_manifest_says" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { s3 = { bucket = "artifacts", key = "processor-0a1b.zip", base64sha256 = "Chss" }, sha256 = "0a1b2c3d4e5f67" }
+  }
+
+  override_data {
+    target = data.aws_s3_object.package
+    values = { checksum_sha256 = "AAAA" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+# R-P5: nobody knows what is in it.
+run "an_object_without_a_checksum" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    package = { s3 = { bucket = "artifacts", key = "processor-0a1b.zip", base64sha256 = "Chss" }, sha256 = "0a1b2c3d4e5f67" }
+  }
+
+  override_data {
+    target = data.aws_s3_object.package
+    values = { checksum_sha256 = "" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "both_packages_are_refused" {
   command = plan
 

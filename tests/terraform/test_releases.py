@@ -18,7 +18,6 @@ REPLACED_BY_DESIGN = {
     "aws_api_gateway_deployment": "a snapshot of the API: a changed API gets a new one before the old one is deleted",
     "aws_appconfig_hosted_configuration_version": "versions do not change: changed job types become a new one first",
     "aws_appconfig_deployment": "what runs stays until the next one has started; AWS does not delete deployments",
-    "aws_cloudwatch_composite_alarm": "only here: the local AWS does not return actions_enabled, so no state has it",
 }
 """The types that an upgrade may replace, with the reason why that harms nobody."""
 

@@ -11,6 +11,9 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
+  mock_data "aws_s3_object" {
+    defaults = { checksum_sha256 = "Z0V5oisvAcrGqaaNmRFRao6uFzgSqQhBvRL/wgkClq0=" }
+  }
 
   # What only AWS knows, made known and different for each resource: a wire that ends at the wrong one shows.
   override_during = plan
@@ -125,6 +128,9 @@ mock_provider "aws" {
   }
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
+  }
+  mock_data "aws_s3_object" {
+    defaults = { checksum_sha256 = "Z0V5oisvAcrGqaaNmRFRao6uFzgSqQhBvRL/wgkClq0=" }
   }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/one" }
@@ -316,6 +322,11 @@ run "another_release" {
 
   module {
     source = "../../modules/ai-jobs"
+  }
+
+  override_data {
+    target = module.reconciler.data.aws_s3_object.package
+    values = { checksum_sha256 = "LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=" }
   }
 
   variables {
