@@ -73,6 +73,23 @@ def test_the_local_environment_has_a_model(tmp_path: Path, free_port: int) -> No
         instances.stop(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("found", "is_running"),
+    [
+        ("123 python -m x", True),
+        ("123 ", True),  # it exits: it has no command any more, but may still have its port
+        ("124 ", False),
+        ("123 another", False),
+        (None, False),
+    ],
+)
+def test_a_server_runs_until_its_process_is_gone(
+    monkeypatch: pytest.MonkeyPatch, found: str | None, is_running: bool
+) -> None:
+    monkeypatch.setattr(processes, "identity_of", lambda _: found)
+    assert processes.Server(1, "123 python -m x", 4566).is_running() is is_running
+
+
 @pytest.mark.parametrize("gone", ["MiniStack", "the model"])
 def test_without_its_other_half_nothing_runs(tmp_path: Path, free_port: int, gone: str) -> None:
     try:

@@ -34,7 +34,9 @@ class Server:
         return f"http://{HOST}:{self.port}"
 
     def is_running(self) -> bool:
-        return identity_of(self.pid) == self.identity
+        """Is its process there? While it exits, it has no command any more, and may still have its port."""
+        found = identity_of(self.pid)
+        return found is not None and self.identity.startswith(found)
 
     def end(self) -> bool:
         """End it with all processes that it started; False if it was not running.
