@@ -4,8 +4,8 @@ locals {
   package_is_local = var.package.path != null
 
   # Which code a function runs, for logs, outputs, and `ai-jobs doctor`. Not the release: a function whose zip is the same in two
-  # releases is not deployed again.
-  sha256 = local.package_is_local ? try(filesha256(var.package.path), "missing") : coalesce(var.package.sha256, "missing")
+  # releases is not deployed again. To destroy a function, its zip is not needed.
+  sha256 = local.package_is_local ? try(filesha256(var.package.path), "missing") : var.package.s3.sha256
   build  = substr(local.sha256, 0, 12)
 
   # What every function needs on top of the caller's statements. logs:CreateLogGroup is omitted on purpose: the module owns the
@@ -179,16 +179,6 @@ resource "aws_lambda_function" "this" {
   tags = var.tags
 
   lifecycle {
-    precondition {
-      condition     = !local.package_is_local || try(fileexists(var.package.path), false)
-      error_message = "The zip of ${var.name} is missing: ${coalesce(var.package.path, "-")} does not exist. Run `make package` first, or take the packages from S3."
-    }
-
-    precondition {
-      condition     = var.package.sha256 == null || contains([var.package.sha256, "missing"], local.sha256)
-      error_message = "The zip of ${var.name}, ${coalesce(var.package.path, "-")}, has the SHA-256 ${local.sha256}, and the manifest.json beside it says ${coalesce(var.package.sha256, "-")}. Run `make package`, or download the release again."
-    }
-
     precondition {
       condition     = local.package_is_local ? true : data.aws_s3_object.package[0].checksum_sha256 == var.package.s3.base64sha256
       error_message = "The zip of ${var.name}, s3://${try(var.package.s3.bucket, "-")}/${try(var.package.s3.key, "-")} (packages.s3), ${try(data.aws_s3_object.package[0].checksum_sha256, "") == "" ? "has no SHA-256 stored with it" : "has the SHA-256 ${try(data.aws_s3_object.package[0].checksum_sha256, "-")} (base64)"}, and the manifest says ${try(var.package.s3.base64sha256, "-")}. It was not uploaded by `make publish`: find out who wrote it, delete it, and run `make publish` again."

@@ -18,28 +18,23 @@ variable "handler" {
 
 variable "package" {
   description = <<-EOT
-    The zip: either a local path, or an object in S3, in the region of the function. sha256 is what its bytes must have, in hex: for an
-    object it is required, together with the same in base64, and a local zip is compared with it if it is given.
+    The zip: either a local path, or an object in S3, in the region of the function, with the SHA-256 that its bytes must have, in hex
+    and in base64.
   EOT
   type = object({
     path = optional(string)
     s3 = optional(object({
       bucket       = string
       key          = string
+      sha256       = string
       base64sha256 = string
     }))
-    sha256 = optional(string)
   })
   nullable = false
 
   validation {
     condition     = (var.package.path == null) != (var.package.s3 == null)
     error_message = "package has ${var.package.path == null ? "neither path nor s3" : "both path (${var.package.path}) and s3"}. Set exactly one of them."
-  }
-
-  validation {
-    condition     = var.package.s3 == null || var.package.sha256 != null
-    error_message = "package.s3 is set without package.sha256, so nobody would see which code the function runs. Set it."
   }
 }
 

@@ -20,9 +20,9 @@ run "from_a_bucket" {
       s3 = {
         bucket       = "releases"
         key          = "processor-${filesha256("fixtures/packages/processor.zip")}.zip"
+        sha256       = filesha256("fixtures/packages/processor.zip")
         base64sha256 = filebase64sha256("fixtures/packages/processor.zip")
       }
-      sha256 = filesha256("fixtures/packages/processor.zip")
     })
     error_message = "The zip must have the key and the hashes of the manifest."
   }
@@ -51,7 +51,7 @@ run "below_a_prefix" {
 }
 
 # R-P3 R-P5
-run "from_a_directory_with_a_manifest" {
+run "from_a_directory" {
   command = plan
 
   module {
@@ -64,8 +64,8 @@ run "from_a_directory_with_a_manifest" {
   }
 
   assert {
-    condition     = jsonencode(output.zips["processor"]) == jsonencode({ path = "fixtures/packages/processor.zip", s3 = null, sha256 = filesha256("fixtures/packages/processor.zip") })
-    error_message = "A zip in a directory must have the hash of the manifest beside it."
+    condition     = jsonencode(output.zips["processor"]) == jsonencode({ path = "fixtures/packages/processor.zip", s3 = null }) && output.release == "1.2.3"
+    error_message = "A zip in a directory must be the file there, of the release of the manifest beside it."
   }
 }
 
@@ -78,15 +78,49 @@ run "from_a_directory_without_a_manifest" {
   }
 
   variables {
-    directory = "dist"
+    directory = "fixtures/packages"
     s3        = null
     manifest  = null
   }
 
   assert {
-    condition     = jsonencode(output.zips["processor"]) == jsonencode({ path = "dist/processor.zip", s3 = null, sha256 = null }) && output.release == null
+    condition     = jsonencode(output.zips["processor"]) == jsonencode({ path = "fixtures/packages/processor.zip", s3 = null }) && output.release == null
     error_message = "Without a manifest, a zip is what it is."
   }
+}
+
+# R-P3 R-P1
+run "a_directory_without_the_zips" {
+  command = plan
+
+  module {
+    source = "../../modules/packages"
+  }
+
+  variables {
+    directory = "fixtures"
+    s3        = null
+    manifest  = null
+  }
+
+  expect_failures = [output.zips]
+}
+
+# R-P5
+run "a_zip_that_is_not_the_manifests" {
+  command = plan
+
+  module {
+    source = "../../modules/packages"
+  }
+
+  variables {
+    directory = "fixtures/packages"
+    s3        = null
+    manifest  = replace(file("fixtures/packages/manifest.json"), filesha256("fixtures/packages/processor.zip"), sha256("another"))
+  }
+
+  expect_failures = [output.zips]
 }
 
 # R-P5
@@ -116,7 +150,7 @@ run "no_json" {
     manifest = "manifest.json"
   }
 
-  expect_failures = [var.manifest]
+  expect_failures = [output.zips]
 }
 
 # R-P5
@@ -131,7 +165,7 @@ run "not_a_manifest" {
     manifest = "{\"name\": \"lodash\"}"
   }
 
-  expect_failures = [var.manifest]
+  expect_failures = [output.zips]
 }
 
 # R-P5
@@ -146,7 +180,7 @@ run "a_manifest_of_another_kind" {
     manifest = jsonencode(merge(jsondecode(file("fixtures/packages/manifest.json")), { schema_version = 2 }))
   }
 
-  expect_failures = [var.manifest]
+  expect_failures = [output.zips]
 }
 
 # R-P5: a release whose functions expect something else of the module.
@@ -161,7 +195,7 @@ run "a_manifest_of_another_interface" {
     manifest = jsonencode(merge(jsondecode(file("fixtures/packages/manifest.json")), { interface = 99 }))
   }
 
-  expect_failures = [var.manifest]
+  expect_failures = [output.zips]
 }
 
 # R-P5
@@ -178,7 +212,7 @@ run "a_manifest_without_a_function" {
     }))
   }
 
-  expect_failures = [var.manifest]
+  expect_failures = [output.zips]
 }
 
 # R-P5
@@ -193,5 +227,5 @@ run "a_manifest_with_a_broken_hash" {
     manifest = replace(file("fixtures/packages/manifest.json"), filesha256("fixtures/packages/processor.zip"), "ebf5")
   }
 
-  expect_failures = [var.manifest]
+  expect_failures = [output.zips]
 }

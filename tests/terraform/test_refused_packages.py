@@ -1,4 +1,4 @@
-"""A manifest that the module can't use is refused by the plan, with what is wrong and what to do: R-P5."""
+"""Zips and manifests that the module can't use are refused by the plan, with what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.plans import MANIFEST, ROOT
 
 MODULE = ROOT / "modules/packages"
 TERRAFORM = os.environ.get("AI_JOBS_TERRAFORM") or str(ROOT / "scripts/terraform")
+ZIPS = "../../tests/terraform/fixtures/packages"
 GIVEN = "packages.s3.manifest "
 SAME_RELEASE = (
     "Use the module of the same release (the ref in its source), or the manifest of a release with that interface."
@@ -60,9 +61,8 @@ def manifest(**changes: Any) -> str:
         ),
         (
             manifest(functions={}),
-            "lacks the key, the sha256, or the base64sha256 of a function, or has an invalid one: it needs all three "
-            "for each of processor, result_handler, jobs_api, reconciler, event_publisher. Use the manifest.json of a "
-            "release, unchanged.",
+            "lacks the key, the sha256, or the base64sha256 of processor, result_handler, jobs_api, reconciler, "
+            "event_publisher, or has an invalid one. Use the manifest.json of a release, unchanged.",
         ),
     ],
 )
@@ -70,14 +70,35 @@ def test_a_manifest_is_refused_with_its_reason(plan: Callable[..., str], text: s
     said = plan(s3='{bucket="releases",prefix=""}', manifest=text)
     assert GIVEN + reason in said
     assert said.count("Error: ") == 1, "nothing else is wrong with it"
+    assert text in ("<html>", '{"name": "lodash"}') or text.replace('"', '\\"') not in said, "not all of it is printed"
 
 
 def test_the_manifest_of_a_directory_is_built_again(plan: Callable[..., str]) -> None:  # R-P5
     again = "Run `make package`, or download the release again."
-    said = plan(directory="../dist", manifest="none")
-    assert f'../dist/manifest.json is not JSON: it begins with "none". {again}' in said
-    said = plan(directory="../dist", manifest="{}")
-    assert f"../dist/manifest.json has no schema_version, so it is not the manifest of a release. {again}" in said
+    said = plan(directory=ZIPS, manifest="none")
+    assert f'{ZIPS}/manifest.json is not JSON: it begins with "none". {again}' in said
+    said = plan(directory=ZIPS, manifest="{}")
+    assert f"{ZIPS}/manifest.json has no schema_version, so it is not the manifest of a release. {again}" in said
+
+
+def test_zips_of_another_build_than_the_manifest_are_refused_together(plan: Callable[..., str]) -> None:  # R-P5
+    functions = {name: function | {"sha256": "0" * 64} for name, function in MANIFEST["functions"].items()}
+    of_two = MANIFEST["functions"] | {name: functions[name] for name in ("processor", "reconciler")}
+    said = plan(directory=ZIPS, manifest=manifest(functions=of_two))
+    assert (
+        f"processor.zip, reconciler.zip in {ZIPS} (packages.directory) are not those of the manifest.json beside them, "
+        "which has other SHA-256 hashes. Run `make package`, or download the release again."
+    ) in said
+    assert said.count("Error: ") == 1
+
+
+def test_a_directory_without_the_zips_is_one_error(plan: Callable[..., str]) -> None:  # R-P1 R-P3
+    said = plan(directory="../dits")
+    assert (
+        'packages.directory is "../dits", and has no processor.zip, result_handler.zip, jobs_api.zip, reconciler.zip, '
+        "event_publisher.zip. Run `make package`"
+    ) in said
+    assert said.count("Error: ") == 1
 
 
 def test_another_release_with_the_same_interface_is_a_rollback(plan: Callable[..., str]) -> None:  # R-P5
