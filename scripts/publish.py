@@ -5,7 +5,7 @@
 A zip's key contains its SHA-256, so that a zip that two releases have in common is there once, and the manifest's key
 contains the release. Nothing is ever overwritten: what is there already is compared, and other bytes under the same key
 end the command. Therefore it can be repeated, and two pipelines can run it at the same time. The manifest comes last:
-if it is there, so are its zips.
+if it is there, so are its zips. It is also compared first: of a release that is another one there, nothing is uploaded.
 
 It needs s3:PutObject, and s3:GetObject to compare what is there already.
 """
@@ -61,7 +61,7 @@ class Published:
             "bucket": self.bucket,
             "prefix": self.prefix,
             "region": self.region,
-            "manifest": manifest_key(self.release),
+            "manifest": f"${{path.module}}/{manifest_key(self.release)}",
         }
         lines = [f'    {name:<8} = "{value}"' for name, value in values.items() if value]
         return "\n".join(["packages = {", "  s3 = {", *lines, "  }", "}"])
@@ -97,6 +97,8 @@ def publish(directory: Path, bucket: str, prefix: str = "", region: str | None =
     try:
         client: Any = boto3.client("s3", region_name=region)
         found = _region_of(client, bucket, region)
+        *_, manifest = uploads
+        _check_release(client, bucket, prefix, manifest)
         new = [key for upload in uploads if (key := _upload(client, bucket, prefix, upload))]
     except NoCredentialsError:
         raise Failure("there are no AWS credentials. Set AWS_PROFILE, or sign in (aws sso login).") from None
@@ -148,9 +150,23 @@ def _region_of(client: Any, bucket: str, expected: str | None) -> str | None:
     return found
 
 
+def _check_release(client: Any, bucket: str, prefix: str, manifest: _Upload) -> None:
+    """Raise a Failure if the release is there with another manifest."""
+    try:
+        _check_bytes(client, bucket, _below(prefix, manifest), manifest)
+    except ClientError as error:
+        # Without s3:ListBucket, S3 answers 403 for what does not exist. The upload compares it again.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (403, 404):
+            raise
+
+
+def _below(prefix: str, upload: _Upload) -> str:
+    return f"{prefix}/{upload.key}" if prefix else upload.key
+
+
 def _upload(client: Any, bucket: str, prefix: str, upload: _Upload) -> str | None:
     """Upload it unless it is there, and return its key; None if the same bytes were there already."""
-    key = f"{prefix}/{upload.key}" if prefix else upload.key
+    key = _below(prefix, upload)
     try:
         _put(client, bucket, key, upload)
     except ClientError as error:

@@ -86,10 +86,14 @@ def test_another_zip_under_the_key_is_not_overwritten(s3, dist):  # R-P5
 
 def test_a_published_release_stays_as_it_is(s3, dist):  # R-P5
     publish(dist, BUCKET)
-    manifest = json.loads((dist / "manifest.json").read_text())
-    (dist / "manifest.json").write_text(json.dumps(manifest | {"interface": 2}))
+    manifest, other = json.loads((dist / "manifest.json").read_text()), b"another processor"
+    sha256 = hashlib.sha256(other).hexdigest()
+    (dist / "processor.zip").write_bytes(other)
+    function = {"file": "processor.zip", "key": f"processor-{sha256}.zip", "sha256": sha256}
+    (dist / "manifest.json").write_text(json.dumps(manifest | {"functions": {"processor": function}}))
     with pytest.raises(Failure, match=r"manifest-1\.2\.3\.json has other bytes .* under another version"):
         publish(dist, BUCKET)
+    assert keys(s3) == sorted(KEYS), "not even its zip is uploaded"
 
 
 def test_an_upload_at_the_same_moment_is_waited_out(s3, dist, monkeypatch):  # R-P5
@@ -162,6 +166,7 @@ def test_what_the_caller_has_to_fix_is_told(s3, dist, monkeypatch, error, messag
 
 
 def test_it_works_without_the_permission_to_look_at_the_bucket(s3, dist, monkeypatch):  # R-P5
+    """Without s3:ListBucket, S3 also answers 403 for an object that is not there."""
     real = publish_script.boto3.client
 
     def client(*arguments, **options):
@@ -170,7 +175,10 @@ def test_it_works_without_the_permission_to_look_at_the_bucket(s3, dist, monkeyp
         def head_bucket(**parameters):
             raise answered(403, "403")
 
-        made.head_bucket = head_bucket
+        def get_object(**parameters):
+            raise answered(403, "AccessDenied")
+
+        made.head_bucket, made.get_object = head_bucket, get_object
         return made
 
     monkeypatch.setattr(publish_script.boto3, "client", client)
@@ -185,5 +193,5 @@ def test_it_prints_what_belongs_into_the_configuration(s3, dist, monkeypatch, ca
     printed = capsys.readouterr().out
     assert f"uploaded s3://{BUCKET}/ai-jobs/{KEYS[0]}" in printed
     (given,) = [hcl2.loads(printed[printed.index("packages = {") :])["packages"]]
-    expected = {"bucket": BUCKET, "prefix": "ai-jobs", "region": "eu-west-1", "manifest": KEYS[1]}
+    expected = {"bucket": BUCKET, "prefix": "ai-jobs", "region": "eu-west-1", "manifest": f"${{path.module}}/{KEYS[1]}"}
     assert {name: str(value).strip('"') for name, value in given["s3"].items()} == expected
