@@ -131,6 +131,30 @@ def test_env_local_without_a_stack_says_how_to_bring_one_up(
     )
 
 
+def test_a_root_without_an_output_of_the_module_is_told_which_one_to_add(
+    cli: Callable[..., Result], root: Root, tmp_path: Path
+) -> None:
+    """R-C4"""
+    advice = 'has no outputs of the module. Give the root an output of the module, and apply it: output "ai_jobs" {'
+    root.outputs.write_text(json.dumps({"vpc_id": {"value": "vpc-1"}}))
+    assert f"request_queue_url is not known: local {advice}" in cli("--env", "local", "verify").stderr
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"vpc_id": {"value": "vpc-1"}}))
+    assert f"request_queue_url is not known: {file} {advice}" in cli("--outputs", str(file), "verify").stderr
+
+
+def test_without_an_environment_the_local_one_is_offered(
+    cli: Callable[..., Result], root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-C4"""
+    monkeypatch.setattr("ai_jobs.cli.environment.VARIABLES", {})
+    offered = f"{root.path} is on a local AWS: --env local is that environment."
+    assert offered in cli("verify").stderr
+    monkeypatch.chdir(tmp_path)
+    refused = cli("verify").stderr
+    assert ("Specify an environment" in refused, "local AWS" in refused) == (True, False)
+
+
 def test_up_says_where_the_stack_is(cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
 
@@ -214,9 +238,10 @@ PLAN = Plan(
             ),
             change(
                 ["delete", "create"],
-                before={"arn": "a", "tags": {}, "gone": True, "list": [1]},
-                after={"tags": {"a": "b"}, "gone": None, "list": []},
-                after_unknown={"arn": True, "tags": {}, "nested": [{"id": True}]},
+                before={"arn": "a", "key": "", "tags": {}, "gone": True, "list": [1], "version": "1"},
+                after={"key": None, "tags": {"a": "b"}, "gone": None, "list": []},
+                after_unknown={"arn": True, "tags": {}, "nested": [{"id": True}], "version": True},
+                replace_paths=[["nested", 0, "id"], ["version"]],
             ),
             change(["delete"], before={"name": "old"}, after=None),
             change(["no-op"], before={"a": 1}, after={"a": 1}),
@@ -234,11 +259,11 @@ def test_plan_shows_each_change_and_what_it_changes(
         "  + aws_x.create",
         "  - aws_x.delete",
         "-/+ aws_x.delete-create",
-        "      arn: a -> (known after apply)",
         "      gone: true -> null",
         "      list: [1] -> []",
         "      nested: null -> (known after apply)",
         "      tags.a: null -> b",
+        "      version: 1 -> (known after apply)",
         "  ~ aws_x.update",
         "      memory: 256 -> 512",
         "      policy.statements[1].text: …xxxxxxxxxxold -> …xxxxxxxxxxnew",
@@ -252,6 +277,17 @@ def test_plan_shows_each_change_and_what_it_changes(
     assert "secret-" not in str(update)
     monkeypatch.setattr(stack, "plan", lambda *_: Plan({"resource_changes": []}))
     assert cli("local", "plan").stdout == "No changes: the stack is what the root says.\n"
+
+
+def test_what_only_the_apply_knows_is_shown_if_nothing_else_changes(
+    cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = change(["update"], before={"arn": "a", "version": "1"}, after={"arn": "a"}, after_unknown={"version": True})
+    monkeypatch.setattr(stack, "plan", lambda *_: Plan({"resource_changes": [moved]}))
+    assert cli("local", "plan").stdout.splitlines()[:2] == [
+        "  ~ aws_x.update",
+        "      version: 1 -> (known after apply)",
+    ]
 
 
 def test_status_and_down(cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch) -> None:

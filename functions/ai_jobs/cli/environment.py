@@ -47,10 +47,12 @@ class Environment:
 
     Attributes:
         name: what the caller calls it, for messages.
+        of_root: whether the outputs are those of a root, as opposed to variables.
     """
 
     name: str
     values: Mapping[str, Any]
+    of_root: bool = True
 
     def get(self, output: str) -> Any:
         """The output, or None if it is not known."""
@@ -65,11 +67,13 @@ class Environment:
 
     def missing(self, output: str) -> str:
         """What to say about an output that is not known: where it would come from."""
+        if self.of_root and not _MARKS & self.values.keys():
+            return f"{output} is not known: {self.name} has no outputs of the module. {ADVICE}"
         variable = VARIABLES.get(output)
         other = f", or set {variable}" if variable else ""
         return (
             f"{output} is not known: it is missing from {self.name}. "
-            f"Specify an environment with --env or --outputs{other}."
+            f"Specify an environment with --env or --outputs{other}.{'' if self.of_root else _local_hint()}"
         )
 
 
@@ -101,10 +105,8 @@ class Source:
         else:
             if region := os.environ.get("AWS_REGION"):
                 os.environ["AWS_DEFAULT_REGION"] = region  # boto3 does not read the other one
-            return Environment(
-                "the AI_JOB_ variables",
-                {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()},
-            )
+            values = {output: os.environ.get(variable, "").strip() for output, variable in VARIABLES.items()}
+            return Environment("the AI_JOB_ variables", values, of_root=False)
         _forget_variables()
         _point_at(values)
         return Environment(self.env or str(self.outputs), values)
@@ -128,6 +130,11 @@ def _local_root() -> Root | None:
     candidates = (path for place in (here, *here.parents) for path in (place, place / "environments" / LOCAL))
     found = next((path for path in candidates if (path / FOLDER).is_dir()), None)
     return Root(found, f"ai-jobs local up --root {found}", f"ai-jobs local down --root {found}") if found else None
+
+
+def _local_hint() -> str:
+    root = _local_root()
+    return f" {root.path} is on a local AWS: --env {LOCAL} is that environment." if root else ""
 
 
 def _folder_of(env: str) -> Path:
