@@ -17,6 +17,10 @@ _OUR_OUTPUTS = {"request_queue_url", "response_queue_url", "table_name", "config
 _TYPES_DEPLOYMENT = "aws_appconfig_deployment"
 _AGE_VARIABLE = "AI_JOB_CONFIG_MAX_AGE_SECONDS"
 
+_UNKNOWN = "(known after apply)"
+# To a provider, an empty value is the same as none, and a plan may have either.
+_EMPTY = (None, "", [], {})
+
 
 @dataclass(frozen=True)
 class Change:
@@ -25,7 +29,9 @@ class Change:
     Attributes:
         action: create, update, delete, or replace.
         attributes: what an update or a replacement changes: before and after, by the path of the attribute. Instead of
-            a value that is sensitive, or that only the apply knows, there is text that says so.
+            a value that is sensitive, or that only the apply knows, there is text that says so. Values that only the
+            apply knows follow from the others (a version, an ARN): they are there only if there are no others, or if
+            they are why the resource is replaced.
     """
 
     address: str
@@ -90,8 +96,11 @@ def _change(entry: Mapping[str, Any]) -> Change | None:
 
 def _differences(change: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
     before, after = (_masked(change, when) for when in ("before", "after"))
-    for name in sorted({*before, *after}):
-        yield from _different(name, before.get(name), after.get(name))
+    causes = {str(path[0]) for path in change.get("replace_paths") or ()}
+    names = sorted({*before, *after})
+    telling = [name for name in names if after.get(name) != _UNKNOWN or name in causes]
+    found = [pair for name in telling for pair in _different(name, before.get(name), after.get(name))]
+    yield from found or ((name, (before.get(name), _UNKNOWN)) for name in names if after.get(name) == _UNKNOWN)
 
 
 def _masked(change: Mapping[str, Any], when: str) -> dict[str, Any]:
@@ -100,7 +109,7 @@ def _masked(change: Mapping[str, Any], when: str) -> dict[str, Any]:
     sensitive = change.get(f"{when}_sensitive") or {}
     unknown = change.get("after_unknown") or {} if when == "after" else {}
     values |= {name: f"(sensitive, {when})" for name, mark in sensitive.items() if _is_marked(mark)}
-    return values | {name: "(known after apply)" for name, mark in unknown.items() if _is_marked(mark)}
+    return values | {name: _UNKNOWN for name, mark in unknown.items() if _is_marked(mark)}
 
 
 def _is_marked(mark: Any) -> bool:
@@ -118,7 +127,7 @@ def _different(path: str, before: Any, after: Any) -> Iterator[tuple[str, tuple[
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, pair in enumerate(zip(before, after, strict=True)):
             yield from _different(f"{path}[{index}]", *pair)
-    elif before != after:
+    elif before != after and not (before in _EMPTY and after in _EMPTY):
         yield path, (before, after)
 
 
