@@ -18,7 +18,6 @@ from ai_jobs.local import instances
 from ai_jobs.local.environment import CREDENTIALS
 from bench import model
 from bench.terraform import Apply, Terraform
-from scripts.project import Failure
 from tests.chaos.faults import workers
 
 if TYPE_CHECKING:
@@ -65,15 +64,12 @@ class LocalSystem:
         """Nothing takes messages from the function's queue for as long as the block runs."""
         client = self.client("lambda")
         name = self.outputs[f"{function}_function_name"]
-        # All of them: when the local AWS loses a response, an apply may have made one twice.
-        mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-        for mapping in mappings:
-            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        (mapping,) = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         try:
             yield
         finally:
-            for mapping in mappings:
-                client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def log_size(self) -> int:
         """The size of the local AWS's log, for `batches`."""
@@ -100,17 +96,11 @@ def shared() -> LocalSystem:
     folder = Path(tempfile.mkdtemp(prefix="ai-jobs-bench-"))
     resources.callback(shutil.rmtree, folder, ignore_errors=True)
     stub = resources.enter_context(model.running())
-    try:
-        return resources.enter_context(_running(stub, folder / "first"))
-    except Failure as failure:
-        # One apply in a dozen fails on the local AWS, which loses a response (tests/stack.py has the details).
-        print(f"the apply failed; trying again from nothing: {failure}", flush=True)
-        return resources.enter_context(_running(stub, folder / "second"))
+    return resources.enter_context(_running(stub, folder))
 
 
 @contextlib.contextmanager
 def _running(stub: model.Model, folder: Path) -> Iterator[LocalSystem]:
-    folder.mkdir()
     environment = {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": stub.endpoint_url}
     with instances.running(folder, environment) as instance:
         terraform = Terraform(instance, folder)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import runpy
-import subprocess
 import time
-import urllib.request
 import uuid
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +16,6 @@ from typing import Any
 import boto3
 import pytest
 from pytest_terraform import terraform
-from pytest_terraform.tf import TerraformRunner
 
 from ai_jobs.local import instances
 from ai_jobs.local.environment import local_environment
@@ -38,41 +34,9 @@ terraform("stack", scope="session", replay=False, teardown=terraform.TEARDOWN_OF
 @pytest.fixture(scope="session")
 def outputs(request: pytest.FixtureRequest) -> SimpleNamespace:
     """The outputs of tests/stacks/stack."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TerraformRunner, "apply", _apply_with_another_try(TerraformRunner.apply))
-        # By name: what tests ask for themselves, pytest-terraform destroys after the last of them, off or not.
-        stack: Any = request.getfixturevalue("stack")
+    # By name: what tests ask for themselves, pytest-terraform destroys after the last of them, off or not.
+    stack: Any = request.getfixturevalue("stack")
     return SimpleNamespace(**{name: output["value"] for name, output in stack.outputs.items()})
-
-
-def _apply_with_another_try(apply: Callable[..., Any]) -> Callable[..., Any]:
-    """One apply in a dozen fails on the local AWS: it loses a response, and the provider, which retries, is told that
-    what it wants to create exists already. Where the local AWS accepts the same thing twice, as it does an API key,
-    the apply succeeds, and every call with that key is refused. So there is a second try from nothing, with a warning
-    that tells of the first; a fault of the configuration fails both.
-    """
-
-    def try_twice(runner: TerraformRunner) -> Any:
-        try:
-            done = apply(runner)
-        except subprocess.CalledProcessError:
-            problem = "failed (its output is above)"
-        else:
-            if not _has_a_key_twice():
-                return done
-            problem = "left an API key there twice"
-        warnings.warn(f"the first apply {problem}; trying again from nothing", stacklevel=1)
-        reset = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/reset", method="POST")
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(reset, timeout=30):
-            Path(runner.state_path).unlink(missing_ok=True)
-        return apply(runner)
-
-    return try_twice
-
-
-def _has_a_key_twice() -> bool:
-    keys = boto3.client("apigateway").get_api_keys(includeValues=True)["items"]
-    return len({key["value"] for key in keys}) < len(keys)
 
 
 @pytest.fixture(scope="session")

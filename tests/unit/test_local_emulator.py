@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
+import socket
 import zipfile
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -203,8 +205,33 @@ def test_an_idle_connection_stays_open_for_longer_than_the_provider_keeps_it() -
     async def serve(application: Any, config: Any) -> None:
         served.append(config.keep_alive_timeout)
 
-    hypercorn = SimpleNamespace(serve=serve)
+    hypercorn = SimpleNamespace(asyncio=SimpleNamespace(serve=serve), protocol=SimpleNamespace())
     connections.install(hypercorn)
-    asyncio.run(hypercorn.serve("MiniStack", SimpleNamespace(keep_alive_timeout=75)))
+    asyncio.run(hypercorn.asyncio.serve("MiniStack", SimpleNamespace(keep_alive_timeout=75)))
     assert served == [connections.KEEP_ALIVE_SECONDS]
     assert connections.KEEP_ALIVE_SECONDS > 90
+
+
+@pytest.fixture
+def connection(local: instances.Instance) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", local.port), timeout=10) as opened:
+        yield opened
+
+
+REQUEST = b"GET /_ministack/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_a_response_is_sent_as_a_whole(connection: socket.socket) -> None:
+    """The AWS SDK for Go loses the rest of one whose head it has already."""
+    for _ in range(20):
+        connection.sendall(REQUEST)
+        head, _, body = connection.recv(1 << 20).partition(b"\r\n\r\n")
+        (length,) = re.findall(rb"(?i)content-length: ([0-9]+)", head)
+        assert len(body) == int(length) > 0
+
+
+def test_a_connection_that_its_client_has_closed_is_given_up(connection: socket.socket) -> None:
+    connection.sendall(REQUEST)
+    assert connection.recv(1 << 20)
+    connection.shutdown(socket.SHUT_WR)
+    assert connection.recv(1) == b"", "closed, at once"

@@ -190,33 +190,6 @@ def test_after_a_failed_apply_the_next_one_starts_over(world: World, monkeypatch
     assert world.started == 2
 
 
-@pytest.fixture
-def lost_response(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first apply fails, as if a response had been lost."""
-    apply = stack.Terraform.apply
-
-    def lose(runner: stack.Terraform) -> None:
-        monkeypatch.setattr(stack.Terraform, "apply", apply)
-        raise Failure("terraform apply failed. From the log:\nError: creating role: EntityAlreadyExists: it exists")
-
-    monkeypatch.setattr(stack.Terraform, "apply", lose)
-
-
-@pytest.mark.usefixtures("lost_response")
-def test_a_lost_response_starts_over(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert world.up() == [*PLANNED, *APPLIED]
-    assert world.started == 2
-    assert "EntityAlreadyExists" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("lost_response")
-def test_a_lost_response_does_not_throw_away_what_was_there_before(world: World) -> None:
-    stack.start(world.root)
-    with pytest.raises(Failure, match=r"EntityAlreadyExists"):
-        world.up()
-    assert world.started == 1
-
-
 @pytest.mark.parametrize("fails", PLANNED)
 def test_a_plan_that_fails_leaves_the_stack_as_it_was(
     world: World, monkeypatch: pytest.MonkeyPatch, fails: str

@@ -19,7 +19,7 @@ _AGE_VARIABLE = "AI_JOB_CONFIG_MAX_AGE_SECONDS"
 
 _UNKNOWN = "(known after apply)"
 # To a provider, an empty value is the same as none, and a plan may have either.
-_EMPTY = (None, "", [], {})
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True)

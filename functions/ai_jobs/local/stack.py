@@ -33,19 +33,8 @@ if TYPE_CHECKING:
 _HARMLESS = {"archive", "cloudinit", "external", "local", "null", "random", "terraform", "time", "tls"}
 
 
-# In the words of the services.
-_EXISTS = re.compile(r"already ?(exist|owned)|ConflictException|ResourceInUseException", re.IGNORECASE)
-
-
 # Of the module's queues.
 _REGION = re.compile(r'"arn:aws[a-z-]*:sqs:([a-z0-9-]+):')
-
-
-class LostResponse(Failure):
-    """An apply created what existed already.
-
-    One apply in a dozen does that on an empty local AWS: it loses a response, and the provider sends the request again.
-    """
 
 
 @dataclass(frozen=True)
@@ -76,28 +65,17 @@ def up(root: Root, options: Options, check: Check) -> Instance:
     terraform.require_version()
     root.prepare()
     with lock.exclusive(root):
-        is_new = instances.status(root.folder) is None
-        try:
-            return _brought_up(root, options, check)
-        except LostResponse as lost:
-            if not is_new:
-                raise  # what somebody has created in it would be gone
-            _say(f"{lost}\nThe local AWS lost a response, as it sometimes does. Starting over on an empty one.")
-            return _brought_up(root, options, check)
-
-
-def _brought_up(root: Root, options: Options, check: Check) -> Instance:
-    instance = _started(root)
-    applied = _applied(root)
-    if options.inputs and applied == {"instance": instance.identity, "inputs": options.inputs}:
+        instance = _started(root)
+        applied = _applied(root)
+        if options.inputs and applied == {"instance": instance.identity, "inputs": options.inputs}:
+            return instance
+        with _planned(root, instance, options, check) as (runner, plan):
+            if not plan.is_empty or not applied:
+                _apply(root, instance, runner)
+            _remember(root, instance, options.inputs or "")
+        if plan.job_types_age_seconds:
+            _wait_for_job_types(plan.job_types_age_seconds)
         return instance
-    with _planned(root, instance, options, check) as (runner, plan):
-        if not plan.is_empty or not applied:
-            _apply(root, instance, runner)
-        _remember(root, instance, options.inputs or "")
-    if plan.job_types_age_seconds:
-        _wait_for_job_types(plan.job_types_age_seconds)
-    return instance
 
 
 def start(root: Root) -> Instance:
@@ -292,8 +270,7 @@ def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
     try:
         runner.apply()
     except Failure as failure:
-        kind = LostResponse if _EXISTS.search(str(failure)) else Failure
-        raise kind(
+        raise Failure(
             f"a part of the stack may exist. The next {root.up} starts over on an empty local AWS. {failure}"
         ) from None
     outputs = runner.outputs()

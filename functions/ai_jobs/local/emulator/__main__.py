@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import hypercorn.asyncio
+import hypercorn.protocol
 from ministack import app as ministack
 from ministack.core import iam_actions
 from ministack.services import apigateway_v1, appconfig, cloudwatch, lambda_svc
@@ -66,7 +67,7 @@ def main() -> None:
     authorization.install(iam_actions)
     alarms.install(cloudwatch)
     descriptions.install(appconfig, apigateway_v1, lambda_svc)
-    connections.install(hypercorn.asyncio)
+    connections.install(hypercorn)
     ministack.app = Emulator(ministack.app)
     ministack.main()
 
