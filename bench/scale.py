@@ -88,7 +88,7 @@ _SAMPLES_APART = 3
 def measure(scale: Scale) -> dict[str, Any]:
     shorter = 1 if scale is Scale.FULL else 20
     cases = CASES if scale is Scale.FULL else CASES[:2]
-    whole, took = _whole_rate(_WHOLE_RATE_SECONDS / shorter if scale is Scale.FULL else 0.2)
+    whole, took = _whole_rate(cases[-1], _WHOLE_RATE_SECONDS / shorter)
     checked = _checked()
     return {
         "latency": vars(LATENCY),
@@ -123,9 +123,8 @@ def _ramp(case: Case, seconds: float) -> dict[str, Any]:
     } | _figures(outcome, seconds)
 
 
-def _whole_rate(seconds: float) -> tuple[dict[str, Any], float]:
+def _whole_rate(case: Case, seconds: float) -> tuple[dict[str, Any], float]:
     """One cell with all of the highest rate: what it is worth, and how long simulating a minute of it takes."""
-    case = CASES[-1]
     one_cell = Case(case.jobs_per_second, case.processor, case.memory_mb, case.result_concurrency, 1, 0)
     scenario = one_cell.scenario(is_scaled_up=True, seconds=seconds)
     started = time.process_time()

@@ -8,6 +8,7 @@ get around missing ones, this looks at exactly the newest `evaluation_periods`
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import operator
 import re
@@ -74,12 +75,17 @@ _OPERATORS: dict[type[ast.AST], Callable[[float, float], Value]] = {
 _LOOK_BACK = 10
 
 
+@functools.cache
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
 class _Expression:
     """Metric math at one moment. What is used of it here is written as in Python, so Python can parse it."""
 
     def __init__(self, text: str, point: Callable[[str, int], Value]) -> None:
-        self._tree = ast.parse(text, mode="eval").body
-        self._point = point
+        self._tree = _parsed(text)
+        self._point = functools.cache(point)
 
     def at(self, back: int) -> Value:
         """The value `back` periods before the newest."""
@@ -124,7 +130,8 @@ class Alarm:
     def step(self, metrics: Metrics, minute: int) -> str:
         """The state at this minute; CloudWatch looks at the newest periods once a minute."""
         definition = self.definition
-        values = [self._value(metrics, minute, back) for back in range(definition["evaluation_periods"])]
+        value_at = self._metric(metrics, minute)
+        values = [value_at(back) for back in range(definition["evaluation_periods"])]
         breaches = _COMPARISONS[definition["comparison_operator"]]
         missing = definition["treat_missing_data"]
         bad = sum(
@@ -138,23 +145,24 @@ class Alarm:
             self.state = OK
         return self.state
 
-    def _value(self, metrics: Metrics, minute: int, back: int) -> Value:
+    def _metric(self, metrics: Metrics, minute: int) -> Callable[[int], Value]:
+        """What the alarm judges, by how many periods before the newest."""
         definition = self.definition
         if definition["metric_name"]:
             statistic = definition["statistic"] or definition["extended_statistic"]
             key = key_of(definition["namespace"], definition["metric_name"], definition["dimensions"])
             minutes = definition["period"] // 60
-            return metrics.point(key, statistic, minute - back * minutes, minutes)
+            return lambda back: metrics.point(key, statistic, minute - back * minutes, minutes)
         queries = {query["id"]: query for query in definition["metric_query"]}
         (result,) = (query for query in queries.values() if query["return_data"])
 
-        def point(name: str, further: int) -> Value:
+        def point(name: str, back: int) -> Value:
             (metric,) = queries[name]["metric"]
             minutes = metric["period"] // 60
             key = key_of(metric["namespace"], metric["metric_name"], metric["dimensions"])
-            return metrics.point(key, metric["stat"], minute - further * minutes, minutes)
+            return metrics.point(key, metric["stat"], minute - back * minutes, minutes)
 
-        return _Expression(result["expression"], point).at(back)
+        return _Expression(result["expression"], point).at
 
 
 @dataclass

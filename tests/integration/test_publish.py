@@ -56,9 +56,13 @@ module "function" {{
   role_path          = "/"
   description        = "Released, and rolled back."
   handler            = var.function.handler
-  package            = {{
-    s3     = {{ bucket = "{bucket}", key = var.function.key, base64sha256 = var.function.base64sha256 }}
-    sha256 = var.function.sha256
+  package = {{
+    s3 = {{
+      bucket       = "{bucket}"
+      key          = var.function.key
+      sha256       = var.function.sha256
+      base64sha256 = var.function.base64sha256
+    }}
   }}
   timeout_seconds    = 10
   memory_mb          = 256

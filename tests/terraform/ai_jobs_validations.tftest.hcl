@@ -385,48 +385,6 @@ run "function_rules_10" {
   expect_failures = [var.processor, var.result_handler, var.jobs_api]
 }
 
-run "waits_are_whole_and_at_most_ten_thousand" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    jobs_api = { max_concurrent_waits = 10001 }
-  }
-
-  expect_failures = [var.jobs_api]
-}
-
-run "a_fraction_of_a_caller_cannot_wait" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    jobs_api = { max_concurrent_waits = 1.5 }
-  }
-
-  expect_failures = [var.jobs_api]
-}
-
-run "nobody_may_wait_is_another_setting" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    jobs_api = { max_concurrent_waits = 0 }
-  }
-
-  expect_failures = [var.jobs_api]
-}
-
 run "function_rules_11" {
   command = plan
 
@@ -815,10 +773,10 @@ run "processor_timeout_too_short_for_a_builtin_job_type" {
 }
 
 # ---------------------------------------------------------------------------------------------------
-# Reconciler and budget
+# Reconciler, budget, events, alarms, prices, VPC, waits
 # ---------------------------------------------------------------------------------------------------
 
-run "reconciler_below_its_limits" {
+run "operations_rules_1" {
   command = plan
 
   module {
@@ -826,15 +784,19 @@ run "reconciler_below_its_limits" {
   }
 
   variables {
-    reconciler = { interval_minutes = 0 }
-    budget     = { daily_tokens_per_user = 0 }
-    events     = { parallelization_factor = 0 }
+    reconciler   = { interval_minutes = 0 }
+    budget       = { daily_tokens_per_user = 0 }
+    events       = { parallelization_factor = 0 }
+    alarms       = { topic_arns = ["ops"] }                            # a name, and no ARN
+    vpc          = { subnet_ids = [], security_group_ids = ["sg-0a"] } # no subnet
+    model_prices = { "m" = { input = 1, output = -1 } }                # negative
+    jobs_api     = { max_concurrent_waits = 10001 }                    # at most ten thousand
   }
 
-  expect_failures = [var.reconciler, var.budget, var.events]
+  expect_failures = [var.reconciler, var.budget, var.events, var.alarms, var.vpc, var.model_prices, var.jobs_api]
 }
 
-run "reconciler_above_its_limits" {
+run "operations_rules_2" {
   command = plan
 
   module {
@@ -842,15 +804,19 @@ run "reconciler_above_its_limits" {
   }
 
   variables {
-    reconciler = { interval_minutes = 61 }
-    budget     = { daily_tokens_total = 0 }
-    events     = { parallelization_factor = 11 }
+    reconciler   = { interval_minutes = 61 }
+    budget       = { daily_tokens_total = 0 }
+    events       = { parallelization_factor = 11 }
+    alarms       = { page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:pages.fifo"] }               # CloudWatch takes no FIFO topic
+    vpc          = { subnet_ids = ["private-a"], security_group_ids = ["sg-0a"] }                        # no id
+    model_prices = { for n in range(60) : "a-model-with-a-long-name-${n}" => { input = 1, output = 1 } } # more than a function's environment holds
+    jobs_api     = { max_concurrent_waits = 1.5 }                                                        # no part of a caller
   }
 
-  expect_failures = [var.reconciler, var.budget, var.events]
+  expect_failures = [var.reconciler, var.budget, var.events, var.alarms, var.vpc, var.model_prices, var.jobs_api]
 }
 
-run "reconciler_interval_in_fractions" {
+run "operations_rules_3" {
   command = plan
 
   module {
@@ -861,12 +827,15 @@ run "reconciler_interval_in_fractions" {
     reconciler = { interval_minutes = 1.5 }
     budget     = { daily_tokens_per_user = 100000.5 }
     events     = { parallelization_factor = 1.5 }
+    alarms     = { topic_arns = ["arn:aws:sns:eu-west-1:123456789012:chat"], email_addresses = ["ops@example.com"] } # mails go to the module's own topic
+    vpc        = { subnet_ids = ["subnet-0a"], security_group_ids = [] }                                             # no security group
+    jobs_api   = { max_concurrent_waits = 0 }                                                                        # that is max_wait_seconds = 0
   }
 
-  expect_failures = [var.reconciler, var.budget, var.events]
+  expect_failures = [var.reconciler, var.budget, var.events, var.alarms, var.vpc, var.jobs_api]
 }
 
-run "reconciler_without_time" {
+run "operations_rules_4" {
   command = plan
 
   module {
@@ -876,12 +845,14 @@ run "reconciler_without_time" {
   variables {
     reconciler = { timeout_seconds = 29 }
     budget     = { daily_tokens_total = 100000.5 }
+    alarms     = { page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:chat"], page_email_addresses = ["ops@example.com"] } # mails go to the module's own topic
+    vpc        = { subnet_ids = ["subnet-0a"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"] }         # Lambda takes five
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.alarms, var.vpc]
 }
 
-run "reconciler_with_too_much_time" {
+run "operations_rules_5" {
   command = plan
 
   module {
@@ -894,12 +865,14 @@ run "reconciler_with_too_much_time" {
     budget            = { daily_tokens_per_user = 99 }
     job_types         = { big = { prompt = "{{ text }}", max_tokens = 100, input_schema = "{}" } }
     builtin_job_types = false
+    alarms            = { email_addresses = ["ops@example"] } # no address
+    events            = { event_bus = { arn = "platform" } }  # a name, and no ARN
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.alarms, var.events]
 }
 
-run "reconciler_time_in_fractions" {
+run "operations_rules_6" {
   command = plan
 
   module {
@@ -911,12 +884,13 @@ run "reconciler_time_in_fractions" {
     budget            = { daily_tokens_total = 99 }
     job_types         = { big = { prompt = "{{ text }}", max_tokens = 100, input_schema = "{}" } }
     builtin_job_types = false
+    alarms            = { topic_kms_key_arn = "alias/aws/sns" } # no ARN
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.alarms]
 }
 
-run "reconciler_without_memory" {
+run "operations_rules_7" {
   command = plan
 
   module {
@@ -927,12 +901,13 @@ run "reconciler_without_memory" {
     reconciler = { memory_mb = 127 }
     # The built-in types count too.
     budget = { daily_tokens_per_user = 100 }
+    alarms = { thresholds = { request_queue_depth = -1 } } # negative
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.alarms]
 }
 
-run "reconciler_with_too_much_memory" {
+run "operations_rules_8" {
   command = plan
 
   module {
@@ -943,12 +918,13 @@ run "reconciler_with_too_much_memory" {
     reconciler = { memory_mb = 10241 }
     budget     = { daily_tokens_per_user = 100001, daily_tokens_total = 100000 } # no user could reach theirs
     jobs       = { retention_days = 3651 }                                       # the functions take ten years at most
+    alarms     = { thresholds = { processing_rate_jobs_per_minute = 0 } }        # no rate at all
   }
 
-  expect_failures = [var.reconciler, var.budget, var.jobs]
+  expect_failures = [var.reconciler, var.budget, var.jobs, var.alarms]
 }
 
-run "reconciler_memory_in_fractions" {
+run "operations_rules_9" {
   command = plan
 
   module {
@@ -958,12 +934,13 @@ run "reconciler_memory_in_fractions" {
   variables {
     reconciler = { memory_mb = 512.5 }
     budget     = { daily_tokens_per_user = 1000000000000001 }
+    alarms     = { thresholds = { failed_jobs_minimum = 0 } } # judged by no job
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.alarms]
 }
 
-run "reconciler_reserves_nothing" {
+run "operations_rules_10" {
   command = plan
 
   module {
@@ -973,12 +950,13 @@ run "reconciler_reserves_nothing" {
   variables {
     reconciler = { reserved_concurrency = 0 }
     budget     = { daily_tokens_total = 1000000000000001 }
+    alarms     = { thresholds = { failed_jobs_percent = 101 } } # more than all
   }
 
-  expect_failures = [var.reconciler, var.budget]
+  expect_failures = [var.reconciler, var.budget, var.alarms]
 }
 
-run "reconciler_reserves_a_fraction" {
+run "operations_rules_11" {
   command = plan
 
   module {
@@ -987,210 +965,29 @@ run "reconciler_reserves_a_fraction" {
 
   variables {
     reconciler = { reserved_concurrency = 1.5 }
+    alarms     = { thresholds = { duration_percent = 0 } } # always exceeded
   }
 
-  expect_failures = [var.reconciler]
+  expect_failures = [var.reconciler, var.alarms]
+}
+
+run "operations_rules_12" {
+  command = plan
+
+  module {
+    source = "../../modules/ai-jobs"
+  }
+
+  variables {
+    alarms = { thresholds = { concurrency_percent = 0 } } # always exceeded
+  }
+
+  expect_failures = [var.alarms]
 }
 
 # ---------------------------------------------------------------------------------------------------
-# Alarms and prices
+# Schemas and bounds of job types
 # ---------------------------------------------------------------------------------------------------
-
-run "alarms_with_a_topic_that_is_no_arn" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { topic_arns = ["ops"] }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_a_fifo_topic" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:pages.fifo"] }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_mails_and_a_topic_of_the_callers" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { topic_arns = ["arn:aws:sns:eu-west-1:123456789012:chat"], email_addresses = ["ops@example.com"] }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_page_mails_and_a_topic_of_the_callers" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { page_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:chat"], page_email_addresses = ["ops@example.com"] }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_an_address_that_is_none" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { email_addresses = ["ops@example"] }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_the_alias_of_a_key" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { topic_kms_key_arn = "alias/aws/sns" }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_a_negative_threshold" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { thresholds = { request_queue_depth = -1 } }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_no_processing_rate" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { thresholds = { processing_rate_jobs_per_minute = 0 } }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_that_judge_by_no_failed_job" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { thresholds = { failed_jobs_minimum = 0 } }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_more_than_a_hundred_percent" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { thresholds = { failed_jobs_percent = 101 } }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_a_duration_of_no_percent" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { thresholds = { duration_percent = 0 } }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "alarms_with_a_concurrency_of_no_percent" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    alarms = { thresholds = { concurrency_percent = 0 } }
-  }
-
-  expect_failures = [var.alarms]
-}
-
-run "model_with_a_negative_price" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    model_prices = { "m" = { input = 1, output = -1 } }
-  }
-
-  expect_failures = [var.model_prices]
-}
-
-run "model_prices_that_do_not_fit" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    model_prices = { for n in range(60) : "a-model-with-a-long-name-${n}" => { input = 1, output = 1 } }
-  }
-
-  expect_failures = [var.model_prices]
-}
 
 # Infinity for whoever reads it as a float.
 run "max_tokens_beyond_bounds" {
@@ -1274,74 +1071,4 @@ run "input_schemas_that_work" {
     condition     = length(output.job_types) == 9
     error_message = "A schema that the workers take is refused at plan, or left out."
   }
-}
-
-run "a_bus_by_name_is_refused" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    events = { event_bus = { arn = "platform" } }
-  }
-
-  expect_failures = [var.events]
-}
-
-run "a_vpc_without_subnets" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    vpc = { subnet_ids = [], security_group_ids = ["sg-0a"] }
-  }
-
-  expect_failures = [var.vpc]
-}
-
-run "a_subnet_is_named_by_its_id" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    vpc = { subnet_ids = ["private-a"], security_group_ids = ["sg-0a"] }
-  }
-
-  expect_failures = [var.vpc]
-}
-
-run "a_vpc_without_security_groups" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    vpc = { subnet_ids = ["subnet-0a"], security_group_ids = [] }
-  }
-
-  expect_failures = [var.vpc]
-}
-
-run "six_security_groups_are_too_many" {
-  command = plan
-
-  module {
-    source = "../../modules/ai-jobs"
-  }
-
-  variables {
-    vpc = { subnet_ids = ["subnet-0a"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"] }
-  }
-
-  expect_failures = [var.vpc]
 }
