@@ -39,10 +39,8 @@ test-unit: $(READY) ## Run the unit tests (no Terraform, no local AWS)
 	@$(PYTHON) -m pytest -q -p no:terraform -p no:schemathesis -n auto tests/unit examples/custom-handler/acme-jobs/tests $(PYTEST_ARGS)
 
 test-terraform: $(READY) ## Run the Terraform tests (plans only): modules, environments, order of an apply, alarms over made-up data, policies against AWS's list of actions
-	@$(MAKE) --no-print-directory -j 2 $(OUTPUT_SYNC) test-hcl test-plans
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j 2) $(OUTPUT_SYNC) test-hcl test-plans
 
-# With a folder of its own for modules and providers: test-plans, which runs beside it, replaces its.
-test-hcl: export TF_DATA_DIR := $(CURDIR)/tests/terraform/.terraform/hcl
 test-hcl: $(READY)
 	@$(TERRAFORM) -chdir=tests/terraform init -backend=false -input=false >/dev/null
 	@$(TERRAFORM) -chdir=tests/terraform test -test-directory=.

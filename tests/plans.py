@@ -20,6 +20,9 @@ from tests.module_source import answered_by_checkout
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests/terraform"
 
+DATA = FOLDER / ".terraform/plans"
+"""Where Terraform keeps modules and providers of these plans; those of `terraform test` are for other tests."""
+
 MANIFEST: dict[str, Any] = json.loads((FOLDER / "fixtures/packages/manifest.json").read_text())
 """The manifest that the plans are given, of zips that only stand in for real ones.
 
@@ -115,11 +118,11 @@ def statements(policy: str | None) -> list[dict[str, Any]]:
 def read() -> dict[str, Plan]:
     """Make the plans of tests/terraform/plans, and read each by the name of its run."""
     terraform = [str(ROOT / "scripts/terraform"), f"-chdir={FOLDER}"]
-    environment = os.environ | {"TF_IN_AUTOMATION": "1"}
+    environment = os.environ | {"TF_IN_AUTOMATION": "1", "TF_DATA_DIR": str(DATA)}
     where = "-test-directory=plans"
     files = [f"-filter=plans/{path.name}" for path in sorted((FOLDER / "plans").glob("*.tftest.hcl"))]
     # Terraform keeps what it has of a git source: the address does not tell it that the checkout has changed.
-    (FOLDER / ".terraform/modules/modules.json").unlink(missing_ok=True)
+    (DATA / "modules/modules.json").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         fetching = environment | answered_by_checkout(Path(folder))
         _run([*terraform, "init", "-backend=false", "-input=false", where], fetching)

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from tests.plans import FOLDER, ROOT
+from tests.plans import DATA, FOLDER, ROOT
 
 MEDIA_TYPES = ", ".join(
     sorted(json.loads((ROOT / "functions/ai_jobs/contract/limits.json").read_text())["media_types"])
@@ -113,7 +113,7 @@ REASONS = [
 def reasons() -> list[str]:
     """Every line that the plan is refused with."""
     terraform = [str(ROOT / "scripts/terraform"), f"-chdir={FOLDER}"]
-    environment = os.environ | {"TF_IN_AUTOMATION": "1"}
+    environment = os.environ | {"TF_IN_AUTOMATION": "1", "TF_DATA_DIR": str(DATA)}
     where = "-test-directory=refused"
     subprocess.run(
         [*terraform, "init", "-backend=false", "-input=false", where], env=environment, capture_output=True, check=True
