@@ -15,7 +15,7 @@ import pytest
 
 from ai_jobs.contract.limits import LIVE
 from scripts.deployer_policy import POLICY
-from scripts.project import DIST, LOCAL_ENVIRONMENT, TERRAFORM
+from scripts.project import DIST, LOCAL_ENVIRONMENT, ROOT, TERRAFORM
 from scripts.publish import publish
 
 VALUES = {
@@ -28,6 +28,7 @@ VALUES = {
     "packages_bucket": "deployed-packages",
 }
 USER = "deployer"
+DOCS = ROOT / "docs/security.md"
 
 # Of these calls, the local AWS does not see the resource or the condition key: it evaluates them as if for "*".
 BLIND = [
@@ -105,6 +106,17 @@ def without(action: str) -> dict[str, Any]:
     return policies
 
 
+def only_reads() -> dict[str, Any]:
+    """What docs/security.md makes of the policies for a role that only plans."""
+    (reads,) = re.findall(r'reads = "(.+)"', DOCS.read_text("utf-8"))
+    policies = filled()
+    for policy in policies.values():
+        for statement in policy["Statement"]:
+            statement["Action"] = [action for action in statement["Action"] if re.search(reads, action)]
+        policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
+    return policies
+
+
 @pytest.fixture(scope="module")
 def deployer(tmp_path_factory: pytest.TempPathFactory) -> Deployer:
     folder = tmp_path_factory.mktemp("deployer")
@@ -129,9 +141,18 @@ def test_the_policy_is_enough_and_no_plan_succeeds_with_less(deployer: Deployer)
         if complaint is None or "not authorized to perform" not in complaint:
             unnoticed.append(action)
     assert not unnoticed
+    check_plan_only(deployer)
     check_upgrade(deployer)
     complaint = deployer.terraform("destroy", "-auto-approve", *UPGRADE)
     assert complaint is None, complaint
+
+
+def check_plan_only(deployer: Deployer) -> None:
+    deployer.may(only_reads())
+    complaint = deployer.terraform("plan", "-lock=false")
+    assert complaint is None, complaint
+    refused = deployer.terraform("apply", "-auto-approve", '-var=reconciler={"memory_mb": 1024}')
+    assert "not authorized to perform" in str(refused)
 
 
 def check_upgrade(deployer: Deployer) -> None:
