@@ -6,11 +6,17 @@ module "packages" {
   # A directory may have one.
   manifest = (
     var.packages.s3 == null ? try(file("${var.packages.directory}/manifest.json"), null) :
-    startswith(trimspace(var.packages.s3.manifest), "{") ? var.packages.s3.manifest : try(file(var.packages.s3.manifest), null)
+    local.manifest_is_json ? var.packages.s3.manifest : try(file(var.packages.s3.manifest), null)
+  )
+  manifest_name = (
+    var.packages.s3 == null ? "${var.packages.directory}/manifest.json" :
+    "packages.s3.manifest${local.manifest_is_json ? "" : " (${var.packages.s3.manifest})"}"
   )
 }
 
 locals {
+  manifest_is_json = try(startswith(trimspace(var.packages.s3.manifest), "{"), false)
+
   # SQS, DynamoDB, and S3 use a customer key on behalf of whoever calls them, and Lambda decrypts the environment with the role.
   key_statements = var.kms_key_arn == null ? [] : [{
     sid        = "UseCustomerKey"

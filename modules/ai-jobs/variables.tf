@@ -68,7 +68,7 @@ variable "packages" {
 
   validation {
     condition     = (var.packages.directory == null) != (var.packages.s3 == null)
-    error_message = "packages has ${var.packages.directory == null ? "neither directory nor s3" : "both directory (${var.packages.directory}) and s3"}. Set exactly one of them."
+    error_message = "packages has ${var.packages.directory == null ? "neither directory nor s3" : "both directory (${var.packages.directory}) and s3"}. Set exactly one of them: directory is the folder of the zips, such as \"dist\", and s3 has bucket, prefix, and manifest."
   }
 
   # Lambda would report it late, halfway through an apply.

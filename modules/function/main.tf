@@ -113,8 +113,9 @@ resource "aws_iam_role_policy" "this" {
 }
 
 # The object as it is now: its key can be written by others than `make publish`, and Lambda would run whatever is there. The checksum
-# is S3's own, which it compares with the bytes when they are stored.
-data "aws_s3_object" "package" {
+# is S3's own, which it compares with the bytes when they are stored. An error of this read is the provider's, which shows the next
+# line.
+data "aws_s3_object" "package" { # not found or 403: run `make publish`, or correct packages.s3; 301: the bucket is in another region
   count = local.package_is_local ? 0 : 1
 
   bucket        = var.package.s3.bucket

@@ -8,8 +8,7 @@ locals {
   # null without a manifest, and if it is not JSON, which a precondition of the output reports. An error message shows what its
   # condition names: the conditions name these, which are short, instead of the whole manifest.
   manifest       = var.manifest == null ? null : try(jsondecode(var.manifest), null)
-  manifest_name  = var.directory == null ? "packages.s3.manifest" : "${var.directory}/manifest.json"
-  manifest_again = var.directory == null ? "Use the manifest.json of a release" : "Run `make package`, or download the release again"
+  manifest_again = var.directory == null ? "Use the manifest of a release: dist/manifest.json of `make package`, or manifest-<release>.json in the bucket of `make publish`" : "Run `make package`, or download the release again"
   schema_version = try(local.manifest.schema_version, null)
   interface      = try(local.manifest.interface, null)
 

@@ -23,3 +23,10 @@ variable "manifest" {
   type        = string
   default     = null
 }
+
+variable "manifest_name" {
+  description = "What error messages call the manifest: the file that it is from."
+  type        = string
+  default     = "manifest"
+  nullable    = false
+}

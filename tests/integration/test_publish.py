@@ -127,8 +127,9 @@ def test_an_object_that_somebody_else_wrote_is_not_deployed(bucket, deploy, stor
 
 def test_a_zip_that_is_not_there_is_an_error_of_the_plan(deploy):  # R-P5
     function = release_files.read_manifest()["functions"]["reconciler"]
-    with pytest.raises(AssertionError, match="reading S3 Bucket .* Object .*couldn't find resource"):
+    with pytest.raises(AssertionError, match="reading S3 Bucket .* Object .*couldn't find resource") as failed:
         deploy(function)
+    assert "run `make publish`, or correct packages.s3" in str(failed.value), "the line that Terraform shows"
 
 
 def test_it_is_stored_with_its_checksum_and_not_overwritten(bucket):  # R-P5

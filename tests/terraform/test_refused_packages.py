@@ -16,7 +16,11 @@ from tests.plans import MANIFEST, ROOT
 MODULE = ROOT / "modules/packages"
 TERRAFORM = os.environ.get("AI_JOBS_TERRAFORM") or str(ROOT / "scripts/terraform")
 ZIPS = "../../tests/terraform/fixtures/packages"
-GIVEN = "packages.s3.manifest "
+GIVEN = "packages.s3.manifest (releases/1.json) "
+AGAIN = (
+    "Use the manifest of a release: dist/manifest.json of `make package`, or manifest-<release>.json in the bucket of "
+    "`make publish`"
+)
 SAME_RELEASE = (
     "Use the module of the same release (the ref in its source), or the manifest of a release with that interface."
 )
@@ -43,11 +47,10 @@ def manifest(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("<html>", 'is not JSON: it begins with "\\u003chtml\\u003e". Use the manifest.json of a release.'),
+        ("<html>", 'is not JSON: it begins with "\\u003chtml\\u003e". ' + AGAIN),
         (
             '{"name": "lodash"}',
-            "has no schema_version, so it is not the manifest of a release. Use the manifest.json that is "
-            "beside the zips.",
+            "has no schema_version, so it is not the manifest of a release. " + AGAIN,
         ),
         (
             manifest(schema_version=2),
@@ -62,12 +65,12 @@ def manifest(**changes: Any) -> str:
         (
             manifest(functions={}),
             "lacks the key, the sha256, or the base64sha256 of processor, result_handler, jobs_api, reconciler, "
-            "event_publisher, or has an invalid one. Use the manifest.json of a release, unchanged.",
+            f"event_publisher, or has an invalid one. {AGAIN}, unchanged.",
         ),
     ],
 )
 def test_a_manifest_is_refused_with_its_reason(plan: Callable[..., str], text: str, reason: str) -> None:  # R-P5
-    said = plan(s3='{bucket="releases",prefix=""}', manifest=text)
+    said = plan(s3='{bucket="releases",prefix=""}', manifest=text, manifest_name=GIVEN.strip())
     assert GIVEN + reason in said
     assert said.count("Error: ") == 1, "nothing else is wrong with it"
     assert text in ("<html>", '{"name": "lodash"}') or text.replace('"', '\\"') not in said, "not all of it is printed"
@@ -75,19 +78,20 @@ def test_a_manifest_is_refused_with_its_reason(plan: Callable[..., str], text: s
 
 def test_the_manifest_of_a_directory_is_built_again(plan: Callable[..., str]) -> None:  # R-P5
     again = "Run `make package`, or download the release again."
-    said = plan(directory=ZIPS, manifest="none")
+    name = f"{ZIPS}/manifest.json"
+    said = plan(directory=ZIPS, manifest="none", manifest_name=name)
     assert f'{ZIPS}/manifest.json is not JSON: it begins with "none". {again}' in said
-    said = plan(directory=ZIPS, manifest="{}")
+    said = plan(directory=ZIPS, manifest="{}", manifest_name=name)
     assert f"{ZIPS}/manifest.json has no schema_version, so it is not the manifest of a release. {again}" in said
 
 
 def test_zips_of_another_build_than_the_manifest_are_refused_together(plan: Callable[..., str]) -> None:  # R-P5
     functions = {name: function | {"sha256": "0" * 64} for name, function in MANIFEST["functions"].items()}
     of_two = MANIFEST["functions"] | {name: functions[name] for name in ("processor", "reconciler")}
-    said = plan(directory=ZIPS, manifest=manifest(functions=of_two))
+    said = plan(directory=ZIPS, manifest=manifest(functions=of_two), manifest_name="dist/manifest.json")
     assert (
-        f"processor.zip, reconciler.zip in {ZIPS} (packages.directory) are not those of the manifest.json beside them, "
-        "which has other SHA-256 hashes. Run `make package`, or download the release again."
+        "dist/manifest.json has other SHA-256 hashes than the zips beside it (packages.directory): processor.zip, "
+        "reconciler.zip. Run `make package`, or download the release again."
     ) in said
     assert said.count("Error: ") == 1
 
@@ -95,8 +99,8 @@ def test_zips_of_another_build_than_the_manifest_are_refused_together(plan: Call
 def test_a_directory_without_the_zips_is_one_error(plan: Callable[..., str]) -> None:  # R-P1 R-P3
     said = plan(directory="../dits")
     assert (
-        'packages.directory is "../dits", and has no processor.zip, result_handler.zip, jobs_api.zip, reconciler.zip, '
-        "event_publisher.zip. Run `make package`"
+        'packages.directory is "../dits", and there is no processor.zip, result_handler.zip, jobs_api.zip, '
+        f"reconciler.zip, event_publisher.zip in {ROOT}/modules/dits. Run `make package`"
     ) in said
     assert said.count("Error: ") == 1
 

@@ -68,6 +68,8 @@ def test_sensitive_outputs_are_read_like_others() -> None:
 def test_an_empty_file_says_which_output_to_add() -> None:
     with pytest.raises(Problem, match=r"has no outputs: .* output \"ai_jobs\""):
         outputs_in("{}", "outputs.json")
+    with pytest.raises(Problem, match=r"outputs\.json is not a JSON object: it must be what `terraform"):
+        outputs_in("[]", "outputs.json")
 
 
 def test_the_option_and_its_variable_choose(
@@ -150,6 +152,8 @@ def test_without_an_environment_the_local_one_is_offered(
     monkeypatch.setattr("ai_jobs.cli.environment.VARIABLES", {})
     offered = f"{root.path} is on a local AWS: --env local is that environment."
     assert offered in cli("verify").stderr
+    root.applied.unlink()
+    assert "local AWS" not in cli("verify").stderr, "what is not up is no environment"
     monkeypatch.chdir(tmp_path)
     refused = cli("verify").stderr
     assert ("Specify an environment" in refused, "local AWS" in refused) == (True, False)
@@ -277,6 +281,25 @@ def test_plan_shows_each_change_and_what_it_changes(
     assert "secret-" not in str(update)
     monkeypatch.setattr(stack, "plan", lambda *_: Plan({"resource_changes": []}))
     assert cli("local", "plan").stdout == "No changes: the stack is what the root says.\n"
+
+
+def test_a_release_that_changes_nothing_but_outputs_is_in_the_plan(
+    cli: Callable[..., Result], root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = ({"release": release, "arns": ["a"]} for release in ("0.1.0", "0.1.1"))
+    outputs = {
+        "ai_jobs": {"actions": ["update"], "before": before, "after": after, "after_unknown": False},
+        "unknown": {"actions": ["update"], "before": "a", "after_unknown": True},
+        "same": {"actions": ["no-op"], "before": 1, "after": 1},
+    }
+    monkeypatch.setattr(stack, "plan", lambda *_: Plan({"output_changes": outputs}))
+    assert cli("local", "plan").stdout.splitlines() == [
+        "  ~ outputs",
+        "      ai_jobs.release: 0.1.0 -> 0.1.1",
+        "Only outputs change.",
+    ]
+    found = json.loads(cli("local", "plan", "--json").stdout)
+    assert found == {"changes": [], "outputs": {"ai_jobs.release": {"before": "0.1.0", "after": "0.1.1"}}}
 
 
 def test_what_only_the_apply_knows_is_shown_if_nothing_else_changes(

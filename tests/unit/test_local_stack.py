@@ -211,8 +211,11 @@ def test_a_plan_that_fails_leaves_the_stack_as_it_was(
 
 def test_the_first_plan_that_fails_mentions_no_stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAILS", "plan")
-    with pytest.raises(Failure, match=r"^nothing was applied\. terraform plan failed"):
+    with pytest.raises(
+        Failure, match=r"^nothing was applied\. The local AWS keeps running \(ai-jobs local down stops it\)\. terra"
+    ):
         world.up()
+    assert "without the stack" in stack.what_is_left(world.root), "the next up does not start over"
 
 
 def test_a_root_without_the_module_is_refused(world: World) -> None:

@@ -133,8 +133,10 @@ def _local_root() -> Root | None:
 
 
 def _local_hint() -> str:
+    from ai_jobs.local import stack
+
     root = _local_root()
-    return f" {root.path} is on a local AWS: --env {LOCAL} is that environment." if root else ""
+    return f" {root.path} is on a local AWS: --env {LOCAL} is that environment." if root and stack.is_up(root) else ""
 
 
 def _folder_of(env: str) -> Path:
@@ -163,7 +165,8 @@ def _terraform_output(folder: Path) -> str:
     if done.returncode:
         raise Problem(
             f"terraform output failed in {folder}; has terraform init been run there? To do without Terraform here, "
-            f"save what `terraform output -json` prints elsewhere, and pass it with --outputs\n{done.stderr.strip()}"
+            f"save what `terraform output -json` prints elsewhere, and pass it with --outputs.{_local_hint()}\n"
+            f"{done.stderr.strip()}"
         )
     return done.stdout
 
@@ -178,7 +181,9 @@ def outputs_in(text: str, origin: str) -> dict[str, Any]:
         document = json.loads(text)
     except ValueError as error:
         raise Problem(f"{origin} is not JSON ({error}): it must be what `terraform output -json` prints") from None
-    if not isinstance(document, dict) or not document:
+    if not isinstance(document, dict):
+        raise Problem(f"{origin} is not a JSON object: it must be what `terraform output -json` prints")
+    if not document:
         raise Problem(f"{origin} has no outputs: {ADVICE}")
     # `terraform output -json` wraps each value; a file may also contain the bare values.
     return {

@@ -62,6 +62,15 @@ class Plan:
         return sorted((change for change in found if change), key=lambda change: change.address)
 
     @property
+    def changed_outputs(self) -> Mapping[str, tuple[Any, Any]]:
+        """What it changes of the root's outputs, as far as it is known: before and after, by the path of the value."""
+        found = self.document.get("output_changes", {})
+        changes = {name: output for name, output in found.items() if output["actions"] == ["update"]}
+        kinds = ("before", "after", "before_sensitive", "after_sensitive", "after_unknown")
+        values = {kind: {name: output.get(kind) for name, output in changes.items()} for kind in kinds}
+        return {path: pair for path, pair in _differences(values) if pair[1] != _UNKNOWN}
+
+    @property
     def has_our_module(self) -> bool:
         """Does the root call our module, itself or in another module?"""
         configuration = self.document.get("configuration", {}).get("root_module", {})

@@ -174,19 +174,17 @@ def what_is_left(root: Root) -> str:
         return f"Process {pid} is changing the stack. Wait until it ends; its log: {root.log}"
     if instance is None:
         return f"The local AWS is not running. Start it with: {root.up}"
-    return (
-        f"The local AWS is running at {instance.endpoint_url}, with at most a part of the stack. "
-        f"The next {root.up} starts over. Stop it with: {root.down}"
-    )
+    where = f"The local AWS is running at {instance.endpoint_url}"
+    if _is_unfinished(root, instance):
+        return f"{where}, with at most a part of the stack. The next {root.up} starts over. Stop it with: {root.down}"
+    return f"{where}, without the stack. Apply it with: {root.up}; stop the local AWS with: {root.down}"
 
 
 def _started(root: Root) -> Instance:
     """A local AWS with the stack of the state on it, or with nothing."""
     instance = instances.start(root.folder, instances.port_from_environment(), root.down)
     applied = _applied(root)
-    unfinished = applied.get("inputs") is None or not root.state.exists()
-    if applied.get("instance") == instance.identity and unfinished:
-        # An interrupted apply leaves behind resources that its state may not know.
+    if _is_unfinished(root, instance):
         _say("the last apply did not finish: starting over on an empty local AWS")
         instances.stop(root.folder)
         instance = instances.start(root.folder, instance.port, root.down)
@@ -222,6 +220,13 @@ def _applied(root: Root) -> dict[str, str | None]:
     return applied
 
 
+def _is_unfinished(root: Root, instance: Instance) -> bool:
+    """Was an apply interrupted? It leaves behind resources that its state may not know."""
+    applied = _applied(root)
+    unfinished = applied.get("inputs") is None or not root.state.exists()
+    return applied.get("instance") == instance.identity and unfinished
+
+
 def _is_whole(applied: Mapping[str, str | None], instance: Instance) -> bool:
     return applied.get("instance") == instance.identity and applied.get("inputs") is not None
 
@@ -243,8 +248,10 @@ def _planned(root: Root, instance: Instance, options: Options, check: Check) -> 
             check(planned)
         except Failure as failure:
             running = _is_whole(_applied(root), instance)
-            left = " The running stack is unchanged." if running else ""
-            raise Failure(f"nothing was applied.{left} {failure}") from None
+            left = (
+                "The running stack is unchanged." if running else f"The local AWS keeps running ({root.down} stops it)."
+            )
+            raise Failure(f"nothing was applied. {left} {failure}") from None
         yield runner, planned
 
 
@@ -264,7 +271,7 @@ def _require_harmless_providers(planned: Plan, allowed: Sequence[str]) -> None:
 
 
 def _apply(root: Root, instance: Instance, runner: Terraform) -> None:
-    _say("applying it (a minute or two, most of it waiting for queues)")
+    _say("applying it" if _is_whole(_applied(root), instance) else "applying it (a minute or two, mostly for queues)")
     started = time.monotonic()
     _remember(root, instance, inputs=None)
     try:

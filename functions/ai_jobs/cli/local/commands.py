@@ -18,7 +18,7 @@ from ai_jobs.local.failure import Failure
 from ai_jobs.local.root import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from ai_jobs.local.plan import Change, Plan
 
@@ -121,13 +121,16 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what `ai-jobs local up` would change on the running stack; change nothing."""
-    changes = stack.plan(root, _options(variables, variable_files, allowed_providers)).changes
+    planned = stack.plan(root, _options(variables, variable_files, allowed_providers))
     if as_json:
-        print_json({"changes": [_as_json(change) for change in changes]})
+        changes = [_as_json(change) for change in planned.changes]
+        print_json({"changes": changes, "outputs": _pairs(planned.changed_outputs)})
         return
-    for change in changes:
-        click.echo("\n".join(_lines(change)))
-    click.echo(_summary(changes))
+    for change in planned.changes:
+        click.echo("\n".join([f"{_SIGNS[change.action]:>3} {change.address}", *_lines(change.attributes)]))
+    if planned.changed_outputs:
+        click.echo("\n".join(["  ~ outputs", *_lines(planned.changed_outputs)]))
+    click.echo(_summary(planned))
 
 
 @click.command
@@ -178,13 +181,15 @@ def refuse_broken_job_types(planned: Plan) -> None:
 
 
 def _as_json(change: Change) -> dict[str, Any]:
-    changed = {name: {"before": before, "after": after} for name, (before, after) in change.attributes.items()}
-    return {"address": change.address, "action": change.action, "attributes": changed}
+    return {"address": change.address, "action": change.action, "attributes": _pairs(change.attributes)}
 
 
-def _lines(change: Change) -> list[str]:
-    values = (f"      {name}: {' -> '.join(_shown(*pair))}" for name, pair in change.attributes.items())
-    return [f"{_SIGNS[change.action]:>3} {change.address}", *values]
+def _pairs(values: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    return {name: {"before": before, "after": after} for name, (before, after) in values.items()}
+
+
+def _lines(values: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    return [f"      {name}: {' -> '.join(_shown(*pair))}" for name, pair in values.items()]
 
 
 def _shown(before: Any, after: Any) -> Iterator[str]:
@@ -199,8 +204,11 @@ def _shown(before: Any, after: Any) -> Iterator[str]:
         yield f"{'…' if start else ''}{text[start:end]}{'…' if len(text) > end else ''}"
 
 
-def _summary(changes: list[Change]) -> str:
-    if not changes:
+def _summary(planned: Plan) -> str:
+    changes = planned.changes
+    if planned.is_empty:
         return "No changes: the stack is what the root says."
+    if not changes:
+        return "Only outputs change."
     counts = {action: sum(change.action == action for change in changes) for action in _SIGNS}
     return ", ".join(f"{count} to {action}" for action, count in counts.items() if count) + "."
