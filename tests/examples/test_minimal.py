@@ -18,4 +18,5 @@ def test_ten_lines_and_two_commands_complete_a_job(consumer: Callable[..., Consu
     acme.ai_jobs("local", "up")
     job = acme.submit(JOB)
     assert "[local model amazon.nova-lite-v1:0]" in job["result"]["text"]
-    assert json.loads(acme.ai_jobs("local", "plan", "--json")) == {"changes": []}, "what is applied is what is planned"
+    planned = json.loads(acme.ai_jobs("local", "plan", "--json"))
+    assert planned == {"changes": [], "outputs": {}}, "what is applied is what is planned"
