@@ -78,8 +78,8 @@ variable "packages" {
   }
 
   validation {
-    condition     = try(var.packages.s3.manifest, null) == null ? true : startswith(trimspace(var.packages.s3.manifest), "{") || try(fileexists(var.packages.s3.manifest), false)
-    error_message = "packages.s3.manifest is ${jsonencode(substr(try(var.packages.s3.manifest, ""), 0, 200))}, and there is no such file. Use the path of the release's manifest.json (a relative path starts at the folder in which terraform runs; \"$${path.module}/manifest.json\" is beside your configuration), or its JSON."
+    condition     = var.packages.s3 == null ? true : try(startswith(trimspace(var.packages.s3.manifest), "{"), false) || try(fileexists(var.packages.s3.manifest), false)
+    error_message = "packages.s3.manifest is ${jsonencode(try(substr(var.packages.s3.manifest, 0, 200), null))}, and there is no such file. Use the path of the release's manifest.json (a relative path starts at the folder in which terraform runs; \"$${path.module}/manifest.json\" is beside your configuration), or its JSON."
   }
 }
 

@@ -166,11 +166,12 @@ run "queue_rules_5" {
   }
 
   variables {
-    request_queue  = { dlq_message_retention_seconds = 1209599 } # below the queue's
-    response_queue = { dlq_message_retention_seconds = 1209599 } # below the queue's
+    request_queue  = { dlq_message_retention_seconds = 1209599 }       # below the queue's
+    response_queue = { dlq_message_retention_seconds = 1209599 }       # below the queue's
+    packages       = { s3 = { bucket = "releases", manifest = null } } # no zips without a manifest
   }
 
-  expect_failures = [var.request_queue, var.response_queue]
+  expect_failures = [var.request_queue, var.response_queue, var.packages]
 }
 
 run "queue_rules_6" {
